@@ -1,0 +1,72 @@
+/*
+ * aws_net.h: a batch of socket and file calls that are run in one crossing.
+ *
+ * Every field has a fixed width, so that the Go side can lay the same structure out by
+ * hand; the assertions at the end of this file and the tests of package netio hold the two
+ * layouts together.
+ */
+#ifndef AWS_NET_H
+#define AWS_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum aws_op_kind {
+    AWS_OP_NONE = 0,
+    AWS_OP_ACCEPT = 1,     /* accept4(fd): res is the new descriptor */
+    AWS_OP_RECV = 2,       /* recv(fd, buf, len): res is the count, 0 at the end */
+    AWS_OP_SEND = 3,       /* send(fd, buf, len, MSG_NOSIGNAL): res is the count */
+    AWS_OP_SENDFILE = 4,   /* sendfile(fd, file, off, len): res is the count, 0 past the end */
+    AWS_OP_CLOSE = 5,      /* close(fd) */
+    AWS_OP_SHUTDOWN = 6,   /* shutdown(fd, SHUT_WR) */
+    AWS_OP_RESET = 7,      /* SO_LINGER with 0 seconds, then close(fd): the peer sees a reset */
+    AWS_OP_EPOLL_ADD = 8,  /* epoll_ctl(file, EPOLL_CTL_ADD, fd, {mask, token}) */
+    AWS_OP_EPOLL_MOD = 9,  /* epoll_ctl(file, EPOLL_CTL_MOD, fd, {mask, token}) */
+    AWS_OP_RESIDENT = 10,  /* is [off, off+len) of file in the page cache? res is len if so,
+                              a smaller count if not */
+    AWS_OP_EPOLL_DEL = 11, /* epoll_ctl(file, EPOLL_CTL_DEL, fd) */
+};
+
+enum aws_op_flag {
+    AWS_OP_LINK = 1,     /* run only if the operation before ran and was done in full */
+    AWS_OP_IF_AGAIN = 2, /* run only if the operation before answered -EAGAIN */
+    AWS_OP_ACCEPTED = 4, /* fd is the descriptor of the latest accept of this batch */
+    AWS_OP_MORE = 8,     /* MSG_MORE: another part of the same message follows */
+};
+
+struct aws_op {
+    uint8_t kind;
+    uint8_t flags;
+    uint16_t reserved;
+    int32_t fd;
+    uint8_t *buf;
+    uint64_t len;
+    int64_t off;
+    int32_t file;
+    uint32_t mask;
+    uint64_t token;
+    int64_t res; /* a count or a descriptor, or minus errno; -ECANCELED if it was not run */
+    uint64_t spare;
+};
+
+_Static_assert(sizeof(struct aws_op) == 64, "an operation fills one cache line");
+_Static_assert(offsetof(struct aws_op, buf) == 8, "buf follows fd");
+_Static_assert(offsetof(struct aws_op, res) == 48, "res follows token");
+
+/* Runs the operations in order. */
+void aws_do(struct aws_op *ops, int32_t count);
+
+/*
+ * Runs the operations, then epoll_wait with the time-out in milliseconds. The answer is the number
+ * of events or minus errno; an interrupted wait is no event.
+ */
+int32_t aws_wait(int32_t epfd, struct aws_op *ops, int32_t op_count, void *events,
+                 int32_t event_count, int32_t timeout_ms);
+
+/* epoll_create1(EPOLL_CLOEXEC): the descriptor or minus errno. */
+int32_t aws_epoll_create(void);
+
+/* The width of struct epoll_event in this C library, for the test of the layout. */
+uint32_t aws_epoll_event_size(void);
+
+#endif

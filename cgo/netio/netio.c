@@ -1,0 +1,180 @@
+/*
+ * The batch: the only place where the loop's socket calls are made. All of them go through the C
+ * library's symbols, so that a preloaded library sees every one.
+ */
+#define _GNU_SOURCE
+#include "aws_net.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* preadv2(2): -EAGAIN instead of waiting for the disk; Linux 4.14. */
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 0x00000008
+#endif
+
+/*
+ * A page that is present and up to date answers one byte; one that is absent, or still on its way
+ * from the disk, answers -EAGAIN (and the kernel starts to read it ahead, which is what a static
+ * file wants). The pages are asked for one by one because a wider read would copy them.
+ */
+static int64_t aws_resident(const struct aws_op *op)
+{
+    enum { PAGE = 4096 };
+    int64_t end = op->off + (int64_t)op->len;
+    int64_t at = op->off;
+
+    while (at < end) {
+        char byte;
+        struct iovec vec = {&byte, 1};
+        ssize_t n = preadv2(op->file, &vec, 1, at, RWF_NOWAIT);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return at - op->off;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break; /* the file has become shorter: sendfile will say so */
+        at = (at / PAGE + 1) * PAGE;
+    }
+    return (int64_t)op->len;
+}
+
+static int64_t aws_epoll_ctl(const struct aws_op *op, int call)
+{
+    struct epoll_event event = {.events = op->mask, .data.u64 = op->token};
+
+    return epoll_ctl(op->file, call, op->fd, &event) < 0 ? -errno : 0;
+}
+
+static int64_t aws_run(const struct aws_op *op)
+{
+    int64_t n;
+
+    switch (op->kind) {
+    case AWS_OP_ACCEPT:
+        do
+            n = accept4(op->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        while (n < 0 && errno == EINTR);
+        break;
+    case AWS_OP_RECV:
+        do
+            n = recv(op->fd, op->buf, op->len, MSG_DONTWAIT);
+        while (n < 0 && errno == EINTR);
+        break;
+    case AWS_OP_SEND:
+        do
+            n = send(op->fd, op->buf, op->len,
+                     MSG_DONTWAIT | MSG_NOSIGNAL | ((op->flags & AWS_OP_MORE) ? MSG_MORE : 0));
+        while (n < 0 && errno == EINTR);
+        break;
+    case AWS_OP_SENDFILE: {
+        off_t off = op->off;
+
+        do
+            n = sendfile(op->fd, op->file, &off, op->len);
+        while (n < 0 && errno == EINTR);
+        break;
+    }
+    case AWS_OP_CLOSE:
+        /* close(2): the descriptor is gone even when the call says EINTR; never again. */
+        n = close(op->fd);
+        break;
+    case AWS_OP_SHUTDOWN:
+        n = shutdown(op->fd, SHUT_WR);
+        break;
+    case AWS_OP_RESET: {
+        struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+        setsockopt(op->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+        n = close(op->fd);
+        break;
+    }
+    case AWS_OP_EPOLL_ADD:
+        return aws_epoll_ctl(op, EPOLL_CTL_ADD);
+    case AWS_OP_EPOLL_MOD:
+        return aws_epoll_ctl(op, EPOLL_CTL_MOD);
+    case AWS_OP_EPOLL_DEL:
+        return aws_epoll_ctl(op, EPOLL_CTL_DEL);
+    case AWS_OP_RESIDENT:
+        return aws_resident(op);
+    case AWS_OP_NONE:
+        return 0;
+    default:
+        return -EINVAL;
+    }
+    return n < 0 ? -errno : n;
+}
+
+static int aws_done_in_full(const struct aws_op *op)
+{
+    switch (op->kind) {
+    case AWS_OP_SEND:
+    case AWS_OP_SENDFILE:
+    case AWS_OP_RESIDENT:
+        return op->res >= 0 && (uint64_t)op->res == op->len;
+    case AWS_OP_RECV:
+        return op->res > 0;
+    default:
+        return op->res >= 0;
+    }
+}
+
+void aws_do(struct aws_op *ops, int32_t count)
+{
+    int32_t accepted = -EAGAIN; /* the latest accept's answer */
+    int refused = 0;            /* an accept failed: the ones after it would, too */
+
+    for (int32_t i = 0; i < count; i++) {
+        struct aws_op *op = &ops[i];
+        const struct aws_op *before = i > 0 ? &ops[i - 1] : NULL;
+
+        op->res = -ECANCELED;
+        if ((op->flags & AWS_OP_LINK) && !(before && aws_done_in_full(before)))
+            continue;
+        if ((op->flags & AWS_OP_IF_AGAIN) && !(before && before->res == -EAGAIN))
+            continue;
+        if (op->kind == AWS_OP_ACCEPT) {
+            if (refused)
+                continue;
+            op->res = aws_run(op);
+            accepted = (int32_t)op->res;
+            refused = op->res < 0;
+            continue;
+        }
+        if (op->flags & AWS_OP_ACCEPTED) {
+            if (accepted < 0)
+                continue;
+            op->fd = accepted;
+        }
+        op->res = aws_run(op);
+    }
+}
+
+int32_t aws_wait(int32_t epfd, struct aws_op *ops, int32_t op_count, void *events,
+                 int32_t event_count, int32_t timeout_ms)
+{
+    int n;
+
+    aws_do(ops, op_count);
+    n = epoll_wait(epfd, events, event_count, timeout_ms);
+    if (n < 0)
+        return errno == EINTR ? 0 : -errno;
+    return n;
+}
+
+int32_t aws_epoll_create(void)
+{
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+uint32_t aws_epoll_event_size(void) { return (uint32_t)sizeof(struct epoll_event); }
