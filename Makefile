@@ -1,25 +1,146 @@
 # The build, the tests and the tools of aws. `make help` lists the targets.
+#
+# make run     installs what is missing, builds, serves a sample site and says where to look
+# make test    installs what the tests need, runs all of them, and sums up
+#
+# Every test target writes its whole output to build/test/NAME.log and prints what matters.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := build
+MAKEFLAGS   += --no-print-directory
 
 GO ?= go
 
 # The version that `aws --version` prints: the nearest tag, or the commit, with -dirty where the tree is changed.
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 # -trimpath keeps the builder's folders out of the binary. Never -s or -w: the symbol table is part of the
 # contract, `nm -u aws` has to show the real calls into libc and libaio.
 BUILD_FLAGS = -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT)'
 
-export CGO_ENABLED = 1
+export CGO_ENABLED := 1
 
-.PHONY: build
-build: ## build ./aws
-	$(GO) build $(BUILD_FLAGS) -o aws ./cmd/aws
+STEP := build/step
 
 .PHONY: help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+# --- building ---------------------------------------------------------------------------------------------
+
+.PHONY: all build aws aws-valgrind aws-asan aws-race aws-cgocheck
+all: build ## the same as build
+
+build: aws ## build ./aws
+
+# Go's build cache knows what has changed; make asks it every time.
+aws: preflight
+	$(GO) build $(BUILD_FLAGS) -o $@ ./cmd/aws
+
+aws-valgrind: preflight ## ./aws-valgrind: the Go runtime tells valgrind about its memory and its stacks
+	$(GO) build $(BUILD_FLAGS) -tags valgrind -o $@ ./cmd/aws
+
+aws-asan: preflight ## ./aws-asan: with the address sanitizer, in C and in Go
+	$(GO) build $(BUILD_FLAGS) -asan -o $@ ./cmd/aws
+
+aws-race: preflight ## ./aws-race: with the race detector
+	$(GO) build $(BUILD_FLAGS) -race -o $@ ./cmd/aws
+
+aws-cgocheck: preflight ## ./aws-cgocheck: every pointer that is stored in C memory is checked
+	GOEXPERIMENT=cgocheck2 $(GO) build $(BUILD_FLAGS) -o $@ ./cmd/aws
+
+.PHONY: preflight
+preflight:
+	@scripts/need -n build
+
+.PHONY: clean
+clean: ## remove what was built; the linters in .tools stay
+	rm -rf aws aws-valgrind aws-asan aws-race aws-cgocheck build dist
+
+# --- running ----------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: ## serve a sample site, or SITE=folder, on port 8888 or PORT=number
+	@scripts/need run
+	@$(MAKE) build
+	@scripts/run
+
+# --- testing ----------------------------------------------------------------------------------------------
+
+# The binaries under test.
+export AWS_BIN          := $(CURDIR)/aws
+export AWS_VALGRIND_BIN := $(CURDIR)/aws-valgrind
+
+FUZZTIME ?= 1m
+
+# Tests of the kernel are of no use from the cache: the kernel is not in its key.
+TEST_FLAGS := -count=1 -timeout 8m
+
+# Packages, by their path within the module.
+SANITIZED := ^(cgo/.*|internal/kernel|goloop)$$
+
+TEST_STEPS := build vet unit race cgocheck asan sim contract crosscheck fuzz-smoke
+
+.PHONY: test
+test: ## everything that CI runs, with a closing summary
+	@scripts/need test
+	@rm -rf build/test
+	@for step in $(TEST_STEPS); do $(MAKE) step-$$step || true; done; \
+	$(STEP) summary $(TEST_STEPS)
+
+.PHONY: unit vet race sanitize sim contract crosscheck fuzz-smoke fuzz
+vet: step-vet ## go vet
+unit: step-unit ## the tests of every package that need no binary
+race: step-race ## the same under the race detector
+sanitize: step-cgocheck step-race step-asan ## the packages that touch C under cgocheck2, the race detector and the address sanitizer
+sim: step-sim ## the loop on the simulated kernel, at length
+contract: step-contract ## what the classic server's own tests look at, point by point
+crosscheck: step-crosscheck ## ./aws beside the reference server in C
+fuzz-smoke: step-fuzz-smoke ## every fuzz target for 5 s
+fuzz: step-fuzz ## every fuzz target for FUZZTIME=1m
+
+$(STEP): $(wildcard scripts/step/*.go)
+	@$(GO) build -o $@ ./scripts/step
+
+.PHONY: step-%
+step-build: $(STEP)
+	@$(STEP) run build $(MAKE) aws aws-valgrind
+
+step-vet: $(STEP)
+	@$(STEP) run vet $(GO) vet ./...
+
+step-unit: $(STEP)
+	@$(STEP) test unit '!^tests/' $(TEST_FLAGS)
+
+step-race: $(STEP)
+	@$(STEP) test race '^(cgo/.*|goloop|internal/.*)$$' -race -short $(TEST_FLAGS)
+
+step-cgocheck: $(STEP)
+	@GOEXPERIMENT=cgocheck2 $(STEP) test cgocheck '$(SANITIZED)' -short $(TEST_FLAGS)
+
+step-asan: $(STEP)
+	@$(STEP) test asan '$(SANITIZED)' -asan -short $(TEST_FLAGS)
+
+# One package at a time from here on: the contract knows one port, and timings know two cores.
+step-sim: $(STEP)
+	@$(STEP) test sim '^tests/sim(/|$$)' -p 1 $(TEST_FLAGS)
+
+step-contract: $(STEP)
+	@$(MAKE) -s aws aws-valgrind
+	@$(STEP) test contract '^tests/contract(/|$$)' -p 1 $(TEST_FLAGS)
+
+step-crosscheck: $(STEP)
+	@$(MAKE) -s aws aws-valgrind
+	@$(STEP) test crosscheck '^tests/(crosscheck|preload)(/|$$)' -p 1 $(TEST_FLAGS)
+
+step-fuzz-smoke: $(STEP)
+	@$(STEP) fuzz fuzz-smoke 5s
+
+step-fuzz: $(STEP)
+	@$(STEP) fuzz fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: build ## the benchmarks, each COUNT=1 times
+	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
