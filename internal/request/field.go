@@ -1,0 +1,234 @@
+package request
+
+import "encoding/binary"
+
+// FieldID names a field that this package knows. The others are checked and forgotten.
+type FieldID uint8
+
+// The known fields: those that decide something in a file server, or that its log may want.
+const (
+	Host FieldID = iota
+	Connection
+	ContentLength
+	TransferEncoding
+	Expect
+	Range
+	IfRange
+	IfMatch
+	IfNoneMatch
+	IfModifiedSince
+	IfUnmodifiedSince
+	Accept
+	AcceptEncoding
+	AcceptLanguage
+	UserAgent
+	Referer
+	Authorization
+	Upgrade
+	Origin
+	AccessControlRequestMethod
+	AccessControlRequestHeaders
+	CacheControl
+	Pragma
+	ContentType
+	Trailer
+	TE
+	Via
+	Forwarded
+	XForwardedFor
+	XForwardedProto
+	XForwardedHost
+	XRealIP
+
+	fieldCount
+	fieldUnknown = fieldCount
+)
+
+var fieldNames = [fieldCount]string{
+	"host", "connection", "content-length", "transfer-encoding", "expect", "range", "if-range", "if-match",
+	"if-none-match", "if-modified-since", "if-unmodified-since", "accept", "accept-encoding",
+	"accept-language", "user-agent", "referer", "authorization", "upgrade", "origin",
+	"access-control-request-method", "access-control-request-headers", "cache-control", "pragma",
+	"content-type", "trailer", "te", "via", "forwarded", "x-forwarded-for", "x-forwarded-proto",
+	"x-forwarded-host", "x-real-ip",
+}
+
+// String returns the field's name in lower case.
+func (id FieldID) String() string {
+	if id >= fieldCount {
+		return "unknown"
+	}
+	return fieldNames[id]
+}
+
+// RepeatsMax bounds, over all known fields together, the lines that repeat a field: one head may hold the
+// first line of each and this many more. Beyond it the head is TooManyFields.
+const RepeatsMax = 32
+
+// A known name is compared in up to four words of eight bytes, which overlap where the length is no
+// multiple of eight. The mask sets the case bit of the letters only, for `\r|0x20` is '-'.
+type knownName struct {
+	want, mask [4]uint64
+	lenBytes   uint8
+	id         FieldID
+}
+
+const (
+	fieldBytesMax  = 30 // access-control-request-headers
+	fieldSlotCount = 64
+)
+
+// fieldSlots is a perfect hash over length, first and last letter: one probe, one comparison.
+var fieldSlots = func() (slots [fieldSlotCount]knownName) {
+	for i := range slots {
+		slots[i].id = fieldUnknown
+	}
+	for id, name := range fieldNames {
+		n := len(name)
+		slot := &slots[fieldSlot(n, name[0], name[n-1])]
+		if slot.id != fieldUnknown || n > fieldBytesMax {
+			panic("request: " + name + " has no slot of its own; choose other multipliers in fieldSlot")
+		}
+		slot.id, slot.lenBytes = FieldID(id), uint8(n)
+		for w := range slot.want {
+			for b := range 8 {
+				at := fieldWord(n, w) + b
+				if at >= n {
+					continue
+				}
+				slot.want[w] |= uint64(name[at]) << (8 * b)
+				if 'a' <= name[at] && name[at] <= 'z' {
+					slot.mask[w] |= 0x20 << (8 * b)
+				}
+			}
+		}
+	}
+	return slots
+}()
+
+func fieldSlot(n int, first, last byte) uint8 {
+	return (uint8(n)*5 + (first|0x20)*8 + (last|0x20)*30) % fieldSlotCount
+}
+
+// fieldWord returns the offset of word w in a name of n bytes.
+func fieldWord(n, w int) int {
+	return max(0, min(8*w, n-8))
+}
+
+// lookupField names the field whose name stands at buf[from:to], which holds tokens only.
+func lookupField(buf []byte, from, to int) FieldID {
+	n := to - from
+	slot := &fieldSlots[fieldSlot(n, buf[from], buf[to-1])]
+	if int(slot.lenBytes) != n {
+		return fieldUnknown
+	}
+	name := buf[from:to]
+	if n < 8 {
+		var w uint64
+		if from+8 <= len(buf) {
+			w = binary.LittleEndian.Uint64(buf[from:]) & (1<<(8*n) - 1)
+		} else {
+			for i, c := range name {
+				w |= uint64(c) << (8 * i)
+			}
+		}
+		if w|slot.mask[0] != slot.want[0] {
+			return fieldUnknown
+		}
+		return slot.id
+	}
+	if binary.LittleEndian.Uint64(name)|slot.mask[0] != slot.want[0] ||
+		binary.LittleEndian.Uint64(name[n-8:])|slot.mask[3] != slot.want[3] {
+		return fieldUnknown
+	}
+	if n > 16 && (binary.LittleEndian.Uint64(name[8:])|slot.mask[1] != slot.want[1] ||
+		binary.LittleEndian.Uint64(name[fieldWord(n, 2):])|slot.mask[2] != slot.want[2]) {
+		return fieldUnknown
+	}
+	return slot.id
+}
+
+// addField remembers a line of a known field. It reports false when there is no room for a repetition.
+func (r *Request) addField(id FieldID, value Span) bool {
+	bit := uint64(1) << id
+	if r.seen&bit == 0 {
+		r.seen |= bit
+		r.fields[id] = value
+		return true
+	}
+	if r.repeatCount == RepeatsMax {
+		return false
+	}
+	r.repeated |= bit
+	r.repeats[r.repeatCount] = repeat{value, id}
+	r.repeatCount++
+	return true
+}
+
+// Field returns the value of the field's first line without the whitespace around it, and whether there is
+// one. An empty value is a value: (Span of length 0, true).
+func (r *Request) Field(id FieldID) (Span, bool) {
+	if r.seen>>id&1 == 0 {
+		return Span{}, false
+	}
+	return r.fields[id], true
+}
+
+// Repeated reports whether the field came in more than one line. A field that is no list (Range,
+// If-Modified-Since, ...) has no meaning then (RFC 9110 section 5.3); list fields are read with Lines.
+func (r *Request) Repeated(id FieldID) bool {
+	return r.repeated>>id&1 != 0
+}
+
+// Lines iterates over the values of all lines of the field in their order:
+//
+//	for l := r.Lines(request.IfNoneMatch); l.Next(); {
+//		use(l.Span().Of(buf))
+//	}
+//
+// The lines together are one list (RFC 9110 section 5.2). Nothing is allocated.
+func (r *Request) Lines(id FieldID) Lines {
+	return Lines{r: r, id: id, next: -1}
+}
+
+// Lines is the state of an iteration; see Request.Lines. It is valid until the next Reset.
+type Lines struct {
+	r    *Request
+	span Span
+	next int16 // -1 stands for the first line, then an index into repeats
+	id   FieldID
+}
+
+// Next moves to the next line and reports whether there is one.
+func (l *Lines) Next() bool {
+	if l.next < 0 {
+		l.next = 0
+		span, ok := l.r.Field(l.id)
+		l.span = span
+		return ok
+	}
+	if !l.r.Repeated(l.id) {
+		return false
+	}
+	for int(l.next) < int(l.r.repeatCount) {
+		repeat := &l.r.repeats[l.next]
+		l.next++
+		if repeat.id == l.id {
+			l.span = repeat.value
+			return true
+		}
+	}
+	return false
+}
+
+// Span returns the value of the line that Next has found.
+func (l *Lines) Span() Span { return l.span }
+
+// AppendLines appends the values of all lines of the field to dst, as slices of buf, the buffer that was
+// given to Parse. With room in dst nothing is allocated; 1+RepeatsMax is always room enough.
+func (r *Request) AppendLines(dst [][]byte, id FieldID, buf []byte) [][]byte {
+	for l := r.Lines(id); l.Next(); {
+		dst = append(dst, l.span.Of(buf))
+	}
+	return dst
+}

@@ -1,0 +1,129 @@
+package request
+
+import "bytes"
+
+// PathVerdict says whether a path could be resolved. The zero value, PathOK, means that it could.
+type PathVerdict uint8
+
+// The verdicts. Every one but PathOK is the client's mistake: 400, or 404 in the drop-in.
+const (
+	PathOK PathVerdict = iota
+	// PathNotAbsolute is a path that is neither empty nor opens with '/'.
+	PathNotAbsolute
+	// PathBadEscape is a '%' without two hexadecimal digits after it (RFC 3986 section 2.1).
+	PathBadEscape
+	// PathNUL is a path that holds NUL, which no file name can.
+	PathNUL
+	// PathClimbs is a path with a `..` that would leave the root.
+	PathClimbs
+)
+
+// String returns a few lower-case words for a log line.
+func (v PathVerdict) String() string {
+	switch v {
+	case PathOK:
+		return "ok"
+	case PathNotAbsolute:
+		return "path is not absolute"
+	case PathBadEscape:
+		return "malformed percent escape"
+	case PathNUL:
+		return "NUL in path"
+	case PathClimbs:
+		return "path climbs above the root"
+	}
+	return "unknown"
+}
+
+// ResolvePath appends to dst the file path that raw, the path of a request target, stands for: percent
+// escapes decoded (RFC 3986 section 2.1), then runs of slashes merged, then `.` and `..` segments resolved
+// (RFC 3986 section 5.2.4). Because decoding comes first, an encoded dot or slash means what a plain one
+// means, and no later reader can see a dot segment that this one has not.
+//
+// The result begins with '/', holds no empty, `.` or `..` segment and no NUL, and ends with '/' exactly
+// where raw does after decoding, or where its last segment is a dot segment: it names a folder then. An empty
+// raw is "/". Two rules are stricter than RFC 3986: a `..` above the root is an error rather than the root,
+// and so is NUL. With any verdict but PathOK dst comes back as it was. dst and raw must not share memory.
+func ResolvePath(dst, raw []byte) ([]byte, PathVerdict) {
+	if len(raw) == 0 {
+		return append(dst, '/'), PathOK
+	}
+	if raw[0] != '/' {
+		return dst, PathNotAbsolute
+	}
+	if isResolved(raw) {
+		return append(dst, raw...), PathOK
+	}
+	root := len(dst)
+	out := append(dst, '/')
+	// out always ends with the part of the current segment that has been decoded; endSegment resolves it.
+	for i := 1; i < len(raw); i++ {
+		c := raw[i]
+		if c == '%' {
+			if i+2 >= len(raw) || class[raw[i+1]]&class[raw[i+2]]&classHex == 0 {
+				return dst[:root], PathBadEscape
+			}
+			c = unhex(raw[i+1])<<4 | unhex(raw[i+2])
+			i += 2
+		}
+		switch c {
+		case 0:
+			return dst[:root], PathNUL
+		case '/':
+			var ok bool
+			if out, ok = endSegment(out, root); !ok {
+				return dst[:root], PathClimbs
+			}
+			if out[len(out)-1] != '/' {
+				out = append(out, '/')
+			}
+		default:
+			out = append(out, c)
+		}
+	}
+	out, ok := endSegment(out, root)
+	if !ok {
+		return dst[:root], PathClimbs
+	}
+	return out, PathOK
+}
+
+// isResolved reports whether raw, which opens with '/', needs no work at all: no escape, no NUL, and no
+// slash that a slash or a dot follows. Names that open with a dot take the long way.
+func isResolved(raw []byte) bool {
+	for i, c := range raw {
+		switch c {
+		case '%', 0:
+			return false
+		case '/':
+			if i+1 < len(raw) && (raw[i+1] == '/' || raw[i+1] == '.') {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// endSegment resolves the last segment of out, whose path begins at root, if it is a dot segment. It
+// reports false where `..` would climb above the root.
+func endSegment(out []byte, root int) ([]byte, bool) {
+	start := bytes.LastIndexByte(out[root:], '/') + root + 1
+	switch string(out[start:]) {
+	case ".":
+		return out[:start], true
+	case "..":
+		if start == root+1 {
+			return out, false
+		}
+		// The segment before ends at start-1; the slash before that stays.
+		return out[:bytes.LastIndexByte(out[root:start-1], '/')+root+1], true
+	}
+	return out, true
+}
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c&^0x20 - 'A' + 10
+}

@@ -1,0 +1,465 @@
+package request
+
+// Defaults of Limits, in bytes and in lines.
+const (
+	DefaultHeadBytesMax   = 32 << 10
+	DefaultTargetBytesMax = 8 << 10
+	DefaultFieldsMax      = 200
+)
+
+// leadingBytesMax bounds the empty lines before a request line: RFC 9112 section 2.2 asks for at least one.
+const leadingBytesMax = 16
+
+// headBytesCeiling keeps offsets well inside a Span.
+const headBytesCeiling = 1 << 30
+
+// Span is a piece of the buffer that holds the head: an offset from the head's first byte and a length, in
+// bytes. It stays right when the buffer moves.
+type Span struct{ Off, Len uint32 }
+
+// Of returns the piece of buf that s describes. buf must begin where the buffer given to Parse began.
+func (s Span) Of(buf []byte) []byte {
+	return buf[s.Off : s.Off+s.Len : s.Off+s.Len]
+}
+
+// Limits bounds what a head may be and says how strictly it is read. A maximum that is zero or negative
+// means its default.
+type Limits struct {
+	// HeadBytesMax bounds the whole head with its final empty line; beyond it is HeadTooLarge (431).
+	HeadBytesMax int
+	// TargetBytesMax bounds the request target; beyond it is TargetTooLong (414).
+	TargetBytesMax int
+	// FieldsMax bounds the field lines; beyond it is TooManyFields (431).
+	FieldsMax int
+	// StrictCRLF refuses an LF without its CR, which RFC 9112 section 2.2 lets a server take as a line end.
+	StrictCRLF bool
+	// HostOptional accepts an HTTP/1.1 request without Host or with an empty one. A malformed or repeated
+	// Host is refused all the same.
+	HostOptional bool
+}
+
+// Verdict is what Parse knows so far.
+type Verdict uint8
+
+// The verdicts. Complete and Bad are final until Reset.
+const (
+	// Incomplete asks for more bytes.
+	Incomplete Verdict = iota
+	// Complete says that the head is whole and valid, and Len bytes long.
+	Complete
+	// Bad says that no further byte can make the head valid; see Defect.
+	Bad
+)
+
+// String returns the verdict's name.
+func (v Verdict) String() string {
+	switch v {
+	case Incomplete:
+		return "Incomplete"
+	case Complete:
+		return "Complete"
+	case Bad:
+		return "Bad"
+	}
+	return "unknown"
+}
+
+// state is the part of the head that the byte at Request.pos belongs to.
+type state uint8
+
+const (
+	stateLeading state = iota // empty lines before the request line
+	stateMethod
+	stateTarget
+	stateVersion // version and line end
+	stateName    // a field's name up to the colon, or the empty line that ends the head
+	stateValue   // a field's value and line end
+	stateComplete
+	stateBad
+)
+
+type repeat struct {
+	value Span
+	id    FieldID
+}
+
+// Request is a request head and the state of its parser. Reset makes it ready for use; the exported fields
+// and the methods that describe the request are meaningful only once Parse has returned Complete. It holds
+// no pointer, so it may be copied to keep it.
+type Request struct {
+	// MethodSpan and Target are the request line's first two parts as they stand in the buffer.
+	MethodSpan, Target Span
+	// Method is the method that MethodSpan names.
+	Method Method
+	// Major and Minor are the HTTP version. Major is 1; a Minor above 1 is to be treated like 1
+	// (RFC 9110 section 2.5).
+	Major, Minor uint8
+
+	state  state
+	defect Defect
+
+	strictCRLF, hostOptional     bool
+	fieldsMax                    uint32
+	headBytesMax, targetBytesMax uint32
+
+	pos   uint32 // everything before it has been dealt with
+	mark  uint32 // first byte of the token or line that pos is in
+	colon uint32 // the current field's colon, in stateValue
+
+	fieldCount  uint32
+	repeatCount uint8
+
+	form                   TargetForm
+	path, query, authority Span
+
+	bodyBytes      int64
+	chunked        bool
+	keepAlive      bool
+	expectContinue bool
+	expectUnknown  bool
+
+	seen, repeated uint64 // bit sets over FieldID; a span in fields means something exactly while its bit is set
+	fields         [fieldCount]Span
+	repeats        [RepeatsMax]repeat
+}
+
+// Reset forgets the request and makes r ready for the next head under the given limits; nil means the
+// defaults. The limits are copied.
+func (r *Request) Reset(l *Limits) {
+	r.state, r.defect = stateLeading, DefectNone
+	r.pos, r.mark = 0, 0
+	r.fieldCount, r.repeatCount = 0, 0
+	r.seen, r.repeated = 0, 0
+	r.headBytesMax, r.targetBytesMax, r.fieldsMax = DefaultHeadBytesMax, DefaultTargetBytesMax, DefaultFieldsMax
+	r.strictCRLF, r.hostOptional = false, false
+	if l == nil {
+		return
+	}
+	if l.HeadBytesMax > 0 {
+		r.headBytesMax = uint32(min(l.HeadBytesMax, headBytesCeiling))
+	}
+	if l.TargetBytesMax > 0 {
+		r.targetBytesMax = uint32(min(l.TargetBytesMax, headBytesCeiling))
+	}
+	if l.FieldsMax > 0 {
+		r.fieldsMax = uint32(min(l.FieldsMax, headBytesCeiling))
+	}
+	r.strictCRLF, r.hostOptional = l.StrictCRLF, l.HostOptional
+}
+
+// Parse continues with buf, which holds all bytes since the head's start: those of the last call, in
+// whatever memory they are now, and any that have come since. Bytes after the head (a body, the next
+// request) are not looked at. The verdict depends on the bytes alone, not on the calls they came in.
+func (r *Request) Parse(buf []byte) Verdict {
+	if len(buf) > int(r.headBytesMax) {
+		buf = buf[:r.headBytesMax]
+	}
+	verdict := Bad
+	switch {
+	case r.state < stateName:
+		if verdict = r.parseRequestLine(buf); verdict == Complete {
+			verdict = r.parseFields(buf)
+		}
+	case r.state < stateComplete:
+		verdict = r.parseFields(buf)
+	case r.state == stateComplete:
+		return Complete
+	}
+	if verdict == Incomplete && len(buf) == int(r.headBytesMax) {
+		if r.state == stateTarget {
+			return r.fail(TargetTooLong)
+		}
+		return r.fail(HeadTooLarge)
+	}
+	return verdict
+}
+
+// Len returns the length of the head in bytes once it is Complete, empty lines before it included: the
+// body, or the next request, begins there.
+func (r *Request) Len() int { return int(r.pos) }
+
+// Started reports whether a byte of the request line itself has been seen; empty lines before it do not
+// count. It tells an idle connection from one that is in the middle of a head.
+func (r *Request) Started() bool { return r.state != stateLeading }
+
+// Defect returns why the head is Bad, or DefectNone.
+func (r *Request) Defect() Defect { return r.defect }
+
+func (r *Request) fail(d Defect) Verdict {
+	r.state, r.defect = stateBad, d
+	return Bad
+}
+
+// suspend remembers where to go on when more bytes have come.
+func (r *Request) suspend(s state, pos int) Verdict {
+	r.state, r.pos = s, uint32(pos)
+	return Incomplete
+}
+
+// parseRequestLine reads `method SP request-target SP HTTP-version` and its line end (RFC 9112 section 3).
+// Complete means that the fields come next. Every part can be entered anew when more bytes have come.
+func (r *Request) parseRequestLine(buf []byte) Verdict {
+	pos := int(r.pos)
+	if r.state == stateLeading {
+		var verdict Verdict
+		if pos, verdict = r.skipLeading(buf, pos); verdict != Complete {
+			return verdict
+		}
+		r.state, r.mark = stateMethod, uint32(pos)
+	}
+	if r.state == stateMethod {
+		for pos < len(buf) && class[buf[pos]]&classToken != 0 {
+			pos++
+		}
+		if pos-int(r.mark) > methodBytesMax {
+			return r.fail(MethodTooLong)
+		}
+		if pos == len(buf) {
+			return r.suspend(stateMethod, pos)
+		}
+		if buf[pos] != ' ' || pos == int(r.mark) {
+			return r.fail(requestLineDefect(buf[pos]))
+		}
+		method := buf[r.mark:pos]
+		if string(method) == "PRI" {
+			return r.fail(HTTP2Preface)
+		}
+		r.Method = methodOf(method)
+		r.MethodSpan = Span{r.mark, uint32(len(method))}
+		pos++
+		r.state, r.mark = stateTarget, uint32(pos)
+	}
+	if r.state == stateTarget {
+		limit := min(len(buf), int(r.mark)+int(r.targetBytesMax)+1)
+		for pos < limit && class[buf[pos]]&classTarget != 0 {
+			pos++
+		}
+		if pos-int(r.mark) > int(r.targetBytesMax) {
+			return r.fail(TargetTooLong)
+		}
+		if pos == len(buf) {
+			return r.suspend(stateTarget, pos)
+		}
+		if buf[pos] != ' ' {
+			return r.fail(requestLineDefect(buf[pos]))
+		}
+		r.Target = Span{r.mark, uint32(pos) - r.mark}
+		if d := r.splitTarget(buf); d != DefectNone {
+			return r.fail(d)
+		}
+		pos++
+		r.mark = uint32(pos)
+	}
+	return r.parseVersion(buf, int(r.mark))
+}
+
+// skipLeading passes over empty lines before the request line (RFC 9112 section 2.2) and returns the
+// position of its first byte.
+func (r *Request) skipLeading(buf []byte, pos int) (int, Verdict) {
+	for pos < len(buf) {
+		switch buf[pos] {
+		case '\r':
+			if pos+1 == len(buf) {
+				return pos, r.suspend(stateLeading, pos)
+			}
+			if buf[pos+1] != '\n' {
+				return pos, r.fail(BareCR)
+			}
+			pos += 2
+		case '\n':
+			if r.strictCRLF {
+				return pos, r.fail(BareLF)
+			}
+			pos++
+		case 0x16: // the content type of a TLS handshake record, RFC 8446 section 5.1
+			return pos, r.fail(TLSHello)
+		default:
+			return pos, Complete
+		}
+		if pos > leadingBytesMax {
+			return pos, r.fail(BadRequestLine)
+		}
+	}
+	return pos, r.suspend(stateLeading, pos)
+}
+
+// requestLineDefect names the defect of a byte that may not stand where it does in a request line.
+func requestLineDefect(c byte) Defect {
+	if (c < 0x20 && c != '\r' && c != '\n' && c != '\t') || c == 0x7f {
+		return ControlByte
+	}
+	return BadRequestLine
+}
+
+// parseVersion reads `HTTP/d.d` (RFC 9112 section 2.3) and the line end. It starts anew at from each time:
+// there are ten bytes at most.
+func (r *Request) parseVersion(buf []byte, from int) Verdict {
+	const pattern = "HTTP/d.d"
+	for i := range len(pattern) {
+		if from+i == len(buf) {
+			return r.suspend(stateVersion, from)
+		}
+		c := buf[from+i]
+		if c != pattern[i] && (pattern[i] != 'd' || class[c]&classDigit == 0) {
+			return r.fail(requestLineDefect(c))
+		}
+	}
+	r.Major, r.Minor = buf[from+5]-'0', buf[from+7]-'0'
+	if r.Major != 1 {
+		return r.fail(UnsupportedVersion)
+	}
+	next, verdict := r.lineEnd(buf, from+len(pattern))
+	switch verdict {
+	case Incomplete:
+		return r.suspend(stateVersion, from)
+	case Complete:
+		r.state, r.pos, r.mark = stateName, uint32(next), uint32(next)
+	}
+	return verdict
+}
+
+// lineEnd reads the end of a line at pos and returns where the next line begins. It does not suspend.
+func (r *Request) lineEnd(buf []byte, pos int) (next int, verdict Verdict) {
+	if pos == len(buf) {
+		return pos, Incomplete
+	}
+	switch c := buf[pos]; c {
+	case '\r':
+		if pos+1 == len(buf) {
+			return pos, Incomplete
+		}
+		if buf[pos+1] != '\n' {
+			return pos, r.fail(BareCR)
+		}
+		return pos + 2, Complete
+	case '\n':
+		if r.strictCRLF {
+			return pos, r.fail(BareLF)
+		}
+		return pos + 1, Complete
+	default:
+		return pos, r.fail(requestLineDefect(c))
+	}
+}
+
+// parseFields reads field lines up to the empty line (RFC 9112 section 5) and then judges the head as a
+// whole.
+func (r *Request) parseFields(buf []byte) Verdict {
+	pos, mark, s := int(r.pos), int(r.mark), r.state
+	for {
+		if s == stateName {
+			if pos == mark {
+				if pos == len(buf) {
+					r.mark = uint32(mark)
+					return r.suspend(stateName, pos)
+				}
+				if c := buf[pos]; c <= ' ' {
+					return r.endOfFields(buf, pos)
+				}
+				if r.fieldCount == r.fieldsMax {
+					return r.fail(TooManyFields)
+				}
+				r.fieldCount++
+			}
+			for pos < len(buf) && class[buf[pos]]&classToken != 0 {
+				pos++
+			}
+			if pos == len(buf) {
+				r.mark = uint32(mark)
+				return r.suspend(stateName, pos)
+			}
+			if buf[pos] != ':' || pos == mark {
+				return r.fail(nameDefect(buf[pos], pos == mark))
+			}
+			r.colon = uint32(pos)
+			pos++
+		}
+		for {
+			pos = controlIndex(buf, pos)
+			if pos == len(buf) || buf[pos] != '\t' {
+				break
+			}
+			pos++
+		}
+		if pos == len(buf) || (buf[pos] == '\r' && pos+1 == len(buf)) {
+			r.mark = uint32(mark)
+			return r.suspend(stateValue, pos)
+		}
+		end := pos
+		switch {
+		case buf[pos] == '\r' && buf[pos+1] == '\n':
+			pos += 2
+		case buf[pos] == '\n' && !r.strictCRLF:
+			pos++
+		default:
+			return r.fail(valueDefect(buf[pos]))
+		}
+		colon := int(r.colon)
+		if id := lookupField(buf, mark, colon); id != fieldUnknown {
+			if !r.addField(id, trimSpan(buf, colon+1, end)) {
+				return r.fail(TooManyFields)
+			}
+		}
+		mark, s = pos, stateName
+	}
+}
+
+// endOfFields reads the empty line at pos. The byte there is whitespace or a control character.
+func (r *Request) endOfFields(buf []byte, pos int) Verdict {
+	switch c := buf[pos]; c {
+	case '\r', '\n':
+		next, verdict := r.lineEnd(buf, pos)
+		if verdict == Incomplete {
+			r.mark = uint32(pos)
+			return r.suspend(stateName, pos)
+		}
+		if verdict == Bad {
+			return Bad
+		}
+		if d := r.judge(buf); d != DefectNone {
+			return r.fail(d)
+		}
+		r.state, r.pos = stateComplete, uint32(next)
+		return Complete
+	default:
+		return r.fail(nameDefect(c, true))
+	}
+}
+
+// nameDefect names the defect of a byte that may not stand in a field's name, or not first in a line.
+func nameDefect(c byte, first bool) Defect {
+	switch {
+	case c == ' ' || c == '\t':
+		if first {
+			return ObsFold
+		}
+		return SpaceBeforeColon
+	case c == '\r' || c == '\n':
+		return BadFieldName
+	case c < 0x20 || c == 0x7f:
+		return ControlByte
+	}
+	return BadFieldName
+}
+
+// valueDefect names the defect of a control character that ends a value.
+func valueDefect(c byte) Defect {
+	switch c {
+	case '\r':
+		return BareCR
+	case '\n':
+		return BareLF
+	}
+	return ControlByte
+}
+
+// trimSpan returns buf[from:to] without the whitespace around it.
+func trimSpan(buf []byte, from, to int) Span {
+	for from < to && (buf[from] == ' ' || buf[from] == '\t') {
+		from++
+	}
+	for to > from && (buf[to-1] == ' ' || buf[to-1] == '\t') {
+		to--
+	}
+	return Span{uint32(from), uint32(to - from)}
+}
