@@ -32,6 +32,7 @@ func TestCloseInFlight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Logf("%d of %d reads were late", len(late), count)
 	if len(late)+reaped != count {
 		t.Fatalf("%d completions at Close and %d before, want %d", len(late), reaped, count)
 	}
