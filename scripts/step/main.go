@@ -3,6 +3,7 @@
 //	step test NAME REGEXP [FLAG...]   go test on the module's packages whose path matches REGEXP
 //	step fuzz NAME FUZZTIME           every fuzz target of the module, FUZZTIME each
 //	step run NAME COMMAND [ARG...]    any other command, which passes or fails as a whole
+//	step skip NAME REASON             nothing, because of REASON
 //	step summary NAME...              the closing summary of the steps named
 //
 // A step prints a line for each package and whatever failed; everything else goes to
@@ -25,10 +26,7 @@ import (
 // recordDir holds a log and a record for each step, relative to the repository's root, where make runs.
 const recordDir = "build/test"
 
-const usage = `usage: step test NAME REGEXP [FLAG...]
-       step fuzz NAME FUZZTIME
-       step run NAME COMMAND [ARG...]
-       step summary NAME...`
+var errUsage = errors.New("usage: step test|fuzz|run|skip|summary NAME ...; go doc ./scripts/step has the whole of it")
 
 func main() {
 	failed, err := dispatch(os.Args[1:])
@@ -44,7 +42,7 @@ func main() {
 // dispatch carries out one command line and tells whether anything failed in it.
 func dispatch(args []string) (failed bool, err error) {
 	if len(args) < 2 {
-		return false, errors.New(usage)
+		return false, errUsage
 	}
 	verb, name, rest := args[0], args[1], args[2:]
 	if verb == "summary" {
@@ -61,8 +59,10 @@ func dispatch(args []string) (failed bool, err error) {
 		err = step.fuzz(rest[0])
 	case verb == "run" && len(rest) >= 1:
 		err = step.run(rest)
+	case verb == "skip" && len(rest) == 1:
+		step.Skipped = append(step.Skipped, skip{Name: name, Reason: rest[0]})
 	default:
-		err = errors.New(usage)
+		err = errUsage
 	}
 	if err != nil {
 		return false, errors.Join(err, step.log.Close())

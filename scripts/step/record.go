@@ -95,7 +95,10 @@ func printFailed(w io.Writer, records []*record) {
 	title := "\nfailed:\n"
 	for _, r := range records {
 		for _, name := range r.Failed {
-			fmt.Fprintf(w, "%s  %s: %s\n", title, r.Name, name)
+			if name != r.Name {
+				name = r.Name + ": " + name
+			}
+			fmt.Fprintf(w, "%s  %s\n", title, name)
 			title = ""
 		}
 	}
