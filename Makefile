@@ -141,6 +141,62 @@ step-fuzz-smoke: $(STEP)
 step-fuzz: $(STEP)
 	@$(STEP) fuzz fuzz $(FUZZTIME)
 
+# --- linting ----------------------------------------------------------------------------------------------
+
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI         := .tools/bin/golangci-lint-$(GOLANGCI_VERSION)
+
+C_FILES     = $(shell git ls-files -co --exclude-standard '*.c' '*.h')
+SHELL_FILES = $(shell git grep --untracked -lE '^\#!/(usr/)?bin/(env )?(ba|da)?sh')
+
+LINT_STEPS := golangci house c-format shell lint-selftest
+
+.PHONY: lint check fmt
+lint: $(STEP) ## every linter, with a closing summary
+	@scripts/need lint
+	@for step in $(LINT_STEPS); do $(MAKE) lint-$$step || true; done; \
+	$(STEP) summary $(LINT_STEPS)
+
+check: ## lint and test
+	@$(MAKE) lint
+	@$(MAKE) test
+
+fmt: $(GOLANGCI) ## format the Go and the C sources
+	$(GOLANGCI) fmt
+	clang-format -i $(C_FILES)
+
+# Built from source, once; the first time it takes a minute or two.
+$(GOLANGCI):
+	@echo "building golangci-lint $(GOLANGCI_VERSION)"
+	@mkdir -p $(@D)
+	@GOFLAGS= GOBIN=$(CURDIR)/.tools/bin $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv .tools/bin/golangci-lint $@
+
+build/housecheck: $(wildcard scripts/housecheck/*.go)
+	@$(GO) build -o $@ ./scripts/housecheck
+
+.PHONY: lint-%
+lint-golangci: $(STEP) $(GOLANGCI)
+	@$(STEP) run golangci $(GOLANGCI) run ./...
+
+lint-house: $(STEP) build/housecheck
+	@$(STEP) run house build/housecheck
+
+lint-c-format: $(STEP)
+	@if command -v clang-format >/dev/null; \
+	then $(STEP) run c-format clang-format --dry-run -Werror $(C_FILES); \
+	else $(STEP) skip c-format 'clang-format is not installed (apt-get install clang-format)'; fi
+
+lint-shell: $(STEP)
+	@if command -v shellcheck >/dev/null; \
+	then $(STEP) run shell shellcheck $(SHELL_FILES); \
+	else $(STEP) skip shell 'shellcheck is not installed (apt-get install shellcheck)'; fi
+
+lint-lint-selftest: $(STEP) $(GOLANGCI) build/housecheck
+	@$(STEP) run lint-selftest $(GO) run ./scripts/lintselftest $(GOLANGCI) build/housecheck
+
+# --- measuring --------------------------------------------------------------------------------------------
+
 .PHONY: bench
 bench: build ## the benchmarks, each COUNT=1 times
 	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
