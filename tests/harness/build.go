@@ -1,0 +1,130 @@
+package harness
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// Built names what the C sources beside this package were built into.
+type Built struct {
+	Reference string // the reference server
+	Shorten   string // preload library that cuts every call short
+	Faults    string // preload library that makes calls fail
+	Count     string // preload library that counts calls
+}
+
+// scratch is the folder that everything is built into; Main removes it.
+var scratch = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "aws-tests-") })
+
+var build = sync.OnceValues(func() (Built, error) {
+	folder, err := scratch()
+	if err != nil {
+		return Built{}, err
+	}
+	root, err := findRoot()
+	if err != nil {
+		return Built{}, err
+	}
+	for _, source := range []string{"reference", "preload"} {
+		makeCommand := exec.Command("make", "-s", "-C", filepath.Join(root, "tests", source), "BUILD="+folder)
+		if output, err := makeCommand.CombinedOutput(); err != nil {
+			return Built{}, fmt.Errorf("building tests/%s: %w\n%s", source, err, output)
+		}
+	}
+	return Built{
+		Reference: filepath.Join(folder, "server"),
+		Shorten:   filepath.Join(folder, "shorten.so"),
+		Faults:    filepath.Join(folder, "faults.so"),
+		Count:     filepath.Join(folder, "count.so"),
+	}, nil
+})
+
+// Main runs the tests of a package and removes what Build has built.
+func Main(m *testing.M) {
+	code := m.Run()
+	if folder, err := scratch(); err == nil {
+		os.RemoveAll(folder)
+	}
+	os.Exit(code)
+}
+
+// Build builds the reference server and the preload libraries, once for each test process.
+func Build(tb testing.TB) Built {
+	tb.Helper()
+	built, err := build()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return built
+}
+
+// Root returns the repository's root folder.
+func Root(tb testing.TB) string {
+	tb.Helper()
+	root, err := findRoot()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return root
+}
+
+func findRoot() (string, error) {
+	folder, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
+			return folder, nil
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return "", errors.New("no go.mod above the current folder")
+		}
+		folder = parent
+	}
+}
+
+// AWS returns the server under test: what AWS_BIN names, or aws in the repository's root.
+func AWS(tb testing.TB) string {
+	tb.Helper()
+	return underTest(tb, "AWS_BIN", "aws", "make")
+}
+
+// AWSValgrind returns the server built with Go's valgrind tag: what AWS_VALGRIND_BIN names, or
+// aws-valgrind in the repository's root.
+func AWSValgrind(tb testing.TB) string {
+	tb.Helper()
+	return underTest(tb, "AWS_VALGRIND_BIN", "aws-valgrind", "make aws-valgrind")
+}
+
+func underTest(tb testing.TB, variable, name, remedy string) string {
+	tb.Helper()
+	path := os.Getenv(variable)
+	if path == "" {
+		path = filepath.Join(Root(tb), name)
+	}
+	path, err := filepath.Abs(path)
+	if err == nil {
+		_, err = os.Stat(path)
+	}
+	if err != nil {
+		tb.Fatalf("%v: run `%s` first, or name another binary in %s", err, remedy, variable)
+	}
+	return path
+}
+
+// Tool returns the path of an installed program and skips the test when it is absent.
+func Tool(tb testing.TB, name string) string {
+	tb.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		tb.Skipf("%s is not installed", name)
+	}
+	return path
+}
