@@ -40,13 +40,12 @@ const (
 // Body finds the end of a request body that is to be thrown away, so that the next request on the
 // connection can be read. It keeps nothing of the content and holds no pointer. Reset makes it ready.
 type Body struct {
-	left      int64 // bytes left in bodyLength and bodyData; the size so far in bodySize
-	content   int64 // content bytes passed over
-	bytesMax  int64
-	overhead  int // bytes of extensions and trailers left
-	state     bodyState
-	lastChunk bool
-	defect    Defect
+	left     int64 // bytes left in bodyLength and bodyData; the size so far in bodySize
+	content  int64 // content bytes passed over
+	bytesMax int64
+	overhead int // bytes of extensions and trailers left
+	state    bodyState
+	defect   Defect
 }
 
 // Reset makes b ready for a body with the framing that Request.BodyLength returns. nil means the default
@@ -177,6 +176,7 @@ func (b *Body) step(c byte) Defect {
 	case bodyLastLF:
 		b.state = bodyDone
 		return want(c, '\n')
+	case bodyLength, bodyData, bodyDone, bodyBad:
 	}
 	panic("request: Body.step in a state that takes no framing")
 }

@@ -82,32 +82,34 @@ func (r *Request) judgeFraming(buf []byte) Defect {
 	return DefectNone
 }
 
-// judgeCodings reads the transfer codings of all lines: chunked alone is understood, and must be last.
+// judgeCodings reads the transfer codings: chunked alone is understood, and must be last. A second line and
+// an empty element are refused, though RFC 9110 sections 5.3 and 5.6.1.2 would allow them: nobody sends them
+// but to be read by one party as chunked and by another as nothing.
 func (r *Request) judgeCodings(buf []byte) Defect {
+	if r.Repeated(TransferEncoding) {
+		return BadFraming
+	}
 	unknown := false
-	for l := r.Lines(TransferEncoding); l.Next(); {
-		for list := l.span.Of(buf); len(list) > 0; {
-			var coding []byte
-			coding, list = nextElement(list)
-			switch {
-			case len(coding) == 0:
-			case r.chunked:
-				return BadFraming
-			case equalFold(coding, "chunked"):
-				r.chunked = true
-			case len(coding) > len("chunked") && equalFold(coding[:len("chunked")], "chunked") &&
-				class[coding[len("chunked")]]&classToken == 0:
-				return BadFraming // section 7.1: chunked has no parameters
-			default:
-				unknown = true
-			}
+	for list := r.fields[TransferEncoding].Of(buf); ; {
+		coding, rest := nextElement(list)
+		switch {
+		case len(coding) == 0 || r.chunked:
+			return BadFraming
+		case equalFold(coding, "chunked"):
+			r.chunked = true
+		case len(coding) > len("chunked") && equalFold(coding[:len("chunked")], "chunked") &&
+			class[coding[len("chunked")]]&classToken == 0:
+			return BadFraming // section 7.1: chunked has no parameters
+		default:
+			unknown = true
 		}
+		if rest == nil {
+			break
+		}
+		list = rest
 	}
 	if unknown {
 		return UnknownCoding
-	}
-	if !r.chunked {
-		return BadFraming
 	}
 	return DefectNone
 }

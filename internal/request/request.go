@@ -314,6 +314,7 @@ func (r *Request) parseVersion(buf []byte, from int) Verdict {
 		return r.suspend(stateVersion, from)
 	case Complete:
 		r.state, r.pos, r.mark = stateName, uint32(next), uint32(next)
+	case Bad:
 	}
 	return verdict
 }

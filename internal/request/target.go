@@ -7,13 +7,13 @@ type TargetForm uint8
 
 // The forms.
 const (
-	// Origin is `/path?query`, the form of nearly every request.
+	// OriginForm is `/path?query`, the form of nearly every request.
 	OriginForm TargetForm = iota
-	// Absolute is a whole http or https URI; its authority outranks Host (RFC 9112 section 3.2.2).
+	// AbsoluteForm is a whole http or https URI; its authority outranks Host (RFC 9112 section 3.2.2).
 	AbsoluteForm
-	// Authority is `host:port`, and belongs to CONNECT.
+	// AuthorityForm is `host:port`, and belongs to CONNECT.
 	AuthorityForm
-	// Asterisk is `*`, and belongs to OPTIONS: the server as a whole.
+	// AsteriskForm is `*`, and belongs to OPTIONS: the server as a whole.
 	AsteriskForm
 )
 

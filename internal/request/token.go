@@ -86,8 +86,9 @@ func trim(b []byte) []byte {
 	return b
 }
 
-// nextElement cuts the first element off a comma-separated list (RFC 9110 section 5.6.1), trimmed. The
-// caller skips empty elements, as section 5.6.1.2 asks. It must not be used where elements may be quoted.
+// nextElement cuts the first element off a comma-separated list (RFC 9110 section 5.6.1), trimmed. rest is nil
+// exactly where no comma follows. Skipping empty elements, as section 5.6.1.2 asks, is left to the caller. It
+// must not be used where elements may be quoted.
 func nextElement(list []byte) (element, rest []byte) {
 	for i, c := range list {
 		if c == ',' {
