@@ -1,0 +1,421 @@
+package simkernel
+
+import (
+	"encoding/binary"
+	"syscall"
+	"time"
+
+	"aws/internal/kernel"
+)
+
+// pageBytes is the size of a page of the page cache, and what one residency bit stands for.
+const pageBytes = 4096
+
+// readAheadBytes is what a probe that misses makes the kernel fetch.
+const readAheadBytes = 128 << 10
+
+// File is an inode: a content that is a function of its number, so that its size costs nothing.
+type File struct {
+	Name    string // the first name that it had
+	Ino     uint64
+	Size    int64
+	Faulted int  // how often the disk failed under it
+	Shrunk  bool // it has been longer
+
+	mtime, ctime int64
+	pages        []uint64      // bits: which are in memory
+	beyond       bool          // whether those are that pages has no bits for
+	used         time.Duration // when pages of it were last fetched, asked about or sent
+	bad          []span
+	memAlign     uint32
+	fileAlign    uint32
+}
+
+type span struct{ from, to int64 }
+
+// disk is all files.
+type disk struct {
+	trees    []*Tree
+	files    []*File
+	pressure bool // memory is wanted elsewhere: evict at the next Wait
+	evicted  int
+}
+
+// Tree is a folder whose files may be asked for.
+type Tree struct {
+	k     *Kernel
+	root  kernel.Root
+	names map[string]*entry
+}
+
+// entry is a name: what it leads to and how the lookup behaves.
+type entry struct {
+	file   *File // nil: nothing, or no regular file
+	cold   bool  // only a helper can tell
+	denied bool
+	past   []Version
+}
+
+// Version says what a name led to from a time on.
+type Version struct {
+	From time.Duration
+	File *File // nil: nothing
+}
+
+// AddTree opens a root.
+func (k *Kernel) AddTree(label string) *Tree {
+	t := &Tree{k: k, names: map[string]*entry{}}
+	t.root = kernel.Root(k.install(&desc{kind: descRoot, name: label}))
+	k.disk.trees = append(k.disk.trees, t)
+	return t
+}
+
+// Root returns the tree's root.
+func (t *Tree) Root() kernel.Root { return t.root }
+
+// Add makes a file, or puts a new one in the place of another, as rename(2) does.
+func (t *Tree) Add(name string, size int64) *File {
+	k := t.k
+	f := &File{
+		Name: name, Ino: uint64(len(k.disk.files)) + 100, Size: size,
+		memAlign: 512, fileAlign: pick(k.rnd, uint32(512), 4096),
+	}
+	if !k.profile.DirectIO && k.rnd.IntN(2) == 0 {
+		f.memAlign, f.fileAlign = 0, 0 // this kernel says so; others find out by trying
+	}
+	f.mtime = k.wallNs()
+	f.ctime = f.mtime
+	k.disk.files = append(k.disk.files, f)
+	if r := k.profile.Resident; r > 0 && k.rnd.Float64() < r {
+		f.beyond = true
+	} else if r > 0 && k.rnd.IntN(3) == 0 {
+		f.fetch(0, k.between(0, size))
+	}
+	t.Link(name, f)
+	t.names[name].cold = k.profile.Cold > 0 && k.rnd.Float64() < k.profile.Cold
+	return f
+}
+
+// Link makes a name lead to a file.
+func (t *Tree) Link(name string, f *File) {
+	e := t.names[name]
+	if e == nil {
+		e = &entry{}
+		t.names[name] = e
+	}
+	e.file = f
+	e.past = append(e.past, Version{t.k.clock.now, f})
+}
+
+// AddSpecial makes a name that stands for a folder, a FIFO or the like.
+func (t *Tree) AddSpecial(name string) { t.Link(name, nil) }
+
+// Deny makes a name that may not be opened.
+func (t *Tree) Deny(name string) { t.names[name].denied = true }
+
+// Remove takes a name away. Who has the file open keeps it.
+func (t *Tree) Remove(name string) { t.Link(name, nil) }
+
+// Past returns what a name has led to, oldest first.
+func (t *Tree) Past(name string) []Version {
+	if e := t.names[name]; e != nil {
+		return e.past
+	}
+	return nil
+}
+
+// Resize makes a file longer or shorter.
+func (k *Kernel) Resize(f *File, size int64) {
+	k.tracef("%q goes from %d to %d bytes", f.Name, f.Size, size)
+	f.Shrunk = f.Shrunk || size < f.Size
+	f.Size = size
+	f.mtime = k.wallNs()
+	f.ctime = f.mtime
+}
+
+// Break makes a part of a file unreadable.
+func (k *Kernel) Break(f *File, from, to int64) {
+	f.Faulted++
+	f.bad = append(f.bad, span{from, to})
+	f.drop(from, to-from)
+}
+
+func (k *Kernel) wallNs() int64 { return wallStart*1e9 + int64(k.clock.now) }
+
+// Fill writes the file's content at an offset to b.
+func (f *File) Fill(offset int64, b []byte) {
+	var word [8]byte
+	for len(b) > 0 {
+		v := uint64(offset)>>3*0x9e3779b97f4a7c15 + f.Ino*0xbf58476d1ce4e5b9
+		v = (v ^ v>>31) * 0x94d049bb133111eb
+		v ^= v >> 29
+		skip := int(offset & 7)
+		if skip == 0 && len(b) >= 8 {
+			binary.LittleEndian.PutUint64(b, v)
+			b, offset = b[8:], offset+8
+			continue
+		}
+		binary.LittleEndian.PutUint64(word[:], v)
+		n := copy(b, word[skip:])
+		b, offset = b[n:], offset+int64(n)
+	}
+}
+
+// readable returns how many of n bytes come before the first that the disk can't read.
+func (f *File) readable(offset, n int64) int64 {
+	for _, s := range f.bad {
+		if offset < s.to && offset+n > s.from {
+			n = max(0, s.from-offset)
+		}
+	}
+	return n
+}
+
+// fetch brings pages into memory.
+func (f *File) fetch(offset, n int64) { f.setPages(offset, n, true) }
+
+// drop takes pages out of memory.
+func (f *File) drop(offset, n int64) { f.setPages(offset, n, false) }
+
+func (f *File) setPages(offset, n int64, there bool) {
+	for page := offset / pageBytes; page*pageBytes < offset+n; page++ {
+		if f.page(page) == there {
+			continue
+		}
+		for page/64 >= int64(len(f.pages)) {
+			var word uint64
+			if f.beyond {
+				word = ^word
+			}
+			f.pages = append(f.pages, word)
+		}
+		f.pages[page/64] ^= 1 << (page % 64)
+	}
+}
+
+// page reports whether a page is in memory.
+func (f *File) page(page int64) bool {
+	if page/64 >= int64(len(f.pages)) {
+		return f.beyond
+	}
+	return f.pages[page/64]&(1<<(page%64)) != 0
+}
+
+// inMemory returns how many bytes from offset on are in memory, of n at the most.
+func (f *File) inMemory(offset, n int64) int64 {
+	end := min(offset+n, f.Size)
+	at := offset
+	for at < end {
+		page := at / pageBytes
+		if !f.page(page) {
+			return at - offset
+		}
+		at = (page + 1) * pageBytes
+	}
+	return max(0, end-offset)
+}
+
+// evictedMax and evictGrace keep memory pressure from starving everybody: it ends some day, and what
+// has just been used is the last that a kernel gives up.
+const (
+	evictedMax = 64
+	evictGrace = 300 * time.Millisecond
+
+	evictBytesMax = 64 << 20
+)
+
+// evictSome is the happening: memory is wanted. Pages leave at the next Wait and never in the middle
+// of a turn, where a loop that has just looked could not know.
+func (k *Kernel) evictSome() {
+	if k.strikes(FaultEvict) {
+		k.disk.pressure = true
+	}
+	if k.disk.evicted++; k.disk.evicted < evictedMax && k.OpenPeers() > 0 {
+		k.After(k.profile.EvictEvery, k.evictSome)
+	}
+}
+
+func (k *Kernel) evict() {
+	if !k.disk.pressure || len(k.disk.files) == 0 {
+		return
+	}
+	k.disk.pressure = false
+	f := pick(k.rnd, k.disk.files...)
+	if f.Size == 0 || f.used > 0 && k.clock.now-f.used < evictGrace {
+		return
+	}
+	from := k.between(0, f.Size-1)
+	n := k.between(1, min(f.Size-from, evictBytesMax))
+	k.tracef("evict %q at %d+%d", f.Name, from, n)
+	f.drop(from, n)
+}
+
+// Evict takes a file out of memory at once; a test calls it between two turns.
+func (k *Kernel) Evict(f *File) { f.pages, f.beyond = nil, false }
+
+// fetchLater brings pages in when the disk has had its time.
+func (k *Kernel) fetchLater(f *File, offset, n int64) {
+	k.After(k.duration(k.profile.ReadTime, FaultReadLate), func() { k.fetch(f, offset, n) })
+}
+
+func (k *Kernel) fetch(f *File, offset, n int64) {
+	f.fetch(offset, min(n, f.Size-offset))
+	f.used = k.clock.now
+}
+
+// stall notes that the loop sleeps on a disk, and how long.
+func (k *Kernel) stall(d *desc, offset, n int64) {
+	f := d.file
+	if d.direct {
+		k.violate(d.fd, "sendfile from descriptor %d (%v): the loop sleeps on a disk", d.fd, d)
+		return
+	}
+	there := f.inMemory(offset, n)
+	f.used = k.clock.now
+	if there == n {
+		return
+	}
+	k.violate(d.fd, "sendfile of %q at %d+%d, of which %d bytes are in memory: the loop sleeps on a disk",
+		f.Name, offset, n, there)
+	k.fetch(f, offset, n)
+	k.clock.now += k.profile.ReadTime
+}
+
+// resident is the batch's question whether pages are in memory. A miss starts to read ahead.
+func (k *Kernel) resident(op *kernel.Op) int64 {
+	d, errno := k.lookupKind(op.File, descFile, syscall.EINVAL, "resident")
+	if errno != 0 {
+		return -int64(errno)
+	}
+	if !k.profile.NoWait {
+		return -int64(syscall.EOPNOTSUPP)
+	}
+	there := d.file.inMemory(op.Offset, op.Len())
+	if op.Offset+there >= min(op.Offset+op.Len(), d.file.Size) {
+		k.progress++
+		d.file.used = k.clock.now
+		return op.Len()
+	}
+	if k.rnd.IntN(2) == 0 {
+		k.fetchLater(d.file, op.Offset+there, readAheadBytes)
+	}
+	return there
+}
+
+// Probe implements kernel.Kernel.
+func (k *Kernel) Probe(fd int32, offset, n int64) kernel.Residency {
+	if !k.usable("Probe") {
+		return kernel.ResidencyUnknown
+	}
+	d, errno := k.lookupKind(fd, descFile, syscall.EINVAL, "cachestat")
+	if errno != 0 || !k.profile.Cachestat || k.strikes(FaultBusyProbe) {
+		return kernel.ResidencyUnknown
+	}
+	pages, there := int64(0), int64(0)
+	for at := offset / pageBytes * pageBytes; at < offset+n; at += pageBytes {
+		pages++
+		if at < d.file.Size && d.file.inMemory(at, 1) == 1 {
+			there++
+		}
+	}
+	answer := kernel.ResidencyPart
+	switch there {
+	case 0:
+		answer = kernel.ResidencyNone
+	case pages:
+		answer = kernel.ResidencyFull
+	}
+	k.mark(markOpen, int64(fd), int64(answer))
+	k.tracef("probe fd %d at %d+%d: %d of %d pages", fd, offset, n, there, pages)
+	return answer
+}
+
+// tree returns the tree behind a root.
+func (k *Kernel) tree(root kernel.Root) *Tree {
+	for _, t := range k.disk.trees {
+		if t.root == root {
+			return t
+		}
+	}
+	k.violate(int32(root), "lookup beneath %v, which is no root", root)
+	return nil
+}
+
+// Open implements kernel.Kernel. An absent name has nothing in memory that could say so, and answers
+// Again like one that is cold; now and then the absence itself is in memory.
+func (k *Kernel) Open(root kernel.Root, name []byte, file *kernel.Opened) kernel.Class {
+	c := kernel.Fault
+	if t := k.tree(root); t != nil && k.usable("Open") {
+		e := t.names[string(name)]
+		switch {
+		case e == nil && k.rnd.IntN(8) > 0, e != nil && e.cold, k.strikes(FaultOpenCold):
+			c = kernel.Again
+		default:
+			c = k.openEntry(e, file)
+		}
+	}
+	k.mark(markOpen, int64(c), int64(file.FD))
+	k.tracef("open %q: %v", name, c)
+	return c
+}
+
+// openEntry opens what a name leads to.
+func (k *Kernel) openEntry(e *entry, file *kernel.Opened) kernel.Class {
+	switch {
+	case e == nil:
+		return kernel.Absent
+	case e.denied:
+		return kernel.Denied
+	case k.full() || k.strikes(FaultOpenExhausted):
+		return kernel.Exhausted
+	case e.file == nil:
+		return kernel.Absent
+	}
+	f := e.file
+	fd := k.install(&desc{kind: descFile, owned: true, file: f})
+	*file = kernel.Opened{Info: f.info(), FD: fd, MemAlign: f.memAlign, FileAlign: f.fileAlign}
+	k.progress++
+	return kernel.Done
+}
+
+func (f *File) info() kernel.Info {
+	return kernel.Info{Size: f.Size, MtimeNs: f.mtime, CtimeNs: f.ctime, Dev: 1, Ino: f.Ino}
+}
+
+// Stat implements kernel.Kernel.
+func (k *Kernel) Stat(root kernel.Root, name []byte, info *kernel.Info) kernel.Class {
+	c := kernel.Fault
+	if t := k.tree(root); t != nil && k.usable("Stat") {
+		switch e := t.names[string(name)]; {
+		case e == nil || e.file == nil:
+			c = kernel.Absent
+		default:
+			*info = e.file.info()
+			c = kernel.Done
+		}
+	}
+	k.mark(markOpen, int64(c), info.Size)
+	k.tracef("stat %q: %v", name, c)
+	return c
+}
+
+// Direct implements kernel.Kernel.
+func (k *Kernel) Direct(fd int32) (int32, kernel.Class) {
+	if !k.usable("Direct") {
+		return -1, kernel.Fault
+	}
+	d, errno := k.lookupKind(fd, descFile, syscall.EINVAL, "open of /proc/self/fd")
+	switch {
+	case errno != 0:
+		return -1, kernel.Fault
+	case k.full() || k.strikes(FaultOpenExhausted):
+		return -1, kernel.Exhausted
+	case !k.profile.DirectIO:
+		return -1, kernel.Unsupported
+	}
+	again := k.install(&desc{kind: descFile, owned: true, file: d.file, direct: true})
+	k.progress++
+	k.mark(markOpen, int64(fd), int64(again))
+	k.tracef("direct of fd %d: fd %d", fd, again)
+	return again, kernel.Done
+}

@@ -1,0 +1,187 @@
+package simkernel
+
+import (
+	"syscall"
+
+	"aws/internal/kernel"
+)
+
+// pending is a job from Ask to Answers.
+type pending struct {
+	job  *kernel.Job
+	name string // as it was when the job was asked for
+	desc *desc  // behind job.FD
+	done bool
+}
+
+// jobs is the helpers.
+type jobs struct {
+	event   *desc
+	pending []*pending // asked, in that order; those that are done wait for Answers in finished
+	ready   []*pending // finished, in that order
+}
+
+// Ask implements kernel.Kernel.
+func (k *Kernel) Ask(job *kernel.Job) bool {
+	if !k.usable("Ask") {
+		return false
+	}
+	waiting := len(k.jobs.pending) - len(k.jobs.ready)
+	if waiting >= k.cfg.JobsMax || waiting > 0 && k.strikes(FaultAskRefused) {
+		k.tracef("ask for job %d: too many", job.Kind)
+		return false
+	}
+	p := &pending{job: job, name: string(job.Name)}
+	for _, other := range k.jobs.pending {
+		if other.job == job {
+			k.violate(job.FD, "a job that the helpers have not given back is asked for again")
+		}
+	}
+	switch job.Kind {
+	case kernel.JobWarm, kernel.JobRead, kernel.JobClose:
+		d, errno := k.lookupKind(job.FD, descFile, syscall.EINVAL, "job")
+		if errno == 0 && job.Kind == kernel.JobClose {
+			k.jobs.checkUnused(k, d)
+			d.handed = true
+		}
+		p.desc = d
+	case kernel.JobOpen, kernel.JobFunc:
+	}
+	if job.Kind == kernel.JobRead {
+		k.checkBuffer(job.FD, "a helper's read", job.Buf)
+		for i := range job.Buf {
+			job.Buf[i] = poison
+		}
+	}
+	k.jobs.pending = append(k.jobs.pending, p)
+	k.progress++
+	k.After(k.duration(k.profile.JobTime, FaultJobLate), func() { k.finish(p) })
+	k.mark(markJob, int64(job.Kind), int64(job.FD))
+	k.tracef("ask for job %d: fd %d, name %q, token %#x", job.Kind, job.FD, job.Name, job.Token)
+	return true
+}
+
+// finish does a job and makes its outcome known.
+func (k *Kernel) finish(p *pending) {
+	if p.done {
+		return
+	}
+	p.done = true
+	k.doJob(p)
+	k.jobs.ready = append(k.jobs.ready, p)
+	k.jobs.event.readable = true
+	k.mark(markJob, int64(p.job.Class), p.job.Result)
+	k.tracef("job %d with token %#x is done: %v, %s", p.job.Kind, p.job.Token, p.job.Class, result(p.job.Result))
+}
+
+func (k *Kernel) doJob(p *pending) {
+	job := p.job
+	if string(job.Name) != p.name {
+		k.violate(-1, "the name of a job became %q while it was with the helpers; it was %q", job.Name, p.name)
+	}
+	switch job.Kind {
+	case kernel.JobOpen:
+		job.Class = kernel.Fault
+		if t := k.tree(job.Root); t != nil {
+			e := t.names[p.name]
+			job.Class = k.openEntry(e, &job.File)
+			if e != nil {
+				e.cold = false
+			}
+		}
+	case kernel.JobWarm:
+		job.Result, job.Class = k.warm(p)
+	case kernel.JobRead:
+		job.Result = -int64(syscall.EBADF)
+		if p.desc != nil {
+			job.Result = k.readFile(p.desc, job.Buf, job.Offset, int64(len(job.Buf)), false)
+			k.fetch(p.desc.file, job.Offset, job.Result)
+		}
+		job.Class = kernel.Classify(job.Result)
+	case kernel.JobClose:
+		if p.desc != nil {
+			k.record(job.FD, "close by a helper", p.desc.serial, 0)
+			k.remove(p.desc)
+		}
+		job.Class = kernel.Done
+	case kernel.JobFunc:
+		job.Func()
+		job.Class = kernel.Done
+	}
+}
+
+// warm reads a part of a file so that it is in memory.
+func (k *Kernel) warm(p *pending) (int64, kernel.Class) {
+	if p.desc == nil {
+		return -int64(syscall.EBADF), kernel.Fault
+	}
+	f, job := p.desc.file, p.job
+	n := max(0, min(job.Len, f.Size-job.Offset))
+	there := f.readable(job.Offset, n)
+	k.fetch(f, job.Offset, there)
+	if there < n || n > 0 && k.strikes(FaultReadError) {
+		f.Faulted++
+		return -int64(syscall.EIO), kernel.Fault
+	}
+	return n, kernel.Done
+}
+
+// Answers implements kernel.Kernel.
+func (k *Kernel) Answers(list []*kernel.Job) int {
+	if !k.usable("Answers") {
+		return 0
+	}
+	k.jobs.event.touch()
+	n := min(len(list), len(k.jobs.ready))
+	for i, p := range k.jobs.ready[:n] {
+		list[i] = p.job
+		for at, other := range k.jobs.pending {
+			if other == p {
+				k.jobs.pending = append(k.jobs.pending[:at], k.jobs.pending[at+1:]...)
+				break
+			}
+		}
+	}
+	k.jobs.ready = append(k.jobs.ready[:0], k.jobs.ready[n:]...)
+	if len(k.jobs.ready) == 0 {
+		k.jobs.event.readable = false
+	}
+	if n > 0 {
+		k.progress++
+		k.tracef("%d answers", n)
+	}
+	k.mark(markJob, int64(n), 0)
+	return n
+}
+
+// Wake implements kernel.Kernel. A test calls it from the loop's goroutine or from a happening.
+func (k *Kernel) Wake() {
+	k.jobs.event.readable = true
+	k.tracef("wake")
+}
+
+// Jobs returns how many jobs are with the helpers or have not been fetched.
+func (k *Kernel) Jobs() int { return len(k.jobs.pending) }
+
+// checkUnused notes that a descriptor is closed which a helper is working with.
+func (j *jobs) checkUnused(k *Kernel, d *desc) {
+	for _, p := range j.pending {
+		if p.desc == d && !p.done && p.job.Kind != kernel.JobClose {
+			k.violate(d.fd, "descriptor %d (%v) is closed while a helper works with it", d.fd, d)
+		}
+	}
+}
+
+// close lets the helpers finish what they were asked for, and closes what they have opened for
+// nobody, as the real kernel does.
+func (j *jobs) close(k *Kernel) {
+	for _, p := range j.pending {
+		k.finish(p)
+	}
+	for _, p := range j.ready {
+		if p.job.Kind == kernel.JobOpen && p.job.Class == kernel.Done {
+			k.remove(k.table[p.job.File.FD])
+		}
+	}
+	j.pending, j.ready = nil, nil
+}
