@@ -11,8 +11,14 @@ import (
 // Op is one operation of a batch; see netio.Op.
 type Op = netio.Op
 
+// OpKind says what an operation does.
+type OpKind = netio.Kind
+
 // Event is a readiness event; Token and Ready take it apart.
 type Event = unix.EpollEvent
+
+// OpFlag changes when and how an operation runs.
+type OpFlag = netio.Flag
 
 // The kinds of operations and their flags, by the names of package netio.
 const (

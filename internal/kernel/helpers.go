@@ -1,0 +1,189 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"errors"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// warmPieceBytes is what a helper reads at once when it brings a file into memory.
+const warmPieceBytes = 256 << 10
+
+// helpers do, on threads of their own, what may have to wait for a disk. They are started as they
+// are needed. An eventfd tells the loop that answers are there.
+type helpers struct {
+	eventFD int32
+	jobs    chan *Job
+	most    int
+	group   sync.WaitGroup
+
+	mu       sync.Mutex
+	started  int
+	idle     int
+	finished []*Job // answered, not yet fetched
+	signaled bool   // the eventfd has been written since the loop last looked
+	closed   bool
+}
+
+func newHelpers(most, jobsMax int) (*helpers, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, NamedError("eventfd2", -int64(errnoOf(err)))
+	}
+	return &helpers{
+		eventFD: int32(fd), jobs: make(chan *Job, jobsMax), most: most,
+		finished: make([]*Job, 0, jobsMax+most),
+	}, nil
+}
+
+func (h *helpers) ask(job *Job) bool {
+	select {
+	case h.jobs <- job:
+	default:
+		return false
+	}
+	h.mu.Lock()
+	if h.idle < len(h.jobs) && h.started < h.most {
+		h.started++
+		h.group.Add(1)
+		go h.run()
+	}
+	h.mu.Unlock()
+	return true
+}
+
+func (h *helpers) run() {
+	defer h.group.Done()
+	scratch := make([]byte, 0)
+	for {
+		h.mu.Lock()
+		h.idle++
+		h.mu.Unlock()
+		job, ok := <-h.jobs
+		h.mu.Lock()
+		h.idle--
+		h.mu.Unlock()
+		if !ok {
+			return
+		}
+		scratch = perform(job, scratch)
+		h.mu.Lock()
+		h.finished = append(h.finished, job)
+		h.signal()
+		h.mu.Unlock()
+	}
+}
+
+// signal makes the eventfd readable. The lock is held.
+func (h *helpers) signal() {
+	if h.signaled || h.closed {
+		return
+	}
+	h.signaled = true
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
+	for {
+		// EAGAIN would mean that the counter is full, and so the descriptor readable anyway.
+		if _, err := unix.Write(int(h.eventFD), one[:]); err != unix.EINTR {
+			return
+		}
+	}
+}
+
+func (h *helpers) wake() {
+	h.mu.Lock()
+	h.signal()
+	h.mu.Unlock()
+}
+
+func (h *helpers) answers(jobs []*Job) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := copy(jobs, h.finished)
+	rest := copy(h.finished, h.finished[n:])
+	clear(h.finished[rest:])
+	h.finished = h.finished[:rest]
+	if h.signaled && rest == 0 {
+		var count [8]byte
+		_, _ = unix.Read(int(h.eventFD), count[:]) // EAGAIN: nothing to take back
+		h.signaled = false
+	}
+	return n
+}
+
+// close waits for the helpers to finish what they do, which may be as long as a disk takes.
+func (h *helpers) close() error {
+	close(h.jobs)
+	h.group.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	var errs []error
+	for _, job := range h.finished {
+		if job.Kind == JobOpen && job.Class == Done {
+			errs = append(errs, unix.Close(int(job.File.FD)))
+		}
+	}
+	return errors.Join(append(errs, unix.Close(int(h.eventFD)))...)
+}
+
+// perform does a job and returns the scratch memory for the next one.
+func perform(job *Job, scratch []byte) []byte {
+	switch job.Kind {
+	case JobOpen:
+		job.Class = openWaiting(job.Root, job.Name, &job.File)
+	case JobWarm:
+		if len(scratch) == 0 {
+			scratch = make([]byte, warmPieceBytes)
+		}
+		job.Result, job.Class = warm(job.FD, job.Offset, job.Len, scratch)
+	case JobRead:
+		job.Result = readFull(job.FD, job.Buf, job.Offset)
+		job.Class = Classify(job.Result)
+	case JobClose:
+		_ = unix.Close(int(job.FD))
+		job.Class = Done
+	case JobFunc:
+		job.Func()
+		job.Class = Done
+	}
+	return scratch
+}
+
+// warm reads a part of a file, so that it is in memory afterwards. It ends early at the end of
+// the file.
+func warm(fd int32, offset, n int64, scratch []byte) (int64, Class) {
+	var done int64
+	for done < n {
+		r := readFull(fd, scratch[:min(int64(len(scratch)), n-done)], offset+done)
+		if r < 0 {
+			return r, Classify(r)
+		}
+		if r == 0 {
+			break
+		}
+		done += r
+	}
+	return done, Done
+}
+
+// readFull fills b from the file, as far as the file goes, and returns the count or minus errno.
+func readFull(fd int32, b []byte, offset int64) int64 {
+	done := 0
+	for done < len(b) {
+		n, err := unix.Pread(int(fd), b[done:], offset+int64(done))
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return -int64(errnoOf(err))
+		}
+		if n == 0 {
+			break
+		}
+		done += n
+	}
+	return int64(done)
+}

@@ -1,0 +1,350 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"aws/cgo/libaio"
+	"aws/cgo/netio"
+
+	"golang.org/x/sys/unix"
+)
+
+// Config sizes a Linux kernel.
+type Config struct {
+	EventsMax  int // events that one Wait returns at the most
+	ReadsMax   int // reads in flight at the most; 0 leaves kernel AIO out
+	HelpersMax int // jobs done off the loop at the same time, at the most
+	JobsMax    int // jobs waiting for a helper, at the most
+}
+
+// DefaultConfig returns the sizes that a loop gets if nobody says otherwise.
+func DefaultConfig() Config {
+	return Config{EventsMax: 512, ReadsMax: 256, HelpersMax: 64, JobsMax: 4096}
+}
+
+// spinTimeoutMax bounds the wait that keeps the processor of the Go scheduler. A system call that
+// the runtime knows of gives it away after some 20 µs, and taking it back costs context switches;
+// one that it does not know of holds up the garbage collector until a signal interrupts it. So a
+// busy loop waits here, and an idle one, after this time, in a way that the runtime knows of.
+const spinTimeoutMax = 2 * time.Millisecond
+
+// Linux is the Kernel of a real machine. It needs Linux 5.6 (openat2) and is at its best from
+// 5.12 on (RESOLVE_CACHED); what is missing is done by the helpers.
+type Linux struct {
+	epfd   int32
+	events []Event
+	mapped [][]byte
+	aio    *libaio.Context
+	reads  []libaio.Read
+	dones  []libaio.Done
+	help   *helpers
+	now    time.Duration
+	wall   int64
+	name   [unix.PathMax]byte
+	stat   unix.Statx_t
+	how    unix.OpenHow
+
+	cachedOpens bool // openat2 knows RESOLVE_CACHED
+	cachestat   bool // cachestat is there and tells this user the truth
+}
+
+var _ Kernel = (*Linux)(nil)
+
+// NewLinux sets up epoll, kernel AIO and the helpers. An error names the call that failed and
+// what can be done about it. When AIO is refused, aioErr says why and the kernel works without:
+// Slots is 0 and dynamic files are read by the helpers.
+func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
+	k = &Linux{epfd: -1, cachedOpens: true, cachestat: true}
+	defer func() {
+		if err != nil {
+			_ = k.Close()
+			k = nil
+		}
+	}()
+	epfd, errno := netio.EpollCreate()
+	if errno != 0 {
+		return k, nil, NamedError("epoll_create1", -int64(errno))
+	}
+	k.epfd = epfd
+	events, mem, err := netio.Events(cfg.EventsMax)
+	if err != nil {
+		return k, nil, err
+	}
+	k.mapped = append(k.mapped, mem)
+	k.events = events
+	if k.help, err = newHelpers(cfg.HelpersMax, cfg.JobsMax); err != nil {
+		return k, nil, err
+	}
+	if err := k.watch(k.help.eventFD, TokenAnswers); err != nil {
+		return k, nil, err
+	}
+	if cfg.ReadsMax > 0 {
+		if k.aio, aioErr = libaio.Setup(cfg.ReadsMax); aioErr == nil {
+			k.reads = make([]libaio.Read, k.aio.Slots())
+			k.dones = make([]libaio.Done, k.aio.Slots())
+			if err := k.watch(int32(k.aio.EventFD()), TokenReads); err != nil {
+				return k, aioErr, err
+			}
+		}
+	}
+	k.tick()
+	return k, aioErr, nil
+}
+
+func (k *Linux) watch(fd int32, token uint64) error {
+	ops, mem, err := netio.Ops(1)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = netio.Unmap(mem) }()
+	ops[0] = Op{Kind: OpEpollAdd, FD: fd, File: k.epfd, Mask: Readable, Token: token}
+	netio.Do(ops)
+	if ops[0].Result < 0 {
+		return NamedError("epoll_ctl", ops[0].Result)
+	}
+	return nil
+}
+
+// start is subtracted from all monotonic times, so that they stay small numbers.
+var start = time.Now()
+
+func (k *Linux) tick() {
+	now := time.Now()
+	k.now = now.Sub(start)
+	k.wall = now.Unix()
+}
+
+// Now implements Kernel.
+func (k *Linux) Now() time.Duration { return k.now }
+
+// Wall implements Kernel.
+func (k *Linux) Wall() int64 { return k.wall }
+
+// Poller implements Kernel.
+func (k *Linux) Poller() int32 { return k.epfd }
+
+// Map implements Kernel.
+func (k *Linux) Map(bytes int) ([]byte, error) {
+	mem, err := netio.Map(bytes)
+	if err == nil {
+		k.mapped = append(k.mapped, mem)
+	}
+	return mem, err
+}
+
+// Ops implements Kernel.
+func (k *Linux) Ops(count int) ([]Op, error) {
+	ops, mem, err := netio.Ops(count)
+	if err == nil {
+		k.mapped = append(k.mapped, mem)
+	}
+	return ops, err
+}
+
+// Wait implements Kernel. It looks first without waiting, in the same crossing as the changes;
+// then it waits a little while holding on to its processor; then it waits as long as it takes.
+func (k *Linux) Wait(changes []Op, timeout time.Duration) ([]Event, error) {
+	n, errno := netio.Wait(k.epfd, changes, k.events, 0)
+	if n == 0 && errno == 0 && timeout != 0 {
+		short := timeout
+		if short < 0 || short > spinTimeoutMax {
+			short = spinTimeoutMax
+		}
+		n, errno = k.waitHere(milliseconds(short))
+		if n == 0 && errno == 0 && short != timeout {
+			n, errno = netio.Wait(k.epfd, nil, k.events, milliseconds(timeout))
+		}
+	}
+	k.tick()
+	if errno != 0 {
+		return nil, NamedError("epoll_wait", -int64(errno))
+	}
+	return k.events[:n], nil
+}
+
+// waitHere waits without telling the Go runtime.
+func (k *Linux) waitHere(timeoutMs int) (int, syscall.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(k.epfd),
+		uintptr(unsafe.Pointer(&k.events[0])), uintptr(len(k.events)), uintptr(timeoutMs), 0, 0)
+	if errno == unix.EINTR {
+		return 0, 0
+	}
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+// milliseconds rounds up, so that a wait never ends before its time; negative is for ever.
+func milliseconds(d time.Duration) int {
+	if d < 0 {
+		return -1
+	}
+	return int((d + time.Millisecond - 1) / time.Millisecond)
+}
+
+// Do implements Kernel.
+func (k *Linux) Do(ops []Op) { netio.Do(ops) }
+
+// Slots implements Kernel.
+func (k *Linux) Slots() int {
+	if k.aio == nil {
+		return 0
+	}
+	return k.aio.Slots()
+}
+
+// Submit implements Kernel.
+func (k *Linux) Submit(reads []Read) (int, Class) {
+	if len(reads) == 0 {
+		return 0, Done
+	}
+	if k.aio == nil {
+		return 0, Unsupported
+	}
+	n := min(len(reads), len(k.reads))
+	for i := range reads[:n] {
+		r := &reads[i]
+		var flags uint32
+		if r.NoWait {
+			flags = unix.RWF_NOWAIT
+		}
+		k.reads[i] = libaio.Read{
+			FD: r.FD, Flags: flags, Offset: r.Offset, Token: r.Token,
+			Buf: unsafe.Pointer(unsafe.SliceData(r.Buf)), Len: uint32(len(r.Buf)),
+		}
+	}
+	taken, errno := k.aio.Submit(k.reads[:n])
+	if errno != 0 {
+		return taken, Classify(-int64(errno))
+	}
+	if taken < len(reads) {
+		return taken, Again
+	}
+	return taken, Done
+}
+
+// Reap implements Kernel.
+func (k *Linux) Reap(done []ReadDone) int {
+	if k.aio == nil {
+		return 0
+	}
+	n := k.aio.Reap(k.dones[:min(len(done), len(k.dones))])
+	for i, d := range k.dones[:n] {
+		done[i] = ReadDone{Token: d.Token, Result: d.Result}
+	}
+	return n
+}
+
+// Open implements Kernel.
+func (k *Linux) Open(root Root, name []byte, file *Opened) Class {
+	if !k.cachedOpens {
+		return Again
+	}
+	if len(name) >= len(k.name) {
+		return Absent
+	}
+	k.name[copy(k.name[:], name)] = 0
+	fd, errno := openBeneath(root, &k.name[0], &k.how, resolveCached)
+	if errno != 0 {
+		if errno == unix.EINVAL || errno == unix.ENOSYS {
+			k.cachedOpens = false // before Linux 5.12: only helpers may open
+			return Again
+		}
+		return ClassifyOpen(errno)
+	}
+	return describe(fd, &k.stat, file)
+}
+
+// Stat implements Kernel. The name's entries are held in memory by the open file that the caller
+// compares it with, so looking it up does not wait for a disk unless it has been moved.
+func (k *Linux) Stat(root Root, name []byte, info *Info) Class {
+	if len(name) >= len(k.name) {
+		return Absent
+	}
+	k.name[copy(k.name[:], name)] = 0
+	errno := statx(int32(root), &k.name[0], unix.AT_STATX_DONT_SYNC, unix.STATX_BASIC_STATS, &k.stat)
+	if errno != 0 {
+		return ClassifyOpen(errno)
+	}
+	*info = infoOf(&k.stat)
+	return Done
+}
+
+// Probe implements Kernel.
+func (k *Linux) Probe(fd int32, offset, n int64) Residency {
+	if !k.cachestat {
+		return ResidencyUnknown
+	}
+	span := unix.CachestatRange{Off: uint64(offset), Len: uint64(n)}
+	var stat unix.Cachestat_t
+	_, _, errno := unix.RawSyscall6(unix.SYS_CACHESTAT, uintptr(fd),
+		uintptr(unsafe.Pointer(&span)), uintptr(unsafe.Pointer(&stat)), 0, 0, 0)
+	if errno != 0 {
+		if errno == unix.ENOSYS {
+			k.cachestat = false // before Linux 6.5
+		}
+		return ResidencyUnknown // EPERM: only a file's owner may ask
+	}
+	switch pages := (uint64(n) + pageSize - 1) / pageSize; {
+	case stat.Cache == 0:
+		return ResidencyNone
+	case stat.Cache >= pages:
+		return ResidencyFull
+	default:
+		return ResidencyPart
+	}
+}
+
+const pageSize = 4096
+
+// Direct implements Kernel. The name in /proc leads to the very inode that fd has open, whatever
+// has become of the name that it was opened by.
+func (k *Linux) Direct(fd int32) (int32, Class) {
+	direct, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd),
+		unix.O_RDONLY|unix.O_DIRECT|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if err != nil {
+		var errno syscall.Errno
+		if !errors.As(err, &errno) {
+			return -1, Fault
+		}
+		if c := ClassifyOpen(errno); c == Exhausted {
+			return -1, c
+		}
+		return -1, Unsupported
+	}
+	return int32(direct), Done
+}
+
+// Ask implements Kernel.
+func (k *Linux) Ask(job *Job) bool { return k.help.ask(job) }
+
+// Answers implements Kernel.
+func (k *Linux) Answers(jobs []*Job) int { return k.help.answers(jobs) }
+
+// Wake implements Kernel.
+func (k *Linux) Wake() { k.help.wake() }
+
+// Close implements Kernel.
+func (k *Linux) Close() error {
+	var errs []error
+	if k.help != nil {
+		errs = append(errs, k.help.close())
+	}
+	if k.aio != nil {
+		_, err := k.aio.Close() // waits for the disk; whom the reads were for no longer matters
+		errs = append(errs, err)
+	}
+	if k.epfd >= 0 {
+		errs = append(errs, unix.Close(int(k.epfd)))
+	}
+	for _, mem := range k.mapped {
+		errs = append(errs, netio.Unmap(mem))
+	}
+	k.mapped = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,199 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// openFlags open a file for reading. O_NONBLOCK keeps a FIFO from waiting for its writer, and
+// O_NOCTTY a terminal from becoming ours; neither means anything to a regular file.
+const openFlags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
+
+// resolveCached is RESOLVE_CACHED: answer EAGAIN rather than wait for a disk (openat2(2), Linux 5.12).
+const resolveCached = 0x20
+
+// roots remembers the paths of the roots, for kernels without openat2.
+var roots = struct {
+	sync.Mutex
+	byRoot map[Root]*os.Root
+}{byRoot: map[Root]*os.Root{}}
+
+// OpenRoot opens a folder whose files may be asked for. CloseRoot gives it back. The error says
+// what is wrong with the folder.
+func OpenRoot(path string) (Root, error) {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	var how unix.OpenHow
+	dot := [...]byte{'.', 0}
+	probe, errno := openBeneath(Root(fd), &dot[0], &how, 0)
+	if errno == 0 {
+		_ = unix.Close(int(probe))
+	}
+	if errno == unix.ENOSYS || errno == unix.EPERM {
+		root, err := os.OpenRoot(path)
+		if err != nil {
+			_ = unix.Close(fd)
+			return -1, err
+		}
+		roots.Lock()
+		roots.byRoot[Root(fd)] = root
+		roots.Unlock()
+	}
+	return Root(fd), nil
+}
+
+// CloseRoot gives back what OpenRoot returned.
+func CloseRoot(root Root) error {
+	roots.Lock()
+	defer roots.Unlock()
+	if r := roots.byRoot[root]; r != nil {
+		delete(roots.byRoot, root)
+		_ = r.Close()
+	}
+	return unix.Close(int(root))
+}
+
+// openBeneath opens a name that must stay beneath root, links included: openat2(2), Linux 5.6.
+// Links of /proc lead anywhere and are refused.
+func openBeneath(root Root, name *byte, how *unix.OpenHow, resolve uint64) (int32, syscall.Errno) {
+	*how = unix.OpenHow{
+		Flags:   openFlags,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS | resolve,
+	}
+	var fd uintptr
+	var errno syscall.Errno
+	if resolve&resolveCached != 0 {
+		fd, _, errno = syscall.RawSyscall6(unix.SYS_OPENAT2, uintptr(root),
+			uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(how)), unsafe.Sizeof(*how), 0, 0)
+	} else { // may sleep: the scheduler must know
+		fd, _, errno = syscall.Syscall6(unix.SYS_OPENAT2, uintptr(root),
+			uintptr(unsafe.Pointer(name)), uintptr(unsafe.Pointer(how)), unsafe.Sizeof(*how), 0, 0)
+	}
+	if errno != 0 {
+		return -1, errno
+	}
+	return int32(fd), 0
+}
+
+// openRooted does the same in user space, one path element after the other, for kernels (and
+// emulators of kernels) without openat2.
+func openRooted(root Root, name string) (int32, syscall.Errno) {
+	roots.Lock()
+	r := roots.byRoot[root]
+	roots.Unlock()
+	if r == nil {
+		return -1, unix.ENOSYS
+	}
+	f, err := r.OpenFile(name, openFlags, 0)
+	if err != nil {
+		return -1, errnoOf(err)
+	}
+	defer func() { _ = f.Close() }()
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return -1, unix.EBADF
+	}
+	fd := -1
+	var dupErr error
+	if err := raw.Control(func(own uintptr) {
+		fd, dupErr = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0)
+	}); err != nil {
+		return -1, unix.EBADF
+	}
+	if dupErr != nil {
+		return -1, errnoOf(dupErr)
+	}
+	return int32(fd), 0
+}
+
+// errnoOf digs the errno out of an error of package os. One that has none, such as the refusal of
+// a name that leaves the root, counts as EXDEV, which is what openat2 says then.
+func errnoOf(err error) syscall.Errno {
+	for err != nil {
+		if errno, ok := err.(syscall.Errno); ok {
+			return errno
+		}
+		u, ok := err.(interface{ Unwrap() error })
+		if !ok {
+			break
+		}
+		err = u.Unwrap()
+	}
+	return unix.EXDEV
+}
+
+func statx(dir int32, name *byte, flags, mask int, stat *unix.Statx_t) syscall.Errno {
+	_, _, errno := syscall.RawSyscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(name)),
+		uintptr(flags), uintptr(mask), uintptr(unsafe.Pointer(stat)), 0)
+	return errno
+}
+
+func infoOf(stat *unix.Statx_t) Info {
+	return Info{
+		Size:    int64(stat.Size),
+		MtimeNs: stat.Mtime.Sec*1e9 + int64(stat.Mtime.Nsec),
+		CtimeNs: stat.Ctime.Sec*1e9 + int64(stat.Ctime.Nsec),
+		Dev:     unix.Mkdev(stat.Dev_major, stat.Dev_minor),
+		Ino:     stat.Ino,
+	}
+}
+
+// directAlignDefault is assumed for offset, length and memory of a direct read where the kernel
+// does not say (before Linux 6.1); it satisfies every common disk.
+const directAlignDefault = 4096
+
+// describe fills file from an open descriptor, or closes it if it is no regular file.
+func describe(fd int32, stat *unix.Statx_t, file *Opened) Class {
+	var empty [1]byte
+	errno := statx(fd, &empty[0], unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC,
+		unix.STATX_BASIC_STATS|unix.STATX_DIOALIGN, stat)
+	if errno != 0 || stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		_ = unix.Close(int(fd))
+		if errno != 0 {
+			return ClassifyOpen(errno)
+		}
+		return Absent
+	}
+	*file = Opened{Info: infoOf(stat), FD: fd, MemAlign: directAlignDefault, FileAlign: directAlignDefault}
+	if stat.Mask&unix.STATX_DIOALIGN != 0 {
+		file.MemAlign, file.FileAlign = stat.Dio_mem_align, stat.Dio_offset_align
+	}
+	return Done
+}
+
+// openWaiting opens a name for a helper, however long the disk takes.
+func openWaiting(root Root, name []byte, file *Opened) Class {
+	if len(name) >= unix.PathMax {
+		return Absent
+	}
+	z := make([]byte, len(name)+1)
+	copy(z, name)
+	var how unix.OpenHow
+	var fd int32
+	errno := unix.EAGAIN
+	for try := 0; try < 8 && (errno == unix.EAGAIN || errno == unix.EINTR); try++ {
+		fd, errno = openBeneath(root, &z[0], &how, 0) // EAGAIN: a rename raced with ".."
+	}
+	if errno == unix.ENOSYS || errno == unix.EPERM {
+		fd, errno = openRooted(root, string(name))
+	}
+	if errno != 0 {
+		c := ClassifyOpen(errno)
+		if c == Again {
+			c = Absent
+		}
+		return c
+	}
+	var stat unix.Statx_t
+	return describe(fd, &stat, file)
+}
+
+// String names the root by its descriptor, for messages to developers.
+func (r Root) String() string { return fmt.Sprintf("root %d", int32(r)) }
