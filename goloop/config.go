@@ -1,0 +1,88 @@
+package goloop
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// Config holds every limit of a loop. All durations and sizes must be positive; Check says which
+// one is not.
+type Config struct {
+	ConnsMax int // connections at once; further ones wait in the listener's backlog
+
+	BufferBytes     int   // size of one buffer of the pool, a multiple of 4096
+	WindowBytes     int64 // of a dynamic file in memory per connection, at the most
+	PoolBytes       int64 // of all dynamic files in memory, at the most; at least one window
+	ReadsPerConnMax int   // reads in flight for one connection, at the most
+
+	IdleTimeout   time.Duration // without a byte of a request
+	HeadTimeout   time.Duration // from the first byte of a head to its last
+	SendTimeout   time.Duration // without the client taking a byte
+	DiskTimeout   time.Duration // without the disk delivering
+	LingerTimeout time.Duration // for a client to stop sending after our last byte
+	DrainTimeout  time.Duration // for transfers to end once Shutdown was called
+	StallTimeout  time.Duration // after which a client that takes nothing lends its buffers to others
+
+	Trace io.Writer // gets a line for each transition, if not nil
+}
+
+// DropInConfig returns the limits of the drop-in.
+func DropInConfig() Config {
+	return Config{
+		ConnsMax:        10000,
+		BufferBytes:     128 << 10,
+		WindowBytes:     8 << 20,
+		PoolBytes:       256 << 20,
+		ReadsPerConnMax: 8,
+		IdleTimeout:     60 * time.Second,
+		HeadTimeout:     30 * time.Second,
+		SendTimeout:     60 * time.Second,
+		DiskTimeout:     120 * time.Second,
+		LingerTimeout:   2 * time.Second,
+		DrainTimeout:    10 * time.Second,
+		StallTimeout:    time.Second,
+	}
+}
+
+// Check returns an error that names the first value that can't work.
+func (c *Config) Check() error {
+	for _, v := range []struct {
+		name  string
+		value int64
+	}{
+		{"ConnsMax", int64(c.ConnsMax)},
+		{"BufferBytes", int64(c.BufferBytes)},
+		{"WindowBytes", c.WindowBytes},
+		{"PoolBytes", c.PoolBytes},
+		{"ReadsPerConnMax", int64(c.ReadsPerConnMax)},
+		{"IdleTimeout", int64(c.IdleTimeout)},
+		{"HeadTimeout", int64(c.HeadTimeout)},
+		{"SendTimeout", int64(c.SendTimeout)},
+		{"DiskTimeout", int64(c.DiskTimeout)},
+		{"LingerTimeout", int64(c.LingerTimeout)},
+		{"DrainTimeout", int64(c.DrainTimeout)},
+		{"StallTimeout", int64(c.StallTimeout)},
+	} {
+		if v.value <= 0 {
+			return fmt.Errorf("%s is %d: it must be positive", v.name, v.value)
+		}
+	}
+	if c.BufferBytes%4096 != 0 {
+		return fmt.Errorf("BufferBytes is %d: it must be a multiple of 4096", c.BufferBytes)
+	}
+	if c.WindowBytes < int64(c.BufferBytes) || c.WindowBytes%int64(c.BufferBytes) != 0 {
+		return fmt.Errorf("WindowBytes is %d: it must be a multiple of BufferBytes, %d",
+			c.WindowBytes, c.BufferBytes)
+	}
+	if c.PoolBytes < c.WindowBytes {
+		return fmt.Errorf("PoolBytes is %d: it must hold one window, %d", c.PoolBytes, c.WindowBytes)
+	}
+	if c.ConnsMax > connsLimit {
+		return fmt.Errorf("ConnsMax is %d: it can't be more than %d", c.ConnsMax, connsLimit)
+	}
+	return nil
+}
+
+// connsLimit is what fits a slot number's 24 bits.
+const connsLimit = 1<<24 - 1

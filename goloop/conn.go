@@ -1,0 +1,208 @@
+package goloop
+
+import (
+	"fmt"
+	"time"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/request"
+)
+
+// conn is a connection's slot. Slots are used again; gen tells their tenants apart.
+type conn struct {
+	fd    int32
+	slot  int32
+	gen   uint32 // counted up when the slot is freed
+	state State
+
+	// What epoll knows, and whether that is in the way.
+	mask       uint32
+	registered bool
+	noisy      bool // an event came that the state has no use for
+	touched    bool // is in the loop's touched list
+	inSendq    bool
+	inRecvq    bool
+	blocked    bool // the socket took no more; true exactly while writability is waited for
+	keep       bool
+	linger     bool
+	asked      bool // a helper has been asked and will answer
+	waiting    bool // in the queue for buffers
+
+	serial uint64 // counts the loop's connections; for the trace
+
+	part     *part         // bytes received and not yet answered; nil when there are none
+	found    *docroot.File // what a helper has found for the request that is being answered
+	writeBuf []byte        // what sendMessage sends next: the rest of the header
+	headBuf  []byte        // the buffer that writeBuf lies in
+
+	file     *docroot.File
+	off, end int64   // the body bytes that are still to be sent
+	warmEnd  int64   // the file's bytes before it were brought into memory for this connection
+	win      *window // of a dynamic transfer
+	inFlight int     // reads that the kernel or a helper is filling this connection's buffers with
+	lingered int     // bytes thrown away while lingering
+
+	armed      deadline // the list that the connection is in
+	expiresAt  time.Duration
+	refresh    bool // progress was made: the deadline starts anew
+	nextOfList *conn
+	prevOfList *conn
+}
+
+// token returns what epoll is given for the connection: the slot, and its tenant.
+func (c *conn) token() uint64 { return uint64(c.gen)<<24 | uint64(c.slot) }
+
+// part holds the bytes of a head that has not arrived in full, or that waits for its answer.
+type part struct {
+	buf []byte // outside the Go heap
+	n   int
+	req request.Request
+}
+
+// setState is the only writer of a connection's state.
+func (l *Loop) setState(c *conn, to State) {
+	if !transitions[c.state].has(to) {
+		panic(fmt.Sprintf("goloop: conn %d: %v -> %v is no transition", c.serial, c.state, to))
+	}
+	if l.cfg.Trace != nil {
+		fmt.Fprintf(l.cfg.Trace, "conn %d: %v -> %v\n", c.serial, c.state, to)
+	}
+	l.counts.InState[c.state]--
+	l.counts.InState[to]++
+	c.state = to
+	c.refresh = true
+	l.touch(c)
+}
+
+// interest derives from the state what epoll is to tell about a connection.
+func interest(c *conn) uint32 {
+	switch c.state {
+	case StateInit, StateReading, StateLingering:
+		return kernel.Readable
+	case StateWReady, StateSending:
+		if c.blocked {
+			return kernel.Writable
+		}
+		return 0
+	default:
+		return 0
+	}
+}
+
+// touch marks a connection for settle.
+func (l *Loop) touch(c *conn) {
+	if !c.touched {
+		c.touched = true
+		l.touched = append(l.touched, c.slot)
+	}
+}
+
+// settle brings epoll and the deadlines up to date with the connections that were touched. What a
+// connection has gone through since then does not matter, only where it is now; one that is
+// over by now costs nothing. A mask that is wider than needed is left alone until it gets noisy.
+func (l *Loop) settle() {
+	for _, slot := range l.touched {
+		c := l.conns[slot]
+		c.touched = false
+		if c.state == StateFree || c.state == StateClosing {
+			l.disarm(c)
+			continue
+		}
+		l.arm(c)
+		want := interest(c)
+		if !c.registered {
+			if want != 0 {
+				l.change(kernel.OpEpollAdd, c, want)
+				c.registered = true
+			}
+		} else if want&^c.mask != 0 || c.noisy {
+			l.change(kernel.OpEpollMod, c, want)
+		}
+		c.noisy = false
+	}
+	l.touched = l.touched[:0]
+}
+
+// change asks for an interest change, which the next Wait makes.
+func (l *Loop) change(kind netKind, c *conn, mask uint32) {
+	c.mask = mask
+	l.changes = append(l.changes, interestChange{kind: kind, slot: c.slot, mask: mask})
+}
+
+// newConn takes a slot for a connection that is about to be accepted, or returns nil when all
+// that may be are taken.
+func (l *Loop) newConn() *conn {
+	if len(l.freeSlots) == 0 {
+		if len(l.conns) >= l.cfg.ConnsMax {
+			return nil
+		}
+		slab := make([]conn, min(connSlab, l.cfg.ConnsMax-len(l.conns)))
+		for i := len(slab) - 1; i >= 0; i-- {
+			slab[i].slot = int32(len(l.conns) + i)
+			slab[i].fd = -1
+			l.freeSlots = append(l.freeSlots, slab[i].slot)
+		}
+		for i := range slab {
+			l.conns = append(l.conns, &slab[i])
+		}
+	}
+	last := len(l.freeSlots) - 1
+	c := l.conns[l.freeSlots[last]]
+	l.freeSlots = l.freeSlots[:last]
+	return c
+}
+
+const connSlab = 256
+
+// freeSlot gives a slot back. Events and completions that still carry its token are stale now.
+func (l *Loop) freeSlot(c *conn) {
+	l.disarm(c)
+	// The slot stays in the queues that it is in, whoever comes next.
+	*c = conn{
+		slot: c.slot, gen: c.gen + 1, fd: -1,
+		touched: c.touched, inRecvq: c.inRecvq, inSendq: c.inSendq,
+	}
+	l.freeSlots = append(l.freeSlots, c.slot)
+}
+
+// release gives back all that a connection holds but its descriptor and its slot.
+func (l *Loop) release(c *conn) {
+	l.dropPart(c)
+	l.dropHead(c)
+	l.dropWindow(c)
+	l.dropFile(&c.found)
+	l.dropFile(&c.file)
+}
+
+func (l *Loop) dropFile(f **docroot.File) {
+	if *f != nil {
+		l.closing = (*f).Release(l.closing)
+		*f = nil
+	}
+}
+
+// over ends a connection whose descriptor is closed, or is about to be. If the kernel still owns
+// one of its buffers, the slot waits for it.
+func (l *Loop) over(c *conn) {
+	l.release(c)
+	c.fd = -1
+	if c.inFlight > 0 {
+		if c.state != StateClosing {
+			l.setState(c, StateClosing)
+		}
+		return
+	}
+	l.setState(c, StateFree)
+	l.freeSlot(c)
+}
+
+// abort ends a connection before its time: by OpReset if the client must not take what it has got
+// for the whole answer, else by OpClose.
+func (l *Loop) abort(c *conn, how netKind) {
+	if how == kernel.OpReset {
+		l.counts.Resets++
+	}
+	l.hangUps = append(l.hangUps, hangUp{kind: how, fd: c.fd})
+	l.over(c)
+}

@@ -1,0 +1,114 @@
+package goloop
+
+import (
+	"time"
+
+	"aws/internal/kernel"
+)
+
+// deadline says which limit a connection is under. Connections under the same limit expire in the
+// order in which they came under it, so each limit is a list and needs no sorting.
+type deadline uint8
+
+const (
+	deadlineNone deadline = iota
+	deadlineIdle
+	deadlineHead
+	deadlineSend
+	deadlineDisk
+	deadlineLinger
+	deadlineCount
+)
+
+// deadlineOf holds the limit that goes with each state.
+var deadlineOf = [stateCount]deadline{
+	StateInit:         deadlineIdle,
+	StateReading:      deadlineHead,
+	StateOpening:      deadlineDisk,
+	StateWReady:       deadlineSend,
+	StateSending:      deadlineSend,
+	StateReadingAsync: deadlineDisk,
+	StateWarming:      deadlineDisk,
+	StateLingering:    deadlineLinger,
+}
+
+func (cfg *Config) allows(d deadline) time.Duration {
+	switch d {
+	case deadlineIdle:
+		return cfg.IdleTimeout
+	case deadlineHead:
+		return cfg.HeadTimeout
+	case deadlineSend:
+		return cfg.SendTimeout
+	case deadlineDisk:
+		return cfg.DiskTimeout
+	default:
+		return cfg.LingerTimeout
+	}
+}
+
+// deadlineList holds connections in the order in which they expire.
+type deadlineList struct{ first, last *conn }
+
+// arm puts a connection under the limit of its state. One that is under it already stays where it
+// is unless it has made progress.
+func (l *Loop) arm(c *conn) {
+	d := deadlineOf[c.state]
+	if d == c.armed && !c.refresh {
+		return
+	}
+	c.refresh = false
+	l.disarm(c)
+	c.armed = d
+	c.expiresAt = l.k.Now() + l.cfg.allows(d)
+	list := &l.lists[d]
+	c.prevOfList = list.last
+	if list.last != nil {
+		list.last.nextOfList = c
+	} else {
+		list.first = c
+	}
+	list.last = c
+}
+
+// disarm takes a connection out of its list.
+func (l *Loop) disarm(c *conn) {
+	if c.armed == deadlineNone {
+		return
+	}
+	list := &l.lists[c.armed]
+	if c.prevOfList != nil {
+		c.prevOfList.nextOfList = c.nextOfList
+	} else {
+		list.first = c.nextOfList
+	}
+	if c.nextOfList != nil {
+		c.nextOfList.prevOfList = c.prevOfList
+	} else {
+		list.last = c.prevOfList
+	}
+	c.nextOfList, c.prevOfList = nil, nil
+	c.armed = deadlineNone
+}
+
+// expire ends the connections whose time is over. One that was touched in this turn has moved on,
+// and settle puts it where it belongs.
+func (l *Loop) expire() {
+	now := l.k.Now()
+	for d := range l.lists {
+		for c := l.lists[d].first; c != nil && c.expiresAt <= now; {
+			next := c.nextOfList
+			if c.touched && (c.refresh || deadlineOf[c.state] != c.armed) {
+				c = next
+				continue
+			}
+			l.counts.Expired++
+			how := kernel.OpClose
+			if c.state == StateSending || c.state == StateReadingAsync || c.state == StateWarming {
+				how = kernel.OpReset // it has got part of a body, which must not look whole
+			}
+			l.abort(c, how)
+			c = next
+		}
+	}
+}

@@ -1,0 +1,47 @@
+package goloop
+
+import (
+	"aws/internal/docroot"
+	"aws/internal/request"
+)
+
+// Dialect is what a face of the server may answer: all in which the faces differ. A Dialect is
+// shared by the loops and is not changed once they run.
+type Dialect interface {
+	// Limits returns what a request head may be.
+	Limits() *request.Limits
+	// Prepare makes ready, once for each file that is opened, what the answers for it have in common.
+	Prepare(f *docroot.File)
+	// Answer decides about a complete request. It returns false when find has returned false: the
+	// request is then answered anew once the name has been looked up.
+	Answer(a *Answer, req *request.Request, head []byte, find Finder) bool
+	// Refuse decides about a head that is malformed or beyond its limits.
+	Refuse(a *Answer, req *request.Request, find Finder)
+}
+
+// Finder finds files without waiting for a disk.
+type Finder interface {
+	// Find returns what a name stands for, with a reference, or false when it has to be looked up
+	// off the loop first. The file's Class says whether there is one.
+	Find(m *docroot.Mount, name []byte) (*docroot.File, bool)
+	// Date returns the time of the answer as an IMF-fixdate.
+	Date() []byte
+}
+
+// Answer is what goes to the client for one request.
+type Answer struct {
+	Head []byte // the header, and a body that is not a file's; appended to by the dialect
+	File *docroot.File
+	From int64 // the file's bytes [From, To) are the body
+	To   int64
+	Keep bool // the connection is kept for another request
+	// Linger says that the client may still be sending: our side is shut, and what it sends is
+	// thrown away for a while, so that it reads the answer and not a reset (RFC 9112 section 9.6).
+	Linger bool
+
+	path []byte // scratch for resolved paths
+}
+
+func (a *Answer) reset() {
+	*a = Answer{Head: a.Head[:0], path: a.path[:0]}
+}

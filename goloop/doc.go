@@ -1,0 +1,24 @@
+// Package goloop is the server: one event loop per core, and on each loop a state machine per
+// connection.
+//
+// A Loop lives on a kernel.Kernel and on nothing else, so that the same code runs on Linux and in a
+// simulation. A turn of the loop is a list of phases, each one crossing into the kernel at the
+// most; Loop.Turn lists them. Nothing inside one phase starts another: what a phase leaves to do
+// is put into a queue that a later phase, or the next turn, empties.
+//
+// # States
+//
+// State names what a connection is doing; states.go holds the table of the transitions that are
+// allowed, and setState is the only writer of the field. The diagram in docs/architecture.md is
+// generated from that table.
+//
+// # Ownership
+//
+// A loop's goroutine owns its connections, buffers and kernel; nobody else touches them. The
+// cache of open files is shared. Shutdown may be called from anywhere.
+//
+// # Caveats
+//
+// One connection's failure closes that connection. An error of the loop itself, such as
+// epoll_wait failing, ends the server with that error.
+package goloop

@@ -1,0 +1,147 @@
+package goloop
+
+import (
+	"fmt"
+	"time"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/request"
+	"aws/internal/response"
+)
+
+// dropIn is the dialect of the server that aws takes the place of: GET and HEAD, 200 and 404, and
+// the connection is closed after one answer. Whatever is malformed, unknown or not allowed is 404.
+type dropIn struct {
+	table  *docroot.Table
+	limits request.Limits
+}
+
+// NewDropIn returns the drop-in's dialect for the folders static and dynamic beneath root. Links
+// may lead from one to the other.
+func NewDropIn(root kernel.Root, dir string) (Dialect, error) {
+	table, err := docroot.NewTable(
+		&docroot.Mount{Prefix: "/static/", Strip: 1, Root: root, Kind: docroot.Static, Dir: dir},
+		&docroot.Mount{Prefix: "/dynamic/", Strip: 1, Root: root, Kind: docroot.Dynamic, Dir: dir},
+	)
+	if err != nil {
+		return nil, err
+	}
+	return &dropIn{table: table, limits: request.Limits{
+		HeadBytesMax: request.DefaultHeadBytesMax,
+		// The head's limit is the only one.
+		TargetBytesMax: request.DefaultHeadBytesMax,
+		FieldsMax:      request.DefaultHeadBytesMax,
+		HostOptional:   true,
+	}}, nil
+}
+
+// DropInCacheLimits returns the limits of the drop-in's cache: a name is looked up in every turn in
+// which it is asked for, so that an answer is never older than its request.
+func DropInCacheLimits(filesMax int) docroot.Limits {
+	return docroot.Limits{FilesMax: filesMax, IdleMax: 5 * time.Second}
+}
+
+// Limits implements Dialect.
+func (d *dropIn) Limits() *request.Limits { return &d.limits }
+
+// Prepare implements Dialect: all of the header but its date.
+func (d *dropIn) Prepare(f *docroot.File) {
+	b := appendHead(nil, response.OK, undated)
+	b = response.AppendFieldDate(b, "Last-Modified", floorSeconds(f.MtimeNs))
+	b = response.AppendField(b, "Content-Type", mediaType(f.Name))
+	b = response.AppendFieldInt(b, "Content-Length", f.Size)
+	b = response.AppendField(b, "Connection", "close")
+	f.Head = response.AppendEnd(b)
+}
+
+// undated keeps the place of a date.
+const undated = "Thu, 01 Jan 1970 00:00:00 GMT"
+
+// dateAt is where the date stands in a header that appendHead has begun.
+func dateAt(s response.Status) int {
+	return len(response.AppendStatusLine(nil, s)) + len("Date: ")
+}
+
+func appendHead(dst []byte, s response.Status, date string) []byte {
+	dst = response.AppendStatusLine(dst, s)
+	dst = response.AppendField(dst, "Date", date)
+	return response.AppendField(dst, "Server", "aws")
+}
+
+func floorSeconds(ns int64) int64 {
+	s := ns / 1e9
+	if ns%1e9 < 0 {
+		s--
+	}
+	return s
+}
+
+var (
+	okDateAt       = dateAt(response.OK)
+	notFoundDateAt = dateAt(response.NotFound)
+	notFoundHead   = func() []byte {
+		b := appendHead(nil, response.NotFound, undated)
+		b = response.AppendField(b, "Content-Length", "0")
+		b = response.AppendField(b, "Connection", "close")
+		return response.AppendEnd(b)
+	}()
+)
+
+// appendDated appends a prepared header and puts the date into its place.
+func appendDated(dst, head []byte, at int, date []byte) []byte {
+	from := len(dst) + at
+	dst = append(dst, head...)
+	copy(dst[from:], date)
+	return dst
+}
+
+// Answer implements Dialect.
+func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finder) bool {
+	length, chunked := req.BodyLength()
+	a.Linger = length > 0 || chunked
+	if req.Method != request.MethodGet && req.Method != request.MethodHead {
+		d.notFound(a, find)
+		return true
+	}
+	path, verdict := request.ResolvePath(a.path, req.Path().Of(head))
+	a.path = path
+	var m *docroot.Mount
+	if verdict == request.PathOK {
+		m = d.table.Match(path)
+	}
+	if m == nil || docroot.IsFolderName(m.Name(path)) {
+		d.notFound(a, find)
+		return true
+	}
+	f, ok := find.Find(m, m.Name(path))
+	if !ok {
+		return false
+	}
+	a.File = f
+	if f.Class != kernel.Done {
+		d.notFound(a, find)
+		return true
+	}
+	a.Head = appendDated(a.Head, f.Head, okDateAt, find.Date())
+	if req.Method == request.MethodGet {
+		a.To = f.Size
+	}
+	return true
+}
+
+func (d *dropIn) notFound(a *Answer, find Finder) {
+	a.Head = appendDated(a.Head, notFoundHead, notFoundDateAt, find.Date())
+}
+
+// Refuse implements Dialect. What follows a head that can't be understood is not understood
+// either, and thrown away.
+func (d *dropIn) Refuse(a *Answer, _ *request.Request, find Finder) {
+	d.notFound(a, find)
+	a.Linger = true
+}
+
+// String names the dialect, for people.
+func (d *dropIn) String() string {
+	return fmt.Sprintf("static/ by sendfile and dynamic/ by AIO from %s", d.table.Mounts()[0].Dir)
+}

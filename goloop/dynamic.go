@@ -1,0 +1,651 @@
+package goloop
+
+import (
+	"time"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+)
+
+// A dynamic file is loaded into a list of buffers, chunk by chunk, and sent from them. The chunks
+// are the file's pieces of one buffer's size. A window of them is in memory at a time.
+//
+// Buffers are granted to a connection in a lot: as many as its window needs, or it waits in line
+// for them, so that no two connections ever wait for buffers that the other holds. When a chunk
+// has been sent its buffer takes the next one, unless somebody is waiting: then it goes back.
+
+// fifo is a queue. It allocates only when it grows.
+type fifo struct {
+	items []int32
+	head  int
+}
+
+func (q *fifo) empty() bool { return q.head == len(q.items) }
+
+func (q *fifo) push(v int32) {
+	if q.head > 0 && len(q.items) == cap(q.items) {
+		q.items = q.items[:copy(q.items, q.items[q.head:])]
+		q.head = 0
+	}
+	q.items = append(q.items, v)
+}
+
+func (q *fifo) peek() int32 { return q.items[q.head] }
+
+func (q *fifo) pop() int32 {
+	v := q.items[q.head]
+	q.head++
+	if q.head == len(q.items) {
+		q.items, q.head = q.items[:0], 0
+	}
+	return v
+}
+
+// bufferState says who has a buffer.
+type bufferState uint8
+
+const (
+	bufferFree   bufferState = iota
+	bufferQueued             // waits to be submitted
+	bufferFlying             // the kernel or a helper is filling it
+	bufferLoaded             // holds its chunk
+)
+
+// rung is a step of the ladder by which a chunk gets into memory.
+type rung uint8
+
+const (
+	rungAuto   rung = iota // whatever is best
+	rungNoWait             // kernel AIO from the page cache, RWF_NOWAIT
+	rungDirect             // kernel AIO past the page cache, O_DIRECT
+	rungHelper             // a helper waits for the disk
+)
+
+// buffer is one buffer of the pool.
+type buffer struct {
+	mem   []byte
+	slot  int32 // the connection that has it
+	gen   uint32
+	state bufferState
+	rung  rung // of the read that is queued or in flight
+	chunk int64
+	want  int // bytes of the file that belong into it
+	got   int // bytes that are in it
+	asked int // offset within the buffer at which the read in flight begins
+}
+
+// pool is a loop's memory for dynamic files.
+type pool struct {
+	bufs      []buffer
+	free      []int32
+	available int  // buffers that are free and granted to nobody
+	waiters   fifo // connections in line for buffers
+	queue     fifo // buffers whose reads are to be submitted
+	window    int64
+}
+
+func (p *pool) init(k kernel.Kernel, cfg *Config) error {
+	n := int(cfg.PoolBytes / int64(cfg.BufferBytes))
+	mem, err := k.Map(n * cfg.BufferBytes)
+	if err != nil {
+		return err
+	}
+	p.bufs = make([]buffer, n)
+	for i := n - 1; i >= 0; i-- {
+		p.bufs[i].mem = mem[i*cfg.BufferBytes : (i+1)*cfg.BufferBytes : (i+1)*cfg.BufferBytes]
+		p.free = append(p.free, int32(i))
+	}
+	p.available = n
+	p.window = cfg.WindowBytes / int64(cfg.BufferBytes)
+	return nil
+}
+
+// window is the part of a dynamic file that is in memory, or on its way.
+type window struct {
+	bufs    []int32 // the buffer of chunk n stands at n modulo the length; -1: none
+	head    int64   // the chunk that is being sent
+	next    int64   // the first chunk that has not been asked for
+	last    int64   // the chunk behind the last one
+	granted int     // buffers that may still be taken
+	busy    int     // chunks that are queued or in flight
+	limit   int64   // chunks that it may hold
+	whole   bool    // all is loaded before the first byte is sent
+	since   time.Duration
+}
+
+// startDynamic begins to load the connection's body.
+func (l *Loop) startDynamic(c *conn) {
+	size := int64(l.cfg.BufferBytes)
+	w := l.newWindow()
+	w.head = c.off / size
+	w.next = w.head
+	w.last = (c.end-1)/size + 1
+	w.limit = l.pool.window
+	w.whole = w.last-w.head <= w.limit
+	c.win = w
+	l.line(c)
+}
+
+func (l *Loop) newWindow() *window {
+	if n := len(l.windows); n > 0 {
+		w := l.windows[n-1]
+		l.windows = l.windows[:n-1]
+		*w = window{bufs: w.bufs}
+		return w
+	}
+	w := &window{bufs: make([]int32, l.pool.window)}
+	for i := range w.bufs {
+		w.bufs[i] = -1
+	}
+	return w
+}
+
+// line puts a connection in line for buffers, and serves the line.
+func (l *Loop) line(c *conn) {
+	if !c.waiting {
+		c.waiting = true
+		l.pool.waiters.push(c.slot)
+		if l.pool.available < int(l.wanted(c.win)) || l.pool.waiters.peek() != c.slot {
+			l.counts.PoolWaits++
+		}
+	}
+	l.grant()
+}
+
+// wanted returns how many buffers a window would take if it got them.
+func (l *Loop) wanted(w *window) int64 { return min(w.limit, w.last-w.next) }
+
+// grant gives the free buffers to those who are first in line.
+func (l *Loop) grant() {
+	p := &l.pool
+	for !p.waiters.empty() {
+		c := l.conns[p.waiters.peek()]
+		if c.win != nil && c.waiting {
+			n := int(l.wanted(c.win))
+			if p.available < n {
+				return
+			}
+			p.available -= n
+			c.win.granted += n
+			c.win.since = l.k.Now()
+			c.waiting = false
+			l.feed(c)
+		}
+		p.waiters.pop()
+	}
+}
+
+// feed queues reads for the connection's next chunks.
+func (l *Loop) feed(c *conn) {
+	w, p := c.win, &l.pool
+	for w.granted > 0 && w.busy < l.cfg.ReadsPerConnMax && w.next < w.last {
+		i := p.free[len(p.free)-1]
+		p.free = p.free[:len(p.free)-1]
+		b := &p.bufs[i]
+		size := int64(len(b.mem))
+		*b = buffer{
+			mem: b.mem, slot: c.slot, gen: c.gen, state: bufferQueued, chunk: w.next,
+			want: int(min(c.end-w.next*size, size)),
+		}
+		w.bufs[w.next%int64(len(w.bufs))] = i
+		w.granted--
+		w.busy++
+		w.next++
+		p.queue.push(i)
+	}
+}
+
+// freeBuffer takes a buffer back that nobody fills.
+func (l *Loop) freeBuffer(i int32) {
+	b := &l.pool.bufs[i]
+	assert(b.state != bufferFlying && b.state != bufferFree, "a buffer is freed that is not ours")
+	b.state = bufferFree
+	l.pool.free = append(l.pool.free, i)
+	l.pool.available++
+}
+
+// dropWindow gives back what a connection holds of the pool. Buffers that are being filled follow
+// when they are.
+func (l *Loop) dropWindow(c *conn) {
+	w := c.win
+	if w == nil {
+		return
+	}
+	for chunk := w.head; chunk < w.next; chunk++ {
+		at := chunk % int64(len(w.bufs))
+		// A queued one is freed when its turn to be submitted comes.
+		if i := w.bufs[at]; i >= 0 && l.pool.bufs[i].state == bufferLoaded {
+			l.freeBuffer(i)
+		}
+		w.bufs[at] = -1
+	}
+	l.pool.available += w.granted
+	c.win = nil
+	c.waiting = false
+	l.windows = append(l.windows, w)
+	l.grant()
+}
+
+// loaded reports whether the connection can send body bytes now.
+func (l *Loop) loaded(c *conn) bool {
+	w := c.win
+	if w.whole {
+		return w.next == w.last && w.busy == 0
+	}
+	return w.next > w.head && l.headBuffer(w).state == bufferLoaded
+}
+
+func (l *Loop) headBuffer(w *window) *buffer {
+	return &l.pool.bufs[w.bufs[w.head%int64(len(w.bufs))]]
+}
+
+// addBuffers adds sends of the loaded buffers, in order.
+func (l *Loop) addBuffers(c *conn, link kernel.OpFlag) (int64, kernel.OpFlag) {
+	if !l.loaded(c) {
+		if link == 0 {
+			l.await(c)
+		}
+		return 0, link
+	}
+	w := c.win
+	var sum int64
+	for chunk := w.head; chunk < w.next && chunk < w.head+sendBuffersMax; chunk++ {
+		b := &l.pool.bufs[w.bufs[chunk%int64(len(w.bufs))]]
+		if b.state != bufferLoaded {
+			break
+		}
+		message := b.mem[:b.want]
+		if chunk == w.head {
+			message = message[c.off-chunk*int64(len(b.mem)):]
+		}
+		sum += int64(len(message))
+		l.sendMessage(c, roleBuffer, message, link, c.off+sum < c.end)
+		link = kernel.Link
+	}
+	return sum, link
+}
+
+// await lets a connection wait until its next chunk is loaded.
+func (l *Loop) await(c *conn) {
+	l.setState(c, StateReadingAsync)
+	if w := c.win; w.granted == 0 && w.busy == 0 {
+		l.line(c)
+	}
+}
+
+// onBuffer advances over the bytes of a buffer that were sent.
+func (l *Loop) onBuffer(c *conn, op *kernel.Op) {
+	if c.state != StateSending || !l.sent(c, op) {
+		return
+	}
+	w := c.win
+	size := int64(l.cfg.BufferBytes)
+	c.off += op.Result
+	if c.off == c.end || c.off >= (w.head+1)*size {
+		l.next(c)
+	}
+	l.moved(c)
+}
+
+// next lets the buffer go whose chunk has been sent: to the connection's next chunk, or to those
+// who wait for one.
+func (l *Loop) next(c *conn) {
+	w := c.win
+	at := w.head % int64(len(w.bufs))
+	l.freeBuffer(w.bufs[at])
+	w.bufs[at] = -1
+	w.head++
+	w.whole = false
+	w.since = l.k.Now()
+	if l.pool.waiters.empty() && w.next < w.last && w.next-w.head+int64(w.granted) < w.limit {
+		l.pool.available--
+		w.granted++
+		l.feed(c)
+		return
+	}
+	l.grant()
+}
+
+// borrow takes the buffers back that are loaded for clients that have not taken one of them for a
+// while, when others wait for buffers. The file is still there to be read again; such a client
+// gets one buffer at a time from now on.
+func (l *Loop) borrow(now time.Duration) {
+	if l.pool.waiters.empty() {
+		return
+	}
+	for _, c := range l.conns {
+		w := c.win
+		if w == nil || c.state != StateSending || !c.blocked || w.busy > 0 ||
+			now-w.since < l.cfg.StallTimeout {
+			continue
+		}
+		for chunk := w.head; chunk < w.next; chunk++ {
+			at := chunk % int64(len(w.bufs))
+			l.freeBuffer(w.bufs[at])
+			w.bufs[at] = -1
+			l.counts.BuffersLent++
+		}
+		l.pool.available += w.granted
+		w.granted = 0
+		w.next = w.head
+		w.limit = 1
+		w.whole = false
+		w.since = now
+	}
+	l.grant()
+}
+
+// readsWait reports whether reads wait to be submitted.
+func (l *Loop) readsWait() bool { return !l.pool.queue.empty() }
+
+// submittable reports whether a read can be submitted at once: the kernel has refused none.
+func (l *Loop) submittable() bool {
+	return l.readsWait() && !l.refused && (l.flying < l.k.Slots() || l.k.Slots() == 0)
+}
+
+// submit hands the queued reads to the kernel, in order, in as few crossings as their number
+// needs, and those that kernel AIO can't do to the helpers.
+func (l *Loop) submit() {
+	if l.k.Now() < l.retryAt && l.refused {
+		return
+	}
+	l.refused = false
+	for l.readsWait() && !l.refused {
+		if !l.prepare() {
+			return
+		}
+		l.hand()
+	}
+}
+
+// prepare takes queued reads up to the number of free slots. It returns false when none is left
+// for the kernel.
+func (l *Loop) prepare() bool {
+	l.reads, l.queued = l.reads[:0], l.queued[:0]
+	most := l.k.Slots() - l.flying
+	for l.readsWait() && !l.refused {
+		i := l.pool.queue.peek()
+		b := &l.pool.bufs[i]
+		c := l.conns[b.slot]
+		if c.gen != b.gen || c.win == nil || c.state == StateClosing {
+			l.pool.queue.pop()
+			l.freeBuffer(i) // nobody wants it any more
+			l.grant()
+			continue
+		}
+		if l.choose(c.file, b) == rungHelper {
+			if l.askRead(c, i, b) {
+				l.pool.queue.pop()
+			}
+			continue
+		}
+		if len(l.reads) == most {
+			break
+		}
+		l.pool.queue.pop()
+		l.reads = append(l.reads, l.read(c.file, b, uint64(i)))
+		l.queued = append(l.queued, i)
+	}
+	return len(l.reads) > 0
+}
+
+// choose decides by which rung of the ladder a chunk is read. What is in memory is copied from
+// there; what is not is read past the page cache, because a buffered read would wait for the
+// disk inside io_submit. A file or kernel that can do neither has helpers.
+func (l *Loop) choose(f *docroot.File, b *buffer) rung {
+	if b.rung == rungNoWait || b.rung == rungHelper {
+		return b.rung
+	}
+	if b.rung == rungDirect {
+		if !l.direct(f) {
+			b.rung = rungHelper // another read has found out
+		}
+		return b.rung
+	}
+	b.rung = rungNoWait
+	switch {
+	case l.k.Slots() == 0:
+		b.rung = rungHelper
+	case f.NoWaitOff.Load():
+		b.rung = rungDirect
+	default:
+		offset := b.chunk*int64(len(b.mem)) + int64(b.got)
+		if l.k.Probe(f.FD, offset, int64(b.want-b.got)) == kernel.ResidencyNone {
+			b.rung = rungDirect
+		}
+	}
+	if b.rung == rungDirect && !l.direct(f) {
+		b.rung = rungHelper
+	}
+	return b.rung
+}
+
+// direct reports whether a file can be read directly, opening it for that if need be.
+func (l *Loop) direct(f *docroot.File) bool {
+	if f.DirectOff.Load() {
+		return false
+	}
+	if f.Direct.Load() != docroot.DirectUnknown {
+		return true
+	}
+	align := uint32(pageBytes)
+	if f.MemAlign == 0 || f.MemAlign > align || f.FileAlign == 0 ||
+		int(f.FileAlign) > l.cfg.BufferBytes || l.cfg.BufferBytes%int(f.FileAlign) != 0 {
+		f.DirectOff.Store(true)
+		return false
+	}
+	fd, class := l.k.Direct(f.FD)
+	switch class {
+	case kernel.Done:
+		if !f.Direct.CompareAndSwap(docroot.DirectUnknown, fd) {
+			l.closing = append(l.closing, fd) // another loop was faster
+		}
+		return true
+	case kernel.Exhausted:
+		return false // for now
+	default:
+		f.DirectOff.Store(true)
+		return false
+	}
+}
+
+const pageBytes = 4096
+
+// read describes the read that brings what is missing of a chunk. A direct one begins and ends at
+// multiples of the alignment: it may bring bytes again that are there already, and asks for more
+// than the file has at its end.
+func (l *Loop) read(f *docroot.File, b *buffer, token uint64) kernel.Read {
+	base := b.chunk * int64(len(b.mem))
+	r := kernel.Read{FD: f.FD, NoWait: true, Token: token}
+	from, to := b.got, b.want
+	if b.rung == rungDirect {
+		align := int(f.FileAlign)
+		r.FD, r.NoWait = f.Direct.Load(), false
+		from = from / align * align
+		to = (to + align - 1) / align * align
+	}
+	b.asked = from
+	r.Offset = base + int64(from)
+	r.Buf = b.mem[from:to]
+	return r
+}
+
+// hand submits the prepared reads.
+func (l *Loop) hand() {
+	reads, queued := l.reads, l.queued
+	for len(reads) > 0 {
+		n, class := l.k.Submit(reads)
+		for _, i := range queued[:n] {
+			b := &l.pool.bufs[i]
+			b.state = bufferFlying
+			l.flying++
+			l.conns[b.slot].inFlight++
+			if b.rung == rungDirect {
+				l.counts.ReadsDirect++
+			} else {
+				l.counts.ReadsNoWait++
+			}
+		}
+		reads, queued = reads[n:], queued[n:]
+		if len(reads) == 0 {
+			return
+		}
+		if class == kernel.Again || class == kernel.Exhausted || class == kernel.Done {
+			l.counts.ReadsRefused++
+			break
+		}
+		// That one read can't be done this way.
+		i := queued[0]
+		l.fallBack(&l.pool.bufs[i], class)
+		l.pool.queue.push(i)
+		reads, queued = reads[1:], queued[1:]
+	}
+	// The kernel takes no more for now: the rest waits, in front of the others.
+	l.requeue(queued)
+	l.refused = true
+	if l.flying == 0 || len(queued) > 0 {
+		l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
+	}
+}
+
+// requeue puts buffers back in front of the queue, in order.
+func (l *Loop) requeue(list []int32) {
+	q := &l.pool.queue
+	n := len(list)
+	for range list {
+		q.push(0)
+	}
+	copy(q.items[q.head+n:], q.items[q.head:len(q.items)-n])
+	copy(q.items[q.head:], list)
+	for _, i := range list {
+		l.pool.bufs[i].state = bufferQueued
+	}
+}
+
+// fallBack takes a read a rung down the ladder.
+func (l *Loop) fallBack(b *buffer, class kernel.Class) {
+	f := l.conns[b.slot].file
+	switch b.rung {
+	case rungNoWait:
+		if class == kernel.Unsupported {
+			f.NoWaitOff.Store(true)
+		}
+		b.rung = rungHelper
+		if l.direct(f) {
+			b.rung = rungDirect
+		}
+	default:
+		if class == kernel.Unsupported {
+			f.DirectOff.Store(true)
+		}
+		b.rung = rungHelper
+	}
+}
+
+// askRead lets a helper read what is missing of a chunk.
+func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
+	j := l.newJob(kernel.JobRead, c)
+	j.file = c.file
+	j.file.Hold()
+	j.buf = i
+	j.FD = c.file.FD
+	j.Offset = b.chunk*int64(len(b.mem)) + int64(b.got)
+	j.Buf = b.mem[b.got:b.want]
+	if !l.k.Ask(&j.Job) {
+		l.freeJob(j)
+		l.refused = true
+		l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
+		return false
+	}
+	b.asked = b.got
+	b.state = bufferFlying
+	c.inFlight++
+	l.counts.ReadsHelped++
+	return true
+}
+
+// reap takes in the reads that are done.
+func (l *Loop) reap() {
+	for l.flying > 0 {
+		n := l.k.Reap(l.dones)
+		l.flying -= n
+		for _, d := range l.dones[:n] {
+			l.onRead(int32(d.Token), d.Result)
+		}
+		if n < len(l.dones) {
+			return
+		}
+	}
+}
+
+// onHelped takes in a read that a helper has done.
+func (l *Loop) onHelped(_ *conn, j *job) { l.onRead(j.buf, j.Result) }
+
+// onRead takes in the outcome of a read into a buffer.
+func (l *Loop) onRead(i int32, result int64) {
+	b := &l.pool.bufs[i]
+	c := l.conns[b.slot]
+	assert(b.state == bufferFlying && c.gen == b.gen, "a read is done that nobody has asked for")
+	b.state = bufferQueued
+	c.inFlight--
+	if c.state == StateClosing || c.win == nil {
+		l.freeBuffer(i)
+		l.grant()
+		if c.state == StateClosing && c.inFlight == 0 {
+			l.setState(c, StateFree)
+			l.freeSlot(c)
+		}
+		return
+	}
+	switch class := kernel.Classify(result); {
+	case class == kernel.Again && b.rung == rungNoWait:
+		l.counts.ReadsMissed++
+		l.fallBack(b, class)
+		l.pool.queue.push(i)
+		return
+	case class == kernel.Unsupported && b.rung != rungHelper:
+		l.fallBack(b, class)
+		l.pool.queue.push(i)
+		return
+	case class == kernel.Again || class == kernel.Exhausted:
+		l.pool.queue.push(i)
+		l.refused = true
+		l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
+		return
+	case class != kernel.Done:
+		l.counts.DiskFaults++
+		l.abortLoading(c, i)
+		return
+	}
+	got := min(b.asked+int(result), b.want)
+	if got <= b.got {
+		l.counts.Truncated++
+		l.abortLoading(c, i)
+		return
+	}
+	b.got = got
+	if b.got < b.want {
+		l.counts.ReadsShort++
+		b.rung = rungAuto // go on at the new offset
+		l.pool.queue.push(i)
+		return
+	}
+	b.state = bufferLoaded
+	c.win.busy--
+	c.refresh = true
+	l.touch(c)
+	l.feed(c)
+	if c.state == StateReadingAsync && l.loaded(c) {
+		l.setState(c, StateSending)
+		l.toSend(c)
+	}
+}
+
+// abortLoading ends a connection whose file can't be read as promised. The buffer of the read that
+// said so is in no queue and goes back here.
+func (l *Loop) abortLoading(c *conn, i int32) {
+	l.freeBuffer(i)
+	w := c.win
+	w.bufs[l.pool.bufs[i].chunk%int64(len(w.bufs))] = -1
+	l.abort(c, kernel.OpReset)
+}

@@ -1,0 +1,461 @@
+package goloop
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/request"
+	"aws/internal/response"
+)
+
+type netKind = kernel.OpKind
+
+// Sizes that are not limits: how much is done in one crossing.
+const (
+	batchOpsMax     = 1024
+	batchConnsMax   = 256     // connections that one round of receiving or sending serves
+	receiveBytes    = 8 << 10 // a receive into the scratch memory; a head seldom needs more
+	acceptsMax      = 64
+	sendfileBytes   = docroot.ResidentChunkBytes
+	sendBuffersMax  = 8 // buffers of a dynamic file that one crossing sends for a connection
+	jobsFetchMax    = 64
+	retryAfter      = 10 * time.Millisecond
+	acceptPause     = 100 * time.Millisecond
+	trimEvery       = time.Second
+	trimFilesMax    = 64
+	lingerBytesMax  = 1 << 20
+	headBufferBytes = 4 << 10
+	headBufferSlab  = 64
+)
+
+// interestChange is a change of epoll's interest that waits for the next Wait.
+type interestChange struct {
+	kind netKind
+	slot int32
+	mask uint32
+}
+
+// hangUp is a descriptor that waits for the next crossing to be closed.
+type hangUp struct {
+	kind netKind
+	fd   int32
+}
+
+// role says what an operation of a batch is to its connection.
+type role uint8
+
+const (
+	roleNone role = iota
+	roleAccept
+	roleReceive
+	roleWatch
+	roleHeader
+	roleResident
+	roleFile
+	roleBuffer
+	roleShut
+	roleClose
+)
+
+// owner says whose an operation of a batch is.
+type owner struct {
+	role role
+	slot int32
+	gen  uint32
+}
+
+// listener is a socket that connections are accepted from.
+type listener struct {
+	fd        int32
+	ready     bool
+	accepts   int // how many accepts the next batch tries
+	successes int // of those that the latest batches tried
+}
+
+// Loop is one event loop. All methods but Shutdown and Stopped belong to one goroutine.
+type Loop struct {
+	cfg     Config
+	k       kernel.Kernel
+	dialect Dialect
+	cache   *docroot.Cache
+	counts  Counts
+
+	listeners    []listener
+	watching     bool          // epoll tells of new connections
+	acceptPaused bool          // new connections stay in the backlog
+	acceptAgain  time.Duration // and no accepting before this time
+
+	conns     []*conn
+	freeSlots []int32
+	serial    uint64
+
+	touched  []int32
+	recvq    []int32 // connections with something to receive
+	parseq   []int32 // connections with bytes of a next request in hand
+	sendq    []int32 // connections with something to send
+	spare    []int32 // the other half of sendq
+	retryq   []int32 // connections that wait for a moment to ask again
+	retrying []int32 // those of them that are just being asked for
+	retryAt  time.Duration
+	changes  []interestChange
+	hangUps  []hangUp
+	closing  []int32 // descriptors of files that nobody needs any more
+	expired  []*conn
+	lists    [deadlineCount]deadlineList
+	trimAt   time.Duration
+	stallAt  time.Duration
+	drainEnd time.Duration
+
+	ops     []kernel.Op // the batch of the loop's phases
+	owners  []owner
+	opCount int
+	changed []kernel.Op // the batch of the interest changes, which Wait runs
+
+	scratch  []byte // where receives go: batchConnsMax pieces
+	req      request.Request
+	ans      Answer
+	finding  finder
+	opened   kernel.Opened
+	parts    []*part
+	headBufs [][]byte
+	headsMax int
+	date     [response.DateBytes]byte
+	dateOf   int64
+
+	pool    pool
+	windows []*window
+	reads   []kernel.Read
+	queued  []int32 // the buffers of reads
+	dones   []kernel.ReadDone
+	flying  int  // reads that the kernel has
+	refused bool // the kernel, or the helpers, took no more; until retryAt
+
+	jobs     []*job
+	freeJobs []*job
+	answered []*kernel.Job
+
+	stop     atomic.Bool
+	draining bool
+}
+
+// NewLoop returns a loop that serves the connections of the listening sockets, which it closes
+// when it is shut down. The listeners must not block. The kernel is the loop's from now on.
+func NewLoop(k kernel.Kernel, cfg Config, d Dialect, cache *docroot.Cache, listeners ...int32) (*Loop, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	l := &Loop{cfg: cfg, k: k, dialect: d, cache: cache, dateOf: -1}
+	var err error
+	if l.ops, err = k.Ops(batchOpsMax); err != nil {
+		return nil, err
+	}
+	if l.changed, err = k.Ops(batchOpsMax); err != nil {
+		return nil, err
+	}
+	l.owners = make([]owner, batchOpsMax)
+	if l.scratch, err = k.Map(batchConnsMax * receiveBytes); err != nil {
+		return nil, err
+	}
+	if err := l.pool.init(k, &cfg); err != nil {
+		return nil, err
+	}
+	l.headsMax = d.Limits().HeadBytesMax
+	if l.headsMax <= 0 {
+		l.headsMax = request.DefaultHeadBytesMax
+	}
+	slots := max(k.Slots(), 1)
+	l.reads = make([]kernel.Read, 0, slots)
+	l.queued = make([]int32, 0, slots)
+	l.dones = make([]kernel.ReadDone, slots)
+	l.answered = make([]*kernel.Job, jobsFetchMax)
+	for _, fd := range listeners {
+		l.listeners = append(l.listeners, listener{fd: fd, accepts: 1})
+	}
+	if err := l.watchListeners(kernel.OpEpollAdd, kernel.Readable); err != nil {
+		return nil, err
+	}
+	l.watching = true
+	l.trimAt = k.Now() + trimEvery
+	l.refreshDate()
+	return l, nil
+}
+
+// Token of the first listener; the others follow upwards.
+const (
+	never          = time.Duration(1<<63 - 1)
+	tokenListeners = kernel.ReservedTokens - 1024
+)
+
+// watchListeners tells epoll whether connections are wanted.
+func (l *Loop) watchListeners(kind netKind, mask uint32) error {
+	for i, li := range l.listeners {
+		l.ops[i] = kernel.Op{
+			Kind: kind, FD: li.fd, File: l.k.Poller(), Mask: mask,
+			Token: tokenListeners + uint64(i),
+		}
+	}
+	l.k.Do(l.ops[:len(l.listeners)])
+	for _, op := range l.ops[:len(l.listeners)] {
+		if op.Result < 0 {
+			return kernel.NamedError("epoll_ctl", op.Result)
+		}
+	}
+	return nil
+}
+
+// Run turns until the loop is shut down and everything is given back. The error is that of the
+// loop itself, never of a connection.
+func (l *Loop) Run() error {
+	for {
+		more, err := l.Turn()
+		if err != nil {
+			return fmt.Errorf("loop: %w", errors.Join(err, l.close()))
+		}
+		if !more {
+			return l.close()
+		}
+	}
+}
+
+// Shutdown ends the loop: no new connections, transfers end or DrainTimeout passes. It may be
+// called from any goroutine, and more than once.
+func (l *Loop) Shutdown() {
+	l.stop.Store(true)
+	l.k.Wake()
+}
+
+// Turn runs the phases once. It returns false when the loop has been shut down and nothing is left
+// to do.
+func (l *Loop) Turn() (bool, error) {
+	l.settle()
+	if err := l.wait(); err != nil {
+		return false, err
+	}
+	l.receive()
+	l.collect()
+	l.again()
+	l.submit()
+	l.reap()
+	l.send()
+	l.expire()
+	l.tidy()
+	return !l.draining || l.live() > 0 || l.flying > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0, nil
+}
+
+// wait makes the interest changes and waits for something to do, in one crossing.
+func (l *Loop) wait() error {
+	n := 0
+	for _, ch := range l.changes {
+		c := l.conns[ch.slot]
+		if c.state == StateFree || c.state == StateClosing {
+			continue
+		}
+		if n == len(l.changed) {
+			l.k.Do(l.changed)
+			l.watched(l.changed)
+			n = 0
+		}
+		l.changed[n] = kernel.Op{
+			Kind: ch.kind, FD: c.fd, File: l.k.Poller(), Mask: ch.mask, Token: c.token(),
+		}
+		n++
+	}
+	l.changes = l.changes[:0]
+	events, err := l.k.Wait(l.changed[:n], l.timeout())
+	if err != nil {
+		return err
+	}
+	l.counts.Turns++
+	l.counts.Events += uint64(len(events))
+	l.watched(l.changed[:n])
+	if l.k.Wall() != l.dateOf {
+		l.refreshDate()
+	}
+	if l.stop.Load() && !l.draining {
+		l.drain()
+	}
+	for i := range events {
+		l.onEvent(kernel.Token(&events[i]), kernel.Ready(&events[i]))
+	}
+	return nil
+}
+
+// watched ends the connections that epoll has no room for: without its events they would hang.
+func (l *Loop) watched(changes []kernel.Op) {
+	for i := range changes {
+		if changes[i].Result >= 0 {
+			continue
+		}
+		if c := l.tenant(changes[i].Token); c != nil {
+			l.counts.WatchesFailed++
+			l.abort(c, kernel.OpReset)
+		}
+	}
+}
+
+// tenant returns the connection that a token was given for, or nil if it is over.
+func (l *Loop) tenant(token uint64) *conn {
+	slot := token & connsLimit
+	if slot >= uint64(len(l.conns)) {
+		return nil
+	}
+	c := l.conns[slot]
+	if c.state == StateFree || c.state == StateClosing || c.token() != token {
+		return nil
+	}
+	return c
+}
+
+// onEvent notes what an event makes possible; the phases act on it.
+func (l *Loop) onEvent(token uint64, ready uint32) {
+	switch {
+	case token == kernel.TokenReads || token == kernel.TokenAnswers:
+		return // reap and collect look anyway
+	case token >= tokenListeners:
+		l.listeners[token-tokenListeners].ready = true
+		return
+	}
+	c := l.tenant(token)
+	if c == nil {
+		l.counts.StaleEvents++
+		return
+	}
+	switch c.state {
+	case StateInit, StateReading, StateLingering:
+		if !c.inRecvq {
+			c.inRecvq = true
+			l.recvq = append(l.recvq, c.slot)
+		}
+	case StateWReady, StateSending:
+		if ready&(kernel.Writable|kernel.Broken) == 0 {
+			c.noisy = true // the client is sending what is not wanted yet
+			l.touch(c)
+			return
+		}
+		c.blocked = false
+		l.toSend(c)
+	default:
+		if ready&kernel.Broken != 0 {
+			l.counts.PeersGone++
+			l.abort(c, kernel.OpClose)
+			return
+		}
+		c.noisy = true
+		l.touch(c)
+	}
+}
+
+// timeout returns how long the loop may wait.
+func (l *Loop) timeout() time.Duration {
+	if len(l.sendq) > 0 || len(l.parseq) > 0 || len(l.hangUps) > 0 || len(l.closing) > 0 || l.submittable() {
+		return 0
+	}
+	now := l.k.Now()
+	next := time.Duration(-1)
+	sooner := func(at time.Duration) {
+		if d := max(at-now, 0); next < 0 || d < next {
+			next = d
+		}
+	}
+	for i := range l.lists {
+		if c := l.lists[i].first; c != nil {
+			sooner(c.expiresAt)
+		}
+	}
+	if len(l.retryq) > 0 || l.readsWait() && l.refused {
+		sooner(l.retryAt)
+	}
+	if l.acceptPaused && l.connsLeft() {
+		sooner(l.acceptAgain)
+	}
+	if !l.pool.waiters.empty() {
+		sooner(l.stallAt)
+	}
+	if l.cache.Len() > 0 {
+		sooner(l.trimAt)
+	}
+	if l.draining && l.drainEnd != never {
+		sooner(l.drainEnd)
+	}
+	return next
+}
+
+// refreshDate makes the date of the answers anew.
+func (l *Loop) refreshDate() {
+	l.dateOf = l.k.Wall()
+	response.AppendDate(l.date[:0], l.dateOf)
+}
+
+// Date implements Finder.
+func (l *Loop) Date() []byte { return l.date[:] }
+
+// drain begins the end: no new connections; those without a request are closed.
+func (l *Loop) drain() {
+	l.draining = true
+	l.drainEnd = l.k.Now() + l.cfg.DrainTimeout
+	for i := range l.listeners {
+		l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: l.listeners[i].fd})
+	}
+	l.listeners = l.listeners[:0]
+	for _, c := range l.conns {
+		if c.state == StateInit {
+			l.abort(c, kernel.OpClose)
+		}
+	}
+}
+
+// tidy does what is due now and then: it ends a drain, resumes accepting, and lets go of files
+// that nobody has asked for in a while.
+func (l *Loop) tidy() {
+	now := l.k.Now()
+	if l.draining && now >= l.drainEnd {
+		for _, c := range l.conns {
+			if c.state != StateFree && c.state != StateClosing {
+				l.counts.Expired++
+				l.abort(c, kernel.OpReset)
+			}
+		}
+		l.drainEnd = never // what is left is the disk's
+	}
+	if l.acceptPaused && now >= l.acceptAgain && l.connsLeft() {
+		l.acceptPaused = false
+	}
+	if l.watching == l.acceptPaused {
+		mask := kernel.Readable
+		if l.acceptPaused {
+			mask = 0
+		}
+		if l.watchListeners(kernel.OpEpollMod, mask) == nil { // else it is tried again next turn
+			l.watching = !l.acceptPaused
+		}
+	}
+	if now >= l.trimAt {
+		l.trimAt = now + trimEvery
+		l.closing = l.cache.Trim(now, trimFilesMax, false, l.closing)
+	}
+	if now >= l.stallAt {
+		l.stallAt = now + l.cfg.StallTimeout/4
+		l.borrow(now)
+	}
+}
+
+// close gives everything back. The loop has no connections any more, or is beyond help.
+func (l *Loop) close() error {
+	l.closing = l.cache.Clear(l.closing)
+	for _, c := range l.conns {
+		if c.state != StateFree && c.fd >= 0 {
+			l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: c.fd})
+			l.release(c)
+			c.fd = -1
+		}
+	}
+	for len(l.hangUps) > 0 || len(l.closing) > 0 {
+		l.addHangUps()
+		l.run()
+	}
+	return l.k.Close()
+}

@@ -1,0 +1,3 @@
+package goloop
+
+func mediaType(name string) string { return "application/octet-stream" }

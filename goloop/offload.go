@@ -1,0 +1,146 @@
+package goloop
+
+import (
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+)
+
+// job is a request to a helper, with what the loop needs when the answer comes. Jobs are used
+// again; Job.Token is the index in Loop.jobs.
+type job struct {
+	kernel.Job
+	slot  int32
+	gen   uint32
+	mount *docroot.Mount
+	file  *docroot.File // held while a helper works on it
+	buf   int32         // the buffer of a JobRead
+}
+
+// pendingJobs returns the number of jobs that helpers have.
+func (l *Loop) pendingJobs() int { return len(l.jobs) - len(l.freeJobs) }
+
+func (l *Loop) newJob(kind kernel.JobKind, c *conn) *job {
+	var j *job
+	if n := len(l.freeJobs); n > 0 {
+		j = l.freeJobs[n-1]
+		l.freeJobs = l.freeJobs[:n-1]
+	} else {
+		j = &job{}
+		j.Token = uint64(len(l.jobs))
+		l.jobs = append(l.jobs, j)
+	}
+	token, name := j.Token, j.Name[:0]
+	*j = job{slot: c.slot, gen: c.gen}
+	j.Kind, j.Token, j.Name = kind, token, name
+	return j
+}
+
+func (l *Loop) freeJob(j *job) {
+	l.dropFile(&j.file)
+	j.mount = nil
+	l.freeJobs = append(l.freeJobs, j)
+}
+
+// askOpen lets a helper open a name.
+func (l *Loop) askOpen(c *conn, m *docroot.Mount, name []byte) {
+	j := l.newJob(kernel.JobOpen, c)
+	j.mount, j.Root = m, m.Root
+	j.Name = append(j.Name, name...)
+	if !l.k.Ask(&j.Job) {
+		l.freeJob(j)
+		l.retry(c)
+		return
+	}
+	c.asked = true
+}
+
+// askWarm lets a helper bring the file's next chunk into memory.
+func (l *Loop) askWarm(c *conn) {
+	j := l.newJob(kernel.JobWarm, c)
+	j.file = c.file
+	j.file.Hold()
+	j.FD, j.Offset, j.Len = c.file.FD, c.off, l.chunk(c)
+	if !l.k.Ask(&j.Job) {
+		l.freeJob(j)
+		l.retry(c)
+		return
+	}
+	c.asked = true
+}
+
+// collect takes in what the helpers have done.
+func (l *Loop) collect() {
+	for l.pendingJobs() > 0 {
+		n := l.k.Answers(l.answered)
+		for _, answered := range l.answered[:n] {
+			j := l.jobs[answered.Token]
+			c := l.conns[j.slot]
+			alive := c.gen == j.gen && c.state != StateFree
+			switch j.Kind {
+			case kernel.JobOpen:
+				l.onOpened(c, j, alive)
+			case kernel.JobWarm:
+				l.onWarmed(c, j, alive)
+			case kernel.JobRead:
+				l.onHelped(c, j)
+			}
+			l.freeJob(j)
+		}
+		if n < len(l.answered) {
+			return
+		}
+	}
+}
+
+// onOpened goes on with a request whose name a helper has looked up.
+func (l *Loop) onOpened(c *conn, j *job, alive bool) {
+	l.counts.OpensHelped++
+	if j.Class == kernel.Exhausted {
+		l.closing = l.cache.Trim(l.k.Now(), trimFilesMax, true, l.closing)
+		if alive {
+			c.asked = false
+			l.retry(c)
+		}
+		return
+	}
+	file := l.remember(j.mount, j.Name, j.Class, &j.File)
+	if !alive {
+		l.dropFile(&file)
+		return
+	}
+	assert(c.state == StateOpening, "a name is answered that nobody has asked for")
+	c.asked = false
+	l.dropFile(&c.found)
+	c.found = file
+	l.answer(c, c.part.buf[:c.part.n], &c.part.req)
+}
+
+// onWarmed goes on with a static file whose next chunk is in memory now.
+func (l *Loop) onWarmed(c *conn, j *job, alive bool) {
+	if j.Class == kernel.Done && j.Result == j.Len {
+		l.counts.ChunksWarmed++
+		j.file.SetResident(j.Offset, j.Len, l.k.Now())
+	}
+	if !alive || c.state != StateWarming {
+		return
+	}
+	c.asked = false
+	switch {
+	case j.Class != kernel.Done:
+		l.counts.DiskFaults++
+		l.abort(c, kernel.OpReset)
+	case j.Result == 0:
+		l.truncated(c)
+	default:
+		c.warmEnd = j.Offset + j.Result
+		l.setState(c, StateSending)
+		l.toSend(c)
+	}
+}
+
+// truncated ends a connection whose file has become shorter than its header has promised. What is
+// missing is never made up.
+func (l *Loop) truncated(c *conn) {
+	l.counts.Truncated++
+	l.abort(c, kernel.OpReset)
+}

@@ -1,0 +1,323 @@
+package goloop
+
+import (
+	"time"
+
+	"aws/internal/kernel"
+	"aws/internal/request"
+)
+
+// live returns the number of connections, those in CONN_CLOSING included.
+func (l *Loop) live() int { return len(l.conns) - len(l.freeSlots) }
+
+// connsLeft reports whether another connection may be accepted.
+func (l *Loop) connsLeft() bool { return l.live() < l.cfg.ConnsMax }
+
+// add appends an operation to the batch.
+func (l *Loop) add(o owner, op kernel.Op) {
+	l.owners[l.opCount] = o
+	l.ops[l.opCount] = op
+	l.opCount++
+}
+
+// room reports whether n more operations fit the batch.
+func (l *Loop) room(n int) bool { return l.opCount+n <= len(l.ops) }
+
+// run makes the crossing and gives each operation's result to its owner.
+func (l *Loop) run() {
+	n := l.opCount
+	if n == 0 {
+		return
+	}
+	l.opCount = 0
+	l.k.Do(l.ops[:n])
+	l.counts.Crossings++
+	for i := range l.ops[:n] {
+		o := l.owners[i]
+		if o.role == roleNone {
+			continue
+		}
+		if c := l.conns[o.slot]; c.gen == o.gen {
+			l.onResult(c, o.role, i)
+		}
+	}
+}
+
+// onResult tells a connection what has become of one of its operations.
+func (l *Loop) onResult(c *conn, r role, i int) {
+	op := &l.ops[i]
+	switch r {
+	case roleAccept:
+		l.onAccept(c, op)
+	case roleReceive:
+		l.onReceive(c, op)
+	case roleWatch:
+		l.onWatch(c, op)
+	case roleHeader:
+		l.onHeader(c, op)
+	case roleResident:
+		l.onResident(c, op)
+	case roleFile:
+		l.onSendfile(c, op)
+	case roleBuffer:
+		l.onBuffer(c, op)
+	case roleShut:
+		l.onShutdown(c, op)
+	case roleClose:
+		l.onClose(c, op)
+	}
+}
+
+func ownerOf(r role, c *conn) owner { return owner{role: r, slot: c.slot, gen: c.gen} }
+
+// piece returns the scratch memory for one receive.
+func (l *Loop) piece(i int) []byte { return l.scratch[i*receiveBytes : (i+1)*receiveBytes] }
+
+// receive accepts connections and takes in what clients have sent, each connection once.
+func (l *Loop) receive() {
+	pieces := 0
+	for i := range l.listeners {
+		if li := &l.listeners[i]; li.ready {
+			li.ready = false
+			if !l.acceptPaused {
+				pieces = l.addAccepts(li, pieces)
+			}
+		}
+	}
+	queue := l.recvq
+	for _, slot := range queue {
+		c := l.conns[slot]
+		c.inRecvq = false
+		switch c.state {
+		case StateInit, StateReading, StateLingering:
+		default:
+			continue // it is over, or no longer wants to hear
+		}
+		if pieces == batchConnsMax || !l.room(1) {
+			l.run()
+			pieces = 0
+		}
+		op := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
+		if c.part != nil {
+			op.SetBuf(c.part.buf[c.part.n:])
+		} else {
+			op.SetBuf(l.piece(pieces))
+			pieces++
+		}
+		l.add(ownerOf(roleReceive, c), op)
+	}
+	l.recvq = l.recvq[:0]
+	l.run()
+}
+
+// addAccepts lets the batch accept connections and receive from each at once. Only a connection
+// that has sent nothing yet is given to epoll.
+func (l *Loop) addAccepts(li *listener, pieces int) int {
+	for range li.accepts {
+		if pieces == batchConnsMax || !l.room(3) {
+			break
+		}
+		c := l.newConn()
+		if c == nil {
+			l.pauseAccepting(0)
+			break
+		}
+		recv := kernel.Op{Kind: kernel.OpRecv, Flags: kernel.Link | kernel.Accepted}
+		recv.SetBuf(l.piece(pieces))
+		pieces++
+		l.add(ownerOf(roleAccept, c), kernel.Op{Kind: kernel.OpAccept, FD: li.fd, Token: uint64(l.listenerOf(li))})
+		l.add(ownerOf(roleReceive, c), recv)
+		l.add(ownerOf(roleWatch, c), kernel.Op{
+			Kind: kernel.OpEpollAdd, Flags: kernel.IfAgain | kernel.Accepted,
+			File: l.k.Poller(), Mask: kernel.Readable, Token: c.token(),
+		})
+	}
+	return pieces
+}
+
+func (l *Loop) listenerOf(li *listener) int {
+	for i := range l.listeners {
+		if li == &l.listeners[i] {
+			return i
+		}
+	}
+	return 0
+}
+
+// pauseAccepting leaves new connections in the backlog for a while, and then until there is a slot
+// for one. tidy tells epoll.
+func (l *Loop) pauseAccepting(while time.Duration) {
+	if !l.acceptPaused {
+		l.counts.AcceptPauses++
+		l.acceptPaused = true
+		l.acceptAgain = l.k.Now() + while
+	}
+}
+
+// onAccept begins a connection, or gives its slot back. The number of accepts that are tried at
+// once doubles while all succeed.
+func (l *Loop) onAccept(c *conn, op *kernel.Op) {
+	li := &l.listeners[op.Token]
+	class := kernel.Classify(op.Result)
+	if class == kernel.Done {
+		c.fd = int32(op.Result)
+		l.serial++
+		c.serial = l.serial
+		l.counts.Accepted++
+		l.setState(c, StateInit)
+		li.successes++
+		if li.successes == li.accepts {
+			li.accepts = min(2*li.accepts, acceptsMax)
+			li.successes = 0
+		}
+		return
+	}
+	l.freeSlots = append(l.freeSlots, c.slot)
+	switch class {
+	case kernel.Canceled: // after one that failed
+	case kernel.Exhausted:
+		l.closing = l.cache.Trim(l.k.Now(), trimFilesMax, true, l.closing)
+		l.pauseAccepting(acceptPause)
+	default: // nobody there, or gone before we came (ECONNABORTED)
+		li.accepts = max(li.successes, 1)
+		li.successes = 0
+	}
+}
+
+// onWatch learns that epoll watches a connection that had sent nothing when it was accepted.
+func (l *Loop) onWatch(c *conn, op *kernel.Op) {
+	if c.fd < 0 {
+		return // it was not accepted
+	}
+	switch {
+	case op.Result >= 0:
+		c.registered, c.mask = true, kernel.Readable
+	case kernel.Classify(op.Result) != kernel.Canceled:
+		l.counts.WatchesFailed++
+		l.abort(c, kernel.OpReset)
+	}
+}
+
+// onReceive takes in what a client has sent.
+func (l *Loop) onReceive(c *conn, op *kernel.Op) {
+	if c.fd < 0 {
+		return // it was not accepted
+	}
+	switch class := kernel.Classify(op.Result); {
+	case class == kernel.Again:
+		l.touch(c)
+	case class == kernel.Canceled:
+	case class != kernel.Done:
+		l.counts.PeersGone++
+		l.abort(c, kernel.OpClose)
+	case op.Result == 0: // the client has nothing more to send
+		if c.state == StateReading {
+			l.counts.PeersGone++
+		}
+		l.abort(c, kernel.OpClose)
+	case c.state == StateLingering:
+		c.lingered += int(op.Result)
+		if c.lingered > lingerBytesMax {
+			l.abort(c, kernel.OpClose)
+		}
+	default:
+		if c.part != nil {
+			c.part.n += int(op.Result)
+			l.parse(c, c.part.buf[:c.part.n], &c.part.req)
+			return
+		}
+		l.req.Reset(l.dialect.Limits())
+		l.parse(c, op.Buf()[:op.Result], &l.req)
+	}
+}
+
+// again goes on with the connections that have bytes of a next request in hand, and with those
+// that have waited for a moment to ask for something again.
+func (l *Loop) again() {
+	if len(l.parseq) > 0 {
+		queue := l.parseq
+		l.parseq = l.parseq[len(queue):]
+		for _, slot := range queue {
+			if c := l.conns[slot]; c.state == StateInit && c.part != nil && c.part.n > 0 {
+				l.parse(c, c.part.buf[:c.part.n], &c.part.req)
+			}
+		}
+		if len(l.parseq) == 0 {
+			l.parseq = queue[:0]
+		}
+	}
+	if len(l.retryq) > 0 && l.k.Now() >= l.retryAt {
+		queue := append(l.retrying[:0], l.retryq...)
+		l.retryq = l.retryq[:0]
+		l.retrying = queue
+		for _, slot := range queue {
+			switch c := l.conns[slot]; {
+			case c.state == StateOpening && !c.asked:
+				l.answer(c, c.part.buf[:c.part.n], &c.part.req)
+			case c.state == StateWarming && !c.asked:
+				l.askWarm(c)
+			case c.state == StateWReady || c.state == StateSending:
+				l.toSend(c)
+			}
+		}
+	}
+}
+
+// parse looks at what has arrived of a head.
+func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
+	verdict := req.Parse(buf)
+	if c.state == StateInit && (verdict != request.Incomplete || req.Started()) {
+		l.setState(c, StateReading)
+	}
+	switch verdict {
+	case request.Incomplete:
+		l.touch(c)
+		l.keepPart(c, buf, req)
+	case request.Complete:
+		l.counts.Requests++
+		l.answer(c, buf, req)
+	default:
+		l.counts.Refused++
+		l.ans.reset()
+		l.finding = finder{Loop: l, c: c}
+		l.dialect.Refuse(&l.ans, req, &l.finding)
+		l.ready(c, nil)
+	}
+}
+
+// keepPart keeps bytes that lie in the scratch memory, which the next batch overwrites.
+func (l *Loop) keepPart(c *conn, buf []byte, req *request.Request) {
+	if c.part != nil {
+		return
+	}
+	if c.part = l.newPart(); c.part == nil {
+		l.abort(c, kernel.OpReset) // out of memory
+		return
+	}
+	c.part.n = copy(c.part.buf, buf)
+	c.part.req = *req
+}
+
+// newPart returns memory for a head, and for what follows it in the same receive, or nil if there
+// is none.
+func (l *Loop) newPart() *part {
+	if n := len(l.parts); n > 0 {
+		p := l.parts[n-1]
+		l.parts = l.parts[:n-1]
+		p.n = 0
+		return p
+	}
+	mem, err := l.k.Map(l.headsMax + receiveBytes)
+	if err != nil {
+		return nil
+	}
+	return &part{buf: mem}
+}
+
+// dropPart gives the memory of a head back.
+func (l *Loop) dropPart(c *conn) {
+	if c.part != nil {
+		l.parts = append(l.parts, c.part)
+		c.part = nil
+	}
+}

@@ -1,0 +1,161 @@
+package goloop
+
+import (
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/request"
+)
+
+// answer lets the dialect decide about a complete request, and makes its answer ready to be sent.
+// If the file has to be looked up off the loop first, the request waits in CONN_OPENING.
+func (l *Loop) answer(c *conn, buf []byte, req *request.Request) {
+	l.ans.reset()
+	l.finding = finder{Loop: l, c: c}
+	if !l.dialect.Answer(&l.ans, req, buf, &l.finding) {
+		l.dropFile(&l.ans.File)
+		l.keepPart(c, buf, req)
+		if c.state != StateOpening && c.state != StateFree {
+			l.setState(c, StateOpening)
+		}
+		return
+	}
+	l.dropFile(&c.found)
+	l.ready(c, buf[req.Len():])
+}
+
+// ready makes the answer that stands in l.ans the connection's, and lets it be sent. The bytes
+// that follow the request are kept if the connection is.
+func (l *Loop) ready(c *conn, rest []byte) {
+	a := &l.ans
+	if c.headBuf = l.newHead(len(a.Head)); c.headBuf == nil {
+		l.dropFile(&a.File)
+		l.abort(c, kernel.OpReset) // out of memory
+		return
+	}
+	c.writeBuf = c.headBuf[:copy(c.headBuf, a.Head)]
+	c.file, a.File = a.File, nil
+	c.off, c.end, c.warmEnd = a.From, a.To, 0
+	c.keep = a.Keep && !l.draining
+	c.linger = a.Linger || len(rest) > 0
+	if c.keep {
+		l.keepRest(c, rest)
+	} else {
+		l.dropPart(c)
+	}
+	l.setState(c, StateWReady)
+	if c.off < c.end && c.file.Mount.Kind == docroot.Dynamic {
+		l.startDynamic(c)
+	}
+	l.toSend(c)
+}
+
+// keepRest keeps the bytes that a client has sent after its request.
+func (l *Loop) keepRest(c *conn, rest []byte) {
+	if len(rest) == 0 {
+		l.dropPart(c)
+		return
+	}
+	if c.part == nil {
+		if c.part = l.newPart(); c.part == nil {
+			c.keep = false // out of memory: this answer is the last
+			return
+		}
+	}
+	c.part.n = copy(c.part.buf, rest)
+	c.part.req.Reset(l.dialect.Limits())
+}
+
+// finder is the Finder for one connection's request.
+type finder struct {
+	*Loop
+	c *conn
+}
+
+// Find implements Finder.
+func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
+	l, c := f.Loop, f.c
+	now := l.k.Now()
+	if c.found != nil && c.found.Mount == m && c.found.Name == string(name) {
+		c.found.Hold()
+		return c.found, true
+	}
+	file, fresh := l.cache.Get(m, name, now)
+	switch {
+	case fresh == docroot.Fresh:
+		return file, true
+	case fresh == docroot.Stale && file.Class == kernel.Done:
+		var info kernel.Info
+		l.counts.OpensCached++
+		if l.k.Stat(m.Root, name, &info) == kernel.Done && info.Same(&file.Info) {
+			l.cache.Validated(file, now)
+			return file, true
+		}
+		fallthrough
+	case fresh == docroot.Stale:
+		l.cache.Drop(file)
+		l.dropFile(&file)
+	}
+	class := l.k.Open(m.Root, name, &l.opened)
+	switch class {
+	case kernel.Again:
+		l.askOpen(c, m, name)
+		return nil, false
+	case kernel.Exhausted:
+		l.closing = l.cache.Trim(now, trimFilesMax, true, l.closing)
+		l.retry(c)
+		return nil, false
+	}
+	l.counts.OpensCached++
+	return l.remember(m, name, class, &l.opened), true
+}
+
+// remember puts what a name stands for into the cache.
+func (l *Loop) remember(m *docroot.Mount, name []byte, class kernel.Class, opened *kernel.Opened) *docroot.File {
+	file := docroot.NewFile(m, string(name), class, opened)
+	if class == kernel.Done {
+		l.dialect.Prepare(file)
+	}
+	l.cache.Add(file, l.k.Now())
+	return file
+}
+
+// retry lets a connection ask again in a moment.
+func (l *Loop) retry(c *conn) {
+	if len(l.retryq) == 0 {
+		l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
+	}
+	l.retryq = append(l.retryq, c.slot)
+}
+
+// newHead returns a buffer for a header of n bytes, or nil if there is no memory. Headers that do
+// not fit a buffer of the usual size are rare and get one of their own.
+func (l *Loop) newHead(n int) []byte {
+	if n > headBufferBytes {
+		mem, err := l.k.Map(n)
+		if err != nil {
+			return nil
+		}
+		return mem
+	}
+	if len(l.headBufs) == 0 {
+		mem, err := l.k.Map(headBufferSlab * headBufferBytes)
+		if err != nil {
+			return nil
+		}
+		for i := headBufferSlab - 1; i >= 0; i-- {
+			l.headBufs = append(l.headBufs, mem[i*headBufferBytes:(i+1)*headBufferBytes:(i+1)*headBufferBytes])
+		}
+	}
+	last := len(l.headBufs) - 1
+	b := l.headBufs[last]
+	l.headBufs = l.headBufs[:last]
+	return b
+}
+
+// dropHead gives the header's buffer back.
+func (l *Loop) dropHead(c *conn) {
+	if c.headBuf != nil {
+		l.headBufs = append(l.headBufs, c.headBuf)
+		c.headBuf, c.writeBuf = nil, nil
+	}
+}

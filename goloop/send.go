@@ -1,0 +1,272 @@
+package goloop
+
+import (
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+)
+
+// toSend lets the next send phase serve a connection.
+func (l *Loop) toSend(c *conn) {
+	if !c.inSendq {
+		c.inSendq = true
+		l.sendq = append(l.sendq, c.slot)
+	}
+}
+
+// chainMax is how many operations one connection adds to a batch at the most: header, buffers or
+// resident and sendfile, and the end.
+const chainMax = sendBuffersMax + 3
+
+// send lets every connection that can, send its next bytes, and closes what is over. A
+// connection's operations are linked, so that a short count stops the rest of its chain.
+func (l *Loop) send() {
+	queue := l.sendq
+	l.sendq, l.spare = l.spare[:0], queue
+	for _, slot := range queue {
+		c := l.conns[slot]
+		c.inSendq = false
+		if c.blocked || c.state != StateWReady && c.state != StateSending {
+			continue
+		}
+		if !l.room(chainMax) {
+			l.run()
+		}
+		l.addChain(c)
+	}
+	l.addHangUps()
+	l.run()
+}
+
+// addHangUps adds the descriptors that are to be closed.
+func (l *Loop) addHangUps() {
+	for len(l.hangUps) > 0 || len(l.closing) > 0 {
+		if !l.room(1) {
+			l.run() // which may find more of them
+			continue
+		}
+		if n := len(l.closing); n > 0 {
+			l.add(owner{}, kernel.Op{Kind: kernel.OpClose, FD: l.closing[n-1]})
+			l.closing = l.closing[:n-1]
+			continue
+		}
+		n := len(l.hangUps)
+		l.add(owner{}, kernel.Op{Kind: l.hangUps[n-1].kind, FD: l.hangUps[n-1].fd})
+		l.hangUps = l.hangUps[:n-1]
+	}
+}
+
+// addChain adds what a connection can send now: the header, then as much of the body as one
+// crossing should, and behind the last byte the end of the connection.
+func (l *Loop) addChain(c *conn) {
+	var link kernel.OpFlag
+	body := c.end - c.off
+	if c.state == StateWReady {
+		l.sendMessage(c, roleHeader, c.writeBuf, 0, body > 0 && l.bodyReady(c))
+		link = kernel.Link
+	}
+	var sent int64
+	switch {
+	case body == 0:
+	case c.win != nil:
+		sent, link = l.addBuffers(c, link)
+	default:
+		sent, link = l.addFile(c, link)
+	}
+	if sent < body || c.keep {
+		return
+	}
+	op := kernel.Op{Kind: kernel.OpClose, Flags: link, FD: c.fd}
+	r := roleClose
+	if c.linger {
+		op.Kind, r = kernel.OpShutdown, roleShut
+	}
+	l.add(ownerOf(r, c), op)
+}
+
+// bodyReady reports whether body bytes follow the header in the same batch.
+func (l *Loop) bodyReady(c *conn) bool { return c.win == nil || l.loaded(c) }
+
+// sendMessage adds a send of message, which is the header in writeBuf or a buffer of a dynamic
+// file alike. With more, the kernel may wait for what follows before it makes a packet.
+func (l *Loop) sendMessage(c *conn, r role, message []byte, link kernel.OpFlag, more bool) {
+	op := kernel.Op{Kind: kernel.OpSend, Flags: link, FD: c.fd}
+	if more {
+		op.Flags |= kernel.More
+	}
+	op.SetBuf(message)
+	l.add(ownerOf(r, c), op)
+}
+
+// chunk returns how many of the file's next bytes are asked about, and sent, at once: never across
+// the border of the chunks by which residency is remembered.
+func (l *Loop) chunk(c *conn) int64 {
+	border := (c.off/docroot.ResidentChunkBytes + 1) * docroot.ResidentChunkBytes
+	return min(c.end, border) - c.off
+}
+
+// addFile adds a sendfile of the next chunk, if it is in memory: sendfile(2) would wait for a disk
+// and hold up everybody.
+func (l *Loop) addFile(c *conn, link kernel.OpFlag) (int64, kernel.OpFlag) {
+	n := l.chunk(c)
+	if c.off+n > c.warmEnd && !c.file.Resident(c.off, l.k.Now()) {
+		if c.file.ProbingOff.Load() {
+			if link == 0 {
+				l.warm(c) // the header is gone
+			}
+			return 0, link // else it is sent first
+		}
+		probe := kernel.Op{Kind: kernel.OpResident, Flags: link, FD: c.fd, File: c.file.FD, Offset: c.off}
+		probe.SetLen(n)
+		l.add(ownerOf(roleResident, c), probe)
+		link = kernel.Link
+	}
+	op := kernel.Op{Kind: kernel.OpSendfile, Flags: link, FD: c.fd, File: c.file.FD, Offset: c.off}
+	op.SetLen(n)
+	l.add(ownerOf(roleFile, c), op)
+	return n, kernel.Link
+}
+
+// warm brings the next chunk into memory before it is sent.
+func (l *Loop) warm(c *conn) {
+	l.setState(c, StateWarming)
+	l.askWarm(c)
+}
+
+// sent notes progress, and reports whether the connection can go on: whether the operation did
+// anything but fail.
+func (l *Loop) sent(c *conn, op *kernel.Op) bool {
+	switch kernel.Classify(op.Result) {
+	case kernel.Done:
+		l.counts.BytesSent += uint64(op.Result)
+		if op.Result > 0 {
+			c.refresh = true
+			l.touch(c)
+		}
+		return true
+	case kernel.Again:
+		c.blocked = true
+		l.touch(c)
+		return false
+	case kernel.Canceled:
+		return false
+	case kernel.Exhausted: // no memory for the socket's buffer now
+		l.retry(c)
+		return false
+	case kernel.PeerGone:
+		l.counts.PeersGone++
+		l.abort(c, kernel.OpClose)
+		return false
+	default:
+		l.counts.DiskFaults++
+		l.abort(c, kernel.OpReset)
+		return false
+	}
+}
+
+// onHeader advances over the part of the header that was sent.
+func (l *Loop) onHeader(c *conn, op *kernel.Op) {
+	if !l.sent(c, op) {
+		return
+	}
+	assert(c.state == StateWReady, "a header is sent outside CONN_WREADY")
+	c.writeBuf = c.writeBuf[op.Result:]
+	if len(c.writeBuf) > 0 {
+		l.toSend(c)
+		return
+	}
+	l.dropHead(c)
+	switch {
+	case c.off == c.end:
+		l.finish(c)
+	case c.win != nil && !l.loaded(c):
+		l.setState(c, StateReadingAsync)
+	default:
+		l.setState(c, StateSending)
+		l.toSend(c) // unless the chain's next operations do it
+	}
+}
+
+// onResident learns whether the next chunk is in memory.
+func (l *Loop) onResident(c *conn, op *kernel.Op) {
+	if c.state != StateSending {
+		return // the header did not get through
+	}
+	switch class := kernel.Classify(op.Result); {
+	case op.DoneInFull():
+		c.file.SetResident(c.off, op.Len(), l.k.Now())
+	case class == kernel.Canceled:
+	default:
+		if class != kernel.Done && class != kernel.Again {
+			c.file.ProbingOff.Store(true)
+		}
+		l.warm(c)
+	}
+}
+
+// onSendfile advances over the body bytes that were sent.
+func (l *Loop) onSendfile(c *conn, op *kernel.Op) {
+	if c.state != StateSending {
+		return // the chain ended before it
+	}
+	if kernel.Classify(op.Result) == kernel.Unsupported {
+		// A file that sendfile(2) can't take is sent the way of the dynamic ones.
+		l.startDynamic(c)
+		l.await(c)
+		return
+	}
+	if !l.sent(c, op) {
+		return
+	}
+	if op.Result == 0 {
+		l.truncated(c)
+		return
+	}
+	c.off += op.Result
+	l.moved(c)
+}
+
+// moved goes on after body bytes have left.
+func (l *Loop) moved(c *conn) {
+	if c.off == c.end {
+		l.finish(c)
+		return
+	}
+	l.toSend(c)
+}
+
+// finish is called when the last byte of an answer has been taken. A connection that is not kept
+// is ended by the operation that follows in its chain.
+func (l *Loop) finish(c *conn) {
+	if !c.keep {
+		return
+	}
+	l.dropWindow(c)
+	l.dropFile(&c.file)
+	l.setState(c, StateInit)
+	if l.draining {
+		l.abort(c, kernel.OpClose)
+		return
+	}
+	if c.part != nil {
+		l.parseq = append(l.parseq, c.slot)
+	}
+}
+
+// onShutdown begins to linger.
+func (l *Loop) onShutdown(c *conn, op *kernel.Op) {
+	switch kernel.Classify(op.Result) {
+	case kernel.Canceled:
+	case kernel.Done:
+		l.setState(c, StateLingering)
+		l.release(c)
+	default:
+		l.abort(c, kernel.OpClose)
+	}
+}
+
+// onClose ends a connection whose answer is complete.
+func (l *Loop) onClose(c *conn, op *kernel.Op) {
+	if kernel.Classify(op.Result) != kernel.Canceled {
+		l.over(c)
+	}
+}

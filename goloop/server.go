@@ -1,0 +1,122 @@
+package goloop
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"sync"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+)
+
+// ServerConfig says what a server serves, and where.
+type ServerConfig struct {
+	Loop    Config
+	Dialect Dialect
+	Cache   docroot.Limits
+	Loops   int // event loops, each with a listening socket of its own per address
+	Listen  []netip.AddrPort
+	Kernel  kernel.Config
+	// Warn gets what the operator should know and the server can live with, if it is not nil.
+	Warn func(message string)
+}
+
+// Server is a set of loops that serve the same files at the same addresses.
+type Server struct {
+	loops []*Loop
+	addrs []netip.AddrPort
+	runs  []error
+}
+
+// NewServer binds the addresses and sets the loops up. Connections wait in the backlog until Run.
+// The error says what could not be had and what to change.
+func NewServer(cfg *ServerConfig) (*Server, error) {
+	s := &Server{}
+	cache := docroot.NewCache(cfg.Cache)
+	bound := append([]netip.AddrPort(nil), cfg.Listen...)
+	for i := range max(cfg.Loops, 1) {
+		if err := s.addLoop(cfg, cache, bound, i == 0); err != nil {
+			return nil, errors.Join(err, s.discard())
+		}
+	}
+	s.addrs = bound
+	return s, nil
+}
+
+// addLoop adds a loop. The first one finds out the ports that the kernel chooses.
+func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []netip.AddrPort, first bool) error {
+	var fds []int32
+	for i, addr := range bound {
+		fd, actual, err := kernel.Listen(addr, cfg.Loops > 1)
+		if err != nil {
+			return errors.Join(err, kernel.CloseAll(fds))
+		}
+		fds = append(fds, fd)
+		bound[i] = actual
+	}
+	k, aioErr, err := kernel.NewLinux(cfg.Kernel)
+	if err != nil {
+		return errors.Join(err, kernel.CloseAll(fds))
+	}
+	if aioErr != nil && first && cfg.Warn != nil {
+		cfg.Warn(fmt.Sprintf("kernel AIO is not to be had, dynamic files are read by threads: %v", aioErr))
+	}
+	l, err := NewLoop(k, cfg.Loop, cfg.Dialect, cache, fds...)
+	if err != nil {
+		return errors.Join(err, kernel.CloseAll(fds), k.Close())
+	}
+	s.loops = append(s.loops, l)
+	return nil
+}
+
+// Addrs returns the addresses that the server listens at, with the ports that were chosen.
+func (s *Server) Addrs() []netip.AddrPort { return s.addrs }
+
+// Run serves until Shutdown has been called and everything is given back, or until a loop fails.
+func (s *Server) Run() error {
+	// A loop keeps its thread's processor while it waits for a moment; there must be others.
+	if n := len(s.loops) + 1; runtime.GOMAXPROCS(0) < n {
+		runtime.GOMAXPROCS(n)
+	}
+	s.runs = make([]error, len(s.loops))
+	var group sync.WaitGroup
+	for i, l := range s.loops {
+		group.Go(func() {
+			runtime.LockOSThread()
+			if s.runs[i] = l.Run(); s.runs[i] != nil {
+				s.Shutdown()
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(s.runs...)
+}
+
+// Shutdown ends the server: no new connections, transfers end or their time is over. It may be
+// called from any goroutine, and more than once.
+func (s *Server) Shutdown() {
+	for _, l := range s.loops {
+		l.Shutdown()
+	}
+}
+
+// discard gives back a server that was never run.
+func (s *Server) discard() error {
+	var errs []error
+	for _, l := range s.loops {
+		l.drain()
+		errs = append(errs, l.close())
+	}
+	return errors.Join(errs...)
+}
+
+// Counts returns the sum of the loops' counters. It is meant for after Run.
+func (s *Server) Counts() Counts {
+	var sum Counts
+	for _, l := range s.loops {
+		sum.add(&l.counts)
+	}
+	return sum
+}
