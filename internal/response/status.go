@@ -95,13 +95,8 @@ func (s Status) String() string {
 // HTTP/1.1, the one that the server speaks, also in answer to HTTP/1.0 (RFC 9110 section 6.2). The space
 // after the code stays where there is no reason phrase.
 func AppendStatusLine(dst []byte, s Status) []byte {
-	switch s {
-	case OK:
+	if s == OK {
 		return append(dst, "HTTP/1.1 200 OK\r\n"...)
-	case PartialContent:
-		return append(dst, "HTTP/1.1 206 Partial Content\r\n"...)
-	case NotModified:
-		return append(dst, "HTTP/1.1 304 Not Modified\r\n"...)
 	}
 	dst = append(dst, "HTTP/1.1 "...)
 	dst = append(dst, byte('0'+s/100%10), byte('0'+s/10%10), byte('0'+s%10), ' ')

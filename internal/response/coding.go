@@ -1,0 +1,105 @@
+package response
+
+// Coding is a content coding (RFC 9110 section 8.4.1), in rising order of the server's preference.
+type Coding uint8
+
+// The codings that a file may be stored in beside its plain form.
+const (
+	Identity Coding = iota
+	Gzip
+	Brotli
+	Zstd
+)
+
+const codingCount = int(Zstd) + 1
+
+// String returns the coding's name, as it stands in Content-Encoding.
+func (c Coding) String() string {
+	switch c {
+	case Identity:
+		return "identity"
+	case Gzip:
+		return "gzip"
+	case Brotli:
+		return "br"
+	case Zstd:
+		return "zstd"
+	}
+	return "unknown"
+}
+
+// Suffix returns what a file in this coding has behind the name of its plain form: ".gz", ".br", ".zst" or
+// nothing.
+func (c Coding) Suffix() string {
+	switch c {
+	case Identity:
+		return ""
+	case Gzip:
+		return ".gz"
+	case Brotli:
+		return ".br"
+	case Zstd:
+		return ".zst"
+	}
+	return ""
+}
+
+// Codings is a set of codings.
+type Codings uint8
+
+// With returns the set with c in it.
+func (s Codings) With(c Coding) Codings { return s | 1<<c }
+
+// Has reports whether c is in the set.
+func (s Codings) Has(c Coding) bool { return s>>c&1 != 0 }
+
+// NegotiateCoding chooses among the available codings by the lines of Accept-Encoding (RFC 9110 section
+// 12.5.3): the one with the highest weight, and among equals zstd before br before gzip before identity.
+// ok is false where none is acceptable; section 12.5.3 leaves it to the server to send the plain form then.
+//
+// Without the field, identity is chosen though anything would do. A coding that is not listed has the weight
+// of `*` if that is there; else identity is acceptable, after all that is listed, and the others are not.
+// x-gzip is gzip (section 8.4.1.3). An element that is malformed is ignored.
+func NegotiateCoding(lines [][]byte, available Codings) (c Coding, ok bool) {
+	if len(lines) == 0 {
+		return Identity, available.Has(Identity)
+	}
+	var weight [codingCount]int
+	for i := range weight {
+		weight[i] = unlisted
+	}
+	star := unlisted
+	for _, line := range lines {
+		for list := line; len(list) > 0; {
+			var e element
+			e, list = nextElement(list)
+			switch {
+			case !e.ok:
+			case equalFold(e.name, "*"):
+				star = e.weight
+			case equalFold(e.name, "gzip"), equalFold(e.name, "x-gzip"):
+				weight[Gzip] = e.weight
+			case equalFold(e.name, "br"):
+				weight[Brotli] = e.weight
+			case equalFold(e.name, "zstd"):
+				weight[Zstd] = e.weight
+			case equalFold(e.name, "identity"):
+				weight[Identity] = e.weight
+			}
+		}
+	}
+	best, bestWeight := Identity, 0
+	for i := codingCount - 1; i >= 0; i-- {
+		w := weight[i]
+		if w == unlisted {
+			w = star
+		}
+		if w > bestWeight && available.Has(Coding(i)) {
+			best, bestWeight = Coding(i), w
+		}
+	}
+	if bestWeight > 0 {
+		return best, true
+	}
+	return Identity, available.Has(Identity) && weight[Identity] == unlisted && star == unlisted
+}
