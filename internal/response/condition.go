@@ -1,0 +1,107 @@
+package response
+
+// Conditions are the conditional fields of a request (RFC 9110 section 13.1). The first two are lists and
+// may come in several lines; none of them is the absence of the field. The others are absent when they are
+// empty; a field of theirs that came twice has no meaning and is to be left empty, too.
+type Conditions struct {
+	IfMatch, IfNoneMatch                        [][]byte
+	IfModifiedSince, IfUnmodifiedSince, IfRange []byte
+}
+
+// Validators are what the conditions are held against: those of the representation that would be sent.
+type Validators struct {
+	// ETag is the entity tag with its quotes, or empty where there is none.
+	ETag []byte
+	// ModifiedSeconds is the value of Last-Modified, in seconds since 1970-01-01 UTC.
+	ModifiedSeconds int64
+	// Undated says that there is no Last-Modified, so that conditions on dates are ignored.
+	Undated bool
+}
+
+// Outcome is what the conditions of a request come to.
+type Outcome uint8
+
+// The outcomes.
+const (
+	// Proceed answers as if there were no condition; Range is honoured.
+	Proceed Outcome = iota
+	// ProceedWhole answers with the whole representation: If-Range failed, and Range is to be ignored.
+	ProceedWhole
+	// AnswerNotModified answers 304.
+	AnswerNotModified
+	// AnswerPreconditionFailed answers 412.
+	AnswerPreconditionFailed
+)
+
+// String returns a few lower-case words for a log line.
+func (o Outcome) String() string {
+	switch o {
+	case Proceed:
+		return "proceed"
+	case ProceedWhole:
+		return "proceed without range"
+	case AnswerNotModified:
+		return "not modified"
+	case AnswerPreconditionFailed:
+		return "precondition failed"
+	}
+	return "unknown"
+}
+
+// Evaluate holds the conditions against the representation in the order of RFC 9110 section 13.2.2. The
+// representation exists: a request for what does not is answered before its conditions count. safe says that
+// the method is GET or HEAD. nowSeconds is the present, for ParseDate.
+//
+// A date that is malformed is ignored (sections 13.1.3 and 13.1.4), except in If-Range, where it fails the
+// condition: a whole answer is never wrong. Entity tags are compared weakly in If-None-Match, strongly
+// in If-Match and If-Range.
+func Evaluate(c *Conditions, v *Validators, safe bool, nowSeconds int64) Outcome {
+	if present(c.IfMatch) {
+		if !matchETag(c.IfMatch, v.ETag, true) {
+			return AnswerPreconditionFailed
+		}
+	} else if len(c.IfUnmodifiedSince) > 0 && !v.Undated {
+		if date, ok := ParseDate(c.IfUnmodifiedSince, nowSeconds); ok && v.ModifiedSeconds > date {
+			return AnswerPreconditionFailed
+		}
+	}
+	if present(c.IfNoneMatch) {
+		if matchETag(c.IfNoneMatch, v.ETag, false) {
+			if safe {
+				return AnswerNotModified
+			}
+			return AnswerPreconditionFailed
+		}
+	} else if len(c.IfModifiedSince) > 0 && !v.Undated && safe {
+		if date, ok := ParseDate(c.IfModifiedSince, nowSeconds); ok && v.ModifiedSeconds <= date {
+			return AnswerNotModified
+		}
+	}
+	if len(c.IfRange) > 0 && !ifRangeHolds(c.IfRange, v, nowSeconds) {
+		return ProceedWhole
+	}
+	return Proceed
+}
+
+// present reports whether a list field came at all. One whose lines are all empty breaks the grammar and
+// says nothing, so it does not count.
+func present(lines [][]byte) bool {
+	for _, line := range lines {
+		if len(line) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// ifRangeHolds applies RFC 9110 section 13.1.5: one entity tag that is strong and the same, or a date that
+// is exactly the one of Last-Modified.
+func ifRangeHolds(value []byte, v *Validators, nowSeconds int64) bool {
+	if value[0] == '"' || value[0] == 'W' && len(value) > 1 && value[1] == '/' {
+		opaque, weak, rest, ok := nextETag(value)
+		own, ownWeak, _, ownOK := nextETag(v.ETag)
+		return ok && ownOK && !weak && !ownWeak && len(rest) == 0 && string(opaque) == string(own)
+	}
+	date, ok := ParseDate(value, nowSeconds)
+	return ok && !v.Undated && date == v.ModifiedSeconds
+}

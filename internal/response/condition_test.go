@@ -1,0 +1,126 @@
+package response
+
+import "testing"
+
+func TestEvaluate_9110_13_2_2(t *testing.T) {
+	const (
+		modified = 784111777
+		same     = "Sun, 06 Nov 1994 08:49:37 GMT"
+		before   = "Sun, 06 Nov 1994 08:49:36 GMT"
+		after    = "Sun, 06 Nov 1994 08:49:38 GMT"
+		now      = 1_760_000_000
+	)
+	lines := func(values ...string) (out [][]byte) {
+		for _, v := range values {
+			out = append(out, []byte(v))
+		}
+		return out
+	}
+	b := func(s string) []byte { return []byte(s) }
+	for _, c := range []struct {
+		name       string // RFC 9110 section first
+		conditions Conditions
+		get, other Outcome // for GET and HEAD, for other methods
+	}{
+		{"13.2 none", Conditions{}, Proceed, Proceed},
+
+		{"13.1.1 If-Match the same", Conditions{IfMatch: lines(`"x"`)}, Proceed, Proceed},
+		{"13.1.1 If-Match any", Conditions{IfMatch: lines(`*`)}, Proceed, Proceed},
+		{"13.1.1 If-Match in second line", Conditions{IfMatch: lines(`"a"`, `"x"`)}, Proceed, Proceed},
+		{"13.1.1 If-Match other", Conditions{IfMatch: lines(`"a"`)}, AnswerPreconditionFailed, AnswerPreconditionFailed},
+		{"13.1.1 If-Match weak", Conditions{IfMatch: lines(`W/"x"`)}, AnswerPreconditionFailed, AnswerPreconditionFailed},
+		{"13.1.1 If-Match malformed", Conditions{IfMatch: lines(`x`)}, AnswerPreconditionFailed, AnswerPreconditionFailed},
+		{"13.1.1 If-Match empty", Conditions{IfMatch: lines(``)}, Proceed, Proceed},
+
+		{"13.1.2 If-None-Match the same", Conditions{IfNoneMatch: lines(`"x"`)}, AnswerNotModified, AnswerPreconditionFailed},
+		{"13.1.2 If-None-Match weak", Conditions{IfNoneMatch: lines(`W/"x"`)}, AnswerNotModified, AnswerPreconditionFailed},
+		{"13.1.2 If-None-Match any", Conditions{IfNoneMatch: lines(`*`)}, AnswerNotModified, AnswerPreconditionFailed},
+		{"13.1.2 If-None-Match other", Conditions{IfNoneMatch: lines(`"a"`)}, Proceed, Proceed},
+		{"13.1.2 If-None-Match malformed", Conditions{IfNoneMatch: lines(`x`)}, Proceed, Proceed},
+
+		{"13.1.3 If-Modified-Since the same", Conditions{IfModifiedSince: b(same)}, AnswerNotModified, Proceed},
+		{"13.1.3 If-Modified-Since later", Conditions{IfModifiedSince: b(after)}, AnswerNotModified, Proceed},
+		{"13.1.3 If-Modified-Since earlier", Conditions{IfModifiedSince: b(before)}, Proceed, Proceed},
+		{"13.1.3 If-Modified-Since malformed", Conditions{IfModifiedSince: b("x")}, Proceed, Proceed},
+		{"13.1.3 If-Modified-Since in RFC 850", Conditions{IfModifiedSince: b("Sunday, 06-Nov-94 08:49:37 GMT")}, AnswerNotModified, Proceed},
+
+		{"13.1.4 If-Unmodified-Since the same", Conditions{IfUnmodifiedSince: b(same)}, Proceed, Proceed},
+		{"13.1.4 If-Unmodified-Since later", Conditions{IfUnmodifiedSince: b(after)}, Proceed, Proceed},
+		{"13.1.4 If-Unmodified-Since earlier", Conditions{IfUnmodifiedSince: b(before)}, AnswerPreconditionFailed, AnswerPreconditionFailed},
+		{"13.1.4 If-Unmodified-Since malformed", Conditions{IfUnmodifiedSince: b("x")}, Proceed, Proceed},
+
+		{"13.1.5 If-Range the same tag", Conditions{IfRange: b(`"x"`)}, Proceed, Proceed},
+		{"13.1.5 If-Range other tag", Conditions{IfRange: b(`"a"`)}, ProceedWhole, ProceedWhole},
+		{"13.1.5 If-Range weak tag", Conditions{IfRange: b(`W/"x"`)}, ProceedWhole, ProceedWhole},
+		{"13.1.5 If-Range any", Conditions{IfRange: b(`*`)}, ProceedWhole, ProceedWhole},
+		{"13.1.5 If-Range list", Conditions{IfRange: b(`"x", "x"`)}, ProceedWhole, ProceedWhole},
+		{"13.1.5 If-Range the same date", Conditions{IfRange: b(same)}, Proceed, Proceed},
+		{"13.1.5 If-Range earlier", Conditions{IfRange: b(before)}, ProceedWhole, ProceedWhole},
+		{"13.1.5 If-Range later", Conditions{IfRange: b(after)}, ProceedWhole, ProceedWhole},
+		{"13.1.5 If-Range malformed", Conditions{IfRange: b("x")}, ProceedWhole, ProceedWhole},
+
+		{
+			"13.2.2 step 1 over 2",
+			Conditions{IfMatch: lines(`"x"`), IfUnmodifiedSince: b(before)},
+			Proceed, Proceed,
+		},
+		{
+			"13.2.2 empty If-Match leaves step 2",
+			Conditions{IfMatch: lines(``), IfUnmodifiedSince: b(before)},
+			AnswerPreconditionFailed, AnswerPreconditionFailed,
+		},
+		{
+			"13.2.2 step 1 before 3",
+			Conditions{IfMatch: lines(`"a"`), IfNoneMatch: lines(`"x"`)},
+			AnswerPreconditionFailed, AnswerPreconditionFailed,
+		},
+		{
+			"13.2.2 step 2 before 3",
+			Conditions{IfUnmodifiedSince: b(before), IfNoneMatch: lines(`"x"`)},
+			AnswerPreconditionFailed, AnswerPreconditionFailed,
+		},
+		{
+			"13.2.2 step 3 over 4",
+			Conditions{IfNoneMatch: lines(`"a"`), IfModifiedSince: b(same)},
+			Proceed, Proceed,
+		},
+		{
+			"13.2.2 step 3 before 5",
+			Conditions{IfNoneMatch: lines(`"x"`), IfRange: b(`"a"`)},
+			AnswerNotModified, AnswerPreconditionFailed,
+		},
+		{
+			"13.2.2 step 4 before 5",
+			Conditions{IfModifiedSince: b(same), IfRange: b(`"a"`)},
+			AnswerNotModified, ProceedWhole,
+		},
+	} {
+		v := Validators{ETag: b(`"x"`), ModifiedSeconds: modified}
+		for _, safe := range []bool{true, false} {
+			want := c.get
+			if !safe {
+				want = c.other
+			}
+			if got := Evaluate(&c.conditions, &v, safe, now); got != want {
+				t.Errorf("%s: safe=%t: %v, want %v", c.name, safe, got, want)
+			}
+		}
+	}
+
+	undated := Validators{Undated: true}
+	for _, c := range []struct {
+		conditions Conditions
+		want       Outcome
+	}{
+		{Conditions{IfModifiedSince: b(after), IfUnmodifiedSince: b(before)}, Proceed},
+		{Conditions{IfRange: b("Thu, 01 Jan 1970 00:00:00 GMT")}, ProceedWhole},
+		{Conditions{IfRange: b(`"x"`)}, ProceedWhole},
+		{Conditions{IfMatch: lines(`*`)}, Proceed},
+		{Conditions{IfMatch: lines(`"x"`)}, AnswerPreconditionFailed},
+		{Conditions{IfNoneMatch: lines(`"x"`)}, Proceed},
+	} {
+		if got := Evaluate(&c.conditions, &undated, true, now); got != c.want {
+			t.Errorf("without validators: %+v: %v, want %v", c.conditions, got, c.want)
+		}
+	}
+}
