@@ -14,6 +14,7 @@ import (
 // the connection is closed after one answer. Whatever is malformed, unknown or not allowed is 404.
 type dropIn struct {
 	table  *docroot.Table
+	types  *response.MediaTypes
 	limits request.Limits
 }
 
@@ -27,7 +28,7 @@ func NewDropIn(root kernel.Root, dir string) (Dialect, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dropIn{table: table, limits: request.Limits{
+	return &dropIn{table: table, types: response.NewMediaTypes(), limits: request.Limits{
 		HeadBytesMax: request.DefaultHeadBytesMax,
 		// The head's limit is the only one.
 		TargetBytesMax: request.DefaultHeadBytesMax,
@@ -49,7 +50,7 @@ func (d *dropIn) Limits() *request.Limits { return &d.limits }
 func (d *dropIn) Prepare(f *docroot.File) {
 	b := appendHead(nil, response.OK, undated)
 	b = response.AppendFieldDate(b, "Last-Modified", floorSeconds(f.MtimeNs))
-	b = response.AppendField(b, "Content-Type", mediaType(f.Name))
+	b = response.AppendField(b, "Content-Type", response.WithCharset(d.types.Lookup(f.Name)))
 	b = response.AppendFieldInt(b, "Content-Length", f.Size)
 	b = response.AppendField(b, "Connection", "close")
 	f.Head = response.AppendEnd(b)

@@ -119,7 +119,8 @@ type Loop struct {
 	req      request.Request
 	ans      Answer
 	finding  finder
-	opened   kernel.Opened
+	opened   kernel.Opened // out-parameters of the kernel, here so that they need no allocation
+	looked   kernel.Info
 	parts    []*part
 	headBufs [][]byte
 	headsMax int

@@ -84,9 +84,8 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 	case fresh == docroot.Fresh:
 		return file, true
 	case fresh == docroot.Stale && file.Class == kernel.Done:
-		var info kernel.Info
 		l.counts.OpensCached++
-		if l.k.Stat(m.Root, name, &info) == kernel.Done && info.Same(&file.Info) {
+		if l.k.Stat(m.Root, name, &l.looked) == kernel.Done && l.looked.Same(&file.Info) {
 			l.cache.Validated(file, now)
 			return file, true
 		}

@@ -1,0 +1,128 @@
+//go:build !race
+
+package goloop
+
+import (
+	"net/netip"
+	"testing"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+
+	"golang.org/x/sys/unix"
+)
+
+// client is a client that allocates nothing.
+type client struct {
+	t    testing.TB
+	addr unix.SockaddrInet4
+	buf  []byte
+}
+
+// get sends a request, lets the loop turn until it has answered, and returns the answer's length.
+func (c *client) get(l *Loop, request []byte) int {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	if err := unix.Connect(fd, &c.addr); err != nil {
+		c.t.Fatal(err)
+	}
+	if _, err := unix.Write(fd, request); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		c.t.Fatal(err)
+	}
+	sum := 0
+	for {
+		if _, err := l.Turn(); err != nil {
+			c.t.Fatal(err)
+		}
+		for {
+			n, err := unix.Read(fd, c.buf)
+			if err == unix.EAGAIN {
+				break
+			}
+			if err != nil {
+				c.t.Fatal(err)
+			}
+			if n == 0 {
+				return sum
+			}
+			sum += n
+		}
+	}
+}
+
+func newAllocLoop(t testing.TB, s *site) (*Loop, *client) {
+	t.Helper()
+	root, err := kernel.OpenRoot(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialect, err := NewDropIn(root, s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, addr, err := kernel.Listen(netip.MustParseAddrPort("127.0.0.1:0"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := kernel.DefaultConfig()
+	cfg.ReadsMax = 32
+	k, _, err := kernel.NewLinux(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := NewLoop(k, DropInConfig(), dialect, docroot.NewCache(DropInCacheLimits(64)), fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		l.Shutdown()
+		if err := l.Run(); err != nil {
+			t.Error(err)
+		}
+		_ = kernel.CloseRoot(root)
+	})
+	return l, &client{
+		t: t, addr: unix.SockaddrInet4{Port: int(addr.Port()), Addr: [4]byte{127, 0, 0, 1}},
+		buf: make([]byte, 1<<20),
+	}
+}
+
+func allocsPerRequest(t testing.TB, l *Loop, c *client, request []byte) float64 {
+	for range 50 { // until queues and pools have their size
+		c.get(l, request)
+	}
+	return testing.AllocsPerRun(300, func() { c.get(l, request) })
+}
+
+func TestNoAllocationPerRequest(t *testing.T) {
+	s := newSite(t)
+	l, c := newAllocLoop(t, s)
+	for _, path := range []string{"/static/k", "/static/m", "/dynamic/k", "/dynamic/m", "/dynamic/large"} {
+		request := []byte("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n")
+		if n := allocsPerRequest(t, l, c, request); n != 0 {
+			t.Errorf("%s: %v allocations", path, n)
+		}
+	}
+}
+
+// BenchmarkRequest is a request from connect to close, client and server on one thread.
+func BenchmarkRequest(b *testing.B) {
+	s := newSite(b)
+	for _, path := range []string{"/static/k", "/dynamic/k"} {
+		b.Run(path[1:], func(b *testing.B) {
+			l, c := newAllocLoop(b, s)
+			request := []byte("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			c.get(l, request)
+			b.ReportAllocs()
+			for b.Loop() {
+				c.get(l, request)
+			}
+		})
+	}
+}

@@ -1,3 +1,0 @@
-package goloop
-
-func mediaType(name string) string { return "application/octet-stream" }
