@@ -48,7 +48,9 @@ var build = sync.OnceValues(func() (Built, error) {
 func Main(m *testing.M) {
 	code := m.Run()
 	if folder, err := scratch(); err == nil {
-		os.RemoveAll(folder)
+		if err := os.RemoveAll(folder); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
 	}
 	os.Exit(code)
 }

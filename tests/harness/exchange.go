@@ -84,14 +84,14 @@ func Exchange(address string, request Request) Response {
 	if patience == 0 {
 		patience = time.Minute
 	}
-	dialed, err := net.DialTimeout("tcp", address, patience)
+	dialer := net.Dialer{Timeout: patience}
+	conn, err := dialer.Dial("tcp", address)
+	if err == nil {
+		err = conn.SetDeadline(time.Now().Add(patience))
+	}
 	if err != nil {
 		return Response{ContentLength: -1, Ending: NoServer, Note: err.Error()}
 	}
-	conn := dialed.(*net.TCPConn)
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
-	conn.SetNoDelay(true)
 
 	sent := make(chan struct{})
 	go func() {
@@ -99,14 +99,14 @@ func Exchange(address string, request Request) Response {
 		send(conn, request)
 	}()
 	response := receive(conn)
-	conn.Close()
+	_ = conn.Close() // which also ends the sending, if the server did not want it all
 	<-sent
 	return response
 }
 
 // send ignores errors: a server may well answer and hang up before it has read everything, and what
 // that does to the answer is seen on the other side.
-func send(conn *net.TCPConn, request Request) {
+func send(conn net.Conn, request Request) {
 	for i, piece := range request.Pieces {
 		if i > 0 {
 			time.Sleep(request.Gap)
@@ -115,8 +115,8 @@ func send(conn *net.TCPConn, request Request) {
 			return
 		}
 	}
-	if request.HalfClose {
-		conn.CloseWrite()
+	if tcp, ok := conn.(*net.TCPConn); ok && request.HalfClose {
+		_ = tcp.CloseWrite()
 	}
 }
 

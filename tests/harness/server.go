@@ -86,7 +86,7 @@ func Launch(tb testing.TB, o Options) *Server {
 		close(s.exited)
 	}()
 	tb.Cleanup(func() {
-		s.command.Process.Kill()
+		_ = s.command.Process.Kill() // it is gone already, as a rule
 		<-s.exited
 		if tb.Failed() {
 			tb.Logf("output of %s:\n%s", strings.Join(argv, " "), s.Output())

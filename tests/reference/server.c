@@ -270,12 +270,16 @@ static void prepare_header(struct connection *conn, const char *path)
     append(conn, "Connection: close\r\n\r\n");
 }
 
-/* Takes "METHOD PATH ..." apart, in place. */
+/* Takes the first line, "METHOD PATH ...", apart in place. */
 static void parse_request(struct connection *conn)
 {
     char *rest = NULL;
-    char *method = strtok_r(conn->request, " \r\n", &rest);
-    char *path = strtok_r(NULL, " ?\r\n", &rest);
+    char *method;
+    char *path;
+
+    conn->request[strcspn(conn->request, "\r\n")] = '\0';
+    method = strtok_r(conn->request, " ", &rest);
+    path = strtok_r(NULL, " ?", &rest);
 
     conn->head_only = method != NULL && strcasecmp(method, "HEAD") == 0;
     if (path != NULL)
