@@ -38,6 +38,7 @@ type conn struct {
 
 	file     *docroot.File
 	off, end int64   // the body bytes that are still to be sent
+	tail     *tail   // what comes after them; nil when nothing does
 	warmEnd  int64   // the file's bytes before it were brought into memory for this connection
 	win      *window // of a dynamic transfer
 	inFlight int     // reads that the kernel or a helper is filling this connection's buffers with
@@ -78,7 +79,7 @@ func (l *Loop) setState(c *conn, to State) {
 // interest derives from the state what epoll is to tell about a connection.
 func interest(c *conn) uint32 {
 	switch c.state {
-	case StateInit, StateReading, StateLingering:
+	case StateInit, StateReading, StateDraining, StateLingering:
 		return kernel.Readable
 	case StateWReady, StateSending:
 		if c.blocked {
@@ -171,6 +172,7 @@ func (l *Loop) release(c *conn) {
 	l.dropPart(c)
 	l.dropHead(c)
 	l.dropWindow(c)
+	l.dropTail(c)
 	l.dropFile(&c.found)
 	l.dropFile(&c.file)
 }

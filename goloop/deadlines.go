@@ -29,6 +29,7 @@ var deadlineOf = [stateCount]deadline{
 	StateSending:      deadlineSend,
 	StateReadingAsync: deadlineDisk,
 	StateWarming:      deadlineDisk,
+	StateDraining:     deadlineHead,
 	StateLingering:    deadlineLinger,
 }
 
@@ -91,6 +92,23 @@ func (l *Loop) disarm(c *conn) {
 	c.armed = deadlineNone
 }
 
+// giveUp lets the dialect answer a request that has not become complete, or whose file could not
+// be looked up, in time. It returns false when there is nothing to say.
+func (l *Loop) giveUp(c *conn) bool {
+	if c.state != StateReading && c.state != StateOpening || l.draining && l.drainEnd == never {
+		return false
+	}
+	l.ans.reset()
+	l.finding = finder{Loop: l, c: c}
+	if !l.dialect.Expire(&l.ans, c.state, &l.finding) {
+		return false
+	}
+	l.ans.Keep = false // a helper's answer may still come, and must not meet another request
+	c.asked = false
+	l.ready(c, nil)
+	return true
+}
+
 // expire ends the connections whose time is over. One that was touched in this turn has moved on,
 // and settle puts it where it belongs.
 func (l *Loop) expire() {
@@ -103,6 +121,10 @@ func (l *Loop) expire() {
 				continue
 			}
 			l.counts.Expired++
+			if l.giveUp(c) {
+				c = next
+				continue
+			}
 			how := kernel.OpClose
 			if c.state == StateSending || c.state == StateReadingAsync || c.state == StateWarming {
 				how = kernel.OpReset // it has got part of a body, which must not look whole

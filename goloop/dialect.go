@@ -17,6 +17,9 @@ type Dialect interface {
 	Answer(a *Answer, req *request.Request, head []byte, find Finder) bool
 	// Refuse decides about a head that is malformed or beyond its limits.
 	Refuse(a *Answer, req *request.Request, find Finder)
+	// Expire decides about a request that is not complete in time (StateReading), or whose file could
+	// not be looked up in time (StateOpening). False closes the connection without an answer.
+	Expire(a *Answer, in State, find Finder) bool
 }
 
 // Finder finds files without waiting for a disk.
@@ -38,10 +41,23 @@ type Answer struct {
 	// Linger says that the client may still be sending: our side is shut, and what it sends is
 	// thrown away for a while, so that it reads the answer and not a reset (RFC 9112 section 9.6).
 	Linger bool
+	// HasBody says that the request has a body, of which nothing has been looked at. If the
+	// connection is kept, the loop throws it away, within the limits that Body was reset with.
+	HasBody bool
+	Body    request.Body
 
-	path []byte // scratch for resolved paths
+	segments []segment
+	text     []byte
+	path     []byte // scratch for resolved paths
 }
 
 func (a *Answer) reset() {
-	*a = Answer{Head: a.Head[:0], path: a.path[:0]}
+	*a = Answer{Head: a.Head[:0], path: a.path[:0], segments: a.segments[:0], text: a.text[:0]}
+}
+
+// AddSegment adds bytes that follow what the answer has so far: a text, then the file's bytes
+// [from, to).
+func (a *Answer) AddSegment(text []byte, from, to int64) {
+	a.segments = append(a.segments, segment{textBytes: len(text), from: from, to: to})
+	a.text = append(a.text, text...)
 }

@@ -100,7 +100,7 @@ func appendDated(dst, head []byte, at int, date []byte) []byte {
 // Answer implements Dialect.
 func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finder) bool {
 	length, chunked := req.BodyLength()
-	a.Linger = length > 0 || chunked
+	a.HasBody = length > 0 || chunked
 	if req.Method != request.MethodGet && req.Method != request.MethodHead {
 		d.notFound(a, find)
 		return true
@@ -141,6 +141,9 @@ func (d *dropIn) Refuse(a *Answer, _ *request.Request, find Finder) {
 	d.notFound(a, find)
 	a.Linger = true
 }
+
+// Expire implements Dialect: a client that takes too long is not answered.
+func (d *dropIn) Expire(*Answer, State, Finder) bool { return false }
 
 // String names the dialect, for people.
 func (d *dropIn) String() string {

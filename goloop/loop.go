@@ -122,7 +122,9 @@ type Loop struct {
 	opened   kernel.Opened // out-parameters of the kernel, here so that they need no allocation
 	looked   kernel.Info
 	parts    []*part
-	headBufs [][]byte
+	headBufs [][]byte // for headers of the usual size
+	bigBufs  [][]byte // for the others
+	tails    []*tail
 	headsMax int
 	date     [response.DateBytes]byte
 	dateOf   int64
@@ -326,7 +328,7 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		return
 	}
 	switch c.state {
-	case StateInit, StateReading, StateLingering:
+	case StateInit, StateReading, StateDraining, StateLingering:
 		if !c.inRecvq {
 			c.inRecvq = true
 			l.recvq = append(l.recvq, c.slot)

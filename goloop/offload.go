@@ -104,11 +104,10 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 		return
 	}
 	file := l.remember(j.mount, j.Name, j.Class, &j.File)
-	if !alive {
+	if !alive || c.state != StateOpening || !c.asked {
 		l.dropFile(&file)
 		return
 	}
-	assert(c.state == StateOpening, "a name is answered that nobody has asked for")
 	c.asked = false
 	l.dropFile(&c.found)
 	c.found = file

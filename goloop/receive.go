@@ -89,7 +89,7 @@ func (l *Loop) receive() {
 		c := l.conns[slot]
 		c.inRecvq = false
 		switch c.state {
-		case StateInit, StateReading, StateLingering:
+		case StateInit, StateReading, StateDraining, StateLingering:
 		default:
 			continue // it is over, or no longer wants to hear
 		}
@@ -215,6 +215,8 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 			l.counts.PeersGone++
 		}
 		l.abort(c, kernel.OpClose)
+	case c.state == StateDraining:
+		l.drainBody(c, op.Buf()[:op.Result])
 	case c.state == StateLingering:
 		c.lingered += int(op.Result)
 		if c.lingered > lingerBytesMax {

@@ -1,6 +1,8 @@
 package goloop
 
 import (
+	"math/bits"
+
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
@@ -36,7 +38,10 @@ func (l *Loop) ready(c *conn, rest []byte) {
 	c.file, a.File = a.File, nil
 	c.off, c.end, c.warmEnd = a.From, a.To, 0
 	c.keep = a.Keep && !l.draining
-	c.linger = a.Linger || len(rest) > 0
+	if len(a.segments) > 0 || c.keep && a.HasBody {
+		rest = l.takeTail(c, rest)
+	}
+	c.linger = a.Linger || a.HasBody || len(rest) > 0
 	if c.keep {
 		l.keepRest(c, rest)
 	} else {
@@ -126,15 +131,11 @@ func (l *Loop) retry(c *conn) {
 	l.retryq = append(l.retryq, c.slot)
 }
 
-// newHead returns a buffer for a header of n bytes, or nil if there is no memory. Headers that do
-// not fit a buffer of the usual size are rare and get one of their own.
+// newHead returns a buffer for a header of n bytes, with a body that is not a file's, or nil if
+// there is no memory. Those that do not fit a buffer of the usual size are rare.
 func (l *Loop) newHead(n int) []byte {
 	if n > headBufferBytes {
-		mem, err := l.k.Map(n)
-		if err != nil {
-			return nil
-		}
-		return mem
+		return l.newBig(n)
 	}
 	if len(l.headBufs) == 0 {
 		mem, err := l.k.Map(headBufferSlab * headBufferBytes)
@@ -151,10 +152,33 @@ func (l *Loop) newHead(n int) []byte {
 	return b
 }
 
+// newBig returns the first of the big buffers that is free and big enough. Their sizes are powers of
+// two, so that there are never many of them.
+func (l *Loop) newBig(n int) []byte {
+	for i, b := range l.bigBufs {
+		if len(b) >= n {
+			last := len(l.bigBufs) - 1
+			l.bigBufs[i] = l.bigBufs[last]
+			l.bigBufs = l.bigBufs[:last]
+			return b
+		}
+	}
+	mem, err := l.k.Map(1 << bits.Len(uint(n-1)))
+	if err != nil {
+		return nil
+	}
+	return mem
+}
+
 // dropHead gives the header's buffer back.
 func (l *Loop) dropHead(c *conn) {
-	if c.headBuf != nil {
-		l.headBufs = append(l.headBufs, c.headBuf)
-		c.headBuf, c.writeBuf = nil, nil
+	if c.headBuf == nil {
+		return
 	}
+	if len(c.headBuf) > headBufferBytes {
+		l.bigBufs = append(l.bigBufs, c.headBuf)
+	} else {
+		l.headBufs = append(l.headBufs, c.headBuf)
+	}
+	c.headBuf, c.writeBuf = nil, nil
 }

@@ -72,7 +72,7 @@ func (l *Loop) addChain(c *conn) {
 	default:
 		sent, link = l.addFile(c, link)
 	}
-	if sent < body || c.keep {
+	if sent < body || c.keep || c.tail.more() {
 		return
 	}
 	op := kernel.Op{Kind: kernel.OpClose, Flags: link, FD: c.fd}
@@ -237,11 +237,20 @@ func (l *Loop) moved(c *conn) {
 // finish is called when the last byte of an answer has been taken. A connection that is not kept
 // is ended by the operation that follows in its chain.
 func (l *Loop) finish(c *conn) {
+	if c.tail.more() {
+		l.nextSegment(c)
+		return
+	}
 	if !c.keep {
 		return
 	}
 	l.dropWindow(c)
 	l.dropFile(&c.file)
+	if c.tail != nil && c.tail.draining {
+		l.setState(c, StateDraining)
+		return
+	}
+	l.dropTail(c)
 	l.setState(c, StateInit)
 	if l.draining {
 		l.abort(c, kernel.OpClose)

@@ -18,6 +18,7 @@ const (
 	StateSending                   // body bytes are leaving: sendfile, or sendMessage of loaded buffers
 	StateReadingAsync              // reads are in flight, or wait for buffers, and nothing can be sent yet
 	StateWarming                   // the next chunk of a static file is being brought into memory off the loop
+	StateDraining                  // the answer is gone; the rest of the request's body is thrown away
 	StateLingering                 // our side is shut; what the client still sends is thrown away
 	StateClosing                   // the connection is over, but the kernel still owns one of its buffers
 	stateCount
@@ -32,6 +33,7 @@ var stateNames = [stateCount]string{
 	StateSending:      "CONN_SENDING",
 	StateReadingAsync: "CONN_READING_ASYNC",
 	StateWarming:      "CONN_WARMING",
+	StateDraining:     "CONN_DRAINING",
 	StateLingering:    "CONN_LINGERING",
 	StateClosing:      "CONN_CLOSING",
 }
@@ -63,10 +65,11 @@ var transitions = [stateCount]stateSet{
 	StateInit:         states(StateReading, StateFree),
 	StateReading:      states(StateWReady, StateOpening, StateLingering, StateFree),
 	StateOpening:      states(StateWReady, StateFree),
-	StateWReady:       states(StateSending, StateReadingAsync, StateWarming, StateInit, StateLingering, StateClosing, StateFree),
-	StateSending:      states(StateWReady, StateReadingAsync, StateWarming, StateInit, StateLingering, StateClosing, StateFree),
+	StateWReady:       states(StateSending, StateReadingAsync, StateWarming, StateInit, StateDraining, StateLingering, StateClosing, StateFree),
+	StateSending:      states(StateWReady, StateReadingAsync, StateWarming, StateInit, StateDraining, StateLingering, StateClosing, StateFree),
 	StateReadingAsync: states(StateSending, StateClosing, StateFree),
 	StateWarming:      states(StateSending, StateFree),
+	StateDraining:     states(StateInit, StateFree),
 	StateLingering:    states(StateFree),
 	StateClosing:      states(StateFree),
 }

@@ -18,6 +18,7 @@ const (
 	Exhausted                // descriptors, memory or slots are used up, for now
 	Unsupported              // this file, filesystem or kernel can't do it this way; another may
 	Absent                   // there is no such file for the asker: missing, outside, not regular
+	Folder                   // the name stands for a folder
 	Denied                   // the file is there, but may not be opened
 	Canceled                 // the operation was not run: the one that it was linked to failed
 	Fault                    // anything else: the disk, the memory, or a mistake of ours
@@ -25,8 +26,8 @@ const (
 
 var classNames = [...]string{
 	Done: "done", Again: "again", PeerGone: "peer gone", Truncated: "truncated",
-	Exhausted: "exhausted", Unsupported: "unsupported", Absent: "absent", Denied: "denied",
-	Canceled: "canceled", Fault: "fault",
+	Exhausted: "exhausted", Unsupported: "unsupported", Absent: "absent", Folder: "folder",
+	Denied: "denied", Canceled: "canceled", Fault: "fault",
 }
 
 // String returns the class's name.
@@ -70,8 +71,10 @@ func ClassifyOpen(errno syscall.Errno) Class {
 		return Done
 	case syscall.EAGAIN, syscall.EINTR:
 		return Again
+	case syscall.EISDIR:
+		return Folder
 	case syscall.ENOENT, syscall.ENOTDIR, syscall.ELOOP, syscall.EXDEV, syscall.ENAMETOOLONG,
-		syscall.EISDIR, syscall.ENXIO, syscall.ENODEV, syscall.EINVAL, syscall.EILSEQ:
+		syscall.ENXIO, syscall.ENODEV, syscall.EINVAL, syscall.EILSEQ:
 		return Absent
 	case syscall.EACCES, syscall.EPERM:
 		return Denied

@@ -156,10 +156,14 @@ func describe(fd int32, stat *unix.Statx_t, file *Opened) Class {
 		unix.STATX_BASIC_STATS|unix.STATX_DIOALIGN, stat)
 	if errno != 0 || stat.Mode&unix.S_IFMT != unix.S_IFREG {
 		_ = unix.Close(int(fd))
-		if errno != 0 {
+		switch {
+		case errno != 0:
 			return ClassifyOpen(errno)
+		case stat.Mode&unix.S_IFMT == unix.S_IFDIR:
+			return Folder
+		default:
+			return Absent
 		}
-		return Absent
 	}
 	*file = Opened{Info: infoOf(stat), FD: fd, MemAlign: directAlignDefault, FileAlign: directAlignDefault}
 	if stat.Mask&unix.STATX_DIOALIGN != 0 {

@@ -1,0 +1,100 @@
+package goloop
+
+import (
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/request"
+)
+
+// segment is a part of an answer in several parts: a text, then bytes of the file.
+type segment struct {
+	textBytes int
+	from, to  int64
+}
+
+// tail is what a connection has to do after the body bytes that are just being sent: the
+// segments that follow, then the rest of the request's body.
+type tail struct {
+	segments []segment
+	text     []byte // of all segments that follow, one behind the other
+	next     int    // the next segment
+	textAt   int    // where its text begins
+	draining bool   // the request's body has not been received in full
+	body     request.Body
+}
+
+// more reports whether segments follow. It is good for no tail, too.
+func (t *tail) more() bool { return t != nil && t.next < len(t.segments) }
+
+// takeTail keeps what the answer has beyond its first body bytes, and throws away as much of the
+// request's body as has arrived. It returns the bytes behind the body.
+func (l *Loop) takeTail(c *conn, rest []byte) []byte {
+	a := &l.ans
+	if n := len(l.tails); n > 0 {
+		c.tail = l.tails[n-1]
+		l.tails = l.tails[:n-1]
+	} else {
+		c.tail = &tail{}
+	}
+	t := c.tail
+	t.segments = append(t.segments[:0], a.segments...)
+	t.text = append(t.text[:0], a.text...)
+	t.next, t.textAt = 0, 0
+	t.draining = c.keep && a.HasBody
+	if !t.draining {
+		return rest
+	}
+	t.body = a.Body
+	n, done, defect := t.body.Next(rest)
+	if defect != request.DefectNone {
+		c.keep, t.draining = false, false
+		return rest
+	}
+	if done {
+		t.draining, a.HasBody = false, false
+	}
+	return rest[n:]
+}
+
+func (l *Loop) dropTail(c *conn) {
+	if c.tail != nil {
+		l.tails = append(l.tails, c.tail)
+		c.tail = nil
+	}
+}
+
+// nextSegment makes the next segment ready to be sent.
+func (l *Loop) nextSegment(c *conn) {
+	t := c.tail
+	s := t.segments[t.next]
+	if c.headBuf = l.newHead(s.textBytes); c.headBuf == nil {
+		l.abort(c, kernel.OpReset) // out of memory
+		return
+	}
+	c.writeBuf = c.headBuf[:copy(c.headBuf, t.text[t.textAt:t.textAt+s.textBytes])]
+	t.next++
+	t.textAt += s.textBytes
+	l.dropWindow(c)
+	c.off, c.end, c.warmEnd = s.from, s.to, 0
+	l.setState(c, StateWReady)
+	if c.off < c.end && c.file.Mount.Kind == docroot.Dynamic {
+		l.startDynamic(c)
+	}
+	l.toSend(c)
+}
+
+// drainBody throws away what has arrived of a request's body.
+func (l *Loop) drainBody(c *conn, buf []byte) {
+	n, done, defect := c.tail.body.Next(buf)
+	switch {
+	case defect != request.DefectNone:
+		l.abort(c, kernel.OpClose)
+	case done:
+		l.dropTail(c)
+		l.setState(c, StateInit)
+		l.keepRest(c, buf[n:])
+		if c.part != nil {
+			l.parseq = append(l.parseq, c.slot)
+		}
+	}
+}
