@@ -124,3 +124,37 @@ func TestEvaluate_9110_13_2_2(t *testing.T) {
 		}
 	}
 }
+
+// FuzzEvaluate: nothing panics, 304 answers GET and HEAD only, a range is honoured only under a validator that
+// is the file's own, and without conditions everything proceeds.
+func FuzzEvaluate(f *testing.F) {
+	f.Add([]byte(`"x"`), []byte(``), []byte("Sun, 06 Nov 1994 08:49:37 GMT"), []byte(``), []byte(`"x"`), true)
+	f.Add([]byte(``), []byte(`W/"x", "y"`), []byte(``), []byte("Sunday, 06-Nov-94 08:49:36 GMT"), []byte(`W`), false)
+	f.Add([]byte(`*`), []byte(`"`), []byte(`x`), []byte(`x`), []byte("Sun Nov  6 08:49:37 1994"), true)
+	f.Fuzz(func(t *testing.T, match, noneMatch, modified, unmodified, ifRange []byte, safe bool) {
+		v := Validators{ETag: []byte(`"x"`), ModifiedSeconds: 784111777}
+		c := Conditions{
+			IfMatch: [][]byte{match}, IfNoneMatch: [][]byte{noneMatch},
+			IfModifiedSince: modified, IfUnmodifiedSince: unmodified, IfRange: ifRange,
+		}
+		switch outcome := Evaluate(&c, &v, safe, 0); outcome {
+		case AnswerNotModified:
+			if !safe {
+				t.Fatal("304 to a method that changes things")
+			}
+		case Proceed:
+			seconds, ok := ParseDate(ifRange, 0)
+			if len(ifRange) > 0 && string(ifRange) != `"x"` && (!ok || seconds != v.ModifiedSeconds) {
+				t.Fatalf("a range in spite of If-Range %q", ifRange)
+			}
+		case AnswerPreconditionFailed:
+			if len(match)+len(unmodified) == 0 && (safe || len(noneMatch) == 0) {
+				t.Fatal("412 without a precondition")
+			}
+		case ProceedWhole:
+			if len(ifRange) == 0 {
+				t.Fatal("no range without If-Range")
+			}
+		}
+	})
+}

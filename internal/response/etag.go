@@ -49,7 +49,8 @@ func nextETag(list []byte) (opaque []byte, weak bool, rest []byte, ok bool) {
 // for any (RFC 9110 sections 13.1.1 and 13.1.2). strong asks for the strong comparison of section 8.8.3.2,
 // where a weak tag equals nothing. A line is read up to the first thing that is no entity tag.
 func matchETag(lines [][]byte, etag []byte, strong bool) bool {
-	own, ownWeak, _, ok := nextETag(etag)
+	own, ownWeak, rest, ok := nextETag(etag)
+	ok = ok && len(rest) == 0
 	for _, line := range lines {
 		list := trim(line)
 		if len(list) == 1 && list[0] == '*' {
