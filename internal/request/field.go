@@ -174,6 +174,16 @@ func (r *Request) Field(id FieldID) (Span, bool) {
 	return r.fields[id], true
 }
 
+// HasAny reports whether the request has any of the fields.
+func (r *Request) HasAny(ids ...FieldID) bool {
+	for _, id := range ids {
+		if r.seen&(1<<id) != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Repeated reports whether the field came in more than one line. A field that is no list (Range,
 // If-Modified-Since, ...) has no meaning then (RFC 9110 section 5.3); list fields are read with Lines.
 func (r *Request) Repeated(id FieldID) bool {

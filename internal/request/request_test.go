@@ -507,3 +507,30 @@ func TestControlIndex(t *testing.T) {
 		}
 	}
 }
+
+func TestStarted(t *testing.T) {
+	var r Request
+	for _, c := range []struct {
+		bytes string
+		want  bool
+	}{{"", false}, {"\r\n", false}, {"\r\n\r", false}, {"\r\nG", true}, {headShort, true}} {
+		r.Reset(nil)
+		if r.Parse([]byte(c.bytes)); r.Started() != c.want {
+			t.Errorf("%q: Started is %t", c.bytes, r.Started())
+		}
+	}
+}
+
+func TestAppendLines(t *testing.T) {
+	buf := []byte(get11("If-Match: a\r\nIf-Match: b\r\n"))
+	var r Request
+	r.Reset(nil)
+	r.Parse(buf)
+	got := r.AppendLines([][]byte{[]byte("kept")}, IfMatch, buf)
+	if s := string(bytes.Join(got, []byte("|"))); s != "kept|a|b" {
+		t.Errorf("%q", s)
+	}
+	if got := r.AppendLines(nil, Accept, buf); got != nil {
+		t.Errorf("%q for a field that is not there", got)
+	}
+}
