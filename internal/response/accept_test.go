@@ -17,7 +17,7 @@ func splitLines(s string) (lines [][]byte) {
 
 func TestNegotiateCoding_9110_12_5_3(t *testing.T) {
 	set := func(names string) (s Codings) {
-		for c := range Coding(codingCount) {
+		for c := range Coding(CodingCount) {
 			if strings.Contains(names, c.String()) {
 				s = s.With(c)
 			}
@@ -88,7 +88,7 @@ func TestNegotiateCoding_9110_12_5_3(t *testing.T) {
 
 func TestCodingNames_9110_8_4_1(t *testing.T) {
 	got := ""
-	for c := range Coding(codingCount + 1) {
+	for c := range Coding(CodingCount + 1) {
 		got += c.String() + c.Suffix() + " "
 	}
 	if want := "identity gzip.gz br.br zstd.zst unknown "; got != want {

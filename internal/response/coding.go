@@ -11,7 +11,8 @@ const (
 	Zstd
 )
 
-const codingCount = int(Zstd) + 1
+// CodingCount is the number of codings: they are 0 to CodingCount-1, so an array can be indexed by them.
+const CodingCount = int(Zstd) + 1
 
 // String returns the coding's name, as it stands in Content-Encoding.
 func (c Coding) String() string {
@@ -64,7 +65,7 @@ func NegotiateCoding(lines [][]byte, available Codings) (c Coding, ok bool) {
 	if len(lines) == 0 {
 		return Identity, available.Has(Identity)
 	}
-	var weight [codingCount]int
+	var weight [CodingCount]int
 	for i := range weight {
 		weight[i] = unlisted
 	}
@@ -89,7 +90,7 @@ func NegotiateCoding(lines [][]byte, available Codings) (c Coding, ok bool) {
 		}
 	}
 	best, bestWeight := Identity, 0
-	for i := codingCount - 1; i >= 0; i-- {
+	for i := CodingCount - 1; i >= 0; i-- {
 		w := weight[i]
 		if w == unlisted {
 			w = star
