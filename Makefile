@@ -195,6 +195,14 @@ lint-shell: $(STEP)
 lint-lint-selftest: $(STEP) $(GOLANGCI) build/housecheck
 	@$(STEP) run lint-selftest $(GO) run ./scripts/lintselftest $(GOLANGCI) build/housecheck
 
+# --- the build image --------------------------------------------------------------------------------------
+
+.PHONY: build-image-check
+build-image-check: $(STEP) ## carry out the steps of Dockerfile.build in a chroot, twice, and compare
+	@if (( EUID != 0 )); then $(STEP) skip $@ 'needs root, for chroot'; \
+	elif scripts/need image; ! command -v debootstrap >/dev/null; then $(STEP) skip $@ 'debootstrap is not installed (apt-get install debootstrap)'; \
+	else $(GO) run ./scripts/imagecheck -arg VERSION=$(VERSION) -arg COMMIT=$(COMMIT) Dockerfile.build; fi
+
 # --- measuring --------------------------------------------------------------------------------------------
 
 .PHONY: bench
