@@ -68,6 +68,13 @@ func (k *Kernel) advanceTo(t time.Duration) {
 	k.clock.now = max(k.clock.now, t)
 }
 
+// Settle lets everything happen that is still to happen. A test calls it when the loop has ended.
+func (k *Kernel) Settle() {
+	for len(k.clock.heap) > 0 {
+		k.advanceTo(k.clock.heap[0].at)
+	}
+}
+
 // Time returns the virtual time, which passes during a batch as well; Now is the time at which the
 // latest Wait returned.
 func (k *Kernel) Time() time.Duration { return k.clock.now }

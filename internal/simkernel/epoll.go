@@ -79,10 +79,8 @@ func (k *Kernel) epollCtl(op *kernel.Op) syscall.Errno {
 	}
 	switch op.Kind {
 	case kernel.OpEpollAdd:
-		if k.strikes(FaultEpollRefused) {
-			if d.conn != nil {
-				d.conn.peer.excuse("epoll_ctl refused")
-			}
+		if d.conn != nil && k.strikes(FaultEpollRefused) {
+			d.conn.peer.excuse("epoll_ctl refused")
 			return pick(k.rnd, syscall.ENOMEM, syscall.ENOSPC)
 		}
 		k.polls.add(d, op.Mask, op.Token)
@@ -124,6 +122,8 @@ func (k *Kernel) collect() []kernel.Event {
 		if ready == 0 && w.desc.kind == descConn && w.mask != 0 && k.profile.Ratio[FaultSpuriousEvent] > 0 &&
 			k.strikes(FaultSpuriousEvent) {
 			ready = w.mask & (kernel.Readable | kernel.Writable)
+			w.ignored--
+			k.idle-- // such a turn is nobody's fault
 		}
 		if ready == 0 || len(p.shown) == k.cfg.EventsMax {
 			kept = append(kept, w)

@@ -21,7 +21,7 @@ const (
 	FaultNoBuffers                  // ENOBUFS or ENOMEM from a send
 	FaultAcceptRefused              // EMFILE, ENFILE, ENOBUFS or ENOMEM; the connection waits on
 	FaultAcceptAborted              // ECONNABORTED; the connection is gone
-	FaultEpollRefused               // ENOMEM or ENOSPC from EpollAdd
+	FaultEpollRefused               // ENOMEM or ENOSPC from EpollAdd of a connection
 	FaultInterrupted                // Wait returns early and empty-handed
 	FaultCloseFails                 // EINTR or EIO from close; the descriptor is gone all the same
 	FaultReadError                  // EIO from a read or a sendfile
@@ -34,10 +34,11 @@ const (
 	FaultJobLate                    // a helper that takes a hundred times as long
 	FaultEvict                      // pages leave memory
 	FaultBusyProbe                  // Probe cannot tell
-	faults
+	// Faults is their number.
+	Faults
 )
 
-var faultNames = [faults]string{
+var faultNames = [Faults]string{
 	"short recv", "short send", "short sendfile", "spurious EAGAIN", "spurious event", "reset",
 	"no buffers", "accept refused", "accept aborted", "epoll refused", "interrupted", "close fails",
 	"read error", "short read", "read refused", "read late", "open cold", "open exhausted",
@@ -46,7 +47,7 @@ var faultNames = [faults]string{
 
 // String returns the fault's name.
 func (f Fault) String() string {
-	if f < faults {
+	if f < Faults {
 		return faultNames[f]
 	}
 	return fmt.Sprintf("Fault(%d)", uint8(f))
@@ -54,7 +55,7 @@ func (f Fault) String() string {
 
 // Profile says how bad a world is.
 type Profile struct {
-	Ratio      [faults]float64 // how often each fault strikes where it could, 0 to 1
+	Ratio      [Faults]float64 // how often each fault strikes where it could, 0 to 1
 	Jitter     float64         // how often the world moves on between two operations of a batch
 	OpTime     time.Duration   // what an operation takes at the most
 	ReadTime   time.Duration   // what a disk takes for a read
@@ -103,6 +104,8 @@ func DrawProfile(rnd *rand.Rand) Profile {
 	for _, f := range []Fault{FaultReset, FaultNoBuffers, FaultEpollRefused, FaultReadError} {
 		p.Ratio[f] = min(p.Ratio[f], 0.02)
 	}
+	// It keeps a loop from sleeping.
+	p.Ratio[FaultSpuriousEvent] = min(p.Ratio[FaultSpuriousEvent], 0.1)
 	return p
 }
 

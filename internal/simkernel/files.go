@@ -21,6 +21,7 @@ type File struct {
 	Size    int64
 	Faulted int  // how often the disk failed under it
 	Shrunk  bool // it has been longer
+	Sizes   []Extent
 
 	mtime, ctime int64
 	pages        []uint64      // bits: which are in memory
@@ -29,6 +30,12 @@ type File struct {
 	bad          []span
 	memAlign     uint32
 	fileAlign    uint32
+}
+
+// Extent says how long a file was from a time on.
+type Extent struct {
+	From time.Duration
+	Size int64
 }
 
 type span struct{ from, to int64 }
@@ -83,6 +90,7 @@ func (t *Tree) Add(name string, size int64) *File {
 	if !k.profile.DirectIO && k.rnd.IntN(2) == 0 {
 		f.memAlign, f.fileAlign = 0, 0 // this kernel says so; others find out by trying
 	}
+	f.Sizes = append(f.Sizes, Extent{k.clock.now, size})
 	f.mtime = k.wallNs()
 	f.ctime = f.mtime
 	k.disk.files = append(k.disk.files, f)
@@ -129,15 +137,15 @@ func (k *Kernel) Resize(f *File, size int64) {
 	k.tracef("%q goes from %d to %d bytes", f.Name, f.Size, size)
 	f.Shrunk = f.Shrunk || size < f.Size
 	f.Size = size
+	f.Sizes = append(f.Sizes, Extent{k.clock.now, size})
 	f.mtime = k.wallNs()
 	f.ctime = f.mtime
 }
 
-// Break makes a part of a file unreadable.
+// Break makes a part of a file unreadable, also where it is in memory.
 func (k *Kernel) Break(f *File, from, to int64) {
 	f.Faulted++
 	f.bad = append(f.bad, span{from, to})
-	f.drop(from, to-from)
 }
 
 func (k *Kernel) wallNs() int64 { return wallStart*1e9 + int64(k.clock.now) }

@@ -24,6 +24,11 @@ type Config struct {
 
 // Kernel implements kernel.Kernel over a simulated world.
 type Kernel struct {
+	// OnWait, if set, is called at the beginning of every Wait. Its error ends the loop.
+	OnWait func() error
+	// OnEnd, if set, is called when a peer has come to its end.
+	OnEnd func(p *Peer)
+
 	cfg     Config
 	profile Profile
 	rnd     *rand.Rand
@@ -32,7 +37,7 @@ type Kernel struct {
 	closed  bool
 	trail   uint64 // the fingerprint so far
 	serials int    // of everything that is ever opened
-	struck  [faults]int
+	struck  [Faults]int
 
 	table  []*desc
 	ledger ledger
@@ -181,6 +186,11 @@ const waitTime = 2 * time.Microsecond
 func (k *Kernel) Wait(changes []kernel.Op, timeout time.Duration) ([]kernel.Event, error) {
 	if !k.usable("Wait") {
 		return nil, ErrAsleep
+	}
+	if k.OnWait != nil {
+		if err := k.OnWait(); err != nil {
+			return nil, err
+		}
 	}
 	k.Do(changes)
 	before := k.clock.now

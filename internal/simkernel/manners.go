@@ -108,10 +108,10 @@ func DrawPlan(rnd *rand.Rand, m Manner, request []byte) Plan {
 	return p
 }
 
-// dribble sends a request in pieces.
+// dribble sends a request in pieces, within a second or so.
 func (p *Plan) dribble(rnd *rand.Rand, n int) {
 	most := 1 + rnd.IntN(pick(rnd, 1, 10, 100))
-	every := pick(rnd, 1, 100, 5000)
+	every := min(pick(rnd, 1, 100, 5000), 1_000_000*most/n)
 	for n > 0 {
 		piece := min(n, 1+rnd.IntN(most))
 		p.Steps = append(p.Steps, Step{After: time.Duration(rnd.IntN(every)) * time.Microsecond, Do: ActSend, N: piece})

@@ -35,6 +35,9 @@ const (
 	ActResume                  // read on
 )
 
+// OutOfPatience is the excuse of a peer whose connection the server has not ended in time.
+const OutOfPatience = "out of patience"
+
 // Step is an action, some time after the one before.
 type Step struct {
 	After time.Duration
@@ -132,7 +135,7 @@ const retryConnect = time.Second
 
 func (p *Peer) connect(l *Listener) {
 	k := p.k
-	if l.closed {
+	if l.closed || k.closed {
 		p.end(EndRefused)
 		return
 	}
@@ -152,8 +155,8 @@ func (p *Peer) connect(l *Listener) {
 	p.next(0)
 	if p.Plan.Patience > 0 {
 		k.After(p.Plan.Patience, func() {
-			if p.End == EndNone {
-				p.excuse("out of patience")
+			if p.End == EndNone && !p.conn.closed {
+				p.excuse(OutOfPatience)
 			}
 			p.act(ActReset, 0)
 		})
@@ -252,6 +255,9 @@ func (p *Peer) end(how End) {
 	p.End, p.EndedAt = how, p.k.clock.now
 	p.k.mark(markPeer, int64(p.ID), -int64(how))
 	p.k.tracef("peer %d: its connection ended: %v, after %d bytes", p.ID, how, len(p.Received))
+	if p.k.OnEnd != nil {
+		p.k.OnEnd(p)
+	}
 	if how != EndFIN {
 		p.closed = true
 		return
