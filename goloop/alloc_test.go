@@ -66,7 +66,7 @@ func newAllocLoop(t testing.TB, s *site) (*Loop, *client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fd, addr, err := kernel.Listen(netip.MustParseAddrPort("127.0.0.1:0"), false)
+	fd, addr, err := kernel.Listen(kernel.Address{TCP: netip.MustParseAddrPort("127.0.0.1:0")}, kernel.ListenOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func newAllocLoop(t testing.TB, s *site) (*Loop, *client) {
 		_ = kernel.CloseRoot(root)
 	})
 	return l, &client{
-		t: t, addr: unix.SockaddrInet4{Port: int(addr.Port()), Addr: [4]byte{127, 0, 0, 1}},
+		t: t, addr: unix.SockaddrInet4{Port: int(addr.TCP.Port()), Addr: [4]byte{127, 0, 0, 1}},
 		buf: make([]byte, 1<<20),
 	}
 }

@@ -45,6 +45,14 @@ func DropInConfig() Config {
 	}
 }
 
+// ServeConfig returns the limits of `aws serve`, for each of its loops.
+func ServeConfig() Config {
+	c := DropInConfig()
+	c.WindowBytes = 1 << 20
+	c.PoolBytes = 128 << 20
+	return c
+}
+
 // Check returns an error that names the first value that can't work.
 func (c *Config) Check() error {
 	for _, v := range []struct {

@@ -2,6 +2,7 @@ package goloop
 
 import (
 	"aws/internal/docroot"
+	"aws/internal/kernel"
 	"aws/internal/request"
 )
 
@@ -27,9 +28,19 @@ type Finder interface {
 	// Find returns what a name stands for, with a reference, or false when it has to be looked up
 	// off the loop first. The file's Class says whether there is one.
 	Find(m *docroot.Mount, name []byte) (*docroot.File, bool)
+	// Make returns what build makes, with a reference, or false when that has to be waited for. It is
+	// kept under the key for as long as a name is trusted. build runs off the loop.
+	Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, bool)
+	// Release gives a reference back.
+	Release(f *docroot.File)
 	// Date returns the time of the answer as an IMF-fixdate.
 	Date() []byte
+	// Unix returns the time of the answer in seconds since 1970.
+	Unix() int64
 }
+
+// Build makes a file for an answer, off the loop.
+type Build func() (kernel.Opened, kernel.Class)
 
 // Answer is what goes to the client for one request.
 type Answer struct {
@@ -49,10 +60,14 @@ type Answer struct {
 	segments []segment
 	text     []byte
 	path     []byte // scratch for resolved paths
+	scratch  []byte
+	q        query
 }
 
 func (a *Answer) reset() {
-	*a = Answer{Head: a.Head[:0], path: a.path[:0], segments: a.segments[:0], text: a.text[:0]}
+	a.Head, a.path, a.segments, a.text = a.Head[:0], a.path[:0], a.segments[:0], a.text[:0]
+	a.File, a.From, a.To = nil, 0, 0
+	a.Keep, a.Linger, a.HasBody = false, false, false
 }
 
 // AddSegment adds bytes that follow what the answer has so far: a text, then the file's bytes

@@ -54,6 +54,20 @@ func (l *Loop) askOpen(c *conn, m *docroot.Mount, name []byte) {
 	c.asked = true
 }
 
+// askMake lets a helper make a file.
+func (l *Loop) askMake(c *conn, m *docroot.Mount, key []byte, build Build) {
+	j := l.newJob(kernel.JobFunc, c)
+	j.mount = m
+	j.Name = append(j.Name, key...)
+	j.Func = func() { j.File, j.Class = build() }
+	if !l.k.Ask(&j.Job) {
+		l.freeJob(j)
+		l.retry(c)
+		return
+	}
+	c.asked = true
+}
+
 // askWarm lets a helper bring the file's next chunk into memory.
 func (l *Loop) askWarm(c *conn) {
 	j := l.newJob(kernel.JobWarm, c)
@@ -77,7 +91,7 @@ func (l *Loop) collect() {
 			c := l.conns[j.slot]
 			alive := c.gen == j.gen && c.state != StateFree
 			switch j.Kind {
-			case kernel.JobOpen:
+			case kernel.JobOpen, kernel.JobFunc:
 				l.onOpened(c, j, alive)
 			case kernel.JobWarm:
 				l.onWarmed(c, j, alive)
@@ -103,7 +117,7 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 		}
 		return
 	}
-	file := l.remember(j.mount, j.Name, j.Class, &j.File)
+	file := l.remember(j.mount, j.Name, j.Class, &j.File, j.Kind == kernel.JobFunc)
 	if !alive || c.state != StateOpening || !c.asked {
 		l.dropFile(&file)
 		return

@@ -37,6 +37,9 @@ func (l *Loop) ready(c *conn, rest []byte) {
 	c.writeBuf = c.headBuf[:copy(c.headBuf, a.Head)]
 	c.file, a.File = a.File, nil
 	c.off, c.end, c.warmEnd = a.From, a.To, 0
+	if c.file != nil && c.file.Made {
+		c.warmEnd = c.end
+	}
 	c.keep = a.Keep && !l.draining
 	if len(a.segments) > 0 || c.keep && a.HasBody {
 		rest = l.takeTail(c, rest)
@@ -48,7 +51,7 @@ func (l *Loop) ready(c *conn, rest []byte) {
 		l.dropPart(c)
 	}
 	l.setState(c, StateWReady)
-	if c.off < c.end && c.file.Mount.Kind == docroot.Dynamic {
+	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
 	}
 	l.toSend(c)
@@ -110,12 +113,38 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 		return nil, false
 	}
 	l.counts.OpensCached++
-	return l.remember(m, name, class, &l.opened), true
+	return l.remember(m, name, class, &l.opened, false), true
 }
 
+// Make implements Finder.
+func (f *finder) Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, bool) {
+	l, c := f.Loop, f.c
+	if c.found != nil && c.found.Mount == m && c.found.Name == string(key) {
+		c.found.Hold()
+		return c.found, true
+	}
+	file, fresh := l.cache.Get(m, key, l.k.Now())
+	if fresh == docroot.Fresh {
+		return file, true
+	}
+	if fresh == docroot.Stale {
+		l.cache.Drop(file)
+		l.dropFile(&file)
+	}
+	l.askMake(c, m, key, build)
+	return nil, false
+}
+
+// Release implements Finder.
+func (f *finder) Release(file *docroot.File) { f.dropFile(&file) }
+
+// Unix implements Finder.
+func (f *finder) Unix() int64 { return f.k.Wall() }
+
 // remember puts what a name stands for into the cache.
-func (l *Loop) remember(m *docroot.Mount, name []byte, class kernel.Class, opened *kernel.Opened) *docroot.File {
+func (l *Loop) remember(m *docroot.Mount, name []byte, class kernel.Class, opened *kernel.Opened, made bool) *docroot.File {
 	file := docroot.NewFile(m, string(name), class, opened)
+	file.Made = made
 	if class == kernel.Done {
 		l.dialect.Prepare(file)
 	}

@@ -3,7 +3,6 @@ package goloop
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"runtime"
 	"sync"
 
@@ -17,7 +16,8 @@ type ServerConfig struct {
 	Dialect Dialect
 	Cache   docroot.Limits
 	Loops   int // event loops, each with a listening socket of its own per address
-	Listen  []netip.AddrPort
+	Listen  []kernel.Address
+	Defer   bool // TCP_DEFER_ACCEPT
 	Kernel  kernel.Config
 	// Warn gets what the operator should know and the server can live with, if it is not nil.
 	Warn func(message string)
@@ -26,7 +26,7 @@ type ServerConfig struct {
 // Server is a set of loops that serve the same files at the same addresses.
 type Server struct {
 	loops []*Loop
-	addrs []netip.AddrPort
+	addrs []kernel.Address
 	runs  []error
 }
 
@@ -35,7 +35,7 @@ type Server struct {
 func NewServer(cfg *ServerConfig) (*Server, error) {
 	s := &Server{}
 	cache := docroot.NewCache(cfg.Cache)
-	bound := append([]netip.AddrPort(nil), cfg.Listen...)
+	bound := append([]kernel.Address(nil), cfg.Listen...)
 	for i := range max(cfg.Loops, 1) {
 		if err := s.addLoop(cfg, cache, bound, i == 0); err != nil {
 			return nil, errors.Join(err, s.discard())
@@ -46,15 +46,20 @@ func NewServer(cfg *ServerConfig) (*Server, error) {
 }
 
 // addLoop adds a loop. The first one finds out the ports that the kernel chooses.
-func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []netip.AddrPort, first bool) error {
+func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel.Address, first bool) error {
 	var fds []int32
 	for i, addr := range bound {
-		fd, actual, err := kernel.Listen(addr, cfg.Loops > 1)
+		var fd int32
+		var err error
+		if addr.Path != "" && !first {
+			fd, err = kernel.Duplicate(s.loops[0].listeners[i].fd)
+		} else {
+			fd, bound[i], err = kernel.Listen(addr, kernel.ListenOptions{Shared: cfg.Loops > 1, Defer: cfg.Defer})
+		}
 		if err != nil {
 			return errors.Join(err, kernel.CloseAll(fds))
 		}
 		fds = append(fds, fd)
-		bound[i] = actual
 	}
 	k, aioErr, err := kernel.NewLinux(cfg.Kernel)
 	if err != nil {
@@ -72,7 +77,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []netip.
 }
 
 // Addrs returns the addresses that the server listens at, with the ports that were chosen.
-func (s *Server) Addrs() []netip.AddrPort { return s.addrs }
+func (s *Server) Addrs() []kernel.Address { return s.addrs }
 
 // Run serves until Shutdown has been called and everything is given back, or until a loop fails.
 func (s *Server) Run() error {

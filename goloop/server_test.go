@@ -60,7 +60,7 @@ func startDropIn(t testing.TB, s *site, change func(*ServerConfig)) *Server {
 	}
 	cfg := ServerConfig{
 		Loop: DropInConfig(), Dialect: dialect, Cache: DropInCacheLimits(64), Loops: 1,
-		Listen: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:0")}, Kernel: kernel.DefaultConfig(),
+		Listen: []kernel.Address{{TCP: netip.MustParseAddrPort("127.0.0.1:0")}}, Kernel: kernel.DefaultConfig(),
 	}
 	cfg.Kernel.ReadsMax = 32
 	if change != nil {

@@ -1,7 +1,6 @@
 package goloop
 
 import (
-	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
 )
@@ -76,8 +75,11 @@ func (l *Loop) nextSegment(c *conn) {
 	t.textAt += s.textBytes
 	l.dropWindow(c)
 	c.off, c.end, c.warmEnd = s.from, s.to, 0
+	if c.file.Made {
+		c.warmEnd = c.end
+	}
 	l.setState(c, StateWReady)
-	if c.off < c.end && c.file.Mount.Kind == docroot.Dynamic {
+	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
 	}
 	l.toSend(c)

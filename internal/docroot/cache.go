@@ -22,6 +22,9 @@ type File struct {
 	Class kernel.Class // Done, or why there is no file
 	Head  []byte       // what the answers for this file have in common; the dialect's
 	Extra any          // whatever else the dialect keeps with a file
+	Made  bool         // it was made for an answer, is all in memory, and has no name to look up
+
+	Siblings atomic.Bool // it was seen that there are other codings of it; the dialect's
 
 	Direct     atomic.Int32 // descriptor for direct reads, open as long as the file; or DirectUnknown
 	DirectOff  atomic.Bool  // the filesystem refuses direct reads of this file
@@ -231,6 +234,9 @@ func (c *Cache) Len() int {
 	defer c.mu.Unlock()
 	return c.count
 }
+
+// Loads reports whether the file is sent from buffers that are loaded, rather than by sendfile.
+func (f *File) Loads() bool { return f.Mount.Kind == Dynamic && !f.Made }
 
 // Hold takes another reference of a file that the caller already holds one of.
 func (f *File) Hold() { f.refs.Add(1) }

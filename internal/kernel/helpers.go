@@ -122,7 +122,7 @@ func (h *helpers) close() error {
 	h.closed = true
 	var errs []error
 	for _, job := range h.finished {
-		if job.Kind == JobOpen && job.Class == Done {
+		if (job.Kind == JobOpen || job.Kind == JobFunc) && job.Class == Done {
 			errs = append(errs, unix.Close(int(job.File.FD)))
 		}
 	}
@@ -147,7 +147,6 @@ func perform(job *Job, scratch []byte) []byte {
 		job.Class = Done
 	case JobFunc:
 		job.Func()
-		job.Class = Done
 	}
 	return scratch
 }

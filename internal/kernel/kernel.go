@@ -118,7 +118,7 @@ const (
 	JobWarm                 // bring [Offset, Offset+Len) of FD into memory
 	JobRead                 // read Buf from FD at Offset: Result
 	JobClose                // close FD
-	JobFunc                 // call Func
+	JobFunc                 // call Func, which sets Class, and File if that is Done
 )
 
 // Job is a request to a helper and, once it has come back from Answers, its outcome. It belongs

@@ -5,22 +5,155 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// Listen returns a TCP socket that listens at an address and does not block, and the address with
-// the port that was chosen if it was 0. Several loops may share an address (SO_REUSEPORT). The
-// error names the address, the cause and the remedy.
-func Listen(addr netip.AddrPort, shared bool) (int32, netip.AddrPort, error) {
-	fd, actual, err := listen(addr, shared)
+// Address is where a server listens: a TCP address, or the path of a Unix socket.
+type Address struct {
+	TCP  netip.AddrPort
+	Path string // of a Unix socket; TCP is then not used
+	Dual bool   // an IPv6 wildcard takes IPv4 connections, too
+}
+
+// ParseAddress reads an address as people write it: 127.0.0.1:8080, [::1]:8080, :8080 for all
+// addresses of both families, localhost:8080, or unix:/path. The error says what is expected.
+func ParseAddress(s string) (Address, error) {
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		if path == "" || len(path) > unixPathBytesMax {
+			return Address{}, fmt.Errorf("address %q: the path of a Unix socket has 1 to %d bytes", s, unixPathBytesMax)
+		}
+		return Address{Path: path}, nil
+	}
+	host, port, ok := cutLast(s, ":")
+	if !ok {
+		return Address{}, fmt.Errorf("address %q: expected HOST:PORT, :PORT or unix:/path", s)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return Address{}, fmt.Errorf("address %q: a port is a number from 0 to 65535", s)
+	}
+	switch host {
+	case "", "*":
+		return Address{TCP: netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(number)), Dual: true}, nil
+	case "localhost":
+		host = "127.0.0.1"
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err != nil {
+		return Address{}, fmt.Errorf("address %q: %q is no IP address", s, host)
+	}
+	return Address{TCP: netip.AddrPortFrom(ip.Unmap(), uint16(number))}, nil
+}
+
+func cutLast(s, sep string) (before, after string, ok bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// unixPathBytesMax is what fits sockaddr_un (unix(7)).
+const unixPathBytesMax = 107
+
+// String returns the address as ParseAddress reads it.
+func (a Address) String() string {
+	if a.Path != "" {
+		return "unix:" + a.Path
+	}
+	return a.TCP.String()
+}
+
+// URL returns the address as a browser on this machine would be given it.
+func (a Address) URL() string {
+	if a.Path != "" {
+		return "unix:" + a.Path
+	}
+	if a.Dual {
+		return fmt.Sprintf("http://localhost:%d/", a.TCP.Port())
+	}
+	return "http://" + a.TCP.String() + "/"
+}
+
+// ListenOptions say how a TCP address is listened at.
+type ListenOptions struct {
+	Shared bool // several sockets share the address (SO_REUSEPORT), one per loop
+	Defer  bool // connections are told of once they have sent something (TCP_DEFER_ACCEPT)
+}
+
+// Listen returns a socket that listens at an address and does not block, and the address with the
+// port that was chosen if it was 0. The error names the address, the cause and the remedy.
+func Listen(addr Address, o ListenOptions) (int32, Address, error) {
+	if addr.Path != "" {
+		fd, err := listenUnix(addr.Path)
+		if err != nil {
+			return -1, addr, fmt.Errorf("listen %s: %w", addr, err)
+		}
+		return fd, addr, nil
+	}
+	fd, actual, err := listen(addr, o)
+	if addr.Dual && errors.Is(err, unix.EAFNOSUPPORT) { // a machine without IPv6
+		addr = Address{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.TCP.Port())}
+		fd, actual, err = listen(addr, o)
+	}
 	if err != nil {
 		if fd >= 0 {
 			_ = unix.Close(fd)
 		}
 		return -1, addr, fmt.Errorf("listen %s: %w%s", addr, err, listenRemedy(err))
 	}
-	return int32(fd), actual, nil
+	addr.TCP = actual
+	return int32(fd), addr, nil
+}
+
+// listenUnix listens at a path. A socket that nobody listens at any more is in the way, and
+// replaced; one that answers is somebody's.
+func listenUnix(path string) (int32, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("socket", err)
+	}
+	name := &unix.SockaddrUnix{Name: path}
+	err = unix.Bind(fd, name)
+	if errors.Is(err, unix.EADDRINUSE) && abandoned(path) {
+		if err = unix.Unlink(path); err == nil {
+			err = unix.Bind(fd, name)
+		}
+	}
+	if err == nil {
+		err = unix.Listen(fd, backlog)
+	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	return int32(fd), nil
+}
+
+// abandoned reports whether a path is a socket that refuses connections.
+func abandoned(path string) bool {
+	var stat unix.Stat_t
+	if unix.Lstat(path, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return false
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(fd) }()
+	return errors.Is(unix.Connect(fd, &unix.SockaddrUnix{Name: path}), unix.ECONNREFUSED)
+}
+
+// Duplicate returns another descriptor of the same socket.
+func Duplicate(fd int32) (int32, error) {
+	d, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("fcntl", err)
+	}
+	return int32(d), nil
 }
 
 func listenRemedy(err error) string {
@@ -36,7 +169,8 @@ func listenRemedy(err error) string {
 	}
 }
 
-func listen(addr netip.AddrPort, shared bool) (int, netip.AddrPort, error) {
+func listen(address Address, o ListenOptions) (int, netip.AddrPort, error) {
+	addr := address.TCP
 	domain := unix.AF_INET
 	if addr.Addr().Is6() {
 		domain = unix.AF_INET6
@@ -45,22 +179,24 @@ func listen(addr netip.AddrPort, shared bool) (int, netip.AddrPort, error) {
 	if err != nil {
 		return -1, addr, os.NewSyscallError("socket", err)
 	}
-	options := []struct {
-		level, name int
-		call        string
+	for _, option := range []struct {
+		wanted             bool
+		level, name, value int
+		call               string
 	}{
-		{unix.SOL_SOCKET, unix.SO_REUSEADDR, "SO_REUSEADDR"},
+		{true, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1, "SO_REUSEADDR"},
 		// Accepted sockets inherit it. A header waits for its body by MSG_MORE, and never for an
 		// acknowledgement (tcp(7)).
-		{unix.IPPROTO_TCP, unix.TCP_NODELAY, "TCP_NODELAY"},
-	}
-	if shared {
-		options = append(options, options[0])
-		options[2].name, options[2].call = unix.SO_REUSEPORT, "SO_REUSEPORT"
-	}
-	for _, o := range options {
-		if err := unix.SetsockoptInt(fd, o.level, o.name, 1); err != nil {
-			return fd, addr, os.NewSyscallError(o.call, err)
+		{true, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, "TCP_NODELAY"},
+		{o.Shared, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, "SO_REUSEPORT"},
+		{o.Defer, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferSeconds, "TCP_DEFER_ACCEPT"},
+		{domain == unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, number(!address.Dual), "IPV6_V6ONLY"},
+	} {
+		if !option.wanted {
+			continue
+		}
+		if err := unix.SetsockoptInt(fd, option.level, option.name, option.value); err != nil {
+			return fd, addr, os.NewSyscallError(option.call, err)
 		}
 	}
 	if err := unix.Bind(fd, sockaddrOf(addr)); err != nil {
@@ -75,6 +211,17 @@ func listen(addr netip.AddrPort, shared bool) (int, netip.AddrPort, error) {
 	}
 	return fd, addrOf(name, addr), nil
 }
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// deferSeconds is how long a connection without data is kept from the loop; after that it is told
+// of all the same.
+const deferSeconds = 1
 
 // backlog asks for as many waiting connections as the machine allows (net.core.somaxconn).
 const backlog = 65535

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"aws/goloop"
+	"aws/internal/kernel"
+
+	"github.com/spf13/cobra"
+)
+
+// dropInOptions are what can be said about the drop-in.
+type dropInOptions struct {
+	port    uint16
+	root    string
+	verbose bool
+	trace   bool
+}
+
+// rootCommand is the program without a command: the drop-in.
+func rootCommand(stderr io.Writer) *cobra.Command {
+	var o dropInOptions
+	cmd := newCommand("aws", "the asynchronous web server", cobra.NoArgs,
+		func(*cobra.Command, []string) error { return dropIn(o, stderr) })
+	cmd.Long = `Serves the files in DIR/static by sendfile and those in DIR/dynamic by asynchronous
+reads, over HTTP, one answer per connection; anything else is 404 Not Found.
+"aws serve" is a complete file server.`
+	f := cmd.Flags()
+	f.Uint16Var(&o.port, "port", 8888, "listen on this `PORT` of all IPv4 addresses; 0 lets the system choose")
+	f.StringVar(&o.root, "root", ".", "the `DIR` that holds static/ and dynamic/")
+	f.BoolVar(&o.verbose, "verbose", false, "print the counters at exit")
+	f.BoolVar(&o.trace, "trace", false, "print every transition of every connection's state")
+	cmd.Version = version
+	cmd.SetVersionTemplate(versionText())
+	return cmd
+}
+
+// dropIn runs the drop-in until it is told to end.
+func dropIn(o dropInOptions, stderr io.Writer) error {
+	root, err := kernel.OpenRoot(o.root)
+	if err != nil {
+		return fmt.Errorf("--root %s: %w (it must be a folder that this user may enter)", o.root, errors.Unwrap(err))
+	}
+	defer func() { _ = kernel.CloseRoot(root) }()
+	warnMissing(o.root, stderr)
+	dialect, err := goloop.NewDropIn(root, o.root)
+	if err != nil {
+		return err
+	}
+	cfg := goloop.ServerConfig{
+		Loop:    goloop.DropInConfig(),
+		Dialect: dialect,
+		Loops:   1,
+		Listen:  []kernel.Address{{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), o.port)}},
+		Kernel:  kernel.DefaultConfig(),
+		Warn:    func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) },
+	}
+	if o.trace {
+		cfg.Loop.Trace = stderr
+	}
+	descriptors, err := kernel.RaiseDescriptors()
+	if err != nil {
+		return err
+	}
+	cfg.Cache = goloop.DropInCacheLimits(min(fitDescriptors(&cfg, descriptors), 1024))
+	return runServer(&cfg, o.verbose, stderr, func(s *goloop.Server) {
+		fmt.Fprintf(stderr, "aws: serving %s at http://%s/\n", o.root, s.Addrs()[0])
+	})
+}
+
+// warnMissing says which of the two folders are not there. Their files are 404 until they are.
+func warnMissing(root string, stderr io.Writer) {
+	missing := ""
+	for _, name := range []string{"static", "dynamic"} {
+		if info, err := os.Stat(filepath.Join(root, name)); err == nil && info.IsDir() {
+			continue
+		}
+		if missing != "" {
+			missing += " and "
+		}
+		missing += name + "/"
+	}
+	if missing != "" {
+		fmt.Fprintf(stderr, "aws: warning: %s has no %s: requests for it are answered 404 (start it where they are, or use --root)\n", root, missing)
+	}
+}

@@ -1,0 +1,375 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"aws/goloop"
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/request"
+	"aws/internal/response"
+
+	"github.com/spf13/cobra"
+)
+
+// serveOptions are what can be said about `aws serve`.
+type serveOptions struct {
+	listen       []string
+	loops        int
+	static       []string
+	dynamic      []string
+	index        []string
+	list         bool
+	listMax      int
+	spa          string
+	dotFiles     bool
+	precompress  bool
+	cors         bool
+	headers      []string
+	cacheControl []string
+	mimes        []string
+	errorPages   []string
+	deferAccept  bool
+	headMax      int
+	targetMax    int
+	fieldsMax    int
+	bodyMax      int64
+	rangesMax    int
+	strictCRLF   bool
+	idle, head   time.Duration
+	send         time.Duration
+	connsMax     int
+	log          string
+	verbose      bool
+	trace        bool
+}
+
+// serveCommand is the file server.
+func serveCommand(stderr io.Writer) *cobra.Command {
+	limits := goloop.ServeConfig()
+	var o serveOptions
+	cmd := newCommand("serve [ROOT]", "serve a folder over HTTP/1.1", cobra.MaximumNArgs(1),
+		func(_ *cobra.Command, args []string) error {
+			root := "."
+			if len(args) > 0 {
+				root = args[0]
+			}
+			return serve(&o, root, stderr)
+		})
+	cmd.Long = `Serves the files beneath ROOT, which is the current folder if it is not given, over HTTP/1.1.
+ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past the page cache.`
+	f := cmd.Flags()
+	f.StringArrayVar(&o.listen, "listen", []string{"127.0.0.1:8080"}, "listen at this `ADDRESS`: IP:PORT, :PORT for all addresses, unix:/path (repeatable)")
+	f.IntVar(&o.loops, "loops", runtime.NumCPU(), "event loops")
+	f.StringArrayVar(&o.static, "static", nil, "serve DIR at PREFIX by sendfile, as `PREFIX=DIR` (repeatable)")
+	f.StringArrayVar(&o.dynamic, "dynamic", nil, "serve DIR at PREFIX by asynchronous reads, as `PREFIX=DIR` (repeatable)")
+	f.StringArrayVar(&o.index, "index", []string{"index.html"}, "the `NAME` that stands for a folder (repeatable)")
+	f.BoolVar(&o.list, "list", false, "list folders that have no index")
+	f.IntVar(&o.listMax, "list-max", 10000, "entries that a listing shows")
+	f.StringVar(&o.spa, "spa", "", "answer the file at this `PATH` instead of 404")
+	f.BoolVar(&o.dotFiles, "dotfiles", false, "serve names that begin with a dot")
+	f.BoolVar(&o.precompress, "precompressed", true, "send NAME.zst, NAME.br or NAME.gz for NAME to clients that take it")
+	f.BoolVar(&o.cors, "cors", false, "let pages of any origin read")
+	f.StringArrayVar(&o.headers, "header", nil, "add a field to every answer, as `'Name: value'` (repeatable)")
+	f.StringArrayVar(&o.cacheControl, "cache-control", nil, "Cache-Control of matching names, as `GLOB=VALUE` (repeatable)")
+	f.StringArrayVar(&o.mimes, "mime", nil, "media type of an extension or of matching names, as `EXT=TYPE` or GLOB=TYPE (repeatable)")
+	f.StringArrayVar(&o.errorPages, "error-page", nil, "the body of an error, as `STATUS=FILE` (repeatable)")
+	f.BoolVar(&o.deferAccept, "defer-accept", true, "let the kernel hold new connections back until they send something")
+	f.IntVar(&o.headMax, "head-bytes", request.DefaultHeadBytesMax, "longest request head")
+	f.IntVar(&o.targetMax, "target-bytes", request.DefaultTargetBytesMax, "longest request target")
+	f.IntVar(&o.fieldsMax, "fields", request.DefaultFieldsMax, "most fields of a request")
+	f.Int64Var(&o.bodyMax, "body-bytes", request.DefaultBodyBytesMax, "longest request body that is thrown away rather than refused")
+	f.IntVar(&o.rangesMax, "ranges", 64, "most ranges of a request; with more, all are ignored")
+	f.BoolVar(&o.strictCRLF, "strict-crlf", false, "refuse lines that end in a bare LF")
+	f.DurationVar(&o.idle, "idle-timeout", limits.IdleTimeout, "how long a connection may wait for its next request")
+	f.DurationVar(&o.head, "head-timeout", limits.HeadTimeout, "how long a request head may take")
+	f.DurationVar(&o.send, "send-timeout", limits.SendTimeout, "how long a client may take nothing of an answer")
+	f.IntVar(&o.connsMax, "conns", limits.ConnsMax, "connections per loop")
+	f.StringVar(&o.log, "log", "", "write a line per answer to this `FILE`; - is the standard output")
+	f.BoolVar(&o.verbose, "verbose", false, "print the counters at exit")
+	f.BoolVar(&o.trace, "trace", false, "print every transition of every connection's state")
+	return cmd
+}
+
+// serve runs the file server until it is told to end.
+func serve(o *serveOptions, root string, stderr io.Writer) error {
+	so, closeRoots, err := o.dialectOptions(root)
+	defer closeRoots()
+	if err != nil {
+		return err
+	}
+	log, err := openLog(o.log)
+	if err != nil {
+		return err
+	}
+	if log != nil {
+		so.Log = log.entry
+		defer log.close()
+	}
+	dialect, err := goloop.NewServe(*so)
+	if err != nil {
+		return usageError{err}
+	}
+	cfg := goloop.ServerConfig{
+		Loop: goloop.ServeConfig(), Dialect: dialect, Loops: o.loops, Defer: o.deferAccept,
+		Kernel: kernel.DefaultConfig(),
+		Warn:   func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) },
+	}
+	cfg.Loop.IdleTimeout, cfg.Loop.HeadTimeout, cfg.Loop.SendTimeout = o.idle, o.head, o.send
+	cfg.Loop.ConnsMax = o.connsMax
+	if o.trace {
+		cfg.Loop.Trace = stderr
+	}
+	if o.loops < 1 {
+		return usageError{fmt.Errorf("--loops %d: there must be one at least", o.loops)}
+	}
+	for _, s := range o.listen {
+		addr, err := kernel.ParseAddress(s)
+		if err != nil {
+			return usageError{fmt.Errorf("--listen: %w", err)}
+		}
+		cfg.Listen = append(cfg.Listen, addr)
+	}
+	descriptors, err := kernel.RaiseDescriptors()
+	if err != nil {
+		return err
+	}
+	cfg.Cache = docroot.Limits{
+		FilesMax: min(fitDescriptors(&cfg, descriptors), 8192),
+		MaxAge:   time.Second, IdleMax: 10 * time.Second, AbsentMax: time.Second,
+	}
+	return runServer(&cfg, o.verbose, stderr, func(s *goloop.Server) {
+		for _, a := range s.Addrs() {
+			fmt.Fprintf(stderr, "aws: listening at %s\n", a.URL())
+		}
+		for _, m := range so.Mounts {
+			fmt.Fprintf(stderr, "aws: %s serves %s (%s)\n", m.Prefix, m.Dir, m.Kind)
+		}
+	})
+}
+
+// dialectOptions opens the mounts and reads the files that the options name. The function that it
+// returns closes the mounts; it is never nil.
+func (o *serveOptions) dialectOptions(root string) (*goloop.ServeOptions, func(), error) {
+	so := &goloop.ServeOptions{
+		Limits: request.Limits{
+			HeadBytesMax: o.headMax, TargetBytesMax: o.targetMax, FieldsMax: o.fieldsMax, StrictCRLF: o.strictCRLF,
+		},
+		Body:      request.BodyLimits{BytesMax: o.bodyMax},
+		RangesMax: o.rangesMax, Index: o.index, List: o.list, ListMax: o.listMax, SPA: o.spa,
+		DotFiles: o.dotFiles, Precompress: o.precompress, CORS: o.cors,
+		Types: response.NewMediaTypes(),
+	}
+	closeRoots := func() {
+		for _, m := range so.Mounts {
+			_ = kernel.CloseRoot(m.Root)
+		}
+	}
+	if so.SPA != "" && !strings.HasPrefix(so.SPA, "/") {
+		so.SPA = "/" + so.SPA
+	}
+	for _, step := range []func(*goloop.ServeOptions) error{
+		func(so *goloop.ServeOptions) error { return o.mounts(so, root) },
+		o.fields, o.types, o.pages,
+	} {
+		if err := step(so); err != nil {
+			return so, closeRoots, err
+		}
+	}
+	return so, closeRoots, nil
+}
+
+// mounts opens what is to be served: what the options say, or root and its folder dynamic.
+func (o *serveOptions) mounts(so *goloop.ServeOptions, root string) error {
+	type mount struct {
+		flag, spec string
+		kind       docroot.Kind
+	}
+	var list []mount
+	for _, s := range o.static {
+		list = append(list, mount{"--static", s, docroot.Static})
+	}
+	for _, s := range o.dynamic {
+		list = append(list, mount{"--dynamic", s, docroot.Dynamic})
+	}
+	slash := false
+	for _, m := range list {
+		slash = slash || strings.HasPrefix(m.spec, "/=")
+	}
+	if !slash {
+		list = append(list, mount{"ROOT", "/=" + root, docroot.Static})
+	}
+	if dynamic := filepath.Join(root, "dynamic"); len(o.dynamic) == 0 {
+		if info, err := os.Stat(dynamic); err == nil && info.IsDir() {
+			list = append(list, mount{"ROOT", "/dynamic/=" + dynamic, docroot.Dynamic})
+		}
+	}
+	for _, m := range list {
+		prefix, dir, ok := strings.Cut(m.spec, "=")
+		if !ok || !strings.HasPrefix(prefix, "/") || dir == "" {
+			return usageError{fmt.Errorf("%s %s: expected PREFIX=DIR, such as /files/=/srv/files", m.flag, m.spec)}
+		}
+		if !strings.HasSuffix(prefix, "/") {
+			prefix += "/"
+		}
+		r, err := kernel.OpenRoot(dir)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w (it must be a folder that this user may enter)", m.flag, dir, errors.Unwrap(err))
+		}
+		so.Mounts = append(so.Mounts, &docroot.Mount{Prefix: prefix, Strip: len(prefix), Root: r, Kind: m.kind, Dir: dir})
+	}
+	return nil
+}
+
+// fields reads --header and --cache-control.
+func (o *serveOptions) fields(so *goloop.ServeOptions) error {
+	for _, h := range o.headers {
+		name, value, ok := strings.Cut(h, ":")
+		value = strings.TrimSpace(value)
+		if !ok || !response.ValidField(name, value) {
+			return usageError{fmt.Errorf("--header %q: expected 'Name: value'", h)}
+		}
+		so.Fields = append(so.Fields, goloop.Field{Name: name, Value: value})
+	}
+	for _, c := range o.cacheControl {
+		pattern, value, ok := strings.Cut(c, "=")
+		if !ok {
+			return usageError{fmt.Errorf("--cache-control %q: expected GLOB=VALUE, such as '*.css=max-age=3600'", c)}
+		}
+		so.CacheControl = append(so.CacheControl, goloop.Glob{Pattern: pattern, Value: value})
+	}
+	return nil
+}
+
+// systemTypes is where Debian keeps the media types that its packages know.
+const systemTypes = "/etc/mime.types"
+
+// types reads the system's media types and --mime.
+func (o *serveOptions) types(so *goloop.ServeOptions) error {
+	if file, err := os.ReadFile(systemTypes); err == nil {
+		so.Types.Load(file)
+	}
+	for _, s := range o.mimes {
+		name, mediaType, ok := strings.Cut(s, "=")
+		if !ok || !response.ValidMediaType(mediaType) {
+			return usageError{fmt.Errorf("--mime %q: expected EXT=TYPE or GLOB=TYPE, such as md=text/markdown", s)}
+		}
+		if strings.ContainsAny(name, "*?[/") {
+			so.TypeGlobs = append(so.TypeGlobs, goloop.Glob{Pattern: name, Value: mediaType})
+		} else if !so.Types.Set(name, mediaType) {
+			return usageError{fmt.Errorf("--mime %q: %q can't be an extension", s, name)}
+		}
+	}
+	return nil
+}
+
+// errorPageBytesMax bounds an error page, which is kept in memory.
+const errorPageBytesMax = 64 << 10
+
+// pages reads --error-page.
+func (o *serveOptions) pages(so *goloop.ServeOptions) error {
+	so.ErrorPages = map[response.Status]goloop.ErrorPage{}
+	for _, s := range o.errorPages {
+		code, file, ok := strings.Cut(s, "=")
+		status, err := strconv.ParseUint(code, 10, 16)
+		if !ok || err != nil || status < 400 || response.Status(status).Reason() == "" {
+			return usageError{fmt.Errorf("--error-page %q: expected STATUS=FILE with a status that is sent, such as 404=missing.html", s)}
+		}
+		body, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("--error-page %s: %w", s, err)
+		}
+		if len(body) > errorPageBytesMax {
+			return fmt.Errorf("--error-page %s: it has %d bytes, and may have %d", s, len(body), errorPageBytesMax)
+		}
+		so.ErrorPages[response.Status(status)] = goloop.ErrorPage{
+			Type: response.WithCharset(so.Types.Lookup(file)), Body: body,
+		}
+	}
+	return nil
+}
+
+// answerLog writes a line per answer, on a goroutine of its own. Lines that it can't take at once
+// are dropped and counted.
+type answerLog struct {
+	lines   chan []byte
+	ended   chan struct{}
+	file    *os.File
+	dropped uint64
+}
+
+// openLog opens the log, or returns nil if there is to be none.
+func openLog(name string) (*answerLog, error) {
+	if name == "" {
+		return nil, nil
+	}
+	l := &answerLog{lines: make(chan []byte, 8192), ended: make(chan struct{}), file: os.Stdout}
+	if name != "-" {
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+		if err != nil {
+			return nil, fmt.Errorf("--log: %w", err)
+		}
+		l.file = f
+	}
+	go l.write()
+	return l, nil
+}
+
+func (l *answerLog) write() {
+	defer close(l.ended)
+	w := bufio.NewWriter(l.file)
+	for line := range l.lines {
+		_, _ = w.Write(line)
+		if len(l.lines) == 0 {
+			_ = w.Flush()
+		}
+	}
+	_ = w.Flush()
+}
+
+// entry writes an answer's line: status, method, target, body bytes and the fields that the answer
+// depended on. Values are quoted, so that none can make a line of its own.
+func (l *answerLog) entry(e *goloop.LogEntry) {
+	line := make([]byte, 0, 256)
+	line = strconv.AppendUint(line, uint64(e.Status), 10)
+	line = append(line, ' ')
+	line = append(line, e.Method...)
+	line = append(line, ' ')
+	line = strconv.AppendQuoteToASCII(line, string(e.Target))
+	line = append(line, " bytes="...)
+	line = strconv.AppendInt(line, e.BodyBytes, 10)
+	for _, f := range []struct {
+		name  string
+		value []byte
+	}{
+		{"range", e.Range}, {"if-range", e.IfRange}, {"if-none-match", e.IfNoneMatch},
+		{"if-modified-since", e.IfModifiedSince}, {"agent", e.UserAgent},
+	} {
+		if len(f.value) > 0 {
+			line = append(append(append(line, ' '), f.name...), '=')
+			line = strconv.AppendQuoteToASCII(line, string(f.value))
+		}
+	}
+	select {
+	case l.lines <- append(line, '\n'):
+	default:
+		l.dropped++
+	}
+}
+
+func (l *answerLog) close() {
+	close(l.lines)
+	<-l.ended
+	if l.file != os.Stdout {
+		_ = l.file.Close()
+	}
+}

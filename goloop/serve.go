@@ -1,0 +1,692 @@
+package goloop
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"strings"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/request"
+	"aws/internal/response"
+)
+
+// ServeOptions says what the dialect of `aws serve` answers. The zero value of each field is off.
+type ServeOptions struct {
+	Mounts       []*docroot.Mount
+	Limits       request.Limits
+	Body         request.BodyLimits
+	RangesMax    int      // ranges that one request may ask for; more are ignored
+	Index        []string // names that stand for a folder, the first that is there
+	List         bool     // folders without an index are listed
+	ListMax      int      // entries that a listing shows
+	SPA          string   // path that is answered instead of 404
+	DotFiles     bool     // names that begin with a dot are served
+	Precompress  bool     // name.zst, name.br and name.gz may be sent for name
+	CORS         bool     // any origin may read
+	Fields       []Field  // fields for every answer
+	CacheControl []Glob   // the first that matches counts
+	Types        *response.MediaTypes
+	TypeGlobs    []Glob // go before Types; the first that matches counts
+	ErrorPages   map[response.Status]ErrorPage
+	Log          func(e *LogEntry) // gets every answer, if not nil; must not wait
+}
+
+// Field is a header field.
+type Field struct{ Name, Value string }
+
+// Glob gives a value to the names that match a pattern of path.Match. A pattern with a slash is
+// held against the whole path, one without against its last element.
+type Glob struct{ Pattern, Value string }
+
+// ErrorPage is the body of an answer that reports an error.
+type ErrorPage struct {
+	Type string
+	Body []byte
+}
+
+// LogEntry is what is known of an answer when it is decided. Its slices are valid during the call.
+type LogEntry struct {
+	Status                       response.Status
+	Method, Target               []byte
+	Range, IfRange               []byte
+	IfNoneMatch, IfModifiedSince []byte
+	UserAgent                    []byte
+	BodyBytes                    int64 // of the answer
+}
+
+// globMatch returns the value of the first glob that matches a path.
+func globMatch(globs []Glob, name string) (string, bool) {
+	for _, g := range globs {
+		subject := name
+		if !strings.Contains(g.Pattern, "/") {
+			subject = path.Base(name)
+		}
+		if ok, err := path.Match(g.Pattern, subject); ok && err == nil {
+			return g.Value, true
+		}
+	}
+	return "", false
+}
+
+// serveDialect is the dialect of `aws serve`: HTTP/1.1 for files, after RFC 9110 and RFC 9112.
+type serveDialect struct {
+	ServeOptions
+	table *docroot.Table
+}
+
+const rangesMaxDefault = 64
+
+// NewServe returns the dialect of `aws serve`. The error says which option can't be.
+func NewServe(o ServeOptions) (Dialect, error) {
+	table, err := docroot.NewTable(o.Mounts...)
+	if err != nil {
+		return nil, err
+	}
+	if o.Types == nil {
+		o.Types = response.NewMediaTypes()
+	}
+	if o.RangesMax == 0 {
+		o.RangesMax = rangesMaxDefault
+	}
+	for _, f := range o.Fields {
+		if !response.ValidField(f.Name, f.Value) {
+			return nil, fmt.Errorf("header %q: %q is no field that may be sent", f.Name, f.Value)
+		}
+	}
+	for _, globs := range [][]Glob{o.CacheControl, o.TypeGlobs} {
+		for _, g := range globs {
+			if _, err := path.Match(g.Pattern, ""); err != nil {
+				return nil, fmt.Errorf("pattern %q: %w", g.Pattern, err)
+			}
+			if !response.ValidField("X", g.Value) {
+				return nil, fmt.Errorf("pattern %q: %q can't be the value of a field", g.Pattern, g.Value)
+			}
+		}
+	}
+	return &serveDialect{ServeOptions: o, table: table}, nil
+}
+
+// Limits implements Dialect.
+func (d *serveDialect) Limits() *request.Limits { return &d.ServeOptions.Limits }
+
+// meta is what a file's answers have in common, besides f.Head, which is the header of the whole
+// file in its plain form without its last fields.
+type meta struct {
+	mediaType string
+	cache     string
+}
+
+// Prepare implements Dialect.
+func (d *serveDialect) Prepare(f *docroot.File) {
+	name := "/" + f.Name
+	m := &meta{}
+	if made, ok := f.Extra.(string); ok {
+		m.mediaType = made // a listing, which says itself what it is
+	} else if t, ok := globMatch(d.TypeGlobs, name); ok {
+		m.mediaType = response.WithCharset(t)
+	} else {
+		m.mediaType = response.WithCharset(d.Types.Lookup(f.Name))
+	}
+	m.cache, _ = globMatch(d.CacheControl, name)
+	f.Extra = m
+	f.Head = d.appendFileHead(nil, response.OK, undatedBytes, f, m, response.Identity, f.Size)
+}
+
+var undatedBytes = []byte(undated)
+
+// appendFileHead appends the header of an answer about a file, all but its last fields. A
+// negative length leaves Content-Length out.
+func (d *serveDialect) appendFileHead(b []byte, s response.Status, date []byte, f *docroot.File, m *meta, c response.Coding, length int64) []byte {
+	b = d.appendCommon(b, s, date)
+	b = response.AppendFieldDate(b, "Last-Modified", floorSeconds(f.MtimeNs))
+	var tag [response.ETagBytesMax]byte
+	b = response.AppendFieldBytes(b, "ETag", response.AppendETag(tag[:0], f.Size, f.MtimeNs, c))
+	if m.cache != "" {
+		b = response.AppendField(b, "Cache-Control", m.cache)
+	}
+	if s == response.NotModified {
+		return b // RFC 9110 section 15.4.5: what the cache has stands
+	}
+	if s != response.RangeNotSatisfiable {
+		b = response.AppendField(b, "Content-Type", m.mediaType)
+		if c != response.Identity {
+			b = response.AppendField(b, "Content-Encoding", c.String())
+		}
+	}
+	b = response.AppendField(b, "Accept-Ranges", "bytes")
+	if length >= 0 {
+		b = response.AppendFieldInt(b, "Content-Length", length)
+	}
+	return b
+}
+
+// appendCommon appends what every answer begins with.
+func (d *serveDialect) appendCommon(b []byte, s response.Status, date []byte) []byte {
+	b = response.AppendStatusLine(b, s)
+	b = response.AppendFieldBytes(b, "Date", date)
+	b = response.AppendField(b, "Server", "aws")
+	b = response.AppendField(b, "X-Content-Type-Options", "nosniff")
+	if d.CORS {
+		b = response.AppendField(b, "Access-Control-Allow-Origin", "*")
+		b = response.AppendField(b, "Access-Control-Expose-Headers", "Content-Range, ETag, Accept-Ranges, Content-Length")
+	}
+	for _, f := range d.Fields {
+		b = response.AppendField(b, f.Name, f.Value)
+	}
+	return b
+}
+
+// end appends the header's last fields, which are about the connection.
+func (a *Answer) end(req *request.Request) {
+	switch {
+	case !a.Keep:
+		a.Head = response.AppendField(a.Head, "Connection", "close")
+	case req.Minor == 0:
+		a.Head = response.AppendField(a.Head, "Connection", "keep-alive")
+	}
+	a.Head = response.AppendEnd(a.Head)
+}
+
+// Answer implements Dialect.
+func (d *serveDialect) Answer(a *Answer, req *request.Request, head []byte, find Finder) bool {
+	q := &a.q
+	*q = query{d: d, a: a, req: req, head: head, find: find, lines: q.lines[:0], more: q.more[:0], ranges: q.ranges[:0]}
+	a.Keep = req.KeepAlive()
+	length, chunked := req.BodyLength()
+	if length > 0 || chunked {
+		a.HasBody = true
+		a.Body.Reset(length, chunked, &d.Body)
+		if bodyMax := d.bodyMax(); length > bodyMax {
+			a.Keep = false
+			q.fail(response.ContentTooLarge)
+			return q.done(response.ContentTooLarge)
+		}
+		if req.ExpectContinue() {
+			a.Keep = false // the body may follow or not; RFC 9110 section 10.1.1
+		}
+	}
+	s, ok := q.decide()
+	return ok && q.done(s)
+}
+
+func (d *serveDialect) bodyMax() int64 {
+	if d.Body.BytesMax > 0 {
+		return d.Body.BytesMax
+	}
+	return request.DefaultBodyBytesMax
+}
+
+// Refuse implements Dialect. The framing of whatever follows is in doubt.
+func (d *serveDialect) Refuse(a *Answer, req *request.Request, find Finder) {
+	a.Linger = true
+	d.failPlain(a, response.Status(req.Defect().Status()), req, find)
+}
+
+// Expire implements Dialect.
+func (d *serveDialect) Expire(a *Answer, in State, find Finder) bool {
+	s := response.RequestTimeout
+	if in == StateOpening {
+		s = response.ServiceUnavailable
+	}
+	a.Linger = true
+	d.failPlain(a, s, &request.Request{}, find)
+	return true
+}
+
+// failPlain answers with an error, without a look at the request, and closes.
+func (d *serveDialect) failPlain(a *Answer, s response.Status, req *request.Request, find Finder) {
+	q := &a.q
+	*q = query{d: d, a: a, req: req, find: find}
+	q.fail(s)
+	if d.Log != nil {
+		q.log(s)
+	}
+}
+
+// query is a request while it is being answered.
+type query struct {
+	d    *serveDialect
+	a    *Answer
+	req  *request.Request
+	head []byte
+	find Finder
+
+	plain  *docroot.File // the file that the target names
+	file   *docroot.File // the form of it that is sent
+	coding response.Coding
+	vary   bool
+	body   int64 // bytes of the answer's body
+
+	lines  [][]byte
+	more   [][]byte
+	ranges []response.Range
+}
+
+// done finishes an answer that has been decided.
+func (q *query) done(s response.Status) bool {
+	if q.file != nil && q.file != q.plain {
+		q.a.File = q.file
+		q.release(q.plain)
+	} else if q.plain != nil {
+		q.a.File = q.plain
+	}
+	if q.d.Log != nil {
+		q.log(s)
+	}
+	return true
+}
+
+// release gives a reference back. Its descriptors can't be the last ones to go: the cache, or the
+// connection that waited for it, has it, too; should they be, the loop closes them.
+func (q *query) release(f *docroot.File) {
+	if f != nil {
+		q.find.Release(f)
+	}
+}
+
+func (q *query) field(id request.FieldID) []byte {
+	if span, ok := q.req.Field(id); ok {
+		return span.Of(q.head)
+	}
+	return nil
+}
+
+func (q *query) log(s response.Status) {
+	e := LogEntry{Status: s, BodyBytes: q.body}
+	if q.head != nil {
+		e.Method, e.Target = q.req.MethodSpan.Of(q.head), q.req.Target.Of(q.head)
+		e.Range, e.IfRange = q.field(request.Range), q.field(request.IfRange)
+		e.IfNoneMatch, e.IfModifiedSince = q.field(request.IfNoneMatch), q.field(request.IfModifiedSince)
+		e.UserAgent = q.field(request.UserAgent)
+	}
+	q.d.Log(&e)
+}
+
+const allowed = "GET, HEAD, OPTIONS"
+
+// decide finds out what to answer and composes it. It returns false when a name has to be looked
+// up first.
+func (q *query) decide() (response.Status, bool) {
+	if q.req.ExpectUnknown() {
+		return q.fail(response.ExpectationFailed), true
+	}
+	switch q.req.Method {
+	case request.MethodGet, request.MethodHead, request.MethodOptions:
+	case request.MethodUnknown:
+		return q.fail(response.NotImplemented), true
+	default:
+		return q.fail(response.MethodNotAllowed), true
+	}
+	if q.req.TargetForm() == request.AsteriskForm {
+		if q.req.Method != request.MethodOptions {
+			return q.fail(response.BadRequest), true
+		}
+		return q.options(), true
+	}
+	if q.misdirected() {
+		return q.fail(response.MisdirectedRequest), true
+	}
+	p, verdict := request.ResolvePath(q.a.path, q.req.Path().Of(q.head))
+	q.a.path = p
+	if verdict != request.PathOK {
+		return q.fail(response.BadRequest), true
+	}
+	if q.hidden(p) {
+		return q.fail(response.NotFound), true
+	}
+	class, ok := q.lookUp(p)
+	if !ok {
+		return 0, false
+	}
+	switch class {
+	case kernel.Done:
+		if q.req.Method == request.MethodOptions {
+			return q.options(), true
+		}
+		if ok := q.negotiate(); !ok {
+			return 0, false
+		}
+		return q.conditional(), true
+	case kernel.Folder:
+		return q.redirect(p), true
+	case kernel.Denied:
+		return q.fail(response.Forbidden), true
+	case kernel.Absent:
+		return q.fail(response.NotFound), true
+	default:
+		return q.fail(response.InternalServerError), true
+	}
+}
+
+// misdirected reports whether an absolute target asks for what is not served here: a resource
+// of another scheme (RFC 9110 section 15.5.20).
+func (q *query) misdirected() bool {
+	t := q.req.Target.Of(q.head)
+	return q.req.TargetForm() == request.AbsoluteForm && len(t) > 5 && (t[4] == 's' || t[4] == 'S')
+}
+
+// hidden reports whether a path has an element that begins with a dot and is not to be served.
+// /.well-known/ is there to be seen (RFC 8615).
+func (q *query) hidden(p []byte) bool {
+	if q.d.DotFiles {
+		return false
+	}
+	const wellKnown = "/.well-known/"
+	if len(p) >= len(wellKnown) && string(p[:len(wellKnown)]) == wellKnown {
+		p = p[len(wellKnown)-1:]
+	}
+	for i := 1; i < len(p); i++ {
+		if p[i] == '.' && p[i-1] == '/' {
+			return true
+		}
+	}
+	return false
+}
+
+// lookUp finds what a path stands for: a file, an index, a listing, or the file that is answered
+// instead of nothing.
+func (q *query) lookUp(p []byte) (kernel.Class, bool) {
+	class, ok := q.lookUpPath(p)
+	if !ok || class != kernel.Absent || q.d.SPA == "" {
+		return class, ok
+	}
+	m := q.d.table.Match([]byte(q.d.SPA))
+	if m == nil {
+		return class, true
+	}
+	return q.open(m, append(q.a.scratch[:0], m.Name([]byte(q.d.SPA))...))
+}
+
+func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
+	m := q.d.table.Match(p)
+	if m == nil {
+		// The prefix of a mount without its last slash is a folder, too.
+		if q.d.table.Match(append(p, '/')) != nil {
+			return kernel.Folder, true
+		}
+		return kernel.Absent, true
+	}
+	name := m.Name(p)
+	if !docroot.IsFolderName(name) {
+		return q.open(m, name)
+	}
+	for _, index := range q.d.Index {
+		q.a.scratch = append(append(q.a.scratch[:0], name...), index...)
+		class, ok := q.open(m, q.a.scratch)
+		if !ok || class == kernel.Done || class == kernel.Denied {
+			return class, ok
+		}
+	}
+	if q.d.List {
+		return q.list(m, name, p)
+	}
+	return kernel.Absent, true
+}
+
+// open finds a file and makes it the request's.
+func (q *query) open(m *docroot.Mount, name []byte) (kernel.Class, bool) {
+	f, ok := q.find.Find(m, name)
+	if !ok {
+		return 0, false
+	}
+	if f.Class != kernel.Done {
+		class := f.Class
+		q.release(f)
+		return class, true
+	}
+	q.plain, q.file = f, f
+	return kernel.Done, true
+}
+
+// negotiate chooses among the file's codings (RFC 9110 section 12.5.3). It returns false when the
+// name of one has to be looked up first.
+func (q *query) negotiate() bool {
+	if !q.d.Precompress || q.plain.Made {
+		return true
+	}
+	q.lines = q.req.AppendLines(q.lines[:0], request.AcceptEncoding, q.head)
+	if len(q.lines) == 0 && !q.plain.Siblings.Load() {
+		return true // whether there are others does not matter yet
+	}
+	codings := response.Codings(0).With(response.Identity)
+	var found [response.CodingCount]*docroot.File
+	ok := true
+	for _, c := range [...]response.Coding{response.Zstd, response.Brotli, response.Gzip} {
+		q.a.scratch = append(append(q.a.scratch[:0], q.plain.Name...), c.Suffix()...)
+		f, known := q.find.Find(q.plain.Mount, q.a.scratch)
+		if !known {
+			ok = false
+			break
+		}
+		// One that is older than the plain file is a left-over.
+		if f.Class == kernel.Done && f.MtimeNs >= q.plain.MtimeNs {
+			codings = codings.With(c)
+		}
+		found[c] = f
+	}
+	if ok {
+		c, acceptable := response.NegotiateCoding(q.lines, codings)
+		q.vary = codings != response.Codings(0).With(response.Identity)
+		q.plain.Siblings.Store(q.vary)
+		if acceptable && c != response.Identity {
+			q.coding, q.file = c, found[c]
+			found[c] = nil
+		}
+	}
+	for _, f := range found {
+		q.release(f)
+	}
+	if !ok {
+		q.release(q.plain)
+		q.plain, q.file = nil, nil
+	}
+	return ok
+}
+
+// conditional answers about the file as the request's conditions and ranges have it.
+func (q *query) conditional() response.Status {
+	outcome := response.Proceed
+	if q.req.HasAny(request.IfMatch, request.IfNoneMatch, request.IfModifiedSince,
+		request.IfUnmodifiedSince, request.IfRange) {
+		outcome = q.evaluate()
+	}
+	switch outcome {
+	case response.AnswerNotModified:
+		q.begin(response.NotModified, -1)
+		q.a.end(q.req)
+		return response.NotModified
+	case response.AnswerPreconditionFailed:
+		return q.fail(response.PreconditionFailed)
+	case response.Proceed:
+		// Range means something in GET only (RFC 9110 section 14.2).
+		if value, ok := q.single(request.Range); ok && q.req.Method == request.MethodGet {
+			var verdict response.RangeVerdict
+			q.ranges, verdict = response.ParseRanges(q.ranges[:0], value, q.file.Size, q.d.RangesMax)
+			switch verdict {
+			case response.RangesSatisfiable:
+				return q.partial()
+			case response.RangesUnsatisfiable:
+				return q.unsatisfiable()
+			}
+		}
+	}
+	return q.whole()
+}
+
+// single returns the value of a field that came once; one that came more often has no meaning.
+func (q *query) single(id request.FieldID) ([]byte, bool) {
+	span, ok := q.req.Field(id)
+	if !ok || q.req.Repeated(id) {
+		return nil, false
+	}
+	return span.Of(q.head), true
+}
+
+func (q *query) evaluate() response.Outcome {
+	var tag [response.ETagBytesMax]byte
+	q.lines = q.req.AppendLines(q.lines[:0], request.IfMatch, q.head)
+	q.more = q.req.AppendLines(q.more[:0], request.IfNoneMatch, q.head)
+	c := response.Conditions{IfMatch: q.lines, IfNoneMatch: q.more}
+	c.IfModifiedSince, _ = q.single(request.IfModifiedSince)
+	c.IfUnmodifiedSince, _ = q.single(request.IfUnmodifiedSince)
+	if _, ok := q.req.Field(request.Range); ok {
+		c.IfRange, _ = q.single(request.IfRange)
+	}
+	v := response.Validators{
+		ETag:            response.AppendETag(tag[:0], q.file.Size, q.file.MtimeNs, q.coding),
+		ModifiedSeconds: floorSeconds(q.file.MtimeNs),
+	}
+	return response.Evaluate(&c, &v, true, q.find.Unix())
+}
+
+// begin appends the header of an answer about the file, all but its last fields.
+func (q *query) begin(s response.Status, length int64) {
+	m := q.plain.Extra.(*meta)
+	if s == response.OK && q.coding == response.Identity {
+		q.a.Head = appendDated(q.a.Head, q.file.Head, okDateAt, q.find.Date())
+	} else {
+		q.a.Head = q.d.appendFileHead(q.a.Head, s, q.find.Date(), q.file, m, q.coding, length)
+	}
+	if q.vary {
+		q.a.Head = response.AppendField(q.a.Head, "Vary", "Accept-Encoding")
+	}
+}
+
+// whole answers with all of the file.
+func (q *query) whole() response.Status {
+	q.begin(response.OK, q.file.Size)
+	q.a.end(q.req)
+	if q.req.Method == request.MethodGet {
+		q.a.To = q.file.Size
+		q.body = q.file.Size
+	}
+	return response.OK
+}
+
+// partial answers with the ranges.
+func (q *query) partial() response.Status {
+	size := q.file.Size
+	if len(q.ranges) == 1 {
+		r := q.ranges[0]
+		q.begin(response.PartialContent, r.Length)
+		var value [64]byte
+		q.a.Head = response.AppendFieldBytes(q.a.Head, "Content-Range", response.AppendContentRange(value[:0], r, size))
+		q.a.end(q.req)
+		q.a.From, q.a.To = r.Start, r.Start+r.Length
+		q.body = r.Length
+		return response.PartialContent
+	}
+	var boundary [response.BoundaryBytes]byte
+	mark := response.AppendBoundary(boundary[:0], rand.Uint64(), rand.Uint64())
+	mediaType := q.plain.Extra.(*meta).mediaType
+	q.body = response.MultipartBytes(q.ranges, mediaType, size)
+	q.multipartHead(mark)
+	for i, r := range q.ranges {
+		q.a.scratch = response.AppendPartHead(q.a.scratch[:0], mark, mediaType, r, size, i == 0)
+		if i == 0 {
+			q.a.Head = append(q.a.Head, q.a.scratch...)
+			q.a.From, q.a.To = r.Start, r.Start+r.Length
+			continue
+		}
+		q.a.AddSegment(q.a.scratch, r.Start, r.Start+r.Length)
+	}
+	q.a.scratch = response.AppendPartsEnd(q.a.scratch[:0], mark)
+	q.a.AddSegment(q.a.scratch, 0, 0)
+	return response.PartialContent
+}
+
+// multipartHead appends the header of an answer in several parts, whose Content-Type is its own.
+func (q *query) multipartHead(mark []byte) {
+	typed := *q.plain.Extra.(*meta)
+	q.a.scratch = response.AppendMultipartType(q.a.scratch[:0], mark)
+	typed.mediaType = string(q.a.scratch)
+	q.a.Head = q.d.appendFileHead(q.a.Head, response.PartialContent, q.find.Date(), q.file, &typed, q.coding, q.body)
+	if q.vary {
+		q.a.Head = response.AppendField(q.a.Head, "Vary", "Accept-Encoding")
+	}
+	q.a.end(q.req)
+}
+
+func (q *query) unsatisfiable() response.Status {
+	size := q.file.Size
+	q.begin(response.RangeNotSatisfiable, 0)
+	var value [64]byte
+	q.a.Head = response.AppendFieldBytes(q.a.Head, "Content-Range", response.AppendUnsatisfiedRange(value[:0], size))
+	q.a.end(q.req)
+	return response.RangeNotSatisfiable
+}
+
+// redirect answers with the folder's own name (RFC 9110 section 15.4.2), the query kept.
+func (q *query) redirect(p []byte) response.Status {
+	q.a.Head = q.d.appendCommon(q.a.Head, response.MovedPermanently, q.find.Date())
+	q.a.scratch = response.AppendEscapedPath(q.a.scratch[:0], string(p)+"/")
+	if query := q.req.Query(); query.Len > 0 {
+		q.a.scratch = append(append(q.a.scratch, '?'), query.Of(q.head)...)
+	}
+	q.a.Head = response.AppendFieldBytes(q.a.Head, "Location", q.a.scratch)
+	q.text(response.MovedPermanently)
+	return response.MovedPermanently
+}
+
+// options answers with what may be asked (RFC 9110 section 9.3.7).
+func (q *query) options() response.Status {
+	q.release(q.plain)
+	q.plain, q.file = nil, nil
+	q.a.Head = q.d.appendCommon(q.a.Head, response.NoContent, q.find.Date())
+	q.a.Head = response.AppendField(q.a.Head, "Allow", allowed)
+	if q.d.CORS {
+		q.a.Head = response.AppendField(q.a.Head, "Access-Control-Allow-Methods", allowed)
+		q.a.Head = response.AppendField(q.a.Head, "Access-Control-Allow-Headers", "Range, If-Range, If-None-Match, If-Modified-Since")
+		q.a.Head = response.AppendField(q.a.Head, "Access-Control-Max-Age", "86400")
+	}
+	q.a.end(q.req)
+	return response.NoContent
+}
+
+// fail answers with an error.
+func (q *query) fail(s response.Status) response.Status {
+	if q.file != q.plain {
+		q.release(q.file)
+	}
+	q.release(q.plain)
+	q.plain, q.file = nil, nil
+	q.a.Head = q.d.appendCommon(q.a.Head, s, q.find.Date())
+	switch s {
+	case response.MethodNotAllowed, response.NotImplemented:
+		q.a.Head = response.AppendField(q.a.Head, "Allow", allowed)
+	case response.ServiceUnavailable:
+		q.a.Head = response.AppendField(q.a.Head, "Retry-After", "1")
+	}
+	q.text(s)
+	return s
+}
+
+// text ends an answer whose body is a short text, or an error page.
+func (q *query) text(s response.Status) {
+	page, ok := q.d.ErrorPages[s]
+	mediaType := "text/plain; charset=utf-8"
+	if ok {
+		mediaType = page.Type
+		q.a.scratch = append(q.a.scratch[:0], page.Body...)
+	} else {
+		q.a.scratch = append(response.AppendInt(q.a.scratch[:0], int64(s)), ' ')
+		q.a.scratch = append(append(q.a.scratch, s.Reason()...), '\n')
+	}
+	q.a.Head = response.AppendField(q.a.Head, "Content-Type", mediaType)
+	q.a.Head = response.AppendFieldInt(q.a.Head, "Content-Length", int64(len(q.a.scratch)))
+	q.a.end(q.req)
+	if q.req.Method != request.MethodHead {
+		q.a.Head = append(q.a.Head, q.a.scratch...)
+		q.body = int64(len(q.a.scratch))
+	}
+}
+
+// String names the dialect, for people.
+func (d *serveDialect) String() string { return "HTTP/1.1" }
+
+// list answers with the folder's listing.
+func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
+	return kernel.Absent, true
+}
