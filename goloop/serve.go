@@ -8,6 +8,7 @@ import (
 
 	"aws/internal/docroot"
 	"aws/internal/kernel"
+	"aws/internal/listing"
 	"aws/internal/request"
 	"aws/internal/response"
 )
@@ -122,9 +123,15 @@ type meta struct {
 func (d *serveDialect) Prepare(f *docroot.File) {
 	name := "/" + f.Name
 	m := &meta{}
-	if made, ok := f.Extra.(string); ok {
-		m.mediaType = made // a listing, which says itself what it is
-	} else if t, ok := globMatch(d.TypeGlobs, name); ok {
+	if f.Made {
+		// A listing: whatever is said about names is not about it.
+		m.mediaType = response.WithCharset(d.Types.Lookup(f.Name[strings.LastIndexByte(f.Name, 0)+1:]))
+		m.cache = "no-cache"
+		f.Extra = m
+		f.Head = d.appendFileHead(nil, response.OK, undatedBytes, f, m, response.Identity, f.Size)
+		return
+	}
+	if t, ok := globMatch(d.TypeGlobs, name); ok {
 		m.mediaType = response.WithCharset(t)
 	} else {
 		m.mediaType = response.WithCharset(d.Types.Lookup(f.Name))
@@ -257,6 +264,7 @@ type query struct {
 	file   *docroot.File // the form of it that is sent
 	coding response.Coding
 	vary   bool
+	listed bool  // the file is a folder's listing
 	body   int64 // bytes of the answer's body
 
 	lines  [][]byte
@@ -552,6 +560,10 @@ func (q *query) begin(s response.Status, length int64) {
 	if q.vary {
 		q.a.Head = response.AppendField(q.a.Head, "Vary", "Accept-Encoding")
 	}
+	if q.listed {
+		q.a.Head = response.AppendField(q.a.Head, "Vary", "Accept")
+		q.a.Head = response.AppendField(q.a.Head, "Content-Security-Policy", listing.ContentSecurityPolicy)
+	}
 }
 
 // whole answers with all of the file.
@@ -685,8 +697,3 @@ func (q *query) text(s response.Status) {
 
 // String names the dialect, for people.
 func (d *serveDialect) String() string { return "HTTP/1.1" }
-
-// list answers with the folder's listing.
-func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
-	return kernel.Absent, true
-}

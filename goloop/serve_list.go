@@ -1,0 +1,75 @@
+package goloop
+
+import (
+	"strings"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/listing"
+	"aws/internal/request"
+	"aws/internal/response"
+)
+
+const listMaxDefault = 10000
+
+// A listing's key in the cache is the folder's name, a NUL, which no name has, and how it is listed.
+// Its ending gives the listing its media type.
+const (
+	listHTML = ".html"
+	listJSON = ".json"
+)
+
+// list makes the folder's listing the request's file. It is read and rendered off the loop.
+func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
+	query := q.req.Query()
+	order := listing.ParseOrder(query.Of(q.head))
+	q.lines = q.req.AppendLines(q.lines[:0], request.Accept, q.head)
+	ending := listHTML
+	if response.PrefersJSON(q.lines) {
+		ending = listJSON
+	}
+	key := append(append(q.a.scratch[:0], name...), 0)
+	key = append(append(key, order.String()...), ending...)
+	q.a.scratch = key
+	folder, path, asJSON, now := string(name), string(p), ending == listJSON, q.find.Unix()
+	f, ok := q.find.Make(m, key, func() (kernel.Opened, kernel.Class) {
+		return q.d.renderList(m.Root, folder, path, order, asJSON, now)
+	})
+	if !ok {
+		return 0, false
+	}
+	if f.Class != kernel.Done {
+		class := f.Class
+		q.release(f)
+		return class, true
+	}
+	q.plain, q.file, q.listed = f, f, true
+	return kernel.Done, true
+}
+
+// renderList reads a folder and renders its listing into a file in memory. It touches nothing of
+// the loop.
+func (d *serveDialect) renderList(root kernel.Root, folder, path string, order listing.Order, asJSON bool, now int64) (kernel.Opened, kernel.Class) {
+	most := d.ListMax
+	if most <= 0 {
+		most = listMaxDefault
+	}
+	entries, more, class := kernel.ReadFolder(root, folder, most)
+	if class != kernel.Done {
+		return kernel.Opened{}, class
+	}
+	page := listing.Page{Path: path, Order: order, Truncated: more, NowUnix: now}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name, ".") && !d.DotFiles {
+			continue
+		}
+		page.Entries = append(page.Entries, listing.Entry{
+			Name: e.Name, Folder: e.Folder, Size: e.Size, ModifiedNs: e.MtimeNs,
+		})
+	}
+	page.Sort()
+	if asJSON {
+		return kernel.MemoryFile(page.AppendJSON(nil))
+	}
+	return kernel.MemoryFile(page.AppendHTML(nil))
+}

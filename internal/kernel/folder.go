@@ -1,0 +1,113 @@
+package kernel
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// FolderEntry is a name in a folder, with what it stands for.
+type FolderEntry struct {
+	Name   string
+	Folder bool
+	Info
+}
+
+// ReadFolder returns the regular files and folders beneath a folder, at most entriesMax of them in no
+// order, and how many more there are. Links count as what they lead to, and not at all when that
+// is outside the root. It waits for disks and is for helpers.
+func ReadFolder(root Root, name string, entriesMax int) (entries []FolderEntry, more int, class Class) {
+	fd, class := openFolder(root, name)
+	if class != Done {
+		return nil, 0, class
+	}
+	dir := os.NewFile(uintptr(fd), name)
+	defer func() { _ = dir.Close() }()
+	for {
+		names, err := dir.Readdirnames(1024)
+		for _, n := range names {
+			if len(entries) >= entriesMax {
+				more++ // not looked at, so that a huge folder stays cheap
+				continue
+			}
+			if e, ok := entryOf(root, fd, name, n); ok {
+				entries = append(entries, e)
+			}
+		}
+		if err == io.EOF {
+			return entries, more, Done
+		}
+		if err != nil {
+			return nil, 0, ClassifyOpen(errnoOf(err))
+		}
+	}
+}
+
+// openFolder opens a folder beneath a root for reading its names.
+func openFolder(root Root, name string) (int32, Class) {
+	if name == "" {
+		name = "."
+	}
+	z, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return -1, Absent
+	}
+	var how unix.OpenHow
+	fd, errno := openBeneath(root, z, &how, 0)
+	if errno == unix.ENOSYS || errno == unix.EPERM {
+		fd, errno = openRooted(root, name)
+	}
+	if errno != 0 {
+		return -1, ClassifyOpen(errno)
+	}
+	return fd, Done
+}
+
+// entryOf looks up what a name in a folder stands for.
+func entryOf(root Root, dir int32, folder, name string) (FolderEntry, bool) {
+	var stat unix.Statx_t
+	z, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return FolderEntry{}, false
+	}
+	errno := statx(dir, z, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &stat)
+	if errno == 0 && stat.Mode&unix.S_IFMT == unix.S_IFLNK {
+		// Only openat2 can tell whether it stays beneath the root.
+		fd, class := openFolder(root, folder+name)
+		if class != Done {
+			return FolderEntry{}, false
+		}
+		var empty [1]byte
+		errno = statx(fd, &empty[0], unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, &stat)
+		_ = unix.Close(int(fd))
+	}
+	kind := stat.Mode & unix.S_IFMT
+	if errno != 0 || kind != unix.S_IFREG && kind != unix.S_IFDIR {
+		return FolderEntry{}, false
+	}
+	return FolderEntry{Name: name, Folder: kind == unix.S_IFDIR, Info: infoOf(&stat)}, true
+}
+
+// MemoryFile returns an open file that has no name and holds the bytes (memfd_create(2), Linux 3.17).
+func MemoryFile(content []byte) (Opened, Class) {
+	fd, err := unix.MemfdCreate("aws", unix.MFD_CLOEXEC)
+	if err != nil {
+		return Opened{}, Classify(-int64(errnoOf(err)))
+	}
+	for done := 0; done < len(content); {
+		n, err := unix.Write(fd, content[done:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			_ = unix.Close(fd)
+			return Opened{}, Classify(-int64(errnoOf(err)))
+		}
+		done += n
+	}
+	var stat unix.Statx_t
+	var file Opened
+	class := describe(int32(fd), &stat, &file)
+	return file, class
+}
