@@ -27,6 +27,7 @@ type conn struct {
 	keep       bool
 	linger     bool
 	asked      bool // a helper has been asked and will answer
+	resting    bool // the kernel had no memory for its bytes; again takes it up
 	waiting    bool // in the queue for buffers
 
 	serial uint64 // counts the loop's connections; for the trace
@@ -40,6 +41,7 @@ type conn struct {
 	off, end int64   // the body bytes that are still to be sent
 	tail     *tail   // what comes after them; nil when nothing does
 	warmEnd  int64   // the file's bytes before it were brought into memory for this connection
+	ahead    *ahead  // answers to pipelined requests, which wait for this one
 	win      *window // of a dynamic transfer
 	inFlight int     // reads that the kernel or a helper is filling this connection's buffers with
 	lingered int     // bytes thrown away while lingering
@@ -173,6 +175,7 @@ func (l *Loop) release(c *conn) {
 	l.dropHead(c)
 	l.dropWindow(c)
 	l.dropTail(c)
+	l.dropAhead(c)
 	l.dropFile(&c.found)
 	l.dropFile(&c.file)
 }

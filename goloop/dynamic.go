@@ -284,7 +284,9 @@ func (l *Loop) onBuffer(c *conn, op *kernel.Op) {
 	if c.off == c.end || c.off >= (w.head+1)*size {
 		l.next(c)
 	}
-	l.moved(c)
+	if c.off == c.end {
+		l.finish(c)
+	}
 }
 
 // next lets the buffer go whose chunk has been sent: to the connection's next chunk, or to those

@@ -125,6 +125,7 @@ type Loop struct {
 	headBufs [][]byte // for headers of the usual size
 	bigBufs  [][]byte // for the others
 	tails    []*tail
+	aheads   []*ahead
 	headsMax int
 	date     [response.DateBytes]byte
 	dateOf   int64

@@ -73,7 +73,7 @@ func (l *Loop) askWarm(c *conn) {
 	j := l.newJob(kernel.JobWarm, c)
 	j.file = c.file
 	j.file.Hold()
-	j.FD, j.Offset, j.Len = c.file.FD, c.off, l.chunk(c)
+	j.FD, j.Offset, j.Len = c.file.FD, c.off, chunk(c.off, c.end)
 	if !l.k.Ask(&j.Job) {
 		l.freeJob(j)
 		l.retry(c)

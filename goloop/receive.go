@@ -259,6 +259,7 @@ func (l *Loop) again() {
 			case c.state == StateWarming && !c.asked:
 				l.askWarm(c)
 			case c.state == StateWReady || c.state == StateSending:
+				c.resting = false
 				l.toSend(c)
 			}
 		}

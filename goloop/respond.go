@@ -36,10 +36,7 @@ func (l *Loop) ready(c *conn, rest []byte) {
 	}
 	c.writeBuf = c.headBuf[:copy(c.headBuf, a.Head)]
 	c.file, a.File = a.File, nil
-	c.off, c.end, c.warmEnd = a.From, a.To, 0
-	if c.file != nil && c.file.Made {
-		c.warmEnd = c.end
-	}
+	c.off, c.end, c.warmEnd = a.From, a.To, warmOf(c.file, a.To)
 	c.keep = a.Keep && !l.draining
 	if len(a.segments) > 0 || c.keep && a.HasBody {
 		rest = l.takeTail(c, rest)
@@ -55,6 +52,9 @@ func (l *Loop) ready(c *conn, rest []byte) {
 		l.startDynamic(c)
 	}
 	l.toSend(c)
+	if c.keep && c.part != nil && c.tail == nil {
+		l.lookAhead(c)
+	}
 }
 
 // keepRest keeps the bytes that a client has sent after its request.
@@ -76,7 +76,8 @@ func (l *Loop) keepRest(c *conn, rest []byte) {
 // finder is the Finder for one connection's request.
 type finder struct {
 	*Loop
-	c *conn
+	c    *conn
+	peek bool // nothing is to be asked for: what is not known at once is not wanted
 }
 
 // Find implements Finder.
@@ -103,6 +104,9 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 		l.dropFile(&file)
 	}
 	class := l.k.Open(m.Root, name, &l.opened)
+	if f.peek && (class == kernel.Again || class == kernel.Exhausted) {
+		return nil, false
+	}
 	switch class {
 	case kernel.Again:
 		l.askOpen(c, m, name)
@@ -131,7 +135,9 @@ func (f *finder) Make(m *docroot.Mount, key []byte, build Build) (*docroot.File,
 		l.cache.Drop(file)
 		l.dropFile(&file)
 	}
-	l.askMake(c, m, key, build)
+	if !f.peek {
+		l.askMake(c, m, key, build)
+	}
 	return nil, false
 }
 
@@ -204,10 +210,14 @@ func (l *Loop) dropHead(c *conn) {
 	if c.headBuf == nil {
 		return
 	}
-	if len(c.headBuf) > headBufferBytes {
-		l.bigBufs = append(l.bigBufs, c.headBuf)
-	} else {
-		l.headBufs = append(l.headBufs, c.headBuf)
-	}
+	l.giveHead(c.headBuf)
 	c.headBuf, c.writeBuf = nil, nil
+}
+
+func (l *Loop) giveHead(b []byte) {
+	if len(b) > headBufferBytes {
+		l.bigBufs = append(l.bigBufs, b)
+	} else {
+		l.headBufs = append(l.headBufs, b)
+	}
 }

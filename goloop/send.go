@@ -25,7 +25,7 @@ func (l *Loop) send() {
 	for _, slot := range queue {
 		c := l.conns[slot]
 		c.inSendq = false
-		if c.blocked || c.state != StateWReady && c.state != StateSending {
+		if !sendable(c) {
 			continue
 		}
 		if !l.room(chainMax) {
@@ -35,6 +35,16 @@ func (l *Loop) send() {
 	}
 	l.addHangUps()
 	l.run()
+	for _, slot := range queue {
+		if c := l.conns[slot]; sendable(c) {
+			l.toSend(c) // a short count never means that the socket is full
+		}
+	}
+}
+
+// sendable reports whether a connection has something to send and nothing to wait for.
+func sendable(c *conn) bool {
+	return !c.blocked && !c.resting && (c.state == StateWReady || c.state == StateSending)
 }
 
 // addHangUps adds the descriptors that are to be closed.
@@ -56,7 +66,8 @@ func (l *Loop) addHangUps() {
 }
 
 // addChain adds what a connection can send now: the header, then as much of the body as one
-// crossing should, and behind the last byte the end of the connection.
+// crossing should, and behind the last byte the answers that follow, or the end of the
+// connection.
 func (l *Loop) addChain(c *conn) {
 	var link kernel.OpFlag
 	body := c.end - c.off
@@ -70,14 +81,22 @@ func (l *Loop) addChain(c *conn) {
 	case c.win != nil:
 		sent, link = l.addBuffers(c, link)
 	default:
-		sent, link = l.addFile(c, link)
+		sent, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, warmEnd: c.warmEnd}, link)
 	}
-	if sent < body || c.keep || c.tail.more() {
-		return
+	switch {
+	case sent < body || c.tail.more():
+	case c.keep:
+		l.addAhead(c, link)
+	default:
+		l.addEnd(c, c.linger)
 	}
-	op := kernel.Op{Kind: kernel.OpClose, Flags: link, FD: c.fd}
+}
+
+// addEnd adds the end of the connection behind an answer that is complete in the batch.
+func (l *Loop) addEnd(c *conn, linger bool) {
+	op := kernel.Op{Kind: kernel.OpClose, Flags: kernel.Link, FD: c.fd}
 	r := roleClose
-	if c.linger {
+	if linger {
 		op.Kind, r = kernel.OpShutdown, roleShut
 	}
 	l.add(ownerOf(r, c), op)
@@ -97,30 +116,38 @@ func (l *Loop) sendMessage(c *conn, r role, message []byte, link kernel.OpFlag, 
 	l.add(ownerOf(r, c), op)
 }
 
+// place is where in a file a body stands.
+type place struct {
+	file     *docroot.File
+	off, end int64
+	warmEnd  int64 // up to here it is known to be in memory
+}
+
 // chunk returns how many of the file's next bytes are asked about, and sent, at once: never across
 // the border of the chunks by which residency is remembered.
-func (l *Loop) chunk(c *conn) int64 {
-	border := (c.off/docroot.ResidentChunkBytes + 1) * docroot.ResidentChunkBytes
-	return min(c.end, border) - c.off
+func chunk(off, end int64) int64 {
+	border := (off/docroot.ResidentChunkBytes + 1) * docroot.ResidentChunkBytes
+	return min(end, border) - off
 }
 
 // addFile adds a sendfile of the next chunk, if it is in memory: sendfile(2) would wait for a disk
 // and hold up everybody.
-func (l *Loop) addFile(c *conn, link kernel.OpFlag) (int64, kernel.OpFlag) {
-	n := l.chunk(c)
-	if c.off+n > c.warmEnd && !c.file.Resident(c.off, l.k.Now()) {
-		if c.file.ProbingOff.Load() {
+func (l *Loop) addFile(c *conn, at place, link kernel.OpFlag) (int64, kernel.OpFlag) {
+	n := chunk(at.off, at.end)
+	fd := at.file.FD
+	if at.off+n > at.warmEnd && !at.file.Resident(at.off, l.k.Now()) {
+		if at.file.ProbingOff.Load() {
 			if link == 0 {
 				l.warm(c) // the header is gone
 			}
 			return 0, link // else it is sent first
 		}
-		probe := kernel.Op{Kind: kernel.OpResident, Flags: link, FD: c.fd, File: c.file.FD, Offset: c.off}
+		probe := kernel.Op{Kind: kernel.OpResident, Flags: link, FD: c.fd, File: fd, Offset: at.off}
 		probe.SetLen(n)
 		l.add(ownerOf(roleResident, c), probe)
 		link = kernel.Link
 	}
-	op := kernel.Op{Kind: kernel.OpSendfile, Flags: link, FD: c.fd, File: c.file.FD, Offset: c.off}
+	op := kernel.Op{Kind: kernel.OpSendfile, Flags: link, FD: c.fd, File: fd, Offset: at.off}
 	op.SetLen(n)
 	l.add(ownerOf(roleFile, c), op)
 	return n, kernel.Link
@@ -150,6 +177,7 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 	case kernel.Canceled:
 		return false
 	case kernel.Exhausted: // no memory for the socket's buffer now
+		c.resting = true
 		l.retry(c)
 		return false
 	case kernel.PeerGone:
@@ -171,7 +199,6 @@ func (l *Loop) onHeader(c *conn, op *kernel.Op) {
 	assert(c.state == StateWReady, "a header is sent outside CONN_WREADY")
 	c.writeBuf = c.writeBuf[op.Result:]
 	if len(c.writeBuf) > 0 {
-		l.toSend(c)
 		return
 	}
 	l.dropHead(c)
@@ -182,7 +209,6 @@ func (l *Loop) onHeader(c *conn, op *kernel.Op) {
 		l.setState(c, StateReadingAsync)
 	default:
 		l.setState(c, StateSending)
-		l.toSend(c) // unless the chain's next operations do it
 	}
 }
 
@@ -222,16 +248,9 @@ func (l *Loop) onSendfile(c *conn, op *kernel.Op) {
 		return
 	}
 	c.off += op.Result
-	l.moved(c)
-}
-
-// moved goes on after body bytes have left.
-func (l *Loop) moved(c *conn) {
 	if c.off == c.end {
 		l.finish(c)
-		return
 	}
-	l.toSend(c)
 }
 
 // finish is called when the last byte of an answer has been taken. A connection that is not kept
@@ -252,6 +271,10 @@ func (l *Loop) finish(c *conn) {
 	}
 	l.dropTail(c)
 	l.setState(c, StateInit)
+	if len(c.ahead.left()) > 0 {
+		l.promote(c)
+		return
+	}
 	if l.draining {
 		l.abort(c, kernel.OpClose)
 		return

@@ -74,15 +74,11 @@ func (l *Loop) nextSegment(c *conn) {
 	t.next++
 	t.textAt += s.textBytes
 	l.dropWindow(c)
-	c.off, c.end, c.warmEnd = s.from, s.to, 0
-	if c.file.Made {
-		c.warmEnd = c.end
-	}
+	c.off, c.end, c.warmEnd = s.from, s.to, warmOf(c.file, s.to)
 	l.setState(c, StateWReady)
 	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
 	}
-	l.toSend(c)
 }
 
 // drainBody throws away what has arrived of a request's body.

@@ -1,0 +1,158 @@
+package goloop
+
+import (
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/request"
+)
+
+// aheadMax is how many pipelined requests are answered before the first answer has gone, so that
+// they leave together in one crossing.
+const aheadMax = 16
+
+// prepared is an answer that waits for the one before it.
+type prepared struct {
+	headBuf  []byte
+	writeBuf []byte
+	file     *docroot.File
+	from, to int64
+	keep     bool
+	linger   bool
+}
+
+// ahead is the line of a connection's prepared answers.
+type ahead struct {
+	list []prepared
+	next int
+}
+
+// left returns the prepared answers. It is good for no line, too.
+func (a *ahead) left() []prepared {
+	if a == nil {
+		return nil
+	}
+	return a.list[a.next:]
+}
+
+// lookAhead answers the requests that have arrived behind the current one, as long as they are
+// complete and nothing about them has to be waited for. The others stay in hand.
+func (l *Loop) lookAhead(c *conn) {
+	p := c.part
+	at := 0
+	for len(c.ahead.left()) < aheadMax {
+		buf := p.buf[at:p.n]
+		if len(buf) == 0 || p.req.Parse(buf) != request.Complete {
+			break
+		}
+		l.ans.reset()
+		l.finding = finder{Loop: l, c: c, peek: true}
+		a := &l.ans
+		if !l.dialect.Answer(a, &p.req, buf, &l.finding) {
+			l.dropFile(&a.File)
+			break
+		}
+		head := l.newHead(len(a.Head))
+		if head == nil {
+			l.dropFile(&a.File)
+			break
+		}
+		l.counts.Requests++
+		at += p.req.Len()
+		rest := p.n - at
+		next := prepared{
+			headBuf: head, writeBuf: head[:copy(head, a.Head)], file: a.File, from: a.From, to: a.To,
+			keep: a.Keep && !l.draining && !a.HasBody && len(a.segments) == 0,
+		}
+		a.File = nil
+		next.linger = a.Linger || a.HasBody || rest > 0
+		if c.ahead == nil {
+			c.ahead = l.newAhead()
+		}
+		c.ahead.list = append(c.ahead.list, next)
+		if !next.keep {
+			at = p.n // whatever follows is not answered
+		}
+		p.req.Reset(l.dialect.Limits())
+	}
+	p.req.Reset(l.dialect.Limits())
+	if at > 0 {
+		p.n = copy(p.buf, p.buf[at:p.n])
+	}
+	if p.n == 0 {
+		l.dropPart(c)
+	}
+}
+
+func (l *Loop) newAhead() *ahead {
+	if n := len(l.aheads); n > 0 {
+		a := l.aheads[n-1]
+		l.aheads = l.aheads[:n-1]
+		return a
+	}
+	return &ahead{}
+}
+
+func (l *Loop) dropAhead(c *conn) {
+	if c.ahead == nil {
+		return
+	}
+	for i := range c.ahead.left() {
+		p := &c.ahead.left()[i]
+		l.giveHead(p.headBuf)
+		l.dropFile(&p.file)
+	}
+	c.ahead.list, c.ahead.next = c.ahead.list[:0], 0
+	l.aheads = append(l.aheads, c.ahead)
+	c.ahead = nil
+}
+
+// promote makes the next prepared answer the connection's. The one before it has gone.
+func (l *Loop) promote(c *conn) {
+	p := &c.ahead.list[c.ahead.next]
+	c.ahead.next++
+	c.headBuf, c.writeBuf, c.file = p.headBuf, p.writeBuf, p.file
+	c.off, c.end, c.warmEnd = p.from, p.to, warmOf(p.file, p.to)
+	c.keep, c.linger = p.keep, p.linger
+	*p = prepared{}
+	if len(c.ahead.left()) == 0 {
+		l.dropAhead(c)
+	}
+	l.setState(c, StateReading)
+	l.setState(c, StateWReady)
+	if c.off < c.end && c.file.Loads() {
+		l.startDynamic(c)
+	}
+}
+
+// warmOf returns up to where a file is known to be in memory.
+func warmOf(f *docroot.File, end int64) int64 {
+	if f != nil && f.Made {
+		return end
+	}
+	return 0
+}
+
+// addAhead adds the prepared answers that can be sent by sendfile, or have no body, behind the
+// current one, which is complete in the batch.
+func (l *Loop) addAhead(c *conn, link kernel.OpFlag) {
+	for i := range c.ahead.left() {
+		p := &c.ahead.left()[i]
+		body := p.to - p.from
+		if !l.room(chainMax) || body > 0 && p.file.Loads() {
+			return
+		}
+		l.sendMessage(c, roleHeader, p.writeBuf, link, body > 0)
+		link = kernel.Link
+		if body > 0 {
+			var sent int64
+			at := place{file: p.file, off: p.from, end: p.to, warmEnd: warmOf(p.file, p.to)}
+			if sent, link = l.addFile(c, at, link); sent < body {
+				return
+			}
+		}
+		if !p.keep {
+			l.addEnd(c, p.linger)
+			return
+		}
+	}
+}
