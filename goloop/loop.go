@@ -3,6 +3,7 @@ package goloop
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -121,6 +122,8 @@ type Loop struct {
 	finding  finder
 	opened   kernel.Opened // out-parameters of the kernel, here so that they need no allocation
 	looked   kernel.Info
+	peers    []byte // where accepts write whom they have accepted
+	crowd    crowd
 	parts    []*part
 	headBufs [][]byte // for headers of the usual size
 	bigBufs  [][]byte // for the others
@@ -142,6 +145,7 @@ type Loop struct {
 	freeJobs []*job
 	answered []*kernel.Job
 
+	woken    bool // Answers must be called: a helper has finished, or Wake was called
 	stop     atomic.Bool
 	draining bool
 }
@@ -164,6 +168,10 @@ func NewLoop(k kernel.Kernel, cfg Config, d Dialect, cache *docroot.Cache, liste
 	if l.scratch, err = k.Map(batchConnsMax * receiveBytes); err != nil {
 		return nil, err
 	}
+	if l.peers, err = k.Map(batchConnsMax * kernel.PeerBytes); err != nil {
+		return nil, err
+	}
+	l.crowd = crowd{most: cfg.ConnsPerAddressMax, count: map[netip.Addr]int{}}
 	if err := l.pool.init(k, &cfg); err != nil {
 		return nil, err
 	}
@@ -317,8 +325,11 @@ func (l *Loop) tenant(token uint64) *conn {
 // onEvent notes what an event makes possible; the phases act on it.
 func (l *Loop) onEvent(token uint64, ready uint32) {
 	switch {
-	case token == kernel.TokenReads || token == kernel.TokenAnswers:
-		return // reap and collect look anyway
+	case token == kernel.TokenReads:
+		return // reap looks anyway
+	case token == kernel.TokenAnswers:
+		l.woken = true
+		return
 	case token >= tokenListeners:
 		l.listeners[token-tokenListeners].ready = true
 		return

@@ -84,7 +84,8 @@ func (l *Loop) askWarm(c *conn) {
 
 // collect takes in what the helpers have done.
 func (l *Loop) collect() {
-	for l.pendingJobs() > 0 {
+	for l.woken || l.pendingJobs() > 0 {
+		l.woken = false
 		n := l.k.Answers(l.answered)
 		for _, answered := range l.answered[:n] {
 			j := l.jobs[answered.Token]
