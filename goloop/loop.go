@@ -331,7 +331,9 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		l.woken = true
 		return
 	case token >= tokenListeners:
-		l.listeners[token-tokenListeners].ready = true
+		if i := token - tokenListeners; i < uint64(len(l.listeners)) { // else a drain has just begun
+			l.listeners[i].ready = true
+		}
 		return
 	}
 	c := l.tenant(token)
