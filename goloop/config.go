@@ -16,6 +16,13 @@ type Config struct {
 	PoolBytes       int64 // of all dynamic files in memory, at the most; at least one window
 	ReadsPerConnMax int   // reads in flight for one connection, at the most
 
+	// ConnsPerAddressMax bounds the connections of one client address at once (of an IPv6 client, its
+	// /64); further ones are closed at once. 0 is no bound.
+	ConnsPerAddressMax int
+	// SendRateMin is how many bytes per second a client has to take, averaged over SendTimeout. With 0
+	// it has to take one byte per SendTimeout.
+	SendRateMin int64
+
 	IdleTimeout   time.Duration // without a byte of a request
 	HeadTimeout   time.Duration // from the first byte of a head to its last
 	SendTimeout   time.Duration // without the client taking a byte
@@ -50,6 +57,8 @@ func ServeConfig() Config {
 	c := DropInConfig()
 	c.WindowBytes = 1 << 20
 	c.PoolBytes = 128 << 20
+	c.ConnsPerAddressMax = 1000
+	c.SendRateMin = 500
 	return c
 }
 
@@ -75,6 +84,10 @@ func (c *Config) Check() error {
 		if v.value <= 0 {
 			return fmt.Errorf("%s is %d: it must be positive", v.name, v.value)
 		}
+	}
+	if c.ConnsPerAddressMax < 0 || c.SendRateMin < 0 {
+		return fmt.Errorf("ConnsPerAddressMax is %d and SendRateMin is %d: neither may be negative",
+			c.ConnsPerAddressMax, c.SendRateMin)
 	}
 	if c.BufferBytes%4096 != 0 {
 		return fmt.Errorf("BufferBytes is %d: it must be a multiple of 4096", c.BufferBytes)

@@ -2,6 +2,7 @@ package goloop
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"aws/internal/docroot"
@@ -31,6 +32,10 @@ type conn struct {
 	waiting    bool // in the queue for buffers
 
 	serial uint64 // counts the loop's connections; for the trace
+
+	peer    netip.AddrPort
+	counted bool  // by the crowd
+	taken   int64 // bytes that the client took since the deadline was set
 
 	part     *part         // bytes received and not yet answered; nil when there are none
 	found    *docroot.File // what a helper has found for the request that is being answered
@@ -192,6 +197,10 @@ func (l *Loop) dropFile(f **docroot.File) {
 func (l *Loop) over(c *conn) {
 	l.release(c)
 	c.fd = -1
+	if c.counted {
+		c.counted = false
+		l.crowd.leave(neighbourhood(c.peer.Addr()))
+	}
 	if c.inFlight > 0 {
 		if c.state != StateClosing {
 			l.setState(c, StateClosing)

@@ -48,6 +48,9 @@ func (cfg *Config) allows(d deadline) time.Duration {
 	}
 }
 
+// takenMin is what a client must have taken more than when its SendTimeout is over.
+func (cfg *Config) takenMin() int64 { return cfg.SendRateMin * int64(cfg.SendTimeout/time.Second) }
+
 // deadlineList holds connections in the order in which they expire.
 type deadlineList struct{ first, last *conn }
 
@@ -61,6 +64,7 @@ func (l *Loop) arm(c *conn) {
 	c.refresh = false
 	l.disarm(c)
 	c.armed = d
+	c.taken = 0
 	c.expiresAt = l.k.Now() + l.cfg.allows(d)
 	list := &l.lists[d]
 	c.prevOfList = list.last
@@ -117,6 +121,12 @@ func (l *Loop) expire() {
 		for c := l.lists[d].first; c != nil && c.expiresAt <= now; {
 			next := c.nextOfList
 			if c.touched && (c.refresh || deadlineOf[c.state] != c.armed) {
+				c = next
+				continue
+			}
+			if c.armed == deadlineSend && c.taken > l.cfg.takenMin() {
+				c.refresh = true // it has taken enough since then: another period
+				l.arm(c)
 				c = next
 				continue
 			}

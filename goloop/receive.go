@@ -125,7 +125,9 @@ func (l *Loop) addAccepts(li *listener, pieces int) int {
 		recv := kernel.Op{Kind: kernel.OpRecv, Flags: kernel.Link | kernel.Accepted}
 		recv.SetBuf(l.piece(pieces))
 		pieces++
-		l.add(ownerOf(roleAccept, c), kernel.Op{Kind: kernel.OpAccept, FD: li.fd, Token: uint64(l.listenerOf(li))})
+		accept := kernel.Op{Kind: kernel.OpAccept, FD: li.fd, Token: uint64(l.listenerOf(li))}
+		accept.SetBuf(l.peers[(pieces-1)*kernel.PeerBytes : pieces*kernel.PeerBytes])
+		l.add(ownerOf(roleAccept, c), accept)
 		l.add(ownerOf(roleReceive, c), recv)
 		l.add(ownerOf(roleWatch, c), kernel.Op{
 			Kind: kernel.OpEpollAdd, Flags: kernel.IfAgain | kernel.Accepted,
@@ -150,8 +152,8 @@ func (l *Loop) pauseAccepting(while time.Duration) {
 	if !l.acceptPaused {
 		l.counts.AcceptPauses++
 		l.acceptPaused = true
-		l.acceptAgain = l.k.Now() + while
 	}
+	l.acceptAgain = max(l.acceptAgain, l.k.Now()+while) // one batch may run out of slots and of descriptors
 }
 
 // onAccept begins a connection, or gives its slot back. The number of accepts that are tried at
@@ -164,11 +166,17 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		l.serial++
 		c.serial = l.serial
 		l.counts.Accepted++
+		c.peer = peerOf(op)
 		l.setState(c, StateInit)
+		c.counted = l.crowd.enter(neighbourhood(c.peer.Addr()))
 		li.successes++
 		if li.successes == li.accepts {
 			li.accepts = min(2*li.accepts, acceptsMax)
 			li.successes = 0
+		}
+		if !c.counted {
+			l.counts.Crowded++
+			l.abort(c, kernel.OpReset)
 		}
 		return
 	}

@@ -165,10 +165,7 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 	switch kernel.Classify(op.Result) {
 	case kernel.Done:
 		l.counts.BytesSent += uint64(op.Result)
-		if op.Result > 0 {
-			c.refresh = true
-			l.touch(c)
-		}
+		c.taken += op.Result
 		return true
 	case kernel.Again:
 		c.blocked = true

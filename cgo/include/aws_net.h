@@ -13,7 +13,8 @@
 
 enum aws_op_kind {
     AWS_OP_NONE = 0,
-    AWS_OP_ACCEPT = 1,     /* accept4(fd): res is the new descriptor */
+    AWS_OP_ACCEPT = 1,     /* accept4(fd): res is the new descriptor; buf, if any, gets the
+                              peer's struct sockaddr */
     AWS_OP_RECV = 2,       /* recv(fd, buf, len): res is the count, 0 at the end */
     AWS_OP_SEND = 3,       /* send(fd, buf, len, MSG_NOSIGNAL): res is the count */
     AWS_OP_SENDFILE = 4,   /* sendfile(fd, file, off, len): res is the count, 0 past the end */

@@ -59,11 +59,15 @@ static int64_t aws_run(const struct aws_op *op)
     int64_t n;
 
     switch (op->kind) {
-    case AWS_OP_ACCEPT:
+    case AWS_OP_ACCEPT: {
+        struct sockaddr *peer = (struct sockaddr *)op->buf;
+        socklen_t size = (socklen_t)op->len;
+
         do
-            n = accept4(op->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            n = accept4(op->fd, peer, peer ? &size : NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         while (n < 0 && errno == EINTR);
         break;
+    }
     case AWS_OP_RECV:
         do
             n = recv(op->fd, op->buf, op->len, MSG_DONTWAIT);

@@ -1,0 +1,28 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+)
+
+// PeerBytes is room for the address that an OpAccept writes.
+const PeerBytes = 28 // sizeof(struct sockaddr_in6)
+
+// PeerAddress reads a struct sockaddr (ip(7), ipv6(7)). What is neither IPv4 nor IPv6 gives the zero
+// value.
+func PeerAddress(b []byte) netip.AddrPort {
+	if len(b) < PeerBytes {
+		return netip.AddrPort{}
+	}
+	port := binary.BigEndian.Uint16(b[2:])
+	switch binary.NativeEndian.Uint16(b) {
+	case unix.AF_INET:
+		return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[4:8])), port)
+	case unix.AF_INET6:
+		return netip.AddrPortFrom(netip.AddrFrom16([16]byte(b[8:24])), port)
+	default:
+		return netip.AddrPort{}
+	}
+}
