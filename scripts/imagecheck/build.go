@@ -16,15 +16,15 @@ import (
 // build is one execution of a Dockerfile.
 type build struct {
 	keep    string // an absolute path
+	output  string // likewise: where the files of the last stage go
 	args    map[string]string
 	stages  []*stage
 	modules string // an absolute path, too: this machine's module downloads
 	goRoot  string // the installed Go, once a golang stage has been seen
 }
 
-// root is the system under construction, output what the last stage leaves.
-func (b *build) root() string   { return filepath.Join(b.keep, "root") }
-func (b *build) output() string { return filepath.Join(b.keep, "output") }
+// root is the system under construction.
+func (b *build) root() string { return filepath.Join(b.keep, "root") }
 
 // Images that something here can stand in for. The release of Debian and the version of Go are what counts.
 var (
@@ -193,10 +193,10 @@ func (b *build) copy(rest, workdir string) error {
 
 // runExport executes the stage from scratch, whose files are the output of the whole.
 func (b *build) runExport(s *stage) error {
-	if err := os.RemoveAll(b.output()); err != nil {
+	if err := os.RemoveAll(b.output); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(b.output(), 0o755); err != nil {
+	if err := os.MkdirAll(b.output, 0o755); err != nil {
 		return err
 	}
 	for _, step := range s.instructions {
@@ -205,7 +205,7 @@ func (b *build) runExport(s *stage) error {
 			return fmt.Errorf("line %d: %v: want COPY --from=stage source destination", step.line, step)
 		}
 		say("%v", step)
-		if err := replaceTree(filepath.Join(b.root(), words[1]), filepath.Join(b.output(), words[2])); err != nil {
+		if err := replaceTree(filepath.Join(b.root(), words[1]), filepath.Join(b.output, words[2])); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,6 @@
 // Command imagecheck carries out the steps of Dockerfile.build without a container engine.
 //
-//	imagecheck [-arg NAME=value]... [-keep FOLDER] DOCKERFILE
+//	imagecheck [-arg NAME=value]... [-keep FOLDER] [-output FOLDER] DOCKERFILE
 //
 // It reads the Dockerfile itself and executes its RUN, COPY, ENV, ARG and WORKDIR steps in a chroot,
 // twice over, and then checks that both times gave the same bytes and that the binary starts. Two
@@ -8,8 +8,9 @@
 // machine's own mirror for `debian:RELEASE-...`, and the installed Go for `golang:VERSION-...`, which
 // has to be of that very version. Go modules come from the module cache of this machine.
 //
-// What does not depend on the sources, the system with its compiler, is kept in FOLDER, by default
-// build/image, and used again as long as the steps that lead to it stay the same. It needs root.
+// What does not depend on the sources, the system with its compiler, is kept in the user's cache
+// folder, out of the way of whoever searches the sources, and used again as long as the steps that lead
+// to it stay the same. It needs root.
 package main
 
 import (
@@ -33,20 +34,25 @@ func main() {
 		args[name] = value
 		return nil
 	})
-	keep := flag.String("keep", "build/image", "where systems are kept for the next time")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = os.TempDir()
+	}
+	keep := flag.String("keep", filepath.Join(cache, "aws-build-image"), "where the system is kept for the next time")
+	output := flag.String("output", "build/image", "where the files of the last stage go")
 	flag.Parse()
 	if flag.NArg() != 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := check(flag.Arg(0), *keep, args); err != nil {
+	if err := check(flag.Arg(0), *keep, *output, args); err != nil {
 		fmt.Fprintln(os.Stderr, "imagecheck:", err)
 		os.Exit(1)
 	}
 }
 
 // check builds twice and compares.
-func check(dockerfile, keep string, args map[string]string) error {
+func check(dockerfile, keep, output string, args map[string]string) error {
 	text, err := os.ReadFile(dockerfile)
 	if err != nil {
 		return err
@@ -59,6 +65,10 @@ func check(dockerfile, keep string, args map[string]string) error {
 	if err != nil {
 		return err
 	}
+	output, err = filepath.Abs(output)
+	if err != nil {
+		return err
+	}
 	cache, err := moduleCache()
 	if err != nil {
 		return err
@@ -67,11 +77,11 @@ func check(dockerfile, keep string, args map[string]string) error {
 	var last *build
 	for i := range binaries {
 		began := time.Now()
-		last = &build{keep: keep, args: args, stages: stages, modules: cache}
+		last = &build{keep: keep, output: output, args: args, stages: stages, modules: cache}
 		if err := last.run(); err != nil {
 			return fmt.Errorf("%s: %w", dockerfile, err)
 		}
-		binaries[i], err = os.ReadFile(filepath.Join(last.output(), "aws"))
+		binaries[i], err = os.ReadFile(filepath.Join(output, "aws"))
 		if err != nil {
 			return err
 		}
@@ -87,14 +97,14 @@ func check(dockerfile, keep string, args map[string]string) error {
 	if want := args["VERSION"]; !strings.Contains(version, want) {
 		return fmt.Errorf("aws --version says %q, which lacks %q", version, want)
 	}
-	fmt.Printf("both builds have the same bytes; the binary, %s, says: %s\n", filepath.Join(keep, "output", "aws"), version)
+	fmt.Printf("both builds have the same bytes; the binary, %s, says: %s\n", filepath.Join(output, "aws"), version)
 	return os.RemoveAll(last.root())
 }
 
 // start runs the binary in the system that built it.
 func (b *build) start() (version string, err error) {
 	copied := filepath.Join(b.root(), "aws")
-	if out, err := exec.Command("cp", filepath.Join(b.output(), "aws"), copied).CombinedOutput(); err != nil {
+	if out, err := exec.Command("cp", filepath.Join(b.output, "aws"), copied).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
 	out, err := b.inChroot("/", nil, "exec /aws --version").CombinedOutput()
