@@ -1,6 +1,6 @@
 // Command step runs one step of `make test` and, at the end, sums all of them up.
 //
-//	step test NAME REGEXP [FLAG...]   go test on the module's packages whose path matches REGEXP
+//	step test NAME REGEXP [FLAG...]   go test on the module's packages that match REGEXP
 //	step fuzz NAME FUZZTIME           every fuzz target of the module, FUZZTIME each
 //	step run NAME COMMAND [ARG...]    any other command, which passes or fails as a whole
 //	step skip NAME REASON             nothing, because of REASON
@@ -12,8 +12,8 @@
 // `N passed, N failed, N skipped`. The exit status is 0 if nothing failed, 1 if something did and
 // 2 for a usage or set-up error.
 //
-// Package paths are matched relative to the module, so "^goloop$" or "^cgo/". A regular expression
-// that starts with ! selects the packages that do not match the rest.
+// Package paths are matched relative to the module, so "^goloop$" or "^cgo/". Several regular expressions,
+// with blanks between them, must all match; one that starts with ! must not.
 package main
 
 import (

@@ -149,8 +149,7 @@ func (s *step) goTest(args []string) error {
 // listPackages lists the module's packages that match pattern, broken ones included, so that
 // `go test` gets to say what is wrong with them.
 func listPackages(pattern string) ([]string, error) {
-	pattern, inverted := strings.CutPrefix(pattern, "!")
-	matcher, err := regexp.Compile(pattern)
+	matches, err := compilePattern(pattern)
 	if err != nil {
 		return nil, err
 	}
@@ -162,11 +161,27 @@ func listPackages(pattern string) ([]string, error) {
 	for line := range strings.Lines(string(out)) {
 		module, path, found := strings.Cut(strings.TrimSpace(line), " ")
 		relative := strings.TrimPrefix(strings.TrimPrefix(path, module), "/")
-		if found && matcher.MatchString(relative) != inverted {
+		if found && matches(relative) {
 			packages = append(packages, path)
 		}
 	}
 	return packages, nil
+}
+
+// compilePattern makes one question of regular expressions with blanks between them: do all of them
+// match that do not start with !, and none of those that do?
+func compilePattern(pattern string) (matches func(path string) bool, err error) {
+	matches = func(string) bool { return true }
+	for _, word := range strings.Fields(pattern) {
+		word, inverted := strings.CutPrefix(word, "!")
+		matcher, err := regexp.Compile(word)
+		if err != nil {
+			return nil, err
+		}
+		rest := matches
+		matches = func(path string) bool { return matcher.MatchString(path) != inverted && rest(path) }
+	}
+	return matches, nil
 }
 
 // listFuzzTargets lists the fuzz targets in the test files of a package without building them: a

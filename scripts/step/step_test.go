@@ -192,3 +192,29 @@ func TestFuzzTargetPattern(t *testing.T) {
 		t.Errorf("found %q", matches)
 	}
 }
+
+func TestCompilePattern(t *testing.T) {
+	for pattern, want := range map[string][]string{
+		"":                         {"goloop", "tests/sim", "tests/harness"},
+		"^tests/":                  {"tests/sim", "tests/harness"},
+		"!^tests/":                 {"goloop"},
+		"^tests/ !^tests/sim(/|$)": {"tests/harness"},
+	} {
+		matches, err := compilePattern(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, path := range []string{"goloop", "tests/sim", "tests/harness"} {
+			if matches(path) {
+				got = append(got, path)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q matches %q, want %q", pattern, got, want)
+		}
+	}
+	if _, err := compilePattern("("); err == nil {
+		t.Error("( was taken for a regular expression")
+	}
+}
