@@ -348,7 +348,7 @@ func (l *Loop) submittable() bool {
 // submit hands the queued reads to the kernel, in order, in as few crossings as their number
 // needs, and those that kernel AIO can't do to the helpers.
 func (l *Loop) submit() {
-	if l.k.Now() < l.retryAt && l.refused {
+	if l.k.Now() < l.readAt && l.refused {
 		return
 	}
 	l.refused = false
@@ -506,7 +506,7 @@ func (l *Loop) hand() {
 	l.requeue(queued)
 	l.refused = true
 	if l.flying == 0 || len(queued) > 0 {
-		l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
+		l.readAt = max(l.readAt, l.k.Now()+retryAfter)
 	}
 }
 
@@ -556,7 +556,7 @@ func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
 	if !l.k.Ask(&j.Job) {
 		l.freeJob(j)
 		l.refused = true
-		l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
+		l.readAt = max(l.readAt, l.k.Now()+retryAfter)
 		return false
 	}
 	b.asked = b.got
@@ -612,7 +612,7 @@ func (l *Loop) onRead(i int32, result int64) {
 	case class == kernel.Again || class == kernel.Exhausted:
 		l.pool.queue.push(i)
 		l.refused = true
-		l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
+		l.readAt = max(l.readAt, l.k.Now()+retryAfter)
 		return
 	case class != kernel.Done:
 		l.counts.DiskFaults++

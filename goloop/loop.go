@@ -102,6 +102,7 @@ type Loop struct {
 	retryq   []int32 // connections that wait for a moment to ask again
 	retrying []int32 // those of them that are just being asked for
 	retryAt  time.Duration
+	readAt   time.Duration // when reads that were refused may be tried again
 	changes  []interestChange
 	hangUps  []hangUp
 	closing  []int32 // descriptors of files that nobody needs any more
@@ -139,7 +140,7 @@ type Loop struct {
 	queued  []int32 // the buffers of reads
 	dones   []kernel.ReadDone
 	flying  int  // reads that the kernel has
-	refused bool // the kernel, or the helpers, took no more; until retryAt
+	refused bool // the kernel, or the helpers, took no more; until readAt
 
 	jobs     []*job
 	freeJobs []*job
@@ -383,8 +384,11 @@ func (l *Loop) timeout() time.Duration {
 			sooner(c.expiresAt)
 		}
 	}
-	if len(l.retryq) > 0 || l.readsWait() && l.refused {
+	if len(l.retryq) > 0 {
 		sooner(l.retryAt)
+	}
+	if l.readsWait() && l.refused {
+		sooner(l.readAt)
 	}
 	if l.acceptPaused && l.connsLeft() {
 		sooner(l.acceptAgain)
