@@ -3,14 +3,16 @@ module aws
 go 1.26.0
 
 require (
+	github.com/landlock-lsm/go-landlock v0.11.0
 	github.com/mattn/go-pointer v0.0.1
 	github.com/spf13/cobra v1.10.2
+	github.com/spf13/pflag v1.0.9
 	golang.org/x/sys v0.49.0
 )
 
 require (
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
-	github.com/spf13/pflag v1.0.9 // indirect
+	kernel.org/pub/linux/libs/security/libcap/psx v1.2.77 // indirect
 )
 
 ignore (

@@ -38,7 +38,7 @@ func NewServer(cfg *ServerConfig) (*Server, error) {
 	bound := append([]kernel.Address(nil), cfg.Listen...)
 	for i := range max(cfg.Loops, 1) {
 		if err := s.addLoop(cfg, cache, bound, i == 0); err != nil {
-			return nil, errors.Join(err, s.discard())
+			return nil, errors.Join(err, s.Discard())
 		}
 	}
 	s.addrs = bound
@@ -107,8 +107,8 @@ func (s *Server) Shutdown() {
 	}
 }
 
-// discard gives back a server that was never run.
-func (s *Server) discard() error {
+// Discard gives back a server that was never run.
+func (s *Server) Discard() error {
 	var errs []error
 	for _, l := range s.loops {
 		l.drain()

@@ -20,6 +20,7 @@ type dropInOptions struct {
 	root    string
 	verbose bool
 	trace   bool
+	give    restrictOptions
 }
 
 // rootCommand is the program without a command: the drop-in.
@@ -35,6 +36,7 @@ reads, over HTTP, one answer per connection; anything else is 404 Not Found.
 	f.StringVar(&o.root, "root", ".", "the `DIR` that holds static/ and dynamic/")
 	f.BoolVar(&o.verbose, "verbose", false, "print the counters at exit")
 	f.BoolVar(&o.trace, "trace", false, "print every transition of every connection's state")
+	o.give.flags(f)
 	cmd.Version = version
 	cmd.SetVersionTemplate(versionText())
 	return cmd
@@ -58,7 +60,6 @@ func dropIn(o dropInOptions, stderr io.Writer) error {
 		Loops:   1,
 		Listen:  []kernel.Address{{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), o.port)}},
 		Kernel:  kernel.DefaultConfig(),
-		Warn:    func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) },
 	}
 	if o.trace {
 		cfg.Loop.Trace = stderr
@@ -68,7 +69,8 @@ func dropIn(o dropInOptions, stderr io.Writer) error {
 		return err
 	}
 	cfg.Cache = goloop.DropInCacheLimits(min(fitDescriptors(&cfg, descriptors), 1024))
-	return runServer(&cfg, o.verbose, stderr, func(s *goloop.Server) {
+	o.give.readable = []string{o.root}
+	return runServer(&cfg, &o.give, o.verbose, stderr, func(s *goloop.Server) {
 		fmt.Fprintf(stderr, "aws: serving %s at http://%s/\n", o.root, s.Addrs()[0])
 	})
 }

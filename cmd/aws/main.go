@@ -40,6 +40,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 func run(args []string, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE) // sendfile(2) has no MSG_NOSIGNAL
 	root := rootCommand(stderr)
+	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(serveCommand(stderr))
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -80,10 +81,14 @@ func versionText() string {
 }
 
 // runServer serves until the process is told to end, and prints the counters if they are wanted.
-func runServer(cfg *goloop.ServerConfig, verbose bool, stderr io.Writer, started func(*goloop.Server)) error {
+func runServer(cfg *goloop.ServerConfig, give *restrictOptions, verbose bool, stderr io.Writer, started func(*goloop.Server)) error {
+	cfg.Warn = func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) }
 	server, err := goloop.NewServer(cfg)
 	if err != nil {
 		return err
+	}
+	if err := restrict(give, cfg.Warn); err != nil {
+		return errors.Join(err, server.Discard())
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)

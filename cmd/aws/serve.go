@@ -49,6 +49,11 @@ type serveOptions struct {
 	send         time.Duration
 	connsMax     int
 	log          string
+	perAddress   int
+	sendRate     int64
+	windowBytes  int64
+	poolBytes    int64
+	give         restrictOptions
 	verbose      bool
 	trace        bool
 }
@@ -94,7 +99,12 @@ ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past
 	f.DurationVar(&o.head, "head-timeout", limits.HeadTimeout, "how long a request head may take")
 	f.DurationVar(&o.send, "send-timeout", limits.SendTimeout, "how long a client may take nothing of an answer")
 	f.IntVar(&o.connsMax, "conns", limits.ConnsMax, "connections per loop")
+	f.IntVar(&o.perAddress, "conns-per-address", limits.ConnsPerAddressMax, "connections of one client address per loop; 0 is no bound")
+	f.Int64Var(&o.sendRate, "send-rate-min", limits.SendRateMin, "bytes per second that a client has to take, on average over --send-timeout")
+	f.Int64Var(&o.windowBytes, "window-bytes", limits.WindowBytes, "of one dynamic file in memory per connection, a multiple of 131072")
+	f.Int64Var(&o.poolBytes, "pool-bytes", limits.PoolBytes, "of all dynamic files in memory, per loop")
 	f.StringVar(&o.log, "log", "", "write a line per answer to this `FILE`; - is the standard output")
+	o.give.flags(f)
 	f.BoolVar(&o.verbose, "verbose", false, "print the counters at exit")
 	f.BoolVar(&o.trace, "trace", false, "print every transition of every connection's state")
 	return cmd
@@ -122,10 +132,13 @@ func serve(o *serveOptions, root string, stderr io.Writer) error {
 	cfg := goloop.ServerConfig{
 		Loop: goloop.ServeConfig(), Dialect: dialect, Loops: o.loops, Defer: o.deferAccept,
 		Kernel: kernel.DefaultConfig(),
-		Warn:   func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) },
 	}
 	cfg.Loop.IdleTimeout, cfg.Loop.HeadTimeout, cfg.Loop.SendTimeout = o.idle, o.head, o.send
-	cfg.Loop.ConnsMax = o.connsMax
+	cfg.Loop.ConnsMax, cfg.Loop.ConnsPerAddressMax, cfg.Loop.SendRateMin = o.connsMax, o.perAddress, o.sendRate
+	cfg.Loop.WindowBytes, cfg.Loop.PoolBytes = o.windowBytes, o.poolBytes
+	if err := cfg.Loop.Check(); err != nil {
+		return usageError{err}
+	}
 	if o.trace {
 		cfg.Loop.Trace = stderr
 	}
@@ -147,7 +160,11 @@ func serve(o *serveOptions, root string, stderr io.Writer) error {
 		FilesMax: min(fitDescriptors(&cfg, descriptors), 8192),
 		MaxAge:   time.Second, IdleMax: 10 * time.Second, AbsentMax: time.Second,
 	}
-	return runServer(&cfg, o.verbose, stderr, func(s *goloop.Server) {
+	o.give.warnRoot = true
+	for _, m := range so.Mounts {
+		o.give.readable = append(o.give.readable, m.Dir)
+	}
+	return runServer(&cfg, &o.give, o.verbose, stderr, func(s *goloop.Server) {
 		for _, a := range s.Addrs() {
 			fmt.Fprintf(stderr, "aws: listening at %s\n", a.URL())
 		}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"github.com/landlock-lsm/go-landlock/landlock"
+	llsyscall "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"github.com/spf13/pflag"
+)
+
+// restrictOptions say what a process that has bound its addresses gives up.
+type restrictOptions struct {
+	user     string   // whom to become; empty: nobody else
+	warnRoot bool     // say that root is more than serving needs
+	landlock bool     // confine the files to those below
+	readable []string // folders that may be read
+	writable []string // files that may be written
+}
+
+// flags adds the options to a command's.
+func (o *restrictOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.user, "user", "", "become the user `NAME` once the addresses are bound (as root)")
+	f.BoolVar(&o.landlock, "landlock", true, "let the process itself read the served folders only")
+}
+
+// restrict gives up what serving does not need. What an older kernel can't take away is said to warn;
+// an error is something that was asked for and can't be done.
+func restrict(o *restrictOptions, warn func(string)) error {
+	if o.landlock {
+		if err := confine(o, warn); err != nil {
+			return err
+		}
+	}
+	if o.user == "" {
+		if os.Geteuid() == 0 && o.warnRoot {
+			warn("running as root: --user NAME drops to another user once the addresses are bound")
+		}
+		return nil
+	}
+	return become(o.user)
+}
+
+// confine lets the process, all its threads, read the roots and nothing else (landlock(7), Linux
+// 5.13). It also takes away new privileges (no_new_privs), which Landlock asks for.
+func confine(o *restrictOptions, warn func(string)) error {
+	version, err := llsyscall.LandlockGetABIVersion()
+	if err != nil {
+		warn("this kernel has no Landlock, or it is off: files outside the roots are kept from clients, but not from the process")
+		return nil
+	}
+	rules := []landlock.Rule{
+		landlock.RODirs(o.readable...),
+	}
+	if len(o.writable) > 0 {
+		rules = append(rules, landlock.RWFiles(o.writable...))
+	}
+	if err := landlock.V5.BestEffort().RestrictPaths(rules...); err != nil {
+		return fmt.Errorf("landlock (ABI %d): %w (--landlock=false does without)", version, err)
+	}
+	return nil
+}
+
+// become makes the process another user, for good: groups first, for a user can't change them.
+func become(name string) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("--user %s: only root can become another user", name)
+	}
+	u, err := user.Lookup(name)
+	if err != nil {
+		return fmt.Errorf("--user %s: %w", name, err)
+	}
+	uid, uidErr := strconv.Atoi(u.Uid)
+	gid, gidErr := strconv.Atoi(u.Gid)
+	if err := errors.Join(uidErr, gidErr); err != nil {
+		return fmt.Errorf("--user %s: %w", name, err)
+	}
+	for _, step := range []struct {
+		call string
+		do   func() error
+	}{
+		{"setgroups", func() error { return syscall.Setgroups([]int{gid}) }},
+		{"setgid", func() error { return syscall.Setgid(gid) }},
+		{"setuid", func() error { return syscall.Setuid(uid) }},
+	} {
+		if err := step.do(); err != nil {
+			return fmt.Errorf("--user %s: %w", name, os.NewSyscallError(step.call, err))
+		}
+	}
+	if uid != 0 && syscall.Setuid(0) == nil {
+		return fmt.Errorf("--user %s: the process could become root again", name)
+	}
+	return nil
+}
