@@ -43,13 +43,14 @@ type conn struct {
 	headBuf  []byte        // the buffer that writeBuf lies in
 
 	file     *docroot.File
-	off, end int64   // the body bytes that are still to be sent
-	tail     *tail   // what comes after them; nil when nothing does
-	warmEnd  int64   // the file's bytes before it were brought into memory for this connection
-	ahead    *ahead  // answers to pipelined requests, which wait for this one
-	win      *window // of a dynamic transfer
-	inFlight int     // reads that the kernel or a helper is filling this connection's buffers with
-	lingered int     // bytes thrown away while lingering
+	off, end int64         // the body bytes that are still to be sent
+	tail     *tail         // what comes after them; nil when nothing does
+	warmEnd  int64         // the file's bytes before it are in memory
+	warmAt   time.Duration // since then, if they were brought there for this connection; else 0
+	ahead    *ahead        // answers to pipelined requests, which wait for this one
+	win      *window       // of a dynamic transfer
+	inFlight int           // reads that the kernel or a helper is filling this connection's buffers with
+	lingered int           // bytes thrown away while lingering
 
 	armed      deadline // the list that the connection is in
 	expiresAt  time.Duration

@@ -146,7 +146,7 @@ func (l *Loop) onWarmed(c *conn, j *job, alive bool) {
 	case j.Result == 0:
 		l.truncated(c)
 	default:
-		c.warmEnd = j.Offset + j.Result
+		c.warmEnd, c.warmAt = j.Offset+j.Result, l.k.Now()
 		l.setState(c, StateSending)
 		l.toSend(c)
 	}

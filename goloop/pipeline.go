@@ -111,7 +111,7 @@ func (l *Loop) promote(c *conn) {
 	p := &c.ahead.list[c.ahead.next]
 	c.ahead.next++
 	c.headBuf, c.writeBuf, c.file = p.headBuf, p.writeBuf, p.file
-	c.off, c.end, c.warmEnd = p.from, p.to, warmOf(p.file, p.to)
+	c.off, c.end, c.warmEnd, c.warmAt = p.from, p.to, warmOf(p.file, p.to), 0
 	c.keep, c.linger = p.keep, p.linger
 	*p = prepared{}
 	if len(c.ahead.left()) == 0 {

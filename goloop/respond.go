@@ -36,7 +36,7 @@ func (l *Loop) ready(c *conn, rest []byte) {
 	}
 	c.writeBuf = c.headBuf[:copy(c.headBuf, a.Head)]
 	c.file, a.File = a.File, nil
-	c.off, c.end, c.warmEnd = a.From, a.To, warmOf(c.file, a.To)
+	c.off, c.end, c.warmEnd, c.warmAt = a.From, a.To, warmOf(c.file, a.To), 0
 	c.keep = a.Keep && !l.draining
 	if len(a.segments) > 0 || c.keep && a.HasBody {
 		rest = l.takeTail(c, rest)

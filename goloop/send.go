@@ -1,6 +1,8 @@
 package goloop
 
 import (
+	"time"
+
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 )
@@ -81,7 +83,7 @@ func (l *Loop) addChain(c *conn) {
 	case c.win != nil:
 		sent, link = l.addBuffers(c, link)
 	default:
-		sent, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, warmEnd: c.warmEnd}, link)
+		sent, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, warmEnd: l.warmEnd(c)}, link)
 	}
 	switch {
 	case sent < body || c.tail.more():
@@ -135,7 +137,9 @@ func chunk(off, end int64) int64 {
 func (l *Loop) addFile(c *conn, at place, link kernel.OpFlag) (int64, kernel.OpFlag) {
 	n := chunk(at.off, at.end)
 	fd := at.file.FD
-	if at.off+n > at.warmEnd && !at.file.Resident(at.off, l.k.Now()) {
+	if at.warmEnd > at.off {
+		n = min(n, at.warmEnd-at.off) // not all where the file has become shorter
+	} else if !at.file.Resident(at.off, l.k.Now()) {
 		if at.file.ProbingOff.Load() {
 			if link == 0 {
 				l.warm(c) // the header is gone
@@ -151,6 +155,17 @@ func (l *Loop) addFile(c *conn, at place, link kernel.OpFlag) (int64, kernel.OpF
 	op.SetLen(n)
 	l.add(ownerOf(roleFile, c), op)
 	return n, kernel.Link
+}
+
+// warmFor is how long what was brought into memory for a connection is taken to be there still.
+const warmFor = 250 * time.Millisecond
+
+// warmEnd returns up to where the connection's file is known to be in memory.
+func (l *Loop) warmEnd(c *conn) int64 {
+	if c.warmAt != 0 && l.k.Now()-c.warmAt > warmFor {
+		return 0
+	}
+	return c.warmEnd
 }
 
 // warm brings the next chunk into memory before it is sent.

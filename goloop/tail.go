@@ -74,7 +74,7 @@ func (l *Loop) nextSegment(c *conn) {
 	t.next++
 	t.textAt += s.textBytes
 	l.dropWindow(c)
-	c.off, c.end, c.warmEnd = s.from, s.to, warmOf(c.file, s.to)
+	c.off, c.end, c.warmEnd, c.warmAt = s.from, s.to, warmOf(c.file, s.to), 0
 	l.setState(c, StateWReady)
 	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
