@@ -31,7 +31,10 @@ type Config struct {
 	DrainTimeout  time.Duration // for transfers to end once Shutdown was called
 	StallTimeout  time.Duration // after which a client that takes nothing lends its buffers to others
 
-	Trace io.Writer // gets a line for each transition, if not nil
+	Sink    Sink      // gets a record for each answer, if not nil
+	Tracer  Tracer    // is told what the loop does, if not nil
+	Publish bool      // the counters are copied for other goroutines now and then
+	Trace   io.Writer // gets a line for each transition, if not nil
 }
 
 // DropInConfig returns the limits of the drop-in.

@@ -31,6 +31,11 @@ type conn struct {
 	resting    bool // the kernel had no memory for its bytes; again takes it up
 	waiting    bool // in the queue for buffers
 
+	clock     clock
+	rec       *Record // what will be said about the answer; nil if nothing is
+	answering bool    // an answer has been decided and is not over
+	sent      int64   // bytes of it that the client took
+
 	serial uint64 // counts the loop's connections; for the trace
 
 	peer    netip.AddrPort
@@ -76,6 +81,14 @@ func (l *Loop) setState(c *conn, to State) {
 	}
 	if l.cfg.Trace != nil {
 		fmt.Fprintf(l.cfg.Trace, "conn %d: %v -> %v\n", c.serial, c.state, to)
+	}
+	if l.cfg.Tracer != nil {
+		l.cfg.Tracer.State(l.id, c.serial, c.state, to)
+	}
+	now := l.k.Now()
+	c.clock.moved(c.state, now)
+	if to == StateReading {
+		c.clock = clock{began: now, since: now}
 	}
 	l.counts.InState[c.state]--
 	l.counts.InState[to]++
@@ -177,6 +190,9 @@ func (l *Loop) freeSlot(c *conn) {
 
 // release gives back all that a connection holds but its descriptor and its slot.
 func (l *Loop) release(c *conn) {
+	if c.answering {
+		l.account(c, false)
+	}
 	l.dropPart(c)
 	l.dropHead(c)
 	l.dropWindow(c)

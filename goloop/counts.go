@@ -3,26 +3,33 @@ package goloop
 import (
 	"fmt"
 	"reflect"
+
+	"aws/internal/response"
 )
 
 // Counts are a loop's counters since its start.
 type Counts struct {
-	Turns         uint64
-	Events        uint64
-	StaleEvents   uint64 // events of connections that were over, dropped
-	Crossings     uint64 // batches run, besides the waits
-	Accepted      uint64
-	AcceptPauses  uint64 // descriptors or connections were used up
-	Crowded       uint64 // connections closed because their address had too many
-	Requests      uint64
-	Refused       uint64 // malformed heads
-	BytesSent     uint64 // headers and bodies
-	PeersGone     uint64 // clients that left before their answer was complete
-	Resets        uint64 // connections that we reset
-	Truncated     uint64 // files that became shorter while they were sent
-	DiskFaults    uint64
-	Expired       uint64 // deadlines
-	WatchesFailed uint64 // epoll_ctl refused a connection
+	Turns          uint64
+	Events         uint64
+	StaleEvents    uint64 // events of connections that were over, dropped
+	Crossings      uint64 // batches run, besides the waits
+	Accepted       uint64
+	AcceptPauses   uint64 // descriptors or connections were used up
+	Crowded        uint64 // connections closed because their address had too many
+	Requests       uint64
+	Refused        uint64                       // malformed heads
+	ByStatus       [response.StatusCount]uint64 // answers, by their status code
+	Answered       uint64                       // answers that the client took in full
+	Unfinished     uint64                       // and those that it did not
+	RecordsDropped uint64                       // records for which the sink had no room
+	Latency        [phaseCount]Histogram        // of the answers that are complete, by phase
+	BytesSent      uint64                       // headers and bodies
+	PeersGone      uint64                       // clients that left before their answer was complete
+	Resets         uint64                       // connections that we reset
+	Truncated      uint64                       // files that became shorter while they were sent
+	DiskFaults     uint64
+	Expired        uint64 // deadlines
+	WatchesFailed  uint64 // epoll_ctl refused a connection
 
 	OpensCached  uint64 // files opened, or looked up again, on the loop
 	OpensHelped  uint64 // files opened by a helper, because a disk might have been waited for
@@ -59,17 +66,24 @@ buffers: waits %d, lent %d
 // Counts returns a copy of the counters. It is meant for after Run, or for the loop's goroutine.
 func (l *Loop) Counts() Counts { return l.counts }
 
-// add adds another loop's counters. Every field is a number, so that none can be forgotten here.
-func (n *Counts) add(o *Counts) {
-	to, from := reflect.ValueOf(n).Elem(), reflect.ValueOf(o).Elem()
-	for i := range to.NumField() {
-		switch f := to.Field(i); f.Kind() {
-		case reflect.Uint64:
-			f.SetUint(f.Uint() + from.Field(i).Uint())
-		default:
-			for j := range f.Len() {
-				f.Index(j).SetInt(f.Index(j).Int() + from.Field(i).Index(j).Int())
-			}
+// add adds another loop's counters. Every field is made of numbers, so that none is forgotten here.
+func (n *Counts) add(o *Counts) { addNumbers(reflect.ValueOf(n).Elem(), reflect.ValueOf(o).Elem()) }
+
+func addNumbers(to, from reflect.Value) {
+	switch to.Kind() {
+	case reflect.Uint64:
+		to.SetUint(to.Uint() + from.Uint())
+	case reflect.Int:
+		to.SetInt(to.Int() + from.Int())
+	case reflect.Array:
+		for i := range to.Len() {
+			addNumbers(to.Index(i), from.Index(i))
 		}
+	case reflect.Struct:
+		for i := range to.NumField() {
+			addNumbers(to.Field(i), from.Field(i))
+		}
+	default:
+		panic("goloop: a counter is no number")
 	}
 }

@@ -109,7 +109,7 @@ func (l *Loop) giveUp(c *conn) bool {
 	}
 	l.ans.Keep = false // a helper's answer may still come, and must not meet another request
 	c.asked = false
-	l.ready(c, nil)
+	l.ready(c, nil, nil, nil)
 	return true
 }
 

@@ -4,6 +4,7 @@ import (
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
+	"aws/internal/response"
 )
 
 // Dialect is what a face of the server may answer: all in which the faces differ. A Dialect is
@@ -44,11 +45,12 @@ type Build func() (kernel.Opened, kernel.Class)
 
 // Answer is what goes to the client for one request.
 type Answer struct {
-	Head []byte // the header, and a body that is not a file's; appended to by the dialect
-	File *docroot.File
-	From int64 // the file's bytes [From, To) are the body
-	To   int64
-	Keep bool // the connection is kept for another request
+	Status response.Status
+	Head   []byte // the header, and a body that is not a file's; appended to by the dialect
+	File   *docroot.File
+	From   int64 // the file's bytes [From, To) are the body
+	To     int64
+	Keep   bool // the connection is kept for another request
 	// Linger says that the client may still be sending: our side is shut, and what it sends is
 	// thrown away for a while, so that it reads the answer and not a reset (RFC 9112 section 9.6).
 	Linger bool

@@ -124,6 +124,7 @@ func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finde
 		d.notFound(a, find)
 		return true
 	}
+	a.Status = response.OK
 	a.Head = appendDated(a.Head, f.Head, okDateAt, find.Date())
 	if req.Method == request.MethodGet {
 		a.To = f.Size
@@ -132,6 +133,7 @@ func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finde
 }
 
 func (d *dropIn) notFound(a *Answer, find Finder) {
+	a.Status = response.NotFound
 	a.Head = appendDated(a.Head, notFoundHead, notFoundDateAt, find.Date())
 }
 

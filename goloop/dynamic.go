@@ -480,6 +480,7 @@ func (l *Loop) hand() {
 		for _, i := range queued[:n] {
 			b := &l.pool.bufs[i]
 			b.state = bufferFlying
+			l.traceRead(i, b)
 			l.flying++
 			l.conns[b.slot].inFlight++
 			if b.rung == rungDirect {
@@ -544,6 +545,13 @@ func (l *Loop) fallBack(b *buffer, class kernel.Class) {
 	}
 }
 
+func (l *Loop) traceRead(i int32, b *buffer) {
+	if l.cfg.Tracer != nil {
+		offset := b.chunk*int64(len(b.mem)) + int64(b.asked)
+		l.cfg.Tracer.ReadBegin(l.id, l.conns[b.slot].serial, int(i), offset, b.want-b.asked)
+	}
+}
+
 // askRead lets a helper read what is missing of a chunk.
 func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
 	j := l.newJob(kernel.JobRead, c)
@@ -561,6 +569,7 @@ func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
 	}
 	b.asked = b.got
 	b.state = bufferFlying
+	l.traceRead(i, b)
 	c.inFlight++
 	l.counts.ReadsHelped++
 	return true
@@ -589,6 +598,9 @@ func (l *Loop) onRead(i int32, result int64) {
 	c := l.conns[b.slot]
 	assert(b.state == bufferFlying && c.gen == b.gen, "a read is done that nobody has asked for")
 	b.state = bufferQueued
+	if l.cfg.Tracer != nil {
+		l.cfg.Tracer.ReadEnd(l.id, c.serial, int(i), result)
+	}
 	c.inFlight--
 	if c.state == StateClosing || c.win == nil {
 		l.freeBuffer(i)

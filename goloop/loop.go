@@ -84,6 +84,10 @@ type Loop struct {
 	dialect Dialect
 	cache   *docroot.Cache
 	counts  Counts
+	id      int // the loop's number, for the tracer
+
+	published published
+	publishAt time.Duration
 
 	listeners    []listener
 	watching     bool          // epoll tells of new connections
@@ -140,6 +144,7 @@ type Loop struct {
 	queued  []int32 // the buffers of reads
 	dones   []kernel.ReadDone
 	flying  int  // reads that the kernel has
+	events  int  // of the latest Wait
 	refused bool // the kernel, or the helpers, took no more; until readAt
 
 	jobs     []*job
@@ -256,6 +261,10 @@ func (l *Loop) Turn() (bool, error) {
 	l.send()
 	l.expire()
 	l.tidy()
+	l.publish()
+	if l.cfg.Tracer != nil {
+		l.cfg.Tracer.TurnEnd(l.id, l.events)
+	}
 	return !l.draining || l.live() > 0 || l.flying > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0, nil
 }
 
@@ -282,6 +291,10 @@ func (l *Loop) wait() error {
 	if err != nil {
 		return err
 	}
+	if l.cfg.Tracer != nil {
+		l.cfg.Tracer.TurnBegin(l.id)
+	}
+	l.events = len(events)
 	l.counts.Turns++
 	l.counts.Events += uint64(len(events))
 	l.watched(l.changed[:n])
@@ -354,17 +367,27 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 			l.touch(c)
 			return
 		}
+		if c.resting {
+			l.quiet(c, ready) // it is not room that is missing
+			return
+		}
 		c.blocked = false
 		l.toSend(c)
 	default:
-		if ready&kernel.Broken != 0 {
-			l.counts.PeersGone++
-			l.abort(c, kernel.OpClose)
-			return
-		}
-		c.noisy = true
-		l.touch(c)
+		l.quiet(c, ready)
 	}
+}
+
+// quiet deals with an event that a connection has no use for now: it ends the connection if that is
+// broken, and else sees to it that the event is not told again.
+func (l *Loop) quiet(c *conn, ready uint32) {
+	if ready&kernel.Broken != 0 {
+		l.counts.PeersGone++
+		l.abort(c, kernel.OpClose)
+		return
+	}
+	c.noisy = true
+	l.touch(c)
 }
 
 // timeout returns how long the loop may wait.

@@ -16,6 +16,7 @@ type prepared struct {
 	writeBuf []byte
 	file     *docroot.File
 	from, to int64
+	rec      *Record
 	keep     bool
 	linger   bool
 }
@@ -57,10 +58,11 @@ func (l *Loop) lookAhead(c *conn) {
 			break
 		}
 		l.counts.Requests++
+		rec := l.record(a, &p.req, buf)
 		at += p.req.Len()
 		rest := p.n - at
 		next := prepared{
-			headBuf: head, writeBuf: head[:copy(head, a.Head)], file: a.File, from: a.From, to: a.To,
+			rec: rec, headBuf: head, writeBuf: head[:copy(head, a.Head)], file: a.File, from: a.From, to: a.To,
 			keep: a.Keep && !l.draining && !a.HasBody && len(a.segments) == 0,
 		}
 		a.File = nil
@@ -99,6 +101,10 @@ func (l *Loop) dropAhead(c *conn) {
 	for i := range c.ahead.left() {
 		p := &c.ahead.left()[i]
 		l.giveHead(p.headBuf)
+		if p.rec != nil {
+			p.rec.Conn, p.rec.Peer, p.rec.Complete = c.serial, c.peer, false
+			l.cfg.Sink.Put(p.rec)
+		}
 		l.dropFile(&p.file)
 	}
 	c.ahead.list, c.ahead.next = c.ahead.list[:0], 0
@@ -113,6 +119,7 @@ func (l *Loop) promote(c *conn) {
 	c.headBuf, c.writeBuf, c.file = p.headBuf, p.writeBuf, p.file
 	c.off, c.end, c.warmEnd, c.warmAt = p.from, p.to, warmOf(p.file, p.to), 0
 	c.keep, c.linger = p.keep, p.linger
+	c.rec, c.answering = p.rec, true
 	*p = prepared{}
 	if len(c.ahead.left()) == 0 {
 		l.dropAhead(c)

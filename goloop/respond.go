@@ -22,18 +22,22 @@ func (l *Loop) answer(c *conn, buf []byte, req *request.Request) {
 		return
 	}
 	l.dropFile(&c.found)
-	l.ready(c, buf[req.Len():])
+	l.ready(c, req, buf, buf[req.Len():])
 }
 
 // ready makes the answer that stands in l.ans the connection's, and lets it be sent. The bytes
-// that follow the request are kept if the connection is.
-func (l *Loop) ready(c *conn, rest []byte) {
+// that follow the request are kept if the connection is. head is nil when there is no request to
+// speak of.
+func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
 	a := &l.ans
+	rec := l.record(a, req, head)
 	if c.headBuf = l.newHead(len(a.Head)); c.headBuf == nil {
 		l.dropFile(&a.File)
+		c.rec, c.answering = rec, true
 		l.abort(c, kernel.OpReset) // out of memory
 		return
 	}
+	c.rec, c.answering, c.sent = rec, true, 0
 	c.writeBuf = c.headBuf[:copy(c.headBuf, a.Head)]
 	c.file, a.File = a.File, nil
 	c.off, c.end, c.warmEnd, c.warmAt = a.From, a.To, warmOf(c.file, a.To), 0

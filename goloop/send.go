@@ -181,6 +181,7 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 	case kernel.Done:
 		l.counts.BytesSent += uint64(op.Result)
 		c.taken += op.Result
+		c.sent += op.Result
 		return true
 	case kernel.Again:
 		c.blocked = true
@@ -272,6 +273,7 @@ func (l *Loop) finish(c *conn) {
 		l.nextSegment(c)
 		return
 	}
+	l.account(c, true)
 	if !c.keep {
 		return
 	}

@@ -31,7 +31,6 @@ type ServeOptions struct {
 	Types        *response.MediaTypes
 	TypeGlobs    []Glob // go before Types; the first that matches counts
 	ErrorPages   map[response.Status]ErrorPage
-	Log          func(e *LogEntry) // gets every answer, if not nil; must not wait
 }
 
 // Field is a header field.
@@ -45,16 +44,6 @@ type Glob struct{ Pattern, Value string }
 type ErrorPage struct {
 	Type string
 	Body []byte
-}
-
-// LogEntry is what is known of an answer when it is decided. Its slices are valid during the call.
-type LogEntry struct {
-	Status                       response.Status
-	Method, Target               []byte
-	Range, IfRange               []byte
-	IfNoneMatch, IfModifiedSince []byte
-	UserAgent                    []byte
-	BodyBytes                    int64 // of the answer
 }
 
 // globMatch returns the value of the first glob that matches a path.
@@ -246,10 +235,7 @@ func (d *serveDialect) Expire(a *Answer, in State, find Finder) bool {
 func (d *serveDialect) failPlain(a *Answer, s response.Status, req *request.Request, find Finder) {
 	q := &a.q
 	*q = query{d: d, a: a, req: req, find: find}
-	q.fail(s)
-	if d.Log != nil {
-		q.log(s)
-	}
+	a.Status = q.fail(s)
 }
 
 // query is a request while it is being answered.
@@ -264,8 +250,7 @@ type query struct {
 	file   *docroot.File // the form of it that is sent
 	coding response.Coding
 	vary   bool
-	listed bool  // the file is a folder's listing
-	body   int64 // bytes of the answer's body
+	listed bool // the file is a folder's listing
 
 	lines  [][]byte
 	more   [][]byte
@@ -280,9 +265,7 @@ func (q *query) done(s response.Status) bool {
 	} else if q.plain != nil {
 		q.a.File = q.plain
 	}
-	if q.d.Log != nil {
-		q.log(s)
-	}
+	q.a.Status = s
 	return true
 }
 
@@ -299,17 +282,6 @@ func (q *query) field(id request.FieldID) []byte {
 		return span.Of(q.head)
 	}
 	return nil
-}
-
-func (q *query) log(s response.Status) {
-	e := LogEntry{Status: s, BodyBytes: q.body}
-	if q.head != nil {
-		e.Method, e.Target = q.req.MethodSpan.Of(q.head), q.req.Target.Of(q.head)
-		e.Range, e.IfRange = q.field(request.Range), q.field(request.IfRange)
-		e.IfNoneMatch, e.IfModifiedSince = q.field(request.IfNoneMatch), q.field(request.IfModifiedSince)
-		e.UserAgent = q.field(request.UserAgent)
-	}
-	q.d.Log(&e)
 }
 
 const allowed = "GET, HEAD, OPTIONS"
@@ -572,7 +544,6 @@ func (q *query) whole() response.Status {
 	q.a.end(q.req)
 	if q.req.Method == request.MethodGet {
 		q.a.To = q.file.Size
-		q.body = q.file.Size
 	}
 	return response.OK
 }
@@ -587,14 +558,13 @@ func (q *query) partial() response.Status {
 		q.a.Head = response.AppendFieldBytes(q.a.Head, "Content-Range", response.AppendContentRange(value[:0], r, size))
 		q.a.end(q.req)
 		q.a.From, q.a.To = r.Start, r.Start+r.Length
-		q.body = r.Length
 		return response.PartialContent
 	}
 	var boundary [response.BoundaryBytes]byte
 	mark := response.AppendBoundary(boundary[:0], rand.Uint64(), rand.Uint64())
 	mediaType := q.plain.Extra.(*meta).mediaType
-	q.body = response.MultipartBytes(q.ranges, mediaType, size)
-	q.multipartHead(mark)
+	length := response.MultipartBytes(q.ranges, mediaType, size)
+	q.multipartHead(mark, length)
 	for i, r := range q.ranges {
 		q.a.scratch = response.AppendPartHead(q.a.scratch[:0], mark, mediaType, r, size, i == 0)
 		if i == 0 {
@@ -610,11 +580,11 @@ func (q *query) partial() response.Status {
 }
 
 // multipartHead appends the header of an answer in several parts, whose Content-Type is its own.
-func (q *query) multipartHead(mark []byte) {
+func (q *query) multipartHead(mark []byte, length int64) {
 	typed := *q.plain.Extra.(*meta)
 	q.a.scratch = response.AppendMultipartType(q.a.scratch[:0], mark)
 	typed.mediaType = string(q.a.scratch)
-	q.a.Head = q.d.appendFileHead(q.a.Head, response.PartialContent, q.find.Date(), q.file, &typed, q.coding, q.body)
+	q.a.Head = q.d.appendFileHead(q.a.Head, response.PartialContent, q.find.Date(), q.file, &typed, q.coding, length)
 	if q.vary {
 		q.a.Head = response.AppendField(q.a.Head, "Vary", "Accept-Encoding")
 	}
@@ -691,7 +661,6 @@ func (q *query) text(s response.Status) {
 	q.a.end(q.req)
 	if q.req.Method != request.MethodHead {
 		q.a.Head = append(q.a.Head, q.a.scratch...)
-		q.body = int64(len(q.a.scratch))
 	}
 }
 

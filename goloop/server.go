@@ -72,6 +72,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 	if err != nil {
 		return errors.Join(err, kernel.CloseAll(fds), k.Close())
 	}
+	l.id = len(s.loops)
 	s.loops = append(s.loops, l)
 	return nil
 }

@@ -122,7 +122,6 @@ func serve(o *serveOptions, root string, stderr io.Writer) error {
 		return err
 	}
 	if log != nil {
-		so.Log = log.entry
 		defer log.close()
 	}
 	dialect, err := goloop.NewServe(*so)
@@ -141,6 +140,9 @@ func serve(o *serveOptions, root string, stderr io.Writer) error {
 	}
 	if o.trace {
 		cfg.Loop.Trace = stderr
+	}
+	if log != nil {
+		cfg.Loop.Sink = log
 	}
 	if o.loops < 1 {
 		return usageError{fmt.Errorf("--loops %d: there must be one at least", o.loops)}
@@ -315,21 +317,27 @@ func (o *serveOptions) pages(so *goloop.ServeOptions) error {
 	return nil
 }
 
-// answerLog writes a line per answer, on a goroutine of its own. Lines that it can't take at once
-// are dropped and counted.
+// answerLog writes a line per answer, on a goroutine of its own. Answers that it has no room for are
+// dropped, and counted by the loop.
 type answerLog struct {
-	lines   chan []byte
-	ended   chan struct{}
-	file    *os.File
-	dropped uint64
+	free  chan *goloop.Record
+	full  chan *goloop.Record
+	ended chan struct{}
+	file  *os.File
 }
+
+// answerLogMax is how many answers may wait to be written.
+const answerLogMax = 8192
 
 // openLog opens the log, or returns nil if there is to be none.
 func openLog(name string) (*answerLog, error) {
 	if name == "" {
 		return nil, nil
 	}
-	l := &answerLog{lines: make(chan []byte, 8192), ended: make(chan struct{}), file: os.Stdout}
+	l := &answerLog{
+		free: make(chan *goloop.Record, answerLogMax), full: make(chan *goloop.Record, answerLogMax),
+		ended: make(chan struct{}), file: os.Stdout,
+	}
 	if name != "-" {
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 		if err != nil {
@@ -337,54 +345,75 @@ func openLog(name string) (*answerLog, error) {
 		}
 		l.file = f
 	}
+	for range answerLogMax {
+		l.free <- &goloop.Record{}
+	}
 	go l.write()
 	return l, nil
 }
 
+// Take implements goloop.Sink.
+func (l *answerLog) Take() *goloop.Record {
+	select {
+	case r := <-l.free:
+		return r
+	default:
+		return nil
+	}
+}
+
+// Put implements goloop.Sink. There is room for all records that there are.
+func (l *answerLog) Put(r *goloop.Record) { l.full <- r }
+
 func (l *answerLog) write() {
 	defer close(l.ended)
 	w := bufio.NewWriter(l.file)
-	for line := range l.lines {
+	var line []byte
+	for r := range l.full {
+		line = appendRecord(line[:0], r)
 		_, _ = w.Write(line)
-		if len(l.lines) == 0 {
+		l.free <- r
+		if len(l.full) == 0 {
 			_ = w.Flush()
 		}
 	}
 	_ = w.Flush()
 }
 
-// entry writes an answer's line: status, method, target, body bytes and the fields that the answer
-// depended on. Values are quoted, so that none can make a line of its own.
-func (l *answerLog) entry(e *goloop.LogEntry) {
-	line := make([]byte, 0, 256)
-	line = strconv.AppendUint(line, uint64(e.Status), 10)
+// appendRecord appends an answer's line: status, method, target, the bytes that the client took and
+// the fields that the answer depended on. Values are quoted, so that none can make a line of its
+// own.
+func appendRecord(line []byte, r *goloop.Record) []byte {
+	line = strconv.AppendUint(line, uint64(r.Status), 10)
 	line = append(line, ' ')
-	line = append(line, e.Method...)
+	if len(r.Method) == 0 {
+		line = append(line, '-')
+	}
+	line = append(line, r.Method...)
 	line = append(line, ' ')
-	line = strconv.AppendQuoteToASCII(line, string(e.Target))
-	line = append(line, " bytes="...)
-	line = strconv.AppendInt(line, e.BodyBytes, 10)
+	line = strconv.AppendQuoteToASCII(line, string(r.Target))
+	line = append(line, " sent="...)
+	line = strconv.AppendInt(line, r.Sent, 10)
 	for _, f := range []struct {
 		name  string
 		value []byte
 	}{
-		{"range", e.Range}, {"if-range", e.IfRange}, {"if-none-match", e.IfNoneMatch},
-		{"if-modified-since", e.IfModifiedSince}, {"agent", e.UserAgent},
+		{"range", r.Range}, {"if-range", r.IfRange}, {"if-none-match", r.IfNoneMatch},
+		{"if-modified-since", r.IfModifiedSince}, {"agent", r.Agent},
 	} {
 		if len(f.value) > 0 {
 			line = append(append(append(line, ' '), f.name...), '=')
 			line = strconv.AppendQuoteToASCII(line, string(f.value))
 		}
 	}
-	select {
-	case l.lines <- append(line, '\n'):
-	default:
-		l.dropped++
+	if !r.Complete {
+		line = append(line, " aborted"...)
 	}
+	return append(line, '\n')
 }
 
 func (l *answerLog) close() {
-	close(l.lines)
+	close(l.full)
 	<-l.ended
 	if l.file != os.Stdout {
 		_ = l.file.Close()

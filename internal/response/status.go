@@ -5,6 +5,9 @@ import "strconv"
 // Status is a status code (RFC 9110 section 15).
 type Status uint16
 
+// StatusCount is more than every status code.
+const StatusCount = 600
+
 // The status codes that the server sends.
 const (
 	Continue            Status = 100

@@ -1,0 +1,209 @@
+package goloop
+
+import (
+	"math/bits"
+	"net/netip"
+	"sync"
+	"time"
+
+	"aws/internal/docroot"
+	"aws/internal/request"
+	"aws/internal/response"
+)
+
+// Record is what there is to say about one answer, once it is over. The slices belong to the record
+// and are used again with it.
+type Record struct {
+	Conn     uint64
+	Peer     netip.AddrPort // the zero value for a Unix socket
+	Began    time.Time      // when the request's first byte was seen
+	Status   response.Status
+	Minor    uint8 // of the request's HTTP version
+	Kind     docroot.Kind
+	File     bool // the answer was about a file
+	Cold     bool // a disk was waited for: the name's, or the file's
+	Complete bool // the client took all of it
+	Sent     int64
+
+	Method, Target               []byte
+	Range, IfRange               []byte
+	IfNoneMatch, IfModifiedSince []byte
+	Referer, Agent               []byte
+
+	// How long it took: the head to arrive, the disk to deliver, the client to take it, and all in
+	// all.
+	Head, Disk, Send, Total time.Duration
+}
+
+// Sink takes records. Its methods are called by loops and must not wait.
+type Sink interface {
+	// Take returns a record to be filled, or nil when there is none to be had now.
+	Take() *Record
+	// Put takes a filled record. It is the sink's again.
+	Put(r *Record)
+}
+
+// Tracer gets told what a loop does, as it happens. Its methods are called by loops and must not
+// wait. Loops are numbered from 0.
+type Tracer interface {
+	State(loop int, conn uint64, from, to State)
+	ReadBegin(loop int, conn uint64, read int, offset int64, bytes int)
+	ReadEnd(loop int, conn uint64, read int, result int64)
+	TurnBegin(loop int)
+	TurnEnd(loop int, events int)
+}
+
+// phase is what the time of a connection goes into.
+type phase uint8
+
+const (
+	phaseNone phase = iota
+	phaseHead
+	phaseDisk
+	phaseSend
+	phaseTotal
+	phaseCount
+)
+
+var phaseOf = [stateCount]phase{
+	StateReading: phaseHead, StateOpening: phaseDisk, StateReadingAsync: phaseDisk, StateWarming: phaseDisk,
+	StateWReady: phaseSend, StateSending: phaseSend,
+}
+
+// HistogramBuckets is the number of buckets of a Histogram.
+const HistogramBuckets = 26
+
+// Histogram counts durations: bucket i those below 2^i microseconds that no smaller one counts, the
+// last one the rest.
+type Histogram struct {
+	Buckets [HistogramBuckets]uint64
+	SumNs   uint64
+}
+
+func (h *Histogram) add(d time.Duration) {
+	us := uint64(max(d, 0) / time.Microsecond)
+	h.Buckets[min(bits.Len64(us), HistogramBuckets-1)]++
+	h.SumNs += uint64(max(d, 0))
+}
+
+// clock is how the time of a connection's request is kept.
+type clock struct {
+	began time.Duration // the request's first byte
+	since time.Duration // the state's beginning
+	spent [phaseCount]time.Duration
+	cold  bool
+}
+
+// moved notes that the connection leaves a state.
+func (k *clock) moved(from State, now time.Duration) {
+	p := phaseOf[from]
+	k.spent[p] += now - k.since
+	k.since = now
+	k.cold = k.cold || p == phaseDisk
+}
+
+// record notes what is known of an answer when it is decided. head is nil for a request that has
+// not become complete.
+func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
+	l.counts.ByStatus[a.Status%response.StatusCount]++
+	if l.cfg.Sink == nil {
+		return nil
+	}
+	r := l.cfg.Sink.Take()
+	if r == nil {
+		l.counts.RecordsDropped++
+		return nil
+	}
+	r.Status = a.Status
+	r.File = a.File != nil
+	if r.File {
+		r.Kind = a.File.Mount.Kind
+	}
+	r.Method, r.Target = r.Method[:0], r.Target[:0]
+	r.Minor = 0
+	for _, f := range recordFields {
+		to := f.to(r)
+		*to = (*to)[:0]
+		if head == nil {
+			continue
+		}
+		if span, ok := req.Field(f.id); ok {
+			*to = append(*to, span.Of(head)...)
+		}
+	}
+	if head != nil {
+		r.Method = append(r.Method, req.MethodSpan.Of(head)...)
+		r.Target = append(r.Target, req.Target.Of(head)...)
+		r.Minor = req.Minor
+	}
+	return r
+}
+
+var recordFields = []struct {
+	id request.FieldID
+	to func(r *Record) *[]byte
+}{
+	{request.Range, func(r *Record) *[]byte { return &r.Range }},
+	{request.IfRange, func(r *Record) *[]byte { return &r.IfRange }},
+	{request.IfNoneMatch, func(r *Record) *[]byte { return &r.IfNoneMatch }},
+	{request.IfModifiedSince, func(r *Record) *[]byte { return &r.IfModifiedSince }},
+	{request.Referer, func(r *Record) *[]byte { return &r.Referer }},
+	{request.UserAgent, func(r *Record) *[]byte { return &r.Agent }},
+}
+
+// account closes the books on an answer.
+func (l *Loop) account(c *conn, complete bool) {
+	now := l.k.Now()
+	c.clock.moved(c.state, now)
+	total := now - c.clock.began
+	if complete {
+		l.counts.Answered++
+		for p := phaseHead; p < phaseTotal; p++ {
+			l.counts.Latency[p].add(c.clock.spent[p])
+		}
+		l.counts.Latency[phaseTotal].add(total)
+	} else {
+		l.counts.Unfinished++
+	}
+	if r := c.rec; r != nil {
+		c.rec = nil
+		r.Conn, r.Peer, r.Complete, r.Cold, r.Sent = c.serial, c.peer, complete, c.clock.cold, c.sent
+		r.Head, r.Disk, r.Send = c.clock.spent[phaseHead], c.clock.spent[phaseDisk], c.clock.spent[phaseSend]
+		r.Total = total
+		r.Began = time.Unix(l.k.Wall(), 0).Add(-total)
+		l.cfg.Sink.Put(r)
+	}
+	c.answering = false
+	c.sent = 0
+	c.clock = clock{began: now, since: now}
+}
+
+// published is a copy of the counters for other goroutines.
+type published struct {
+	mu     sync.Mutex
+	counts Counts
+}
+
+// publishEvery is how old the copy gets.
+const publishEvery = 100 * time.Millisecond
+
+func (l *Loop) publish() {
+	if l.cfg.Publish && l.k.Now() >= l.publishAt {
+		l.publishAt = l.k.Now() + publishEvery
+		l.published.mu.Lock()
+		l.published.counts = l.counts
+		l.published.mu.Unlock()
+	}
+}
+
+// Published returns the counters as they were a moment ago, if Config.Publish is on. It may be
+// called from any goroutine.
+func (s *Server) Published() []Counts {
+	list := make([]Counts, len(s.loops))
+	for i, l := range s.loops {
+		l.published.mu.Lock()
+		list[i] = l.published.counts
+		l.published.mu.Unlock()
+	}
+	return list
+}
