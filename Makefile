@@ -177,7 +177,7 @@ build/housecheck: $(wildcard scripts/housecheck/*.go)
 
 .PHONY: lint-%
 lint-golangci: $(STEP) $(GOLANGCI)
-	@$(STEP) run golangci $(GOLANGCI) run ./...
+	@$(STEP) run golangci bash -c '$(GOLANGCI) config verify && $(GOLANGCI) run ./...'
 
 lint-house: $(STEP) build/housecheck
 	@$(STEP) run house build/housecheck
