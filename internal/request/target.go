@@ -75,14 +75,17 @@ func (r *Request) splitTarget(buf []byte) Defect {
 	return r.splitAbsolute(target)
 }
 
+var schemeEnd = []byte("://")
+
 // splitAbsolute reads `scheme "://" authority path-abempty ["?" query]` for http and https.
 func (r *Request) splitAbsolute(target []byte) Defect {
 	r.form = AbsoluteForm
-	at := bytes.Index(target, []byte("://"))
-	if at < 0 || !(equalFold(target[:at], "http") || equalFold(target[:at], "https")) {
+	// The first colon is the scheme's end: a scheme has none (RFC 3986 section 3.1).
+	at := bytes.IndexByte(target, ':')
+	if at < 0 || !bytes.HasPrefix(target[at:], schemeEnd) || !(equalFold(target[:at], "http") || equalFold(target[:at], "https")) {
 		return BadTarget
 	}
-	from := at + len("://")
+	from := at + len(schemeEnd)
 	to := from
 	for to < len(target) && target[to] != '/' && target[to] != '?' {
 		to++
