@@ -1,0 +1,9 @@
+// Package sim runs the real event loop over the simulated kernel: for each seed a site, its misfortunes,
+// clients of every manner and a configuration are drawn, the loop serves until nobody is left and is
+// shut down, and then every answer and the ledger are checked.
+//
+//	go test ./tests/sim -run TestSim -seeds 100000 -first 10000
+//	go test ./tests/sim -run TestSim -seed 4711 -steps
+//
+// The second form repeats one run and writes down all that happens in it.
+package sim

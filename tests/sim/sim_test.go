@@ -1,0 +1,122 @@
+package sim
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"aws/internal/simkernel"
+)
+
+var (
+	seeds = flag.Int("seeds", 10000, "how many seeds to run")
+	first = flag.Uint64("first", 1, "the first of them")
+	seed  = flag.Int64("seed", -1, "run this seed alone")
+	steps = flag.Bool("steps", false, "write down all that happens; with -seed")
+)
+
+// failuresMax is how many failing seeds are reported before the test gives up.
+const failuresMax = 5
+
+// stack is the stack of a panic, without the frames of this package.
+func stack() string {
+	s := string(debug.Stack())
+	if at := strings.Index(s, "panic("); at >= 0 {
+		s = s[at:]
+	}
+	return s
+}
+
+// TestSim runs the seeds one after the other.
+func TestSim(t *testing.T) {
+	from, n := *first, *seeds
+	if testing.Short() {
+		n = min(n, 500)
+	}
+	if *seed >= 0 {
+		from, n = uint64(*seed), 1
+	}
+	var sum tally
+	failures := 0
+	for s := from; s < from+uint64(n); s++ {
+		w, err := play(s)
+		if err == nil && s%64 == 0 {
+			err = repeats(w)
+		}
+		sum.add(w)
+		if err != nil {
+			t.Errorf("seed %d: %v\nprofile: %v\nagain: go test ./tests/sim -run TestSim -seed %d -steps", s, err, w.k.Profile(), s)
+			if failures++; failures == failuresMax {
+				t.Fatalf("gave up at seed %d", s)
+			}
+		}
+	}
+	t.Log(sum.String())
+}
+
+// play runs one seed and checks it.
+func play(s uint64) (*world, error) {
+	var w *world
+	var err error
+	if *steps && *seed >= 0 {
+		w, err = newWorld(s, os.Stdout)
+	} else {
+		w, err = newWorld(s, nil)
+	}
+	if err != nil {
+		return w, w.check(err)
+	}
+	return w, w.check(w.run())
+}
+
+// repeats runs a seed once more and compares.
+func repeats(w *world) error {
+	again, err := play(w.seed)
+	if err != nil {
+		return fmt.Errorf("the second time: %w", err)
+	}
+	if a, b := w.k.Fingerprint(), again.k.Fingerprint(); a != b {
+		return fmt.Errorf("two runs differ: fingerprints %x and %x", a, b)
+	}
+	return nil
+}
+
+// tally is what all runs together have tried.
+type tally struct {
+	runs, clients, turns int
+	bytes                int64
+	virtual              time.Duration
+	ends                 [simkernel.EndRefused + 1]int
+	struck               [simkernel.Faults]int
+}
+
+func (n *tally) add(w *world) {
+	n.runs++
+	n.turns += w.k.Turns()
+	n.virtual += w.k.Time()
+	for _, c := range w.clients {
+		n.clients++
+		n.ends[c.peer.End]++
+		n.bytes += int64(len(c.peer.Received))
+	}
+	for f := range simkernel.Faults {
+		n.struck[f] += w.k.Struck(f)
+	}
+}
+
+func (n *tally) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d seeds, %d clients, %d turns, %d bytes, %v of virtual time\nends:", n.runs, n.clients, n.turns, n.bytes, n.virtual)
+	for e, count := range n.ends {
+		fmt.Fprintf(&b, " %v %d", simkernel.End(e), count)
+	}
+	b.WriteString("\nfaults:")
+	for f := range simkernel.Faults {
+		fmt.Fprintf(&b, " %v %d;", f, n.struck[f])
+	}
+	return b.String()
+}

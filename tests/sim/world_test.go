@@ -1,0 +1,210 @@
+package sim
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"aws/goloop"
+	"aws/internal/docroot"
+	"aws/internal/simkernel"
+)
+
+// world is one run: everything that was drawn from its seed.
+type world struct {
+	seed     uint64
+	rnd      *rand.Rand
+	k        *simkernel.Kernel
+	listener *simkernel.Listener
+	tree     *simkernel.Tree
+	site     []*page
+	clients  []*client
+	cfg      goloop.Config
+	loop     *goloop.Loop
+	scarce   bool          // there are fewer descriptors than the connections need
+	stopAt   time.Duration // an early shutdown; 0: none
+	stopped  time.Duration // when the shutdown was asked for
+}
+
+// page is a name beneath the root and what was made to stand for it.
+type page struct {
+	name string
+	file *simkernel.File
+	size int64
+}
+
+func pick[T any](rnd *rand.Rand, from ...T) T { return from[rnd.IntN(len(from))] }
+
+// newWorld draws a world.
+func newWorld(seed uint64, trace io.Writer) (*world, error) {
+	w := &world{seed: seed, rnd: rand.New(rand.NewPCG(seed, 10))}
+	rnd := w.rnd
+	w.drawConfig()
+	w.cfg.Trace = trace
+	kcfg := simkernel.Config{
+		Seed: seed, Trace: trace,
+		EventsMax: pick(rnd, 1, 4, 64), ReadsMax: pick(rnd, 1, 2, 8, 32), JobsMax: pick(rnd, 1, 4, 64),
+	}
+	if rnd.IntN(10) == 0 {
+		kcfg.DescriptorsMax = 12 + rnd.IntN(20)
+		// The kernel, the listener and the root have eight; each connection needs one, and two for its file.
+		if rnd.IntN(2) == 0 {
+			w.cfg.ConnsMax = min(w.cfg.ConnsMax, (kcfg.DescriptorsMax-9)/3)
+		}
+		w.scarce = 3*w.cfg.ConnsMax+9 > kcfg.DescriptorsMax
+	}
+	w.k = simkernel.New(kcfg)
+	w.listener = w.k.Listen(pick(rnd, 1, 4, 128))
+	w.tree = w.k.AddTree("site")
+	w.drawSite()
+	w.drawMisfortunes()
+	n := 1 + rnd.IntN(pick(rnd, 3, 6, 12))
+	if rnd.IntN(100) == 0 {
+		n = 100
+	}
+	spread := pick(rnd, 1, int64(time.Millisecond), int64(50*time.Millisecond), int64(3*time.Second))
+	for i := range n {
+		w.clients = append(w.clients, w.drawClient(i, spread))
+	}
+	if rnd.IntN(12) == 0 {
+		w.stopAt = time.Duration(1 + rnd.Int64N(pick(rnd, int64(time.Millisecond), int64(100*time.Millisecond), int64(time.Second))))
+	}
+	dialect, err := goloop.NewDropIn(w.tree.Root(), "site")
+	if err != nil {
+		return nil, err
+	}
+	cache := docroot.NewCache(goloop.DropInCacheLimits(pick(rnd, 1, 4, 1000)))
+	w.loop, err = goloop.NewLoop(w.k, w.cfg, dialect, cache, w.listener.FD())
+	return w, err
+}
+
+// drawConfig draws the loop's limits: small ones, so that everything runs out now and then.
+func (w *world) drawConfig() {
+	rnd := w.rnd
+	buffer := pick(rnd, 4096, 8192, 16384)
+	window := int64(buffer * (1 + rnd.IntN(5)))
+	w.cfg = goloop.Config{
+		ConnsMax:        pick(rnd, 1, 3, 8, 1000),
+		BufferBytes:     buffer,
+		WindowBytes:     window,
+		PoolBytes:       window + int64(buffer*rnd.IntN(pick(rnd, 1, 3, 20))),
+		ReadsPerConnMax: pick(rnd, 1, 2, 8),
+		IdleTimeout:     6 * time.Second,
+		HeadTimeout:     4 * time.Second,
+		SendTimeout:     20 * time.Second, // the slowest reader makes room in a third of the largest buffer in less
+		DiskTimeout:     time.Minute,
+		LingerTimeout:   2 * time.Second,
+		DrainTimeout:    pick(rnd, 20*time.Millisecond, 3*time.Second),
+		StallTimeout:    pick(rnd, 20*time.Millisecond, time.Second),
+	}
+}
+
+// drawSize draws a file's size, usually near an edge of something.
+func (w *world) drawSize() int64 {
+	rnd := w.rnd
+	edge := pick(rnd, 0, 512, 4096, int64(w.cfg.BufferBytes), w.cfg.WindowBytes, 2*w.cfg.WindowBytes)
+	switch rnd.IntN(12) {
+	case 0:
+		return rnd.Int64N(300 << 10)
+	case 1, 2, 3:
+		return rnd.Int64N(64 << 10)
+	case 4:
+		if rnd.IntN(20) == 0 {
+			return 500<<10 + rnd.Int64N(1<<20)
+		}
+		return rnd.Int64N(2000)
+	default:
+		return max(0, edge+rnd.Int64N(3)-1)
+	}
+}
+
+func (w *world) drawSite() {
+	rnd := w.rnd
+	for i := range 1 + rnd.IntN(6) {
+		p := &page{name: fmt.Sprintf("%s/f%d.%s", pick(rnd, "static", "dynamic"), i, pick(rnd, "html", "png", "bin"))}
+		p.size = w.drawSize()
+		p.file = w.tree.Add(p.name, p.size)
+		w.site = append(w.site, p)
+	}
+	if rnd.IntN(3) == 0 { // a link from dynamic/ to a file that has another name, too
+		to := pick(rnd, w.site...)
+		p := &page{name: "dynamic/link", file: to.file, size: to.size}
+		w.tree.Link(p.name, p.file)
+		w.site = append(w.site, p)
+	}
+	w.tree.AddSpecial("static/folder")
+	w.tree.Add("static/secret", 10)
+	w.tree.Deny("static/secret")
+	w.tree.Add("outside", 10)
+}
+
+// drawMisfortunes draws what happens to files while they are served.
+func (w *world) drawMisfortunes() {
+	rnd := w.rnd
+	if rnd.IntN(3) > 0 {
+		return
+	}
+	for range 1 + rnd.IntN(4) {
+		p := pick(rnd, w.site...)
+		at := time.Duration(rnd.Int64N(pick(rnd, int64(2*time.Millisecond), int64(100*time.Millisecond), int64(3*time.Second))))
+		size := w.drawSize()
+		from := rnd.Int64N(p.size + 1)
+		switch rnd.IntN(6) {
+		case 0:
+			w.k.After(at, func() { w.k.Resize(p.file, min(p.file.Size, from)) })
+		case 1:
+			w.k.After(at, func() { w.k.Resize(p.file, p.file.Size+size) })
+		case 2:
+			w.k.After(at, func() { w.tree.Remove(p.name) })
+		case 3, 4:
+			w.k.After(at, func() { w.tree.Add(p.name, size) })
+		case 5:
+			if rnd.IntN(2) == 0 {
+				w.k.After(at, func() { w.k.Break(p.file, from, from+4096) })
+			}
+		}
+	}
+}
+
+// errTurns is the end of a run that does not end.
+var errTurns = fmt.Errorf("the loop turns without end")
+
+const turnsMax = 400_000
+
+// run lets the loop serve until all clients are gone, and shuts it down.
+func (w *world) run() (err error) {
+	w.k.OnWait = func() error {
+		if w.k.Turns() > turnsMax {
+			return errTurns
+		}
+		return nil
+	}
+	w.k.OnEnd = func(*simkernel.Peer) {
+		if w.k.OpenPeers() == 0 {
+			w.k.After(time.Millisecond, w.stop)
+		}
+	}
+	if w.k.OpenPeers() == 0 { // all left while the loop was made
+		w.k.After(time.Millisecond, w.stop)
+	}
+	if w.stopAt > 0 {
+		w.k.After(w.stopAt, w.stop)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, stack())
+		}
+	}()
+	err = w.loop.Run()
+	w.k.Settle()
+	return err
+}
+
+// stop shuts the loop down, once.
+func (w *world) stop() {
+	if w.stopped == 0 {
+		w.stopped = w.k.Time()
+		w.loop.Shutdown()
+	}
+}
