@@ -1,0 +1,213 @@
+package listing
+
+import (
+	_ "embed" // The style is a file of its own, so that editors know what it is.
+	"math"
+	"slices"
+	"strings"
+)
+
+// style is the content of the page's style element. It holds no '<' and no '&'.
+//
+//go:embed style.css
+var style string
+
+// ContentSecurityPolicy is the value of the field of that name to send with the page. It allows this very
+// style and the empty icon, and no script, frame, form or request whatsoever.
+const ContentSecurityPolicy = "default-src 'none'; style-src '" + styleHash + "'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'"
+
+// styleHash names the style by its content; a test says what it has to be.
+const styleHash = "sha256-Fro2nBqjxRyN3ixapvE78vfNPe5A7+nysnKkU0hT3EE="
+
+// crumbsMax is how many folders the trail shows, beside the root. A deep path would otherwise make the trail
+// longer than the list, its links growing with the square of the depth.
+const crumbsMax = 8
+
+// AppendHTML appends the listing as a page, in UTF-8. It takes the entries in the order in which they are;
+// see Sort. With room in dst it does not allocate.
+func (p *Page) AppendHTML(dst []byte) []byte {
+	const row = `<tr><th scope="row"><a href=""><bdi></bdi></a></th><td title="1,234,567 bytes">1.2 MiB</td>` +
+		`<td><time datetime="2006-01-02T15:04:05Z">2006-01-02 15:04</time></td></tr>`
+	dst = slices.Grow(dst, len(style)+p.guess(len(row), 2))
+	dst = p.appendTop(dst)
+	var folders, files, bytesTotal uint64
+	for i := range p.Entries {
+		e := &p.Entries[i]
+		dst = appendRow(dst, e)
+		if e.Folder {
+			folders++
+			continue
+		}
+		files++
+		if size := uint64(max(e.Size, 0)); bytesTotal <= math.MaxUint64-size {
+			bytesTotal += size
+		}
+	}
+	if len(p.Entries) == 0 {
+		dst = append(dst, "<tr><td colspan=\"3\" class=\"empty\">This folder is empty.</td></tr>\n"...)
+	}
+	dst = append(dst, "</tbody>\n</table>\n</main>\n<footer>"...)
+	dst = appendCount(dst, folders, "folder")
+	dst = append(dst, ", "...)
+	dst = appendCount(dst, files, "file")
+	if files > 0 {
+		dst = append(dst, `, <span title="`...)
+		dst = appendCount(dst, bytesTotal, "byte")
+		dst = append(dst, `">`...)
+		dst = appendSize(dst, bytesTotal)
+		dst = append(dst, "</span>"...)
+	}
+	if p.NowUnix != 0 {
+		now := momentAt(p.NowUnix)
+		dst = append(dst, ` · as of <time datetime="`...)
+		dst = now.appendRFC3339(dst)
+		dst = append(dst, `">`...)
+		dst = now.appendShort(dst)
+		dst = append(dst, " UTC</time>"...)
+	}
+	return append(dst, "</footer>\n</body>\n</html>\n"...)
+}
+
+// appendTop appends the page down to the first entry.
+func (p *Page) appendTop(dst []byte) []byte {
+	dst = append(dst, `<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="color-scheme" content="light dark"/>
+<title>Index of `...)
+	dst = appendText(dst, p.Path)
+	dst = append(dst, "</title>\n<link rel=\"icon\" href=\"data:,\"/>\n<style>"...)
+	dst = append(dst, style...)
+	dst = append(dst, "</style>\n</head>\n<body>\n<header translate=\"no\">\n"...)
+	dst = p.appendTrail(dst)
+	dst = append(dst, "<h1>"...)
+	if name := p.name(); name != "" {
+		dst = append(dst, "<bdi>"...)
+		dst = appendText(dst, name)
+		dst = append(dst, "</bdi>"...)
+	}
+	dst = append(dst, "/</h1>\n</header>\n<main>\n"...)
+	if p.Truncated > 0 {
+		dst = append(dst, `<p class="note">This folder is too large to list in full: `...)
+		dst = appendCount(dst, uint64(p.Truncated), "more name")
+		dst = append(dst, " cannot be shown.</p>\n"...)
+	}
+	dst = append(dst, "<table>\n<caption>Content of <bdi>"...)
+	dst = appendText(dst, p.Path)
+	dst = append(dst, "</bdi>, folders first, by "...)
+	dst = append(dst, p.Order.String()...)
+	dst = append(dst, "</caption>\n<thead><tr>"...)
+	dst = p.appendHeading(dst, ByName, "Name", "?sort=name&amp;order=desc", "./")
+	dst = p.appendHeading(dst, BySize, "Size", "?sort=size&amp;order=desc", "?sort=size&amp;order=asc")
+	dst = p.appendHeading(dst, ByTime, "Modified (UTC)", "?sort=time&amp;order=desc", "?sort=time&amp;order=asc")
+	dst = append(dst, "</tr></thead>\n<tbody translate=\"no\">\n"...)
+	if p.name() != "" {
+		dst = append(dst, "<tr><td colspan=\"3\"><a class=\"up\" href=\"../\">Parent folder</a></td></tr>\n"...)
+	}
+	return dst
+}
+
+// appendHeading appends the heading of a column, which is the link that sorts by it. The first use sorts
+// names ascending, but sizes and times descending: who asks wants the largest or the newest. The next use
+// turns it around. The default order is the plain address, so that there is one address for it.
+func (p *Page) appendHeading(dst []byte, key Order, label, descending, ascending string) []byte {
+	target, state, arrow := descending, "", ""
+	switch {
+	case p.Order.key() != key && key == ByName:
+		target = ascending
+	case p.Order.key() != key:
+	case p.Order.descending():
+		target, state, arrow = ascending, "descending", "▼"
+	default:
+		state, arrow = "ascending", "▲"
+	}
+	dst = append(dst, `<th scope="col"`...)
+	if state != "" {
+		dst = append(dst, ` aria-sort="`...)
+		dst = append(dst, state...)
+		dst = append(dst, '"')
+	}
+	dst = append(dst, `><a rel="nofollow" href="`...)
+	dst = append(dst, target...)
+	dst = append(dst, `">`...)
+	dst = append(dst, label...)
+	if arrow != "" {
+		dst = append(dst, ` <span aria-hidden="true">`...)
+		dst = append(dst, arrow...)
+		dst = append(dst, "</span>"...)
+	}
+	return append(dst, "</a></th>"...)
+}
+
+// name returns the last segment of the path, or nothing for the root.
+func (p *Page) name() string {
+	path := strings.TrimSuffix(p.Path, "/")
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+// appendTrail appends the way from the root to here, each step a link.
+func (p *Page) appendTrail(dst []byte) []byte {
+	rest := strings.Trim(p.Path, "/")
+	depth := 0
+	if rest != "" {
+		depth = 1 + strings.Count(rest, "/")
+	}
+	dst = append(dst, "<nav aria-label=\"Breadcrumb\"><ol>\n"...)
+	dst = appendCrumb(dst, "Root", depth)
+	for depth > 0 {
+		name, after, _ := strings.Cut(rest, "/")
+		rest = after
+		depth--
+		if depth < crumbsMax {
+			dst = appendCrumb(dst, name, depth)
+		} else if depth == crumbsMax {
+			dst = append(dst, "<li>…</li>\n"...)
+		}
+	}
+	return append(dst, "</ol></nav>\n"...)
+}
+
+// appendCrumb appends the link to the folder that is so many levels up.
+func appendCrumb(dst []byte, name string, up int) []byte {
+	if up == 0 {
+		dst = append(dst, `<li><a aria-current="page" href="./`...)
+	} else {
+		dst = append(dst, `<li><a href="`...)
+		for range up {
+			dst = append(dst, "../"...)
+		}
+	}
+	dst = append(dst, `"><bdi>`...)
+	dst = appendText(dst, name)
+	return append(dst, "</bdi></a></li>\n"...)
+}
+
+// appendRow appends the row of an entry.
+func appendRow(dst []byte, e *Entry) []byte {
+	if e.Folder {
+		dst = append(dst, `<tr><th scope="row"><a class="dir" href="`...)
+		dst = appendHref(dst, e.Name)
+		dst = append(dst, `/"><bdi>`...)
+		dst = appendText(dst, e.Name)
+		dst = append(dst, `</bdi>/</a></th><td>folder`...)
+	} else {
+		size := uint64(max(e.Size, 0))
+		dst = append(dst, `<tr><th scope="row"><a href="`...)
+		dst = appendHref(dst, e.Name)
+		dst = append(dst, `"><bdi>`...)
+		dst = appendText(dst, e.Name)
+		dst = append(dst, `</bdi></a></th><td title="`...)
+		dst = appendCount(dst, size, "byte")
+		dst = append(dst, `">`...)
+		dst = appendSize(dst, size)
+	}
+	modified := momentAt(seconds(e.ModifiedNs))
+	dst = append(dst, `</td><td><time datetime="`...)
+	dst = modified.appendRFC3339(dst)
+	dst = append(dst, `">`...)
+	dst = modified.appendShort(dst)
+	return append(dst, "</time></td></tr>\n"...)
+}

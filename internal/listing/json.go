@@ -1,0 +1,90 @@
+package listing
+
+import (
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// AppendJSON appends the listing as JSON, in the format that the package's comment sets down. The result is
+// valid JSON and valid UTF-8 for every input.
+func (p *Page) AppendJSON(dst []byte) []byte {
+	dst = slices.Grow(dst, p.guess(len(`{"name":"","type":"folder","size":1234567,"modified":"2006-01-02T15:04:05Z"},`), 1))
+	dst = append(dst, `{"path":`...)
+	dst = appendQuoted(dst, p.Path)
+	dst = append(dst, `,"entries":[`...)
+	for i := range p.Entries {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, '\n')
+		dst = appendObject(dst, &p.Entries[i])
+	}
+	dst = append(dst, "\n],\"truncated\":"...)
+	dst = strconv.AppendInt(dst, int64(max(p.Truncated, 0)), 10)
+	return append(dst, "}\n"...)
+}
+
+// guess returns about how long the listing gets, so that the slice is grown once. Names that need much
+// escaping make it longer.
+func (p *Page) guess(bytesPerEntry, namesPerEntry int) int {
+	nameBytes := 0
+	for i := range p.Entries {
+		nameBytes += len(p.Entries[i].Name)
+	}
+	total := len(p.Entries)*bytesPerEntry + nameBytes*namesPerEntry
+	return 1024 + total + total/16
+}
+
+func appendObject(dst []byte, e *Entry) []byte {
+	dst = append(dst, `{"name":`...)
+	dst = appendQuoted(dst, e.Name)
+	if e.Folder {
+		dst = append(dst, `,"type":"folder","size":null`...)
+	} else {
+		dst = append(dst, `,"type":"file","size":`...)
+		dst = strconv.AppendInt(dst, max(e.Size, 0), 10)
+	}
+	dst = append(dst, `,"modified":"`...)
+	dst = momentAt(seconds(e.ModifiedNs)).appendRFC3339(dst)
+	if !utf8.ValidString(e.Name) {
+		dst = append(dst, `","href":"`...)
+		dst = appendHref(dst, e.Name)
+	}
+	return append(dst, `"}`...)
+}
+
+// appendQuoted appends s as a string of JSON (RFC 8259 section 7). Beyond what has to be escaped, these are:
+// what means something to HTML, in case somebody takes the answer for a page, and the two line ends that
+// older JavaScript does not take in a string.
+func appendQuoted(dst []byte, s string) []byte {
+	const hexDigits = "0123456789abcdef"
+	dst = append(dst, '"')
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			i++
+			switch {
+			case c == '"', c == '\\':
+				dst = append(dst, '\\', c)
+			case plain[c], c == '\'':
+				dst = append(dst, c)
+			case c == '\n':
+				dst = append(dst, '\\', 'n')
+			case c == '\t':
+				dst = append(dst, '\\', 't')
+			default:
+				dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+			}
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		i += n
+		if r == '\u2028' || r == '\u2029' {
+			dst = append(dst, '\\', 'u', '2', '0', '2', hexDigits[r&15])
+			continue
+		}
+		dst = utf8.AppendRune(dst, r)
+	}
+	return append(dst, '"')
+}
