@@ -6,4 +6,8 @@
 //	go test ./tests/sim -run TestSim -seed 4711 -steps
 //
 // The second form repeats one run and writes down all that happens in it.
+//
+// mutations holds deliberate bugs, each of which the simulation must find:
+//
+//	go run ./tests/sim/mutate
 package sim

@@ -16,11 +16,9 @@ var (
 	seeds = flag.Int("seeds", 10000, "how many seeds to run")
 	first = flag.Uint64("first", 1, "the first of them")
 	seed  = flag.Int64("seed", -1, "run this seed alone")
+	most  = flag.Int("failures", 5, "how many failing seeds to report before giving up")
 	steps = flag.Bool("steps", false, "write down all that happens; with -seed")
 )
-
-// failuresMax is how many failing seeds are reported before the test gives up.
-const failuresMax = 5
 
 // stack is the stack of a panic, without the frames of this package.
 func stack() string {
@@ -50,7 +48,7 @@ func TestSim(t *testing.T) {
 		sum.add(w)
 		if err != nil {
 			t.Errorf("seed %d: %v\nprofile: %v\nagain: go test ./tests/sim -run TestSim -seed %d -steps", s, err, w.k.Profile(), s)
-			if failures++; failures == failuresMax {
+			if failures++; failures == *most {
 				t.Fatalf("gave up at seed %d", s)
 			}
 		}
