@@ -85,7 +85,7 @@ func (l *Loop) setState(c *conn, to State) {
 	if l.cfg.Tracer != nil {
 		l.cfg.Tracer.State(l.id, c.serial, c.state, to)
 	}
-	now := l.k.Now()
+	now := l.moment
 	c.clock.moved(c.state, now)
 	if to == StateReading {
 		c.clock = clock{began: now, since: now}

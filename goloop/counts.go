@@ -17,34 +17,58 @@ type Counts struct {
 	AcceptPauses   uint64 // descriptors or connections were used up
 	Crowded        uint64 // connections closed because their address had too many
 	Requests       uint64
-	Refused        uint64                       // malformed heads
-	ByStatus       [response.StatusCount]uint64 // answers, by their status code
-	Answered       uint64                       // answers that the client took in full
-	Unfinished     uint64                       // and those that it did not
-	RecordsDropped uint64                       // records for which the sink had no room
-	Latency        [phaseCount]Histogram        // of the answers that are complete, by phase
-	BytesSent      uint64                       // headers and bodies
-	PeersGone      uint64                       // clients that left before their answer was complete
-	Resets         uint64                       // connections that we reset
-	Truncated      uint64                       // files that became shorter while they were sent
+	Refused        uint64                             // malformed heads
+	ByStatus       [response.StatusCount]uint64       // answers, by their status code
+	Answered       uint64                             // answers that the client took in full
+	Unfinished     uint64                             // and those that it did not
+	RecordsDropped uint64                             // records for which the sink had no room
+	ByMount        [MountsCounted][StatusSlots]uint64 // answers, by the mount's number (0: none) and SlotOf their status
+	Latency        [phaseCount]Histogram              // of the answers that are complete, by phase
+	BytesSent      uint64                             // headers and bodies
+	PeersGone      uint64                             // clients that left before their answer was complete
+	Resets         uint64                             // connections that we reset
+	Truncated      uint64                             // files that became shorter while they were sent
 	DiskFaults     uint64
-	Expired        uint64 // deadlines
-	WatchesFailed  uint64 // epoll_ctl refused a connection
+	Expired        uint64                // deadlines
+	ExpiredBy      [deadlineCount]uint64 // and which, by LimitNames
+	WatchesFailed  uint64                // epoll_ctl refused a connection
 
+	TurnTime       Histogram // from the end of the wait to the end of the turn, if the counters are published
+	EventsPerTurn  Sizes
+	OpsPerCrossing Sizes
+
+	CacheHits    uint64 // names whose file was known and did not have to be looked up
 	OpensCached  uint64 // files opened, or looked up again, on the loop
 	OpensHelped  uint64 // files opened by a helper, because a disk might have been waited for
 	ChunksWarmed uint64 // parts of static files that a helper brought into memory: stalls avoided
 
-	ReadsNoWait  uint64 // rung 1 of the ladder: RWF_NOWAIT from the page cache
-	ReadsDirect  uint64 // rung 2: O_DIRECT
-	ReadsHelped  uint64 // rung 3: a helper
-	ReadsMissed  uint64 // rung 1 said that the pages were not there after all
-	ReadsShort   uint64
-	ReadsRefused uint64 // io_submit took none for now
-	PoolWaits    uint64 // connections that waited for buffers
-	BuffersLent  uint64 // buffers taken back from clients that took nothing
-	InState      [stateCount]int
+	ReadsNoWait   uint64 // rung 1 of the ladder: RWF_NOWAIT from the page cache
+	ReadsDirect   uint64 // rung 2: O_DIRECT
+	ReadsHelped   uint64 // rung 3: a helper
+	ReadsMissed   uint64 // rung 1 said that the pages were not there after all
+	ReadsShort    uint64
+	ReadsInFlight int                  // handed over and not back
+	ReadsDone     uint64               // back, with bytes
+	ReadsFailed   uint64               // back without: to be tried another way, or for good
+	ReadLatency   [rungCount]Histogram // of those that are done, by RungNames
+	ReadsRefused  uint64               // io_submit took none for now
+	PoolWaits     uint64               // connections that waited for buffers
+	BuffersLent   uint64               // buffers taken back from clients that took nothing
+	Buffers       int                  // of the pool; this and the next two are set when the counters are published
+	BuffersFree   int
+	BufferWaiters int             // connections in line for buffers
+	InState       [stateCount]int // connections; without meaning for StateFree
 }
+
+// Names of what the arrays of Counts are indexed by. An empty one is not in use.
+var (
+	PhaseNames = [phaseCount]string{phaseHead: "head", phaseDisk: "disk", phaseSend: "send", phaseTotal: "total"}
+	RungNames  = [rungCount]string{rungNoWait: "nowait", rungDirect: "direct", rungHelper: "helper"}
+	LimitNames = [deadlineCount]string{
+		deadlineNone: "drain", deadlineIdle: "idle", deadlineHead: "head", deadlineSend: "send",
+		deadlineDisk: "disk", deadlineLinger: "linger",
+	}
+)
 
 // String returns the counters as lines of name and value.
 func (n *Counts) String() string {

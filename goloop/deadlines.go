@@ -131,6 +131,7 @@ func (l *Loop) expire() {
 				continue
 			}
 			l.counts.Expired++
+			l.counts.ExpiredBy[d]++
 			if l.giveUp(c) {
 				c = next
 				continue

@@ -48,7 +48,8 @@ type Answer struct {
 	Status response.Status
 	Head   []byte // the header, and a body that is not a file's; appended to by the dialect
 	File   *docroot.File
-	From   int64 // the file's bytes [From, To) are the body
+	Mount  *docroot.Mount // that the request's path belongs to, or nil; for the books
+	From   int64          // the file's bytes [From, To) are the body
 	To     int64
 	Keep   bool // the connection is kept for another request
 	// Linger says that the client may still be sending: our side is shut, and what it sends is
@@ -68,7 +69,7 @@ type Answer struct {
 
 func (a *Answer) reset() {
 	a.Head, a.path, a.segments, a.text = a.Head[:0], a.path[:0], a.segments[:0], a.text[:0]
-	a.File, a.From, a.To = nil, 0, 0
+	a.File, a.Mount, a.From, a.To = nil, nil, 0, 0
 	a.Keep, a.Linger, a.HasBody = false, false, false
 }
 

@@ -43,6 +43,9 @@ func DropInCacheLimits(filesMax int) docroot.Limits {
 	return docroot.Limits{FilesMax: filesMax, IdleMax: 5 * time.Second}
 }
 
+// Mounts returns what is served, longest prefix first.
+func (d *dropIn) Mounts() []*docroot.Mount { return d.table.Mounts() }
+
 // Limits implements Dialect.
 func (d *dropIn) Limits() *request.Limits { return &d.limits }
 
@@ -110,6 +113,7 @@ func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finde
 	var m *docroot.Mount
 	if verdict == request.PathOK {
 		m = d.table.Match(path)
+		a.Mount = m
 	}
 	if m == nil || docroot.IsFolderName(m.Name(path)) {
 		d.notFound(a, find)

@@ -22,6 +22,8 @@ type fifo struct {
 
 func (q *fifo) empty() bool { return q.head == len(q.items) }
 
+func (q *fifo) len() int { return len(q.items) - q.head }
+
 func (q *fifo) push(v int32) {
 	if q.head > 0 && len(q.items) == cap(q.items) {
 		q.items = q.items[:copy(q.items, q.items[q.head:])]
@@ -59,6 +61,7 @@ const (
 	rungNoWait             // kernel AIO from the page cache, RWF_NOWAIT
 	rungDirect             // kernel AIO past the page cache, O_DIRECT
 	rungHelper             // a helper waits for the disk
+	rungCount
 )
 
 // buffer is one buffer of the pool.
@@ -69,9 +72,10 @@ type buffer struct {
 	state bufferState
 	rung  rung // of the read that is queued or in flight
 	chunk int64
-	want  int // bytes of the file that belong into it
-	got   int // bytes that are in it
-	asked int // offset within the buffer at which the read in flight begins
+	want  int           // bytes of the file that belong into it
+	got   int           // bytes that are in it
+	asked int           // offset within the buffer at which the read in flight begins
+	since time.Duration // when that read was handed over
 }
 
 // pool is a loop's memory for dynamic files.
@@ -480,7 +484,7 @@ func (l *Loop) hand() {
 		for _, i := range queued[:n] {
 			b := &l.pool.bufs[i]
 			b.state = bufferFlying
-			l.traceRead(i, b)
+			l.flies(i, b)
 			l.flying++
 			l.conns[b.slot].inFlight++
 			if b.rung == rungDirect {
@@ -545,7 +549,10 @@ func (l *Loop) fallBack(b *buffer, class kernel.Class) {
 	}
 }
 
-func (l *Loop) traceRead(i int32, b *buffer) {
+// flies notes that the read into a buffer has been handed over.
+func (l *Loop) flies(i int32, b *buffer) {
+	b.since = l.moment
+	l.counts.ReadsInFlight++
 	if l.cfg.Tracer != nil {
 		offset := b.chunk*int64(len(b.mem)) + int64(b.asked)
 		l.cfg.Tracer.ReadBegin(l.id, l.conns[b.slot].serial, int(i), offset, b.want-b.asked)
@@ -569,7 +576,7 @@ func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
 	}
 	b.asked = b.got
 	b.state = bufferFlying
-	l.traceRead(i, b)
+	l.flies(i, b)
 	c.inFlight++
 	l.counts.ReadsHelped++
 	return true
@@ -579,6 +586,9 @@ func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
 func (l *Loop) reap() {
 	for l.flying > 0 {
 		n := l.k.Reap(l.dones)
+		if n > 0 {
+			l.look()
+		}
 		l.flying -= n
 		for _, d := range l.dones[:n] {
 			l.onRead(int32(d.Token), d.Result)
@@ -598,9 +608,7 @@ func (l *Loop) onRead(i int32, result int64) {
 	c := l.conns[b.slot]
 	assert(b.state == bufferFlying && c.gen == b.gen, "a read is done that nobody has asked for")
 	b.state = bufferQueued
-	if l.cfg.Tracer != nil {
-		l.cfg.Tracer.ReadEnd(l.id, c.serial, int(i), result)
-	}
+	l.lands(i, b, c, result)
 	c.inFlight--
 	if c.state == StateClosing || c.win == nil {
 		l.freeBuffer(i)
@@ -653,6 +661,20 @@ func (l *Loop) onRead(i int32, result int64) {
 		l.setState(c, StateSending)
 		l.toSend(c)
 	}
+}
+
+// lands notes the outcome of a read.
+func (l *Loop) lands(i int32, b *buffer, c *conn, result int64) {
+	if l.cfg.Tracer != nil {
+		l.cfg.Tracer.ReadEnd(l.id, c.serial, int(i), result)
+	}
+	l.counts.ReadsInFlight--
+	if result < 0 {
+		l.counts.ReadsFailed++
+		return
+	}
+	l.counts.ReadsDone++
+	l.counts.ReadLatency[b.rung].add(l.moment - b.since)
 }
 
 // abortLoading ends a connection whose file can't be read as promised. The buffer of the read that

@@ -86,6 +86,9 @@ type Loop struct {
 	counts  Counts
 	id      int // the loop's number, for the tracer
 
+	timed     bool          // the clock is looked at within a turn: somebody reads the books
+	moment    time.Duration // the time for the books: the latest crossing's if timed, else the turn's
+	unsaid    bool          // something has happened since the counters were published
 	published published
 	publishAt time.Duration
 
@@ -163,6 +166,8 @@ func NewLoop(k kernel.Kernel, cfg Config, d Dialect, cache *docroot.Cache, liste
 		return nil, err
 	}
 	l := &Loop{cfg: cfg, k: k, dialect: d, cache: cache, dateOf: -1}
+	l.timed = cfg.Publish || cfg.Sink != nil
+	l.unsaid = cfg.Publish
 	var err error
 	if l.ops, err = k.Ops(batchOpsMax); err != nil {
 		return nil, err
@@ -261,6 +266,7 @@ func (l *Loop) Turn() (bool, error) {
 	l.send()
 	l.expire()
 	l.tidy()
+	l.counts.EventsPerTurn.add(l.events)
 	l.publish()
 	if l.cfg.Tracer != nil {
 		l.cfg.Tracer.TurnEnd(l.id, l.events)
@@ -294,6 +300,7 @@ func (l *Loop) wait() error {
 	if l.cfg.Tracer != nil {
 		l.cfg.Tracer.TurnBegin(l.id)
 	}
+	l.moment = l.k.Now()
 	l.events = len(events)
 	l.counts.Turns++
 	l.counts.Events += uint64(len(events))
@@ -422,6 +429,9 @@ func (l *Loop) timeout() time.Duration {
 	if l.cache.Len() > 0 {
 		sooner(l.trimAt)
 	}
+	if l.unsaid {
+		sooner(l.publishAt)
+	}
 	if l.draining && l.drainEnd != never {
 		sooner(l.drainEnd)
 	}
@@ -460,6 +470,7 @@ func (l *Loop) tidy() {
 		for _, c := range l.conns {
 			if c.state != StateFree && c.state != StateClosing {
 				l.counts.Expired++
+				l.counts.ExpiredBy[deadlineNone]++
 				l.abort(c, kernel.OpReset)
 			}
 		}

@@ -1,6 +1,7 @@
 package goloop
 
 import (
+	"bytes"
 	"math/bits"
 	"net/netip"
 	"sync"
@@ -14,16 +15,18 @@ import (
 // Record is what there is to say about one answer, once it is over. The slices belong to the record
 // and are used again with it.
 type Record struct {
-	Conn     uint64
-	Peer     netip.AddrPort // the zero value for a Unix socket
-	Began    time.Time      // when the request's first byte was seen
-	Status   response.Status
-	Minor    uint8 // of the request's HTTP version
-	Kind     docroot.Kind
-	File     bool // the answer was about a file
-	Cold     bool // a disk was waited for: the name's, or the file's
-	Complete bool // the client took all of it
-	Sent     int64
+	Conn      uint64
+	Peer      netip.AddrPort // the zero value for a Unix socket
+	Began     time.Time      // when the request's first byte was seen
+	Status    response.Status
+	Minor     uint8 // of the request's HTTP version
+	Kind      docroot.Kind
+	File      bool           // the answer was about a file
+	Cold      bool           // a disk was waited for: the name's, or the file's
+	Complete  bool           // the client took all of it
+	Sent      int64          // bytes of it that the client took
+	HeadBytes int64          // of the answer; what was sent beyond them is its body
+	Mount     *docroot.Mount // that the path belongs to, or nil
 
 	Method, Target               []byte
 	Range, IfRange               []byte
@@ -86,6 +89,43 @@ func (h *Histogram) add(d time.Duration) {
 	h.SumNs += uint64(max(d, 0))
 }
 
+// SizeBuckets is the number of buckets of Sizes.
+const SizeBuckets = 12
+
+// Sizes counts sizes: bucket i those below 2^i that no smaller one counts, the last one the rest.
+type Sizes struct {
+	Buckets [SizeBuckets]uint64
+	Sum     uint64
+}
+
+func (s *Sizes) add(n int) {
+	s.Buckets[min(bits.Len(uint(n)), SizeBuckets-1)]++
+	s.Sum += uint64(n)
+}
+
+// Answers are counted for each mount of the first ones; those of the others together.
+const (
+	MountsCounted = 16 // 0 is no mount, the last one all others
+	StatusSlots   = 32
+)
+
+// SlotOf returns a small number that stands for a status, from 1 on; 0 is for all unknown ones.
+func SlotOf(s response.Status) int { return int(statusSlots[s%response.StatusCount]) }
+
+// StatusOf returns the status that a slot stands for, or 0.
+func StatusOf(slot int) response.Status { return slotStatuses[slot] }
+
+var statusSlots, slotStatuses = func() (slots [response.StatusCount]uint8, statuses [StatusSlots]response.Status) {
+	n := 0
+	for s := range response.Status(response.StatusCount) {
+		if s.Reason() != "" {
+			n++
+			slots[s], statuses[n] = uint8(n), s
+		}
+	}
+	return slots, statuses
+}()
+
 // clock is how the time of a connection's request is kept.
 type clock struct {
 	began time.Duration // the request's first byte
@@ -106,6 +146,11 @@ func (k *clock) moved(from State, now time.Duration) {
 // not become complete.
 func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 	l.counts.ByStatus[a.Status%response.StatusCount]++
+	mount := 0
+	if a.Mount != nil {
+		mount = min(a.Mount.Number, MountsCounted-1)
+	}
+	l.counts.ByMount[mount][SlotOf(a.Status)]++
 	if l.cfg.Sink == nil {
 		return nil
 	}
@@ -114,7 +159,8 @@ func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 		l.counts.RecordsDropped++
 		return nil
 	}
-	r.Status = a.Status
+	r.Status, r.Mount = a.Status, a.Mount
+	r.HeadBytes = int64(bytes.Index(a.Head, endOfHead) + len(endOfHead))
 	r.File = a.File != nil
 	if r.File {
 		r.Kind = a.File.Mount.Kind
@@ -139,6 +185,8 @@ func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 	return r
 }
 
+var endOfHead = []byte("\r\n\r\n")
+
 var recordFields = []struct {
 	id request.FieldID
 	to func(r *Record) *[]byte
@@ -153,7 +201,7 @@ var recordFields = []struct {
 
 // account closes the books on an answer.
 func (l *Loop) account(c *conn, complete bool) {
-	now := l.k.Now()
+	now := l.moment
 	c.clock.moved(c.state, now)
 	total := now - c.clock.began
 	if complete {
@@ -187,14 +235,42 @@ type published struct {
 // publishEvery is how old the copy gets.
 const publishEvery = 100 * time.Millisecond
 
+// publish copies the counters if that is due, and else sees to it that it is done when it is due,
+// even if nothing else happens until then.
 func (l *Loop) publish() {
-	if l.cfg.Publish && l.k.Now() >= l.publishAt {
-		l.publishAt = l.k.Now() + publishEvery
-		l.published.mu.Lock()
-		l.published.counts = l.counts
-		l.published.mu.Unlock()
+	if !l.cfg.Publish {
+		return
+	}
+	now := l.k.Clock()
+	l.counts.TurnTime.add(now - l.k.Now())
+	if l.unsaid = now < l.publishAt; l.unsaid {
+		return
+	}
+	l.publishAt = now + publishEvery
+	n := &l.counts
+	n.Buffers, n.BuffersFree, n.BufferWaiters = len(l.pool.bufs), l.pool.available, l.pool.waiters.len()
+	l.published.mu.Lock()
+	l.published.counts = *n
+	l.published.mu.Unlock()
+}
+
+// look brings the time for the books up to date, if anybody reads them.
+func (l *Loop) look() {
+	if l.timed {
+		l.moment = l.k.Clock()
 	}
 }
+
+// Mounts returns what the server serves.
+func (s *Server) Mounts() []*docroot.Mount {
+	if d, ok := s.loops[0].dialect.(interface{ Mounts() []*docroot.Mount }); ok {
+		return d.Mounts()
+	}
+	return nil
+}
+
+// CachedFiles returns the number of names in the file cache, absences included.
+func (s *Server) CachedFiles() int { return s.loops[0].cache.Len() }
 
 // Published returns the counters as they were a moment ago, if Config.Publish is on. It may be
 // called from any goroutine.

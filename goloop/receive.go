@@ -31,7 +31,9 @@ func (l *Loop) run() {
 	}
 	l.opCount = 0
 	l.k.Do(l.ops[:n])
+	l.look()
 	l.counts.Crossings++
+	l.counts.OpsPerCrossing.add(n)
 	for i := range l.ops[:n] {
 		o := l.owners[i]
 		if o.role == roleNone {

@@ -95,6 +95,7 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 	file, fresh := l.cache.Get(m, name, now)
 	switch {
 	case fresh == docroot.Fresh:
+		l.counts.CacheHits++
 		return file, true
 	case fresh == docroot.Stale && file.Class == kernel.Done:
 		l.counts.OpensCached++

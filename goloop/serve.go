@@ -98,6 +98,9 @@ func NewServe(o ServeOptions) (Dialect, error) {
 	return &serveDialect{ServeOptions: o, table: table}, nil
 }
 
+// Mounts returns what is served, longest prefix first.
+func (d *serveDialect) Mounts() []*docroot.Mount { return d.table.Mounts() }
+
 // Limits implements Dialect.
 func (d *serveDialect) Limits() *request.Limits { return &d.ServeOptions.Limits }
 
@@ -381,16 +384,20 @@ func (q *query) lookUp(p []byte) (kernel.Class, bool) {
 
 func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
 	m := q.d.table.Match(p)
+	q.a.Mount = m
 	if m == nil {
-		// The prefix of a mount without its last slash is a folder, too.
-		if q.d.table.Match(append(p, '/')) != nil {
+		if q.isMount(p) {
 			return kernel.Folder, true
 		}
 		return kernel.Absent, true
 	}
 	name := m.Name(p)
 	if !docroot.IsFolderName(name) {
-		return q.open(m, name)
+		class, ok := q.open(m, name)
+		if ok && class == kernel.Absent && q.isMount(p) {
+			return kernel.Folder, true
+		}
+		return class, ok
 	}
 	for _, index := range q.d.Index {
 		q.a.scratch = append(append(q.a.scratch[:0], name...), index...)
@@ -403,6 +410,12 @@ func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
 		return q.list(m, name, p)
 	}
 	return kernel.Absent, true
+}
+
+// isMount reports whether a path is the prefix of a mount but for its last slash: it is a folder, too.
+func (q *query) isMount(p []byte) bool {
+	m := q.d.table.Match(append(p, '/'))
+	return m != nil && len(m.Prefix) == len(p)+1
 }
 
 // open finds a file and makes it the request's.

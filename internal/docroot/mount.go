@@ -32,6 +32,7 @@ type Mount struct {
 	Root   kernel.Root
 	Kind   Kind
 	Dir    string // the folder, for people
+	Number int    // from 1 on, in the order given to NewTable, which sets it
 }
 
 // Name returns the name beneath the mount's root that a path stands for. The path has matched.
@@ -44,10 +45,11 @@ type Table struct{ mounts []*Mount }
 // begin and end with a slash.
 func NewTable(mounts ...*Mount) (*Table, error) {
 	t := &Table{}
-	for _, m := range mounts {
+	for n, m := range mounts {
 		if !strings.HasPrefix(m.Prefix, "/") || !strings.HasSuffix(m.Prefix, "/") {
 			return nil, fmt.Errorf("mount %q: a prefix begins and ends with a slash", m.Prefix)
 		}
+		m.Number = n + 1
 		at := len(t.mounts)
 		for i, o := range t.mounts {
 			if o.Prefix == m.Prefix {

@@ -144,6 +144,8 @@ type Kernel interface {
 	Now() time.Duration
 	// Wall returns the wall-clock time at which the latest Wait returned, in seconds since 1970.
 	Wall() int64
+	// Clock returns the monotonic time right now, which costs a look at the clock.
+	Clock() time.Duration
 
 	// Map returns zeroed, page-aligned memory that the kernel may touch at any time until Close.
 	Map(bytes int) ([]byte, error)

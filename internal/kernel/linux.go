@@ -124,6 +124,9 @@ func (k *Linux) Now() time.Duration { return k.now }
 // Wall implements Kernel.
 func (k *Linux) Wall() int64 { return k.wall }
 
+// Clock implements Kernel.
+func (k *Linux) Clock() time.Duration { return time.Since(start) }
+
 // Poller implements Kernel.
 func (k *Linux) Poller() int32 { return k.epfd }
 

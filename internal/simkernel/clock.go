@@ -86,6 +86,9 @@ func (k *Kernel) After(d time.Duration, run func()) { k.clock.push(k.clock.now+d
 // Now implements kernel.Kernel.
 func (k *Kernel) Now() time.Duration { return k.sampled }
 
+// Clock implements kernel.Kernel.
+func (k *Kernel) Clock() time.Duration { return k.clock.now }
+
 // wallStart is the wall-clock time at which every run begins.
 const wallStart = 1_750_000_000
 
