@@ -1,0 +1,247 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The depth of a cold download is what one connection of aws has in flight, eight reads of
+// 128 KiB, times the connections; fio is asked for the same.
+const (
+	coldReadBytes    = 128 << 10
+	coldReadsPerConn = 8
+)
+
+var coldDynamic = &scenario{
+	Name: "dynamic-cold", Title: "Dynamic, not in the page cache",
+	Method: "Clients that throw away what they get download eight files of 64 MiB that are not in memory, by asynchronous reads past the page cache. " +
+		"fio reads the same files by libaio and O_DIRECT, 128 KiB at a time, with as many reads in flight as aws has: eight for each connection.",
+	show:  []metric{mBytes, mCPUPerMiB, mSwitches, mRSS, mBusy, mClient},
+	once:  onceCold,
+	quick: []string{"fio, depth 64", "aws serve, 8 clients", "nginx directio, 8 clients"},
+	entries: []entry{
+		{server: "fio", label: "fio, depth 16", conns: 2}, {server: "aws serve", label: "aws serve, 2 clients", conns: 2},
+		{server: "aws", label: "aws, 2 clients", conns: 2}, {server: "nginx, directio", label: "nginx directio, 2 clients", conns: 2},
+		{server: "fio", label: "fio, depth 64", conns: 8}, {server: "aws serve", label: "aws serve, 8 clients", conns: 8},
+		{server: "aws", label: "aws, 8 clients", conns: 8}, {server: "nginx, directio", label: "nginx directio, 8 clients", conns: 8},
+	},
+	path: "/dynamic/" + file1K, // what is asked for until the server answers
+}
+
+func onceCold(b *bench, s *scenario, t *entry) (sample, []moment, error) {
+	if err := evictCold(b.site); err != nil {
+		return nil, nil, err
+	}
+	if t.server == "fio" {
+		m, err := fio(b, t.conns*coldReadsPerConn)
+		return m, nil, err
+	}
+	r, err := b.start(s, t, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.stop()
+	if err := b.check(r, t, coldPaths("dynamic")[0]); err != nil {
+		return nil, nil, err
+	}
+	if err := evictCold(b.site); err != nil {
+		return nil, nil, err
+	}
+	m, _, err := measure(&b.env, r, &load{
+		conns: t.conns, close: t.server == "aws", paths: coldPaths("dynamic"), warm: b.warm, measured: b.measured,
+	})
+	return m, nil, err
+}
+
+// fio measures what the disk gives.
+func fio(b *bench, depth int) (sample, error) {
+	program, err := findProgram("fio")
+	if err != nil {
+		return nil, missingError{err}
+	}
+	var names []string
+	for _, path := range coldPaths("dynamic") {
+		names = append(names, filepath.Join(b.site, path))
+	}
+	cmd := exec.Command(program, "--name=cold", "--readonly", "--ioengine=libaio", "--direct=1", "--rw=read",
+		"--bs="+strconv.Itoa(coldReadBytes), "--iodepth="+strconv.Itoa(depth), "--time_based",
+		fmt.Sprintf("--runtime=%dms", b.measured.Milliseconds()), "--ramp_time=0",
+		"--filename="+strings.Join(names, ":"), "--output-format=json")
+	output, _, err := runOn(cmd, serverCores...)
+	if err != nil {
+		return nil, err
+	}
+	var report struct {
+		Jobs []struct {
+			Read struct {
+				Bytes float64 `json:"io_bytes"`
+				Rate  float64 `json:"bw_bytes"`
+			} `json:"read"`
+			User    float64 `json:"usr_cpu"`
+			System  float64 `json:"sys_cpu"`
+			Runtime float64 `json:"job_runtime"` // milliseconds
+		} `json:"jobs"`
+	}
+	if i := strings.IndexByte(output, '{'); i > 0 {
+		output = output[i:] // fio may say something first
+	}
+	if err := json.Unmarshal([]byte(output), &report); err != nil || len(report.Jobs) != 1 {
+		return nil, fmt.Errorf("fio's report: %w", errors.Join(err, errors.New("one job was expected")))
+	}
+	job := report.Jobs[0]
+	busy := (job.User + job.System) / 100
+	return sample{
+		mBytes: job.Read.Rate, mBusy: busy,
+		mCPUPerMiB: busy * job.Runtime * 1000 / (job.Read.Bytes / (1 << 20)),
+	}, nil
+}
+
+// runOn runs a command to its end, within patience, and returns what it printed.
+func runOn(cmd *exec.Cmd, cores ...int) (string, time.Duration, error) {
+	var output, complaint strings.Builder
+	cmd.Stdout, cmd.Stderr = &output, &complaint
+	begin := time.Now()
+	if err := startOn(cmd, cores...); err != nil {
+		return "", 0, err
+	}
+	watch := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer watch.Stop()
+	if err := cmd.Wait(); err != nil {
+		return "", 0, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, lastLines(complaint.String()))
+	}
+	return output.String(), time.Since(begin), nil
+}
+
+// The slow disk of the isolation scenarios.
+const (
+	slowBytesPerSecond = 20 << 20
+	slowReadsPerSecond = 500
+	hotConns           = 64
+	coldConns          = 8
+	isolationSlice     = 100 * time.Millisecond
+	settling           = 300 * time.Millisecond // connections are made, caches filled
+)
+
+var isolationMetrics = []metric{mRate, mKept, mP99, mTail, mCold, mCPU}
+
+const isolationMethod = "64 clients ask for a file of 1 KiB that is in memory, first alone, then beside eight that ask for %s from a disk that is slowed down to %s for the server's cgroup, then alone again. " +
+	"Shown is the hot file's rate beside the others, what share of the rate before that is, and the same for its 99th percentile."
+
+var isolateStatic = &scenario{
+	Name: "isolate-static", Title: "Isolation: cold static files on a slow disk", path: static1K, once: onceIsolated("static"), show: isolationMetrics,
+	Method:  fmt.Sprintf(isolationMethod, "static files of 64 MiB that are not", "20 MiB each second"),
+	quick:   []string{"aws serve", "nginx", "nginx, directio"},
+	entries: of("aws serve", "aws", "nginx", "nginx, aio threads", "nginx, directio", "h2o"),
+}
+
+var isolateDynamic = &scenario{
+	Name: "isolate-dynamic", Title: "Isolation: cold dynamic files on a slow disk", path: static1K, once: onceIsolated("dynamic"), show: isolationMetrics,
+	Method:  fmt.Sprintf(isolationMethod, "dynamic files of 64 MiB that are not", "20 MiB each second"),
+	quick:   []string{"aws serve"},
+	entries: of("aws serve", "aws", "nginx, directio", "reference"),
+}
+
+var isolateNames = &scenario{
+	Name: "isolate-names", Title: "Isolation: names that have never been seen", path: static1K, once: onceIsolated("names"), show: isolationMetrics,
+	Method:  fmt.Sprintf(isolationMethod, "2,000 small files, each in a folder of its own and never seen before,", "500 reads each second"),
+	quick:   []string{"aws serve"},
+	entries: of("aws serve", "aws", "nginx", "h2o"),
+}
+
+// onceIsolated measures a hot file before, beside and after something cold.
+func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment, error) {
+	return func(b *bench, s *scenario, t *entry) (sample, []moment, error) {
+		bytesPerSecond, readsPerSecond := slowBytesPerSecond, 0
+		if kind == "names" {
+			bytesPerSecond, readsPerSecond = 0, slowReadsPerSecond
+		}
+		slow, err := throttle(b.site, bytesPerSecond, readsPerSecond)
+		if err != nil {
+			return nil, nil, missingError{err}
+		}
+		defer slow.remove()
+		r, err := b.start(s, t, slow.folder)
+		if err != nil {
+			return nil, nil, err
+		}
+		defer r.stop()
+		closes := t.server == "aws" || t.server == "reference"
+		before, during := b.isolation, 3*b.isolation
+		cold := load{conns: coldConns, close: closes, measured: during}
+		if kind == "names" {
+			for i := range nameFiles {
+				cold.paths = append(cold.paths, "/static/"+deepName(i))
+			}
+			cold.requests = nameFiles
+			err = dropNames()
+		} else {
+			cold.paths = coldPaths(kind)
+			err = evictCold(b.site)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if !answers(r.port, s.path) { // bring the hot file back
+			return nil, nil, errors.New("the hot file is not served")
+		}
+		hot, err := newClient(&b.env, r.port, &load{
+			conns: hotConns, close: closes, paths: []string{s.path}, slice: isolationSlice, measured: before + during + before,
+			marks: []time.Duration{settling, before, before + during},
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		coldClient, err := newClient(&b.env, r.port, &cold)
+		if err != nil {
+			return nil, nil, errors.Join(err, hot.abandon())
+		}
+		use := r.usage()
+		begin := time.Now()
+		if err := hot.begin(); err != nil {
+			return nil, nil, errors.Join(err, hot.abandon(), coldClient.abandon())
+		}
+		time.Sleep(before)
+		if err := coldClient.begin(); err != nil {
+			return nil, nil, errors.Join(err, hot.abandon(), coldClient.abandon())
+		}
+		done := make(chan *outcome, 1)
+		go func() {
+			o, err := coldClient.result()
+			if err != nil {
+				o = &outcome{values: map[string]float64{}}
+			}
+			done <- o
+		}()
+		o, err := hot.result()
+		coldOutcome := <-done
+		if err != nil {
+			return nil, nil, err
+		}
+		m := sampleOf(o, use, r.usage(), time.Since(begin).Seconds())
+		if seconds := coldOutcome.values["seconds"]; seconds > 0 {
+			m[mCold] = coldOutcome.values["all_bytes"] / seconds
+		}
+		return m, o.timeline, isolate(m, o.phases)
+	}
+}
+
+// isolate compares the phase beside the cold clients with the one before.
+func isolate(m sample, phases []moment) error {
+	if len(phases) != 3 {
+		return fmt.Errorf("the client has summed up %d phases of 3", len(phases))
+	}
+	rate := func(i int) float64 { return phases[i].Requests / (phases[i].At - phases[i-1].At).Seconds() }
+	before, beside := phases[1], phases[2]
+	m[mRate], m[mP99] = rate(2), beside.P99
+	if before.Requests == 0 || before.P99 == 0 {
+		return errors.New("the hot file was not served before")
+	}
+	m[mKept], m[mTail] = rate(2)/rate(1), beside.P99/before.P99
+	return nil
+}

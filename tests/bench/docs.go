@@ -1,0 +1,139 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// What has been tried is written by hand: no measurement can say it.
+//
+//go:embed tried.md
+var tried string
+
+// writeDocs writes benchmarks.md and its plots into a folder.
+func writeDocs(folder string, r *report) error {
+	plots := filepath.Join(folder, "benchmarks")
+	if err := os.MkdirAll(plots, 0o755); err != nil {
+		return err
+	}
+	var b strings.Builder
+	b.WriteString("# Benchmarks\n\n")
+	writeMethod(&b, r)
+	writeTargets(&b, r)
+	for _, s := range scenarios {
+		found := r.scenario(s.Name)
+		if found == nil {
+			continue
+		}
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", s.Title, s.Method)
+		writeMarkdown(&b, s.table(found))
+		for _, line := range found.leftOut() {
+			fmt.Fprintf(&b, "\n%s.\n", strings.TrimSuffix(line, "."))
+		}
+		if text := limits(found); text != "" {
+			fmt.Fprintf(&b, "\n%s\n", text)
+		}
+		for _, p := range plotsOf(s, found) {
+			name := s.Name + "-" + p.name + ".svg"
+			if err := os.WriteFile(filepath.Join(plots, name), []byte(p.svg), 0o644); err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "\n![%s](benchmarks/%s)\n", p.title, name)
+		}
+	}
+	b.WriteString("\n" + tried)
+	return os.WriteFile(filepath.Join(folder, "benchmarks.md"), []byte(b.String()), 0o644)
+}
+
+func writeMethod(b *strings.Builder, r *report) {
+	m := r.Machine
+	fmt.Fprintf(b, "Written by `make bench` (`go run ./tests/bench`); mode %s, %s, %g s each. The figures are medians, "+
+		"with the smallest and the largest in brackets, and behind × the ratio to the first line that is ours.\n\n",
+		r.Mode, count(r.Rounds, "round"), r.Seconds)
+	fmt.Fprintf(b, "Machine: %d cores, %s, %d MiB of memory, Linux %s.\n", m.Cores, m.CPU, m.MemoryMB, m.Kernel)
+	names := make([]string, 0, len(m.Versions))
+	for name := range m.Versions {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i, name := range names {
+		names[i] += " " + m.Versions[name]
+	}
+	fmt.Fprintf(b, "Programs: %s.\n\n", strings.Join(names, ", "))
+	b.WriteString(`Each server runs alone, pinned to one core, the client to another, both over loopback and ahead of what
+else the machine does (niceness). The rounds are interleaved: every server once, then every server again. What a server
+sends is compared with the file before it is measured. The processor time of a request is what all threads of the
+server have used, in the kernel and outside, divided by the requests; what the kernel does for it on the client's
+core is not in it, and on loopback a part of receiving on the client's side is. The client throws bodies away
+in the kernel. Switches are the server's context switches. The peers' configurations are in
+` + "`tests/bench/peers/conf`" + `; the C loop parses nothing and always gives the same answer.
+`)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func writeTargets(b *strings.Builder, r *report) {
+	verdicts := r.judge()
+	if len(verdicts) == 0 {
+		return
+	}
+	b.WriteString("\n## What must be true\n\nA ratio is ours divided by theirs.\n\n")
+	lines := [][]string{{"figure", "wanted", "is", "met"}}
+	for _, v := range verdicts {
+		lines = append(lines, v.cells())
+	}
+	writeMarkdown(b, lines)
+}
+
+func writeMarkdown(b *strings.Builder, lines [][]string) {
+	for i, line := range lines {
+		b.WriteString("| " + strings.Join(line, " | ") + " |\n")
+		if i == 0 {
+			b.WriteString("|---" + strings.Repeat("|--:", len(line)-1) + "|\n")
+		}
+	}
+}
+
+// busyShare is from when on a core counts as used up.
+const busyShare = 0.92
+
+// limits says whose core was used up, which is what limits the requests per second.
+func limits(r *result) string {
+	var server, client, neither []string
+	for _, row := range r.Rows {
+		busy, ok := row.of(mBusy)
+		theirs, okClient := row.of(mClient)
+		switch {
+		case !ok || !okClient:
+		case busy.median >= busyShare:
+			server = append(server, row.Label)
+		case theirs.median >= busyShare:
+			client = append(client, row.Label)
+		default:
+			neither = append(neither, row.Label)
+		}
+	}
+	var parts []string
+	for _, part := range []struct {
+		text string
+		who  []string
+	}{
+		{"The server's core was used up, and limits the rate, with: %s.", server},
+		{"The client's core was used up, and limits the rate but not the server's time for a request, with: %s.", client},
+		{"Neither core was used up, so that both wait for each other or for the disk, with: %s.", neither},
+	} {
+		if len(part.who) > 0 {
+			parts = append(parts, fmt.Sprintf(part.text, strings.Join(part.who, "; ")))
+		}
+	}
+	return strings.Join(parts, " ")
+}

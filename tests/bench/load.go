@@ -1,0 +1,207 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// load says what a client does.
+type load struct {
+	conns    int
+	idle     int // further connections that ask once
+	close    bool
+	warm     time.Duration
+	measured time.Duration
+	slice    time.Duration   // a line of the timeline each, if not 0
+	marks    []time.Duration // sum up at these moments
+	requests int             // stop after so many, if not 0
+	paths    []string
+}
+
+// moment is a line of a timeline: what has happened since the one before.
+type moment struct {
+	At       time.Duration `json:"at"`
+	Requests float64       `json:"requests"`
+	Bytes    float64       `json:"bytes"`
+	P50      float64       `json:"p50"`
+	P99      float64       `json:"p99"`
+	Max      float64       `json:"max"`
+}
+
+// outcome is what a client has seen.
+type outcome struct {
+	values   map[string]float64
+	timeline []moment
+	phases   []moment
+}
+
+// rate returns how many requests were answered in each second that was measured.
+func (o *outcome) rate() float64 { return o.values["requests"] / o.values["seconds"] }
+
+// client is a client that has been started and waits, its idle connections open.
+type client struct {
+	cmd    *exec.Cmd
+	input  io.WriteCloser
+	lines  *bufio.Scanner
+	errors strings.Builder
+	watch  *time.Timer
+}
+
+// patience bounds everything that a client does, beyond the time that it measures.
+const patience = 90 * time.Second
+
+// newClient starts a client on the client's core and waits until it is ready.
+func newClient(e *env, port int, l *load) (*client, error) {
+	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+	args := []string{
+		"-c", strconv.Itoa(l.conns), "-i", strconv.Itoa(l.idle),
+		"-w", ms(l.warm), "-d", ms(l.measured), "-t", ms(l.slice),
+	}
+	if l.close {
+		args = append(args, "-x")
+	}
+	if len(l.marks) > 0 {
+		list := make([]string, len(l.marks))
+		for i, mark := range l.marks {
+			list[i] = ms(mark)
+		}
+		args = append(args, "-m", strings.Join(list, ","))
+	}
+	if l.requests > 0 {
+		args = append(args, "-n", strconv.Itoa(l.requests))
+	}
+	if len(l.paths) > 16 {
+		list := filepath.Join(e.work, "paths")
+		if err := os.WriteFile(list, []byte(strings.Join(l.paths, "\n")+"\n"), 0o644); err != nil {
+			return nil, err
+		}
+		args = append(args, "-l", list, strconv.Itoa(port))
+	} else {
+		args = append(append(args, strconv.Itoa(port)), l.paths...)
+	}
+	c := &client{cmd: exec.Command(filepath.Join(e.bin, "load"), args...)}
+	c.cmd.Stderr = &c.errors
+	var err error
+	if c.input, err = c.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	output, err := c.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.lines = bufio.NewScanner(output)
+	if err := startOn(c.cmd, clientCores...); err != nil {
+		return nil, err
+	}
+	c.watch = time.AfterFunc(patience+l.warm+l.measured, func() { _ = c.cmd.Process.Signal(syscall.SIGKILL) })
+	if !c.lines.Scan() || c.lines.Text() != "ready" {
+		_, err := c.result()
+		return nil, errors.Join(errors.New("the client is not ready"), err)
+	}
+	return c, nil
+}
+
+// begin lets the client go.
+func (c *client) begin() error {
+	_, err := io.WriteString(c.input, "\n")
+	return err
+}
+
+// result waits for the client's end.
+func (c *client) result() (*outcome, error) {
+	o := &outcome{values: map[string]float64{}}
+	for c.lines.Scan() {
+		fields := strings.Fields(c.lines.Text())
+		if len(fields) == 0 {
+			continue
+		}
+		numbers := make([]float64, 0, 6)
+		for _, f := range fields[1:] {
+			n, err := strconv.ParseFloat(f, 64)
+			if err != nil {
+				return nil, fmt.Errorf("the client says %q", c.lines.Text())
+			}
+			numbers = append(numbers, n)
+		}
+		switch {
+		case len(numbers) == 6:
+			m := moment{
+				At:       time.Duration(numbers[0] * float64(time.Millisecond)),
+				Requests: numbers[1], Bytes: numbers[2], P50: numbers[3], P99: numbers[4], Max: numbers[5],
+			}
+			if fields[0] == "at" {
+				o.timeline = append(o.timeline, m)
+			} else {
+				o.phases = append(o.phases, m)
+			}
+		case len(numbers) == 1:
+			o.values[fields[0]] = numbers[0]
+		}
+	}
+	_ = c.input.Close()
+	err := c.cmd.Wait()
+	c.watch.Stop()
+	if err != nil {
+		return nil, fmt.Errorf("the client: %w: %s", err, lastLines(c.errors.String()))
+	}
+	if bad := o.values["bad_status"]; bad > 0 {
+		return nil, fmt.Errorf("%.0f answers were not 200", bad)
+	}
+	return o, nil
+}
+
+// measure lets a client loose on a server and returns what both have used.
+func measure(e *env, r *running, l *load) (sample, *outcome, error) {
+	c, err := newClient(e, r.port, l)
+	if err != nil {
+		return nil, nil, err
+	}
+	before := r.usage()
+	begin := time.Now()
+	if err := c.begin(); err != nil {
+		return nil, nil, err
+	}
+	o, err := c.result()
+	wall := time.Since(begin).Seconds()
+	after := r.usage()
+	if err != nil {
+		return nil, nil, err
+	}
+	return sampleOf(o, before, after, wall), o, nil
+}
+
+// sampleOf puts a client's and a server's figures together. The server's processor time is divided
+// by all requests, those of the warming up included, because it is counted from there on.
+func sampleOf(o *outcome, before, after usage, wall float64) sample {
+	v := o.values
+	cpu, switches := after.since(before)
+	s := sample{
+		mRate: v["requests"] / v["seconds"], mBytes: v["bytes"] / v["seconds"],
+		mP50: v["p50"], mP99: v["p99"], mP999: v["p999"], mErrors: v["errors"],
+		mRSS: float64(after.rssKiB), mBusy: cpu.Seconds() / wall, mClient: v["cpu"] / wall,
+	}
+	if n := v["all_requests"]; n > 0 {
+		s[mCPU] = cpu.Seconds() * 1e6 / n
+		s[mSwitches] = float64(switches) / n
+	}
+	if b := v["all_bytes"]; b > 0 {
+		s[mCPUPerMiB] = cpu.Seconds() * 1e6 / (b / (1 << 20))
+	}
+	return s
+}
+
+// abandon ends a client that nobody waits for.
+func (c *client) abandon() error {
+	err := c.cmd.Process.Kill()
+	_, _ = c.result()
+	return err
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/template"
+)
+
+// Each peer at its best documented configuration.
+//
+//go:embed peers/conf
+var configurations embed.FS
+
+// env is where everything lies.
+type env struct {
+	aws  string // the server under test
+	bin  string // what has been built for the benchmarks
+	site string // the document root
+	work string // for configurations and logs
+}
+
+// server makes the command that starts a server at a port. path is what will be asked for. The
+// error says why the server can't be had.
+type server func(e *env, port int, path string) (*exec.Cmd, error)
+
+// servers are all that can be measured, by the names that the scenarios use.
+var servers = map[string]server{
+	"aws":                  dropIn,
+	"aws serve":            serve(),
+	"aws serve, log":       serve("--log", "access.log"),
+	"aws serve, two loops": serve("--loops", "2"),
+	"aws serve, no defer":  serve("--defer-accept=false"),
+	"h2o":                  configured("h2o", "h2o.conf", nil, "-c"),
+	"nginx":                configured("nginx", "nginx.conf", nil, "-c"),
+	"nginx, deferred":      configured("nginx", "nginx.conf", map[string]bool{"Deferred": true}, "-c"),
+	"nginx, aio threads":   configured("nginx", "nginx.conf", map[string]bool{"Threads": true}, "-c"),
+	"nginx, directio":      configured("nginx", "nginx.conf", map[string]bool{"Direct": true}, "-c"),
+	"lighttpd":             configured("lighttpd", "lighttpd.conf", nil, "-D", "-f"),
+	"caddy":                configured("caddy", "Caddyfile", nil, "run", "--adapter", "caddyfile", "--config"),
+	"fasthttp":             goPeer("fasthttp"),
+	"net/http":             goPeer("nethttp"),
+	"reference":            reference,
+	"C loop":               cLoop(),
+	"C loop, deferred":     cLoop("-d"),
+	"C loop, kept":         cLoop("-k"),
+	"C loop, kept, memory": cLoop("-k", "-m"),
+}
+
+func dropIn(e *env, port int, _ string) (*exec.Cmd, error) {
+	return exec.Command(e.aws, "--port", strconv.Itoa(port), "--root", e.site), nil
+}
+
+func serve(flags ...string) server {
+	return func(e *env, port int, _ string) (*exec.Cmd, error) {
+		if err := exec.Command(e.aws, "serve", "--help").Run(); err != nil {
+			return nil, fmt.Errorf("aws has no serve: %w", err)
+		}
+		args := []string{"serve", "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--loops", "1", "--conns", "20000", "--conns-per-address", "0"}
+		cmd := exec.Command(e.aws, append(append(args, flags...), e.site)...)
+		cmd.Dir = e.work
+		return cmd, nil
+	}
+}
+
+// configured is a server that reads a configuration, whose name follows the arguments.
+func configured(program, file string, variant map[string]bool, args ...string) server {
+	return func(e *env, port int, _ string) (*exec.Cmd, error) {
+		path, err := findProgram(program)
+		if err != nil {
+			return nil, err
+		}
+		t, err := template.ParseFS(configurations, "peers/conf/"+file)
+		if err != nil {
+			return nil, err
+		}
+		values := map[string]any{
+			"Port": port, "Root": e.site, "Dir": e.work,
+			"Deferred": variant["Deferred"], "Threads": variant["Threads"], "Direct": variant["Direct"],
+		}
+		var text strings.Builder
+		if err := t.Execute(&text, values); err != nil {
+			return nil, err
+		}
+		name := filepath.Join(e.work, file)
+		if err := os.WriteFile(name, []byte(text.String()), 0o644); err != nil {
+			return nil, err
+		}
+		cmd := exec.Command(path, append(args, name)...)
+		cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+e.work, "XDG_CONFIG_HOME="+e.work)
+		return cmd, nil
+	}
+}
+
+// built is a program of ours; it is missing when it could not be built.
+func built(e *env, name string, args ...string) (*exec.Cmd, error) {
+	path := filepath.Join(e.bin, name)
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("%s has not been built", name)
+	}
+	return exec.Command(path, args...), nil
+}
+
+func goPeer(name string) server {
+	return func(e *env, port int, _ string) (*exec.Cmd, error) {
+		return built(e, "gopeers", name, fmt.Sprintf("127.0.0.1:%d", port), e.site)
+	}
+}
+
+func reference(e *env, port int, _ string) (*exec.Cmd, error) {
+	cmd, err := built(e, "server", strconv.Itoa(port))
+	if err == nil {
+		cmd.Dir = e.site
+	}
+	return cmd, err
+}
+
+func cLoop(flags ...string) server {
+	return func(e *env, port int, path string) (*exec.Cmd, error) {
+		return built(e, "cloop", append(flags, strconv.Itoa(port), filepath.Join(e.site, path))...)
+	}
+}

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// niceness is what everything that is measured runs at, where the user may say so: what else the
+// machine does then takes less from it.
+const niceness = -15
+
+// startOn starts a command that may run on the given cores only, ahead of others. The child has the
+// affinity of the thread that starts it. It gets a session of its own: where the scheduler groups
+// processes by session (sched(7), autogroup), the niceness of the session is what counts.
+func startOn(cmd *exec.Cmd, cores ...int) error {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before, pinned unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		return os.NewSyscallError("sched_getaffinity", err)
+	}
+	for _, core := range cores {
+		pinned.Set(core)
+	}
+	if err := unix.SchedSetaffinity(0, &pinned); err != nil {
+		return os.NewSyscallError("sched_setaffinity", err)
+	}
+	err := cmd.Start()
+	if err == nil {
+		pid := cmd.Process.Pid
+		_ = unix.Setpriority(unix.PRIO_PGRP, pid, niceness)
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/autogroup", pid), []byte(strconv.Itoa(niceness)), 0o644)
+	}
+	return errors.Join(err, os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &before)))
+}
+
+// running is a server that has been started.
+type running struct {
+	cmd    *exec.Cmd
+	output *bytes.Buffer
+	ended  chan struct{}
+	port   int
+	took   time.Duration // from exec to the first answer
+}
+
+const (
+	startPatience = 10 * time.Second
+	stopPatience  = 5 * time.Second
+)
+
+// run starts a server and waits until it answers a request for path. The cgroup, if there is one,
+// holds it from its first instruction on.
+func run(cmd *exec.Cmd, port int, path, cgroup string, cores ...int) (*running, error) {
+	if cgroup != "" {
+		script := `echo $$ >"$0/cgroup.procs" && exec "$@"`
+		inside := exec.Command("/bin/sh", append([]string{"-c", script, cgroup}, cmd.Args...)...)
+		inside.Dir, inside.Env = cmd.Dir, cmd.Env
+		cmd = inside
+	}
+	r := &running{cmd: cmd, output: &bytes.Buffer{}, ended: make(chan struct{}), port: port}
+	cmd.Stdout, cmd.Stderr = r.output, r.output
+	begin := time.Now()
+	if err := startOn(cmd, cores...); err != nil {
+		return nil, err
+	}
+	go func() {
+		_ = cmd.Wait()
+		close(r.ended)
+	}()
+	for {
+		if answers(port, path) {
+			r.took = time.Since(begin)
+			return r, nil
+		}
+		select {
+		case <-r.ended:
+			return nil, fmt.Errorf("%s ended before it served: %s", cmd.Path, lastLines(r.output.String()))
+		case <-time.After(500 * time.Microsecond):
+		}
+		if time.Since(begin) > startPatience {
+			r.stop()
+			return nil, fmt.Errorf("%s does not serve within %v: %s", cmd.Path, startPatience, lastLines(r.output.String()))
+		}
+	}
+}
+
+func lastLines(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.Join(lines[max(len(lines)-3, 0):], " | ")
+}
+
+// answers reports whether a server answers with 200. It is as quick as a bare socket.
+func answers(port int, path string) bool {
+	conn, err := net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path); err != nil {
+		return false
+	}
+	var head [12]byte
+	n, err := conn.Read(head[:])
+	return err == nil && n == len(head) && string(head[9:]) == "200"
+}
+
+// stop ends the server and those that it has started, each by its own number.
+func (r *running) stop() {
+	pids := r.pids()
+	_ = r.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-r.ended:
+	case <-time.After(stopPatience):
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		<-r.ended
+	}
+	// A worker is not our child: it is over when its number is.
+	for _, pid := range pids[1:] {
+		for end := time.Now().Add(stopPatience); ; time.Sleep(time.Millisecond) {
+			if !alive(pid) {
+				break
+			}
+			if time.Now().After(end) {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+	}
+}
+
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+// pids returns the server's processes, the first one first.
+func (r *running) pids() []int {
+	list := []int{r.cmd.Process.Pid}
+	parents := map[int]int{}
+	names, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, name := range names {
+		stat, err := os.ReadFile(name)
+		if err != nil {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		if fields := strings.Fields(rest); len(fields) > 1 {
+			parents[pid], _ = strconv.Atoi(fields[1])
+		}
+	}
+	for i := 0; i < len(list); i++ {
+		for pid, parent := range parents {
+			if parent == list[i] {
+				list = append(list, pid)
+			}
+		}
+	}
+	return list
+}
+
+// usage is what the threads of a server have used since each of them began.
+type usage struct {
+	cpu      map[int]time.Duration // by thread
+	switches map[int]int64
+	rssKiB   int64
+}
+
+// usage reads /proc/PID/task/TID/schedstat, which counts nanoseconds, and status.
+func (r *running) usage() usage {
+	u := usage{cpu: map[int]time.Duration{}, switches: map[int]int64{}}
+	for _, pid := range r.pids() {
+		u.rssKiB += statusField(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:")
+		tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/[0-9]*", pid))
+		for _, task := range tasks {
+			tid, _ := strconv.Atoi(filepath.Base(task))
+			if text, err := os.ReadFile(task + "/schedstat"); err == nil {
+				if fields := strings.Fields(string(text)); len(fields) > 0 {
+					ns, _ := strconv.ParseInt(fields[0], 10, 64)
+					u.cpu[tid] = time.Duration(ns)
+				}
+			}
+			status := task + "/status"
+			u.switches[tid] = statusField(status, "voluntary_ctxt_switches:") +
+				statusField(status, "nonvoluntary_ctxt_switches:")
+		}
+	}
+	return u
+}
+
+func statusField(file, name string) int64 {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, name); ok {
+			if fields := strings.Fields(rest); len(fields) > 0 {
+				n, _ := strconv.ParseInt(fields[0], 10, 64)
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+// since returns what has been used between two readings.
+func (u usage) since(before usage) (cpu time.Duration, switches int64) {
+	for tid, d := range u.cpu {
+		cpu += d - before.cpu[tid]
+	}
+	for tid, n := range u.switches {
+		switches += n - before.switches[tid]
+	}
+	return cpu, switches
+}
+
+// freePort returns a port that nobody listens at just now.
+func freePort() (int, error) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = l.Close() }()
+	addr, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, fmt.Errorf("%v is no TCP address", l.Addr())
+	}
+	return addr.Port, nil
+}
+
+// download returns the body that a server has for a path.
+func download(port int, path string) (*http.Response, error) {
+	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
+	return client.Get(fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
+}

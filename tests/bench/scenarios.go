@@ -1,0 +1,349 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// entry is a server in a scenario.
+type entry struct {
+	server string
+	path   string // if it is not the scenario's
+	label  string // if it is not the server's name
+	conns  int    // if they are not the scenario's
+	with   string // another client than ours: wrk or h2load
+}
+
+func (t *entry) name() string {
+	if t.label != "" {
+		return t.label
+	}
+	return t.server
+}
+
+// scenario is a question with an answer for each of several servers.
+type scenario struct {
+	Name    string
+	Title   string
+	Method  string // what is done, in a sentence or two
+	path    string
+	load    load
+	cores   []int // of the server, if it is not to have one for itself
+	quick   []string
+	entries []entry
+	// once takes the sample of one run in a way of its own, if it is not nil.
+	once func(b *bench, s *scenario, t *entry) (sample, []moment, error)
+	show []metric
+}
+
+// The machine's cores: one for the server, one for the client.
+var (
+	serverCores = []int{0}
+	clientCores = []int{1}
+	bothCores   = []int{0, 1}
+)
+
+func of(names ...string) []entry {
+	list := make([]entry, len(names))
+	for i, name := range names {
+		list[i].server = name
+	}
+	return list
+}
+
+var usual = []metric{mCPU, mRate, mBytes, mP50, mP99, mP999, mSwitches, mRSS, mBusy, mClient}
+
+const (
+	static1K  = "/static/" + file1K
+	static64K = "/static/" + file64K
+	static2M  = "/static/" + file2M
+	dynamic2M = "/dynamic/" + file2M
+)
+
+var scenarios = []*scenario{
+	{
+		Name: "keep-1k", Title: "1 KiB, connections kept", path: static1K, load: load{conns: 64}, show: usual,
+		Method: "64 clients ask for one file of 1 KiB over and over, each on its one connection.",
+		quick:  []string{"aws serve", "h2o", "nginx", "C loop, kept"},
+		entries: of("aws serve", "aws serve, log", "C loop, kept", "C loop, kept, memory", "h2o", "nginx", "lighttpd",
+			"fasthttp", "net/http", "caddy"),
+	},
+	{
+		Name: "close-1k", Title: "1 KiB, a connection for each request, as the drop-in has it", path: static1K,
+		load: load{conns: 64, close: true}, show: usual,
+		Method:  "64 clients connect, ask for a file of 1 KiB with Connection: close, and connect anew when the server has closed. No server defers accepting.",
+		quick:   []string{"aws", "nginx", "C loop", "reference"},
+		entries: of("aws", "nginx", "C loop", "reference", "lighttpd", "fasthttp", "net/http", "caddy"),
+	},
+	{
+		Name: "close-1k-deferred", Title: "1 KiB, a connection for each request, accepting deferred", path: static1K,
+		load: load{conns: 64, close: true}, show: usual,
+		Method:  "The same with TCP_DEFER_ACCEPT, which h2o has switched on by itself.",
+		quick:   []string{"aws serve", "h2o", "nginx, deferred", "C loop, deferred"},
+		entries: of("aws serve", "h2o", "nginx, deferred", "C loop, deferred", "aws serve, no defer"),
+	},
+	{
+		Name: "keep-64k", Title: "64 KiB, connections kept", path: static64K, load: load{conns: 64}, show: usual,
+		Method:  "As the first, with a file of 64 KiB.",
+		quick:   []string{"aws serve", "h2o", "nginx"},
+		entries: of("aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "C loop, kept"),
+	},
+	{
+		Name: "keep-2m", Title: "2 MiB static, connections kept", path: static2M, load: load{conns: 16}, show: usual,
+		Method:  "16 clients ask for a file of 2 MiB that is in the page cache.",
+		quick:   []string{"aws serve", "h2o", "nginx"},
+		entries: of("aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "C loop, kept"),
+	},
+	{
+		Name: "close-2m", Title: "2 MiB static, a connection for each request", path: static2M,
+		load: load{conns: 16, close: true}, show: usual,
+		Method:  "16 clients ask the drop-in and its peers for a file of 2 MiB that is in the page cache.",
+		quick:   []string{"aws", "nginx", "reference"},
+		entries: of("aws", "nginx", "reference", "C loop"),
+	},
+	{
+		Name: "dynamic-2m", Title: "2 MiB dynamic, in the page cache", path: dynamic2M, load: load{conns: 16}, show: usual,
+		Method: "16 clients ask for a file of 2 MiB that is served by asynchronous reads; its pages are in memory. nginx reads it past the page cache.",
+		quick:  []string{"aws serve", "nginx, directio"},
+		entries: []entry{
+			{server: "aws serve"}, {server: "aws serve", label: "aws serve, static", path: static2M},
+			{server: "nginx, directio"},
+		},
+	},
+	{
+		Name: "dynamic-close-2m", Title: "2 MiB dynamic, a connection for each request", path: dynamic2M,
+		load: load{conns: 16, close: true}, show: usual,
+		Method: "The same with the drop-in and the reference server, which reads through the page cache.",
+		quick:  []string{"aws", "reference"},
+		entries: []entry{
+			{server: "aws"}, {server: "aws", label: "aws, static", path: static2M}, {server: "reference"},
+		},
+	},
+	coldDynamic,
+	isolateStatic, isolateDynamic, isolateNames,
+	{
+		Name: "idle", Title: "10,000 idle connections", path: static1K, load: load{conns: 64}, once: onceIdle,
+		Method: "10,000 connections have had one answer each and idle while 64 clients ask for the file of 1 KiB. The memory for each of them is the growth of the server's resident memory from before the first to after the last.",
+		show:   []metric{mCPU, mRate, mP99, mConnBytes, mRSS},
+		quick:  []string{"aws serve"},
+		entries: []entry{
+			{server: "aws serve"}, {server: "aws serve", label: "aws serve, none idle", conns: -1},
+			{server: "h2o"}, {server: "nginx"}, {server: "lighttpd"},
+		},
+	},
+	{
+		Name: "clients", Title: "1 to 5,000 clients", path: static1K, show: usual,
+		Method: "As many clients ask for the file of 1 KiB over and over, each on its one connection.",
+		entries: []entry{
+			{server: "aws serve", conns: 1, label: "aws serve, 1"}, {server: "aws serve", conns: 8, label: "aws serve, 8"},
+			{server: "aws serve", conns: 64, label: "aws serve, 64"}, {server: "aws serve", conns: 512, label: "aws serve, 512"},
+			{server: "aws serve", conns: 5000, label: "aws serve, 5000"},
+			{server: "h2o", conns: 1, label: "h2o, 1"}, {server: "h2o", conns: 5000, label: "h2o, 5000"},
+		},
+	},
+	{
+		Name: "loops", Title: "One loop and two", path: static1K, load: load{conns: 64}, show: usual, cores: bothCores,
+		Method:  "The server may use both cores, and shares one with the client. What can be seen is whether a request costs the same.",
+		entries: []entry{{server: "aws serve"}, {server: "aws serve, two loops"}},
+	},
+	{
+		Name: "second-opinion", Title: "A second opinion: wrk and h2load", path: static1K, load: load{conns: 64},
+		once: onceForeign, show: []metric{mCPU, mRate, mBusy},
+		Method: "The first scenario with other people's clients.",
+		entries: []entry{
+			{server: "aws serve", with: "wrk", label: "aws serve (wrk)"}, {server: "h2o", with: "wrk", label: "h2o (wrk)"},
+			{server: "nginx", with: "wrk", label: "nginx (wrk)"},
+			{server: "aws serve", with: "h2load", label: "aws serve (h2load)"}, {server: "h2o", with: "h2load", label: "h2o (h2load)"},
+			{server: "nginx", with: "h2load", label: "nginx (h2load)"},
+		},
+	},
+	{
+		Name: "start", Title: "From exec to the first answer", path: static1K, once: onceStart, show: []metric{mStart, mRSS},
+		Method:  "The server is started and asked for the file of 1 KiB until it answers, twice each millisecond. Resident memory is that of the server after this one answer.",
+		quick:   []string{"aws", "aws serve"},
+		entries: of("aws", "aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "caddy", "reference"),
+	},
+}
+
+// start starts a scenario's server.
+func (b *bench) start(s *scenario, t *entry, cgroup string) (*running, error) {
+	make, ok := servers[t.server]
+	if !ok {
+		return nil, fmt.Errorf("there is no server %q", t.server)
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	path := s.pathOf(t)
+	cmd, err := make(&b.env, port, path)
+	if err != nil {
+		return nil, missingError{err}
+	}
+	cores := serverCores
+	if s.cores != nil {
+		cores = s.cores
+	}
+	return run(cmd, port, path, cgroup, cores...)
+}
+
+// missingError is that of a server which is not there.
+type missingError struct{ error }
+
+func (s *scenario) pathOf(t *entry) string {
+	if t.path != "" {
+		return t.path
+	}
+	return s.path
+}
+
+// onceLoad starts the server, compares its bytes the first time, and lets the clients loose on it.
+func onceLoad(b *bench, s *scenario, t *entry) (sample, []moment, error) {
+	r, err := b.start(s, t, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.stop()
+	path := s.pathOf(t)
+	if err := b.check(r, t, path); err != nil {
+		return nil, nil, err
+	}
+	l := s.load
+	l.paths, l.warm, l.measured = []string{path}, b.warm, b.measured
+	if t.conns > 0 {
+		l.conns = t.conns
+	}
+	m, _, err := measure(&b.env, r, &l)
+	return m, nil, err
+}
+
+// check compares a server's bytes with the file's, once for each server and file.
+func (b *bench) check(r *running, t *entry, path string) error {
+	key := t.server + " " + path
+	if b.checked[key] {
+		return nil
+	}
+	if err := checkBytes(r.port, path, b.site); err != nil {
+		return fmt.Errorf("wrong bytes: %w", err)
+	}
+	b.checked[key] = true
+	return nil
+}
+
+const idleConns = 10000
+
+func onceIdle(b *bench, s *scenario, t *entry) (sample, []moment, error) {
+	r, err := b.start(s, t, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.stop()
+	if err := b.check(r, t, s.path); err != nil {
+		return nil, nil, err
+	}
+	l := s.load
+	l.paths, l.warm, l.measured = []string{s.path}, b.warm, b.measured
+	// What the active connections need is there before the idle ones come.
+	if _, _, err := measure(&b.env, r, &load{conns: l.conns, measured: 200 * time.Millisecond, paths: l.paths}); err != nil {
+		return nil, nil, err
+	}
+	if t.conns >= 0 {
+		l.idle = idleConns
+	}
+	before := r.usage().rssKiB
+	c, err := newClient(&b.env, r.port, &l)
+	if err != nil {
+		return nil, nil, err
+	}
+	grown := r.usage()
+	begin := time.Now()
+	if err := c.begin(); err != nil {
+		return nil, nil, err
+	}
+	o, err := c.result()
+	wall := time.Since(begin).Seconds()
+	if err != nil {
+		return nil, nil, err
+	}
+	m := sampleOf(o, grown, r.usage(), wall)
+	if l.idle > 0 {
+		m[mConnBytes] = float64(grown.rssKiB-before) * 1024 / idleConns
+	}
+	return m, nil, nil
+}
+
+func onceStart(b *bench, s *scenario, t *entry) (sample, []moment, error) {
+	r, err := b.start(s, t, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.stop()
+	return sample{mStart: float64(r.took.Microseconds()) / 1000, mRSS: float64(r.usage().rssKiB)}, nil, nil
+}
+
+// What wrk and h2load say about how many requests they had answers to, and how many each second.
+var (
+	wrkTotal    = regexp.MustCompile(`(\d+) requests in`)
+	wrkRate     = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
+	h2loadTotal = regexp.MustCompile(`requests: (\d+) total`)
+	h2loadRate  = regexp.MustCompile(`, ([\d.]+) req/s`)
+)
+
+func onceForeign(b *bench, s *scenario, t *entry) (sample, []moment, error) {
+	program, err := findProgram(t.with)
+	if err != nil {
+		return nil, nil, missingError{err}
+	}
+	r, err := b.start(s, t, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.stop()
+	seconds := strconv.Itoa(max(int(b.measured.Seconds()), 1))
+	url := fmt.Sprintf("http://127.0.0.1:%d%s", r.port, s.path)
+	conns := strconv.Itoa(s.load.conns)
+	cmd := exec.Command(program, "-t1", "-c"+conns, "-d"+seconds, url)
+	total, rate := wrkTotal, wrkRate
+	if t.with == "h2load" {
+		cmd = exec.Command(program, "--h1", "-t1", "-c"+conns, "-D"+seconds, url)
+		total, rate = h2loadTotal, h2loadRate
+	}
+	before := r.usage()
+	output, wall, err := runOn(cmd, clientCores...)
+	after := r.usage()
+	if err != nil {
+		return nil, nil, err
+	}
+	n, errN := number(total, output)
+	perSecond, errRate := number(rate, output)
+	if err := errors.Join(errN, errRate); err != nil {
+		return nil, nil, err
+	}
+	cpu, switches := after.since(before)
+	return sample{
+		mCPU: cpu.Seconds() * 1e6 / n, mRate: perSecond, mSwitches: float64(switches) / n,
+		mBusy: cpu.Seconds() / wall.Seconds(),
+	}, nil, nil
+}
+
+func number(pattern *regexp.Regexp, text string) (float64, error) {
+	match := pattern.FindStringSubmatch(text)
+	if match == nil {
+		return 0, fmt.Errorf("no %s in: %s", pattern, lastLines(text))
+	}
+	return strconv.ParseFloat(match[1], 64)
+}
+
+// coldPaths are the big files of a folder, static or dynamic.
+func coldPaths(folder string) []string {
+	list := make([]string, coldFiles)
+	for i := range list {
+		list[i] = "/" + filepath.Join(folder, coldName(i))
+	}
+	return list
+}

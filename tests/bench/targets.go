@@ -1,0 +1,104 @@
+package main
+
+import "fmt"
+
+// target is what must be true of a figure of ours.
+type target struct {
+	scenario string
+	ours     string
+	theirs   string // if it is compared with another's figure in the same scenario
+	figure   metric
+	limit    float64
+	atLeast  bool // the limit is the least; else it is the most
+	text     string
+}
+
+// targets are what aws is held to; the ratios are ours divided by theirs.
+var targets = []target{
+	{"keep-1k", "aws serve", "h2o", mCPU, 0.95, false, "1 KiB kept: CPU beside h2o"},
+	{"keep-1k", "aws serve", "nginx", mCPU, 0.75, false, "1 KiB kept: CPU beside nginx"},
+	{"keep-1k", "aws serve", "C loop, kept", mCPU, 1.05, false, "1 KiB kept: CPU beside the minimal C loop"},
+	{"keep-1k", "aws serve, log", "aws serve", mCPU, 1.05, false, "1 KiB kept: CPU with the access log beside without"},
+	{"close-1k-deferred", "aws serve", "h2o", mCPU, 0.95, false, "1 KiB close, deferred: CPU beside h2o"},
+	{"close-1k-deferred", "aws serve", "nginx, deferred", mCPU, 1.0, false, "1 KiB close, deferred: CPU beside nginx deferred"},
+	{"close-1k-deferred", "aws serve", "C loop, deferred", mCPU, 1.10, false, "1 KiB close, deferred: CPU beside the C loop deferred"},
+	{"close-1k", "aws", "nginx", mCPU, 1.0, false, "1 KiB close, drop-in: CPU beside nginx"},
+	{"close-1k", "aws", "C loop", mCPU, 1.10, false, "1 KiB close, drop-in: CPU beside the C loop"},
+	{"close-1k", "aws", "reference", mCPU, 0.8, false, "1 KiB close, drop-in: CPU beside the reference server"},
+	{"keep-64k", "aws serve", "h2o", mCPU, 0.95, false, "64 KiB: CPU beside h2o"},
+	{"keep-2m", "aws serve", "h2o", mBytes, 1.0, true, "2 MiB: bytes per second beside h2o"},
+	{"keep-2m", "aws serve", "nginx", mBytes, 1.0, true, "2 MiB: bytes per second beside nginx"},
+	{"keep-2m", "aws serve", "lighttpd", mBytes, 1.0, true, "2 MiB: bytes per second beside lighttpd"},
+	{"keep-2m", "aws serve", "fasthttp", mBytes, 1.0, true, "2 MiB: bytes per second beside fasthttp"},
+	{"keep-2m", "aws serve", "h2o", mCPU, 0.8, false, "2 MiB: CPU beside h2o"},
+	{"dynamic-cold", "aws serve, 2 clients", "fio, depth 16", mBytes, 0.95, true, "dynamic, cold, depth 16: bytes per second beside fio"},
+	{"dynamic-cold", "aws serve, 8 clients", "fio, depth 64", mBytes, 0.95, true, "dynamic, cold, depth 64: bytes per second beside fio"},
+	{"dynamic-cold", "aws serve, 8 clients", "nginx directio, 8 clients", mCPUPerMiB, 0.5, false, "dynamic, cold: CPU per MiB beside nginx's aio threads"},
+	{"dynamic-2m", "aws serve", "aws serve, static", mCPU, 1.2, false, "2 MiB dynamic, hot: CPU beside static"},
+	{"dynamic-close-2m", "aws", "aws, static", mCPU, 1.2, false, "2 MiB dynamic, hot, drop-in: CPU beside static"},
+	{"isolate-static", "aws serve", "", mKept, 0.9, true, "cold static files: share of the hot requests kept"},
+	{"isolate-static", "aws serve", "", mTail, 1.5, false, "cold static files: hot 99th percentile as a multiple"},
+	{"isolate-static", "aws", "", mKept, 0.9, true, "cold static files, drop-in: share of the hot requests kept"},
+	{"isolate-static", "aws", "", mTail, 1.5, false, "cold static files, drop-in: hot 99th percentile as a multiple"},
+	{"isolate-dynamic", "aws serve", "", mKept, 0.9, true, "cold dynamic files: share of the hot requests kept"},
+	{"isolate-dynamic", "aws serve", "", mTail, 1.5, false, "cold dynamic files: hot 99th percentile as a multiple"},
+	{"isolate-dynamic", "aws", "", mKept, 0.9, true, "cold dynamic files, drop-in: share of the hot requests kept"},
+	{"isolate-dynamic", "aws", "", mTail, 1.5, false, "cold dynamic files, drop-in: hot 99th percentile as a multiple"},
+	{"isolate-names", "aws serve", "", mKept, 0.9, true, "cold names: share of the hot requests kept"},
+	{"isolate-names", "aws serve", "", mTail, 1.5, false, "cold names: hot 99th percentile as a multiple"},
+	{"isolate-names", "aws", "", mKept, 0.9, true, "cold names, drop-in: share of the hot requests kept"},
+	{"isolate-names", "aws", "", mTail, 1.5, false, "cold names, drop-in: hot 99th percentile as a multiple"},
+	{"idle", "aws serve", "", mConnBytes, 1024, false, "10,000 idle connections: resident bytes for each"},
+	{"idle", "aws serve", "aws serve, none idle", mRate, 0.95, true, "10,000 idle connections: requests per second beside none idle"},
+	{"clients", "aws serve, 5000", "aws serve, 64", mCPU, 1.15, false, "5,000 clients: CPU beside 64"},
+	{"clients", "aws serve, 1", "aws serve, 64", mCPU, 1.15, false, "1 client: CPU beside 64"},
+	{"loops", "aws serve, two loops", "aws serve", mCPU, 1.15, false, "two loops: CPU beside one"},
+	{"start", "aws", "", mStart, 30, false, "from exec to the first answer, ms"},
+	{"start", "aws serve", "", mStart, 30, false, "from exec to the first answer, serve, ms"},
+}
+
+// verdict is what has become of a target.
+type verdict struct {
+	target
+	value spread
+	met   bool
+}
+
+// judge returns the verdicts on the targets whose figures have been measured.
+func (r *report) judge() []verdict {
+	var list []verdict
+	for _, t := range targets {
+		s := r.scenario(t.scenario)
+		if s == nil {
+			continue
+		}
+		ours := s.row(t.ours)
+		if ours == nil {
+			continue
+		}
+		v := verdict{target: t}
+		var ok bool
+		if t.theirs == "" {
+			v.value, ok = ours.of(t.figure)
+		} else if theirs := s.row(t.theirs); theirs != nil {
+			v.value, ok = ours.ratio(theirs, t.figure)
+		}
+		if !ok {
+			continue
+		}
+		v.met = v.value.median <= t.limit
+		if t.atLeast {
+			v.met = v.value.median >= t.limit
+		}
+		list = append(list, v)
+	}
+	return list
+}
+
+// wanted returns the limit as text.
+func (t *target) wanted() string {
+	if t.atLeast {
+		return fmt.Sprintf("≥ %g", t.limit)
+	}
+	return fmt.Sprintf("≤ %g", t.limit)
+}
