@@ -1,0 +1,100 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"aws/tests/harness"
+)
+
+// modified is when every file of the site was changed, unless it says otherwise.
+var modified = time.Date(2020, 2, 3, 4, 5, 6, 789_000_000, time.UTC)
+
+const modifiedText = "Mon, 03 Feb 2020 04:05:06 GMT"
+
+// big is longer than one chunk of sendfile's and than one buffer, but not a multiple of either.
+var big = string(harness.Content(1_300_001, 3))
+
+// secret is what no answer may hold.
+const secret = "this must not be seen"
+
+// newSite makes the folder that most tests serve, and returns it. What lies beside it must not be seen.
+func newSite(tb testing.TB) string {
+	tb.Helper()
+	folder := filepath.Join(tb.TempDir(), "site")
+	for name, text := range map[string]string{
+		"../outside.txt":           secret,
+		"ten":                      "0123456789",
+		"empty":                    "",
+		"big":                      big,
+		"a.txt":                    "alpha\n",
+		"index.html":               "<p>the index</p>\n",
+		"secret":                   secret,
+		"folder/index.html":        "<p>the folder's index</p>\n",
+		"folder/ten":               "0123456789",
+		"bare/file":                "in a folder without index",
+		"other/default.htm":        "<p>another index</p>\n",
+		"page.css":                 "p { color: plain }\n",
+		"page.css.gz":              "gzipped bytes",
+		"page.css.br":              "brotli bytes, more",
+		"page.css.zst":             "zstd bytes, the most",
+		"only.js":                  "plain()\n",
+		"only.js.gz":               "gzipped only",
+		"stale.js":                 "fresh()\n",
+		"stale.js.gz":              "older than the plain form",
+		".hidden":                  secret,
+		".folder/file":             secret,
+		".well-known/thing":        "well known\n",
+		".well-known/.more/hidden": secret,
+		"types/page.xhtml":         "x", "types/movie.mp4": "x", "types/x.unknownext": "x", "types/noext": "x",
+		"types/UP.PNG": "x", "types/a.tar.gz": "x", "types/.profile": "x", "types/t.svg": "x", "types/m.mjs": "x",
+		"types/w.wasm": "x", "types/d.json": "x", "types/v.vtt": "x", "types/f.woff2": "x", "types/p.pdf": "x",
+		"types/special.foo":                     "x",
+		"a space":                               "a space",
+		"a+b":                                   "plus",
+		"a%b":                                   "percent",
+		"a?b":                                   "question",
+		"a#b":                                   "hash",
+		"ümlaut":                                "umlaut",
+		"quote\"it":                             "quote",
+		"line\nend":                             "line end",
+		"semi;colon":                            "semicolon",
+		"back\\slash":                           "backslash",
+		"\xff\xfe":                              "no UTF-8",
+		"dynamic/ten":                           "0123456789",
+		"dynamic/empty":                         "",
+		"dynamic/big":                           big,
+		"dynamic/page.css":                      "p { color: plain }\n",
+		"dynamic/page.css.gz":                   "gzipped bytes",
+		"deep/a/b/c/d/e/f/g/h/i/j/k/l/m/n/file": "deep",
+	} {
+		harness.WriteFile(tb, filepath.Join(folder, name), []byte(text))
+		stamp(tb, filepath.Join(folder, name), modified)
+	}
+	stamp(tb, filepath.Join(folder, "stale.js.gz"), modified.Add(-time.Second))
+	harness.Symlink(tb, "../outside.txt", filepath.Join(folder, "climbs"))
+	harness.Symlink(tb, "/etc/passwd", filepath.Join(folder, "absolute"))
+	harness.Symlink(tb, "ten", filepath.Join(folder, "inside"))
+	harness.Symlink(tb, "loop", filepath.Join(folder, "loop"))
+	harness.Symlink(tb, "../folder", filepath.Join(folder, "bare", "elsewhere"))
+	return folder
+}
+
+func stamp(tb testing.TB, path string, at time.Time) {
+	tb.Helper()
+	if err := os.Chtimes(path, at, at); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// tag is the entity tag of a file of the site with that many bytes.
+func tag(size int) string { return fmt.Sprintf(`"%x-%x"`, modified.UnixNano(), size) }
+
+// serve starts the server under test for a new site.
+func serve(t *testing.T, flags ...string) *harness.Server {
+	t.Helper()
+	return harness.StartServe(t, harness.Options{}, newSite(t), flags...)
+}

@@ -1,0 +1,121 @@
+package conformance
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"aws/tests/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// after is what has become of the connection when the answers have been read.
+type after bool
+
+const (
+	kept   after = false // the next request is answered properly
+	closed after = true  // it is closed, and the last answer has said so
+)
+
+// exchange is a case of a table: what a client sends over one connection, and what must come back.
+type exchange struct {
+	rule string // the name of the test: the RFC's section and what it asks for
+	send string
+	want string // the statuses in order; HEAD before the status of an answer to HEAD
+	then after
+
+	// fields are those of the last answer: a value, "" for one that must not be there, or a value between
+	// asterisks for a part of it.
+	fields map[string]string
+	body   string // of the last answer, or "" for any
+	empty  bool   // the last answer has no body
+	see    func(t *testing.T, a *answer)
+
+	open string // what is known to be wrong with the server: the case waits for it, unless AWS_OPEN is set
+}
+
+// table runs the cases and prints how many there were.
+func table(t *testing.T, s *harness.Server, group string, cases []exchange) {
+	t.Helper()
+	for i := range cases {
+		t.Run(cases[i].rule, func(t *testing.T) { cases[i].run(t, s) })
+	}
+	alive(t, s)
+	fmt.Printf("conformance: %d cases: %s\n", len(cases), group)
+}
+
+func (e *exchange) run(t *testing.T, s *harness.Server) {
+	waitFor(t, e.open)
+	c := dial(t, s.Address)
+	c.send(e.send)
+	e.judge(c)
+}
+
+// waitFor skips a test that shows what is known to be wrong with the server.
+func waitFor(t *testing.T, open string) {
+	t.Helper()
+	if open != "" && os.Getenv("AWS_OPEN") == "" {
+		t.Skip("open: " + open)
+	}
+}
+
+// judge reads what comes back on a connection.
+func (e *exchange) judge(c *client) {
+	t := c.tb
+	t.Helper()
+	method := "GET"
+	var last *answer
+	for word := range strings.FieldsSeq(e.want) {
+		if word == "HEAD" {
+			method = word
+			continue
+		}
+		last = c.answer(method)
+		if fmt.Sprint(last.status) != word {
+			t.Fatalf("wanted %s of %s, got %v", word, e.want, last)
+		}
+		method = "GET"
+	}
+	if last != nil {
+		e.judgeLast(t, last)
+		if last.closes() != bool(e.then) {
+			t.Errorf("RFC 9112 section 9.6: Connection: %s", last.get("Connection"))
+		}
+	}
+	if e.then == closed {
+		c.expectEnd()
+		return
+	}
+	c.send(get("/ten"))
+	if a := c.answer("GET"); a.status != 200 || a.body != "0123456789" {
+		t.Errorf("the next request on the connection got %v", a)
+	}
+}
+
+func (e *exchange) judgeLast(t testing.TB, a *answer) {
+	t.Helper()
+	for name, want := range e.fields {
+		values := a.all(name)
+		got := strings.Join(values, ", ")
+		switch part, ok := strings.CutPrefix(want, "*"); {
+		case want == "" && values != nil:
+			t.Errorf("%s: %s should not be there", name, got)
+		case ok && !strings.Contains(got, strings.TrimSuffix(part, "*")):
+			t.Errorf("%s: %s does not have %s", name, got, want)
+		case !ok && want != "" && !slices.Contains(values, want):
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+	if e.body != "" && a.body != e.body || e.empty && a.body != "" {
+		t.Errorf("body %.200q, want %.200q", a.body, e.body)
+	}
+	if t, ok := t.(*testing.T); ok && e.see != nil {
+		e.see(t, a)
+	}
+	if t.Failed() {
+		t.Logf("the last answer: %v", a)
+	}
+}
