@@ -160,6 +160,8 @@ func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 		return nil
 	}
 	r.Status, r.Mount = a.Status, a.Mount
+	r.Began, r.Cold, r.Complete, r.Sent = l.wall(), false, false, 0
+	r.Head, r.Disk, r.Send, r.Total = 0, 0, 0, 0
 	r.HeadBytes = int64(bytes.Index(a.Head, endOfHead) + len(endOfHead))
 	r.File = a.File != nil
 	if r.File {
@@ -218,7 +220,7 @@ func (l *Loop) account(c *conn, complete bool) {
 		r.Conn, r.Peer, r.Complete, r.Cold, r.Sent = c.serial, c.peer, complete, c.clock.cold, c.sent
 		r.Head, r.Disk, r.Send = c.clock.spent[phaseHead], c.clock.spent[phaseDisk], c.clock.spent[phaseSend]
 		r.Total = total
-		r.Began = time.Unix(l.k.Wall(), 0).Add(-total)
+		r.Began = l.wall().Add(-total)
 		l.cfg.Sink.Put(r)
 	}
 	c.answering = false
@@ -253,6 +255,9 @@ func (l *Loop) publish() {
 	l.published.counts = *n
 	l.published.mu.Unlock()
 }
+
+// wall returns the wall-clock time for the books.
+func (l *Loop) wall() time.Time { return time.Unix(0, l.k.WallNs()+int64(l.moment-l.k.Now())) }
 
 // look brings the time for the books up to date, if anybody reads them.
 func (l *Loop) look() {

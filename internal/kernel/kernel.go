@@ -144,6 +144,8 @@ type Kernel interface {
 	Now() time.Duration
 	// Wall returns the wall-clock time at which the latest Wait returned, in seconds since 1970.
 	Wall() int64
+	// WallNs returns the same in nanoseconds.
+	WallNs() int64
 	// Clock returns the monotonic time right now, which costs a look at the clock.
 	Clock() time.Duration
 

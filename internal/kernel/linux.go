@@ -48,6 +48,8 @@ type Linux struct {
 	stat   unix.Statx_t
 	how    unix.OpenHow
 
+	advice string
+
 	cachedOpens bool // openat2 knows RESOLVE_CACHED
 	cachestat   bool // cachestat is there and tells this user the truth
 }
@@ -84,6 +86,9 @@ func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
 	}
 	if cfg.ReadsMax > 0 {
 		if k.aio, aioErr = libaio.Setup(cfg.ReadsMax); aioErr == nil {
+			if got := k.aio.Slots(); got < cfg.ReadsMax {
+				k.advice = libaio.LimitAdvice(cfg.ReadsMax)
+			}
 			k.reads = make([]libaio.Read, k.aio.Slots())
 			k.dones = make([]libaio.Done, k.aio.Slots())
 			if err := k.watch(int32(k.aio.EventFD()), TokenReads); err != nil {
@@ -109,20 +114,26 @@ func (k *Linux) watch(fd int32, token uint64) error {
 	return nil
 }
 
+// Advice returns what an operator could do for the kernel to work as it was asked to, or "".
+func (k *Linux) Advice() string { return k.advice }
+
 // start is subtracted from all monotonic times, so that they stay small numbers.
 var start = time.Now()
 
 func (k *Linux) tick() {
 	now := time.Now()
 	k.now = now.Sub(start)
-	k.wall = now.Unix()
+	k.wall = now.UnixNano()
 }
 
 // Now implements Kernel.
 func (k *Linux) Now() time.Duration { return k.now }
 
 // Wall implements Kernel.
-func (k *Linux) Wall() int64 { return k.wall }
+func (k *Linux) Wall() int64 { return k.wall / int64(time.Second) }
+
+// WallNs implements Kernel.
+func (k *Linux) WallNs() int64 { return k.wall }
 
 // Clock implements Kernel.
 func (k *Linux) Clock() time.Duration { return time.Since(start) }
@@ -252,7 +263,7 @@ func (k *Linux) Open(root Root, name []byte, file *Opened) Class {
 		return Absent
 	}
 	k.name[copy(k.name[:], name)] = 0
-	fd, errno := openBeneath(root, &k.name[0], &k.how, resolveCached)
+	fd, errno := openBeneath(root, &k.name[0], &k.how, openFlags, resolveCached)
 	if errno != 0 {
 		if errno == unix.EINVAL || errno == unix.ENOSYS {
 			k.cachedOpens = false // before Linux 5.12: only helpers may open
@@ -263,14 +274,23 @@ func (k *Linux) Open(root Root, name []byte, file *Opened) Class {
 	return describe(fd, &k.stat, file)
 }
 
-// Stat implements Kernel. The name's entries are held in memory by the open file that the caller
-// compares it with, so looking it up does not wait for a disk unless it has been moved.
+// Stat implements Kernel. It takes the way of Open, because a plain lookup by name would wait for the
+// disk if one of its folders had left the memory.
 func (k *Linux) Stat(root Root, name []byte, info *Info) Class {
+	if !k.cachedOpens {
+		return Again
+	}
 	if len(name) >= len(k.name) {
 		return Absent
 	}
 	k.name[copy(k.name[:], name)] = 0
-	errno := statx(int32(root), &k.name[0], unix.AT_STATX_DONT_SYNC, unix.STATX_BASIC_STATS, &k.stat)
+	fd, errno := openBeneath(root, &k.name[0], &k.how, unix.O_PATH|unix.O_CLOEXEC, resolveCached)
+	if errno != 0 {
+		return ClassifyOpen(errno)
+	}
+	var empty [1]byte
+	errno = statx(fd, &empty[0], unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_BASIC_STATS, &k.stat)
+	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 	if errno != 0 {
 		return ClassifyOpen(errno)
 	}

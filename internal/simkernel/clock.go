@@ -86,6 +86,9 @@ func (k *Kernel) After(d time.Duration, run func()) { k.clock.push(k.clock.now+d
 // Now implements kernel.Kernel.
 func (k *Kernel) Now() time.Duration { return k.sampled }
 
+// WallNs implements kernel.Kernel.
+func (k *Kernel) WallNs() int64 { return wallStart*int64(time.Second) + int64(k.sampled) }
+
 // Clock implements kernel.Kernel.
 func (k *Kernel) Clock() time.Duration { return k.clock.now }
 
