@@ -31,18 +31,24 @@ func (o *restrictOptions) flags(f *pflag.FlagSet) {
 // restrict gives up what serving does not need. What an older kernel can't take away is said to warn;
 // an error is something that was asked for and can't be done.
 func restrict(o *restrictOptions, warn func(string)) error {
+	var who identity
+	if o.user != "" {
+		var err error
+		if who, err = lookUpUser(o.user); err != nil { // while /etc/passwd can be read
+			return err
+		}
+	} else if os.Geteuid() == 0 && o.warnRoot {
+		warn("running as root: --user NAME drops to another user once the addresses are bound")
+	}
 	if o.landlock {
 		if err := confine(o, warn); err != nil {
 			return err
 		}
 	}
-	if o.user == "" {
-		if os.Geteuid() == 0 && o.warnRoot {
-			warn("running as root: --user NAME drops to another user once the addresses are bound")
-		}
-		return nil
+	if o.user != "" {
+		return become(who)
 	}
-	return become(o.user)
+	return nil
 }
 
 // confine lets the process, all its threads, read the roots and nothing else (landlock(7), Linux
@@ -65,34 +71,45 @@ func confine(o *restrictOptions, warn func(string)) error {
 	return nil
 }
 
-// become makes the process another user, for good: groups first, for a user can't change them.
-func become(name string) error {
+// identity is a user whom the process can become.
+type identity struct {
+	name     string
+	uid, gid int
+}
+
+// lookUpUser finds a user of the system whom this process may become.
+func lookUpUser(name string) (identity, error) {
 	if os.Geteuid() != 0 {
-		return fmt.Errorf("--user %s: only root can become another user", name)
+		return identity{}, fmt.Errorf("--user %s: only root can become another user", name)
 	}
 	u, err := user.Lookup(name)
 	if err != nil {
-		return fmt.Errorf("--user %s: %w", name, err)
+		return identity{}, fmt.Errorf("--user %s: %w", name, err)
 	}
 	uid, uidErr := strconv.Atoi(u.Uid)
 	gid, gidErr := strconv.Atoi(u.Gid)
 	if err := errors.Join(uidErr, gidErr); err != nil {
-		return fmt.Errorf("--user %s: %w", name, err)
+		return identity{}, fmt.Errorf("--user %s: %w", name, err)
 	}
+	return identity{name: name, uid: uid, gid: gid}, nil
+}
+
+// become makes the process another user, for good: groups first, for a user can't change them.
+func become(to identity) error {
 	for _, step := range []struct {
 		call string
 		do   func() error
 	}{
-		{"setgroups", func() error { return syscall.Setgroups([]int{gid}) }},
-		{"setgid", func() error { return syscall.Setgid(gid) }},
-		{"setuid", func() error { return syscall.Setuid(uid) }},
+		{"setgroups", func() error { return syscall.Setgroups([]int{to.gid}) }},
+		{"setgid", func() error { return syscall.Setgid(to.gid) }},
+		{"setuid", func() error { return syscall.Setuid(to.uid) }},
 	} {
 		if err := step.do(); err != nil {
-			return fmt.Errorf("--user %s: %w", name, os.NewSyscallError(step.call, err))
+			return fmt.Errorf("--user %s: %w", to.name, os.NewSyscallError(step.call, err))
 		}
 	}
-	if uid != 0 && syscall.Setuid(0) == nil {
-		return fmt.Errorf("--user %s: the process could become root again", name)
+	if to.uid != 0 && syscall.Setuid(0) == nil {
+		return fmt.Errorf("--user %s: the process could become root again", to.name)
 	}
 	return nil
 }
