@@ -113,7 +113,6 @@ type Loop struct {
 	changes  []interestChange
 	hangUps  []hangUp
 	closing  []int32 // descriptors of files that nobody needs any more
-	expired  []*conn
 	lists    [deadlineCount]deadlineList
 	trimAt   time.Duration
 	stallAt  time.Duration

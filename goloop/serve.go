@@ -280,13 +280,6 @@ func (q *query) release(f *docroot.File) {
 	}
 }
 
-func (q *query) field(id request.FieldID) []byte {
-	if span, ok := q.req.Field(id); ok {
-		return span.Of(q.head)
-	}
-	return nil
-}
-
 const allowed = "GET, HEAD, OPTIONS"
 
 // decide finds out what to answer and composes it. It returns false when a name has to be looked

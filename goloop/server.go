@@ -68,6 +68,9 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 	if aioErr != nil && first && cfg.Warn != nil {
 		cfg.Warn(fmt.Sprintf("kernel AIO is not to be had, dynamic files are read by threads: %v", aioErr))
 	}
+	if advice := k.Advice(); advice != "" && first && cfg.Warn != nil {
+		cfg.Warn(advice)
+	}
 	l, err := NewLoop(k, cfg.Loop, cfg.Dialect, cache, fds...)
 	if err != nil {
 		return errors.Join(err, kernel.CloseAll(fds), k.Close())

@@ -54,7 +54,7 @@ func openFolder(root Root, name string) (int32, Class) {
 		return -1, Absent
 	}
 	var how unix.OpenHow
-	fd, errno := openBeneath(root, z, &how, 0)
+	fd, errno := openBeneath(root, z, &how, openFlags, 0)
 	if errno == unix.ENOSYS || errno == unix.EPERM {
 		fd, errno = openRooted(root, name)
 	}

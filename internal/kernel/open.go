@@ -32,7 +32,7 @@ func OpenRoot(path string) (Root, error) {
 	}
 	var how unix.OpenHow
 	dot := [...]byte{'.', 0}
-	probe, errno := openBeneath(Root(fd), &dot[0], &how, 0)
+	probe, errno := openBeneath(Root(fd), &dot[0], &how, openFlags, 0)
 	if errno == 0 {
 		_ = unix.Close(int(probe))
 	}
@@ -62,9 +62,9 @@ func CloseRoot(root Root) error {
 
 // openBeneath opens a name that must stay beneath root, links included: openat2(2), Linux 5.6.
 // Links of /proc lead anywhere and are refused.
-func openBeneath(root Root, name *byte, how *unix.OpenHow, resolve uint64) (int32, syscall.Errno) {
+func openBeneath(root Root, name *byte, how *unix.OpenHow, flags, resolve uint64) (int32, syscall.Errno) {
 	*how = unix.OpenHow{
-		Flags:   openFlags,
+		Flags:   flags,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_MAGICLINKS | resolve,
 	}
 	var fd uintptr
@@ -183,7 +183,7 @@ func openWaiting(root Root, name []byte, file *Opened) Class {
 	var fd int32
 	errno := unix.EAGAIN
 	for try := 0; try < 8 && (errno == unix.EAGAIN || errno == unix.EINTR); try++ {
-		fd, errno = openBeneath(root, &z[0], &how, 0) // EAGAIN: a rename raced with ".."
+		fd, errno = openBeneath(root, &z[0], &how, openFlags, 0) // EAGAIN: a rename raced with ".."
 	}
 	if errno == unix.ENOSYS || errno == unix.EPERM {
 		fd, errno = openRooted(root, string(name))
