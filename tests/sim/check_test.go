@@ -22,6 +22,11 @@ func (w *world) check(runErr error) error {
 			errs = append(errs, fmt.Errorf("%v, %v, asking for %q: %w; excuses: %q", c.peer, c.manner, c.name, err, c.peer.Excuses))
 		}
 	}
+	for _, c := range w.sessions {
+		if err := w.checkSession(c); err != nil {
+			errs = append(errs, fmt.Errorf("%v, %v, %d requests: %w; excuses: %q", c.peer, c.manner, len(c.asks), err, c.peer.Excuses))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -117,10 +122,11 @@ func (w *world) checkClient(c *client) error {
 }
 
 // owed reports whether the server has no excuse for not answering in full.
-func (w *world) owed(c *client) bool {
-	p := c.peer
+func (w *world) owed(c *client) bool { return w.owes(c.peer, c.manner) }
+
+func (w *world) owes(p *simkernel.Peer, manner simkernel.Manner) bool {
 	switch {
-	case !c.manner.Polite() || len(p.Excuses) > 0 || p.End == simkernel.EndOwn || p.End == simkernel.EndRefused:
+	case !manner.Polite() || len(p.Excuses) > 0 || p.End == simkernel.EndOwn || p.End == simkernel.EndRefused:
 		return false
 	case w.scarce:
 		return false // connections may be waiting for each other's descriptors until their time is over
@@ -131,8 +137,10 @@ func (w *world) owed(c *client) bool {
 }
 
 // spoiled reports whether one of the files that the client may have got was damaged.
-func (w *world) spoiled(c *client) bool {
-	for _, v := range w.tree.Past(c.name) {
+func (w *world) spoiled(c *client) bool { return w.damaged(c.name) }
+
+func (w *world) damaged(name string) bool {
+	for _, v := range w.tree.Past(name) {
 		if v.File != nil && (v.File.Faulted > 0 || v.File.Shrunk) {
 			return true
 		}

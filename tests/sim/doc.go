@@ -5,7 +5,8 @@
 //	go test ./tests/sim -run TestSim -seeds 100000 -first 10000
 //	go test ./tests/sim -run TestSim -seed 4711 -steps
 //
-// The second form repeats one run and writes down all that happens in it.
+// The second form repeats one run and writes down all that happens in it. TestSim is about the drop-in,
+// TestServe about `aws serve` and its connections that are kept, pipelined and asked for ranges.
 //
 // mutations holds deliberate bugs, each of which the simulation must find:
 //

@@ -3,6 +3,7 @@ package sim
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -30,7 +31,12 @@ func stack() string {
 }
 
 // TestSim runs the seeds one after the other.
-func TestSim(t *testing.T) {
+func TestSim(t *testing.T) { runSeeds(t, false) }
+
+// TestServe does the same with the dialect of `aws serve` and clients that ask for several files.
+func TestServe(t *testing.T) { runSeeds(t, true) }
+
+func runSeeds(t *testing.T, serve bool) {
 	from, n := *first, *seeds
 	if testing.Short() {
 		n = min(n, 500)
@@ -41,13 +47,13 @@ func TestSim(t *testing.T) {
 	var sum tally
 	failures := 0
 	for s := from; s < from+uint64(n); s++ {
-		w, err := play(s)
+		w, err := play(s, serve)
 		if err == nil && s%64 == 0 {
-			err = repeats(w)
+			err = repeats(w, serve)
 		}
 		sum.add(w)
 		if err != nil {
-			t.Errorf("seed %d: %v\nprofile: %v\nagain: go test ./tests/sim -run TestSim -seed %d -steps", s, err, w.k.Profile(), s)
+			t.Errorf("seed %d: %v\nprofile: %v\nagain: go test ./tests/sim -run %s -seed %d -steps", s, err, w.k.Profile(), t.Name(), s)
 			if failures++; failures == *most {
 				t.Fatalf("gave up at seed %d", s)
 			}
@@ -57,14 +63,12 @@ func TestSim(t *testing.T) {
 }
 
 // play runs one seed and checks it.
-func play(s uint64) (*world, error) {
-	var w *world
-	var err error
+func play(s uint64, serve bool) (*world, error) {
+	var trace io.Writer
 	if *steps && *seed >= 0 {
-		w, err = newWorld(s, os.Stdout)
-	} else {
-		w, err = newWorld(s, nil)
+		trace = os.Stdout
 	}
+	w, err := newWorld(s, trace, serve)
 	if err != nil {
 		return w, w.check(err)
 	}
@@ -72,8 +76,8 @@ func play(s uint64) (*world, error) {
 }
 
 // repeats runs a seed once more and compares.
-func repeats(w *world) error {
-	again, err := play(w.seed)
+func repeats(w *world, serve bool) error {
+	again, err := play(w.seed, serve)
 	if err != nil {
 		return fmt.Errorf("the second time: %w", err)
 	}
@@ -96,10 +100,10 @@ func (n *tally) add(w *world) {
 	n.runs++
 	n.turns += w.k.Turns()
 	n.virtual += w.k.Time()
-	for _, c := range w.clients {
+	for _, p := range w.k.Peers() {
 		n.clients++
-		n.ends[c.peer.End]++
-		n.bytes += int64(len(c.peer.Received))
+		n.ends[p.End]++
+		n.bytes += int64(len(p.Received))
 	}
 	for f := range simkernel.Faults {
 		n.struck[f] += w.k.Struck(f)

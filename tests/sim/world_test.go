@@ -20,6 +20,7 @@ type world struct {
 	tree     *simkernel.Tree
 	site     []*page
 	clients  []*client
+	sessions []*session // instead of clients, where the server is `aws serve`
 	cfg      goloop.Config
 	loop     *goloop.Loop
 	scarce   bool          // there are fewer descriptors than the connections need
@@ -36,8 +37,8 @@ type page struct {
 
 func pick[T any](rnd *rand.Rand, from ...T) T { return from[rnd.IntN(len(from))] }
 
-// newWorld draws a world.
-func newWorld(seed uint64, trace io.Writer) (*world, error) {
+// newWorld draws a world for the drop-in, or for `aws serve`.
+func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 	w := &world{seed: seed, rnd: rand.New(rand.NewPCG(seed, 10))}
 	rnd := w.rnd
 	w.drawConfig()
@@ -65,18 +66,38 @@ func newWorld(seed uint64, trace io.Writer) (*world, error) {
 	}
 	spread := pick(rnd, 1, int64(time.Millisecond), int64(50*time.Millisecond), int64(3*time.Second))
 	for i := range n {
-		w.clients = append(w.clients, w.drawClient(i, spread))
+		if serve {
+			w.sessions = append(w.sessions, w.drawSession(i, spread))
+		} else {
+			w.clients = append(w.clients, w.drawClient(i, spread))
+		}
 	}
 	if rnd.IntN(12) == 0 {
 		w.stopAt = time.Duration(1 + rnd.Int64N(pick(rnd, int64(time.Millisecond), int64(100*time.Millisecond), int64(time.Second))))
 	}
-	dialect, err := goloop.NewDropIn(w.tree.Root(), "site")
+	dialect, limits, err := w.face(serve)
 	if err != nil {
 		return nil, err
 	}
-	cache := docroot.NewCache(goloop.DropInCacheLimits(pick(rnd, 1, 4, 1000)))
-	w.loop, err = goloop.NewLoop(w.k, w.cfg, dialect, cache, w.listener.FD())
+	limits.FilesMax = pick(rnd, 1, 4, 1000)
+	w.loop, err = goloop.NewLoop(w.k, w.cfg, dialect, docroot.NewCache(limits), w.listener.FD())
 	return w, err
+}
+
+// maxAge is how old an answer of `aws serve` may be.
+const maxAge = time.Second
+
+// face returns what differs between the server's two faces.
+func (w *world) face(serve bool) (goloop.Dialect, docroot.Limits, error) {
+	if !serve {
+		d, err := goloop.NewDropIn(w.tree.Root(), "site")
+		return d, goloop.DropInCacheLimits(0), err
+	}
+	d, err := goloop.NewServe(goloop.ServeOptions{Mounts: []*docroot.Mount{
+		{Prefix: "/", Strip: 1, Root: w.tree.Root(), Kind: docroot.Static},
+		{Prefix: "/dynamic/", Strip: 1, Root: w.tree.Root(), Kind: docroot.Dynamic},
+	}})
+	return d, docroot.Limits{MaxAge: maxAge, IdleMax: maxAge, AbsentMax: maxAge}, err
 }
 
 // drawConfig draws the loop's limits: small ones, so that everything runs out now and then.
