@@ -1,0 +1,271 @@
+package accesslog
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"aws/goloop"
+)
+
+// Format says how a line looks.
+type Format uint8
+
+// The formats.
+const (
+	Common   Format = iota // the Common Log Format
+	Combined               // and the referring page and the user agent
+	JSON                   // an object per line, with all there is to say
+	Fields                 // what an answer depended on, for tests
+	formatCount
+)
+
+var formatNames = [formatCount]string{"common", "combined", "json", "fields"}
+
+// String returns the format's name.
+func (f Format) String() string { return formatNames[f%formatCount] }
+
+// ParseFormat returns the format of a name.
+func ParseFormat(name string) (Format, error) {
+	for f, n := range formatNames {
+		if n == name {
+			return Format(f), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no format of the access log: it may be %s", name, strings.Join(formatNames[:], ", "))
+}
+
+// Formats returns the names of the formats.
+func Formats() []string { return formatNames[:] }
+
+// Append appends a record's line.
+func (f Format) Append(line []byte, r *goloop.Record) []byte {
+	switch f {
+	case Combined:
+		line = appendCommon(line, r)
+		line = append(line, ' ')
+		line = appendQuoted(line, r.Referer)
+		line = append(line, ' ')
+		line = appendQuoted(line, r.Agent)
+	case JSON:
+		line = appendJSON(line, r)
+	case Fields:
+		line = appendFields(line, r)
+	default:
+		line = appendCommon(line, r)
+	}
+	return append(line, '\n')
+}
+
+// bodyBytes is how much of the body the client took.
+func bodyBytes(r *goloop.Record) int64 { return max(0, r.Sent-r.HeadBytes) }
+
+const clfTime = "02/Jan/2006:15:04:05 -0700"
+
+func appendCommon(line []byte, r *goloop.Record) []byte {
+	if r.Peer.IsValid() {
+		line = r.Peer.Addr().Unmap().AppendTo(line)
+	} else {
+		line = append(line, '-')
+	}
+	line = append(line, " - - ["...)
+	line = r.Began.AppendFormat(line, clfTime)
+	line = append(line, `] "`...)
+	if len(r.Method) == 0 {
+		line = append(line, '-')
+	} else {
+		line = appendEscaped(line, r.Method)
+		line = append(line, ' ')
+		line = appendEscaped(line, r.Target)
+		line = append(line, " HTTP/1."...)
+		line = strconv.AppendUint(line, uint64(r.Minor), 10)
+	}
+	line = append(line, `" `...)
+	line = strconv.AppendUint(line, uint64(r.Status), 10)
+	line = append(line, ' ')
+	if n := bodyBytes(r); n > 0 {
+		return strconv.AppendInt(line, n, 10)
+	}
+	return append(line, '-')
+}
+
+// appendQuoted appends a field of the combined format.
+func appendQuoted(line, value []byte) []byte {
+	line = append(line, '"')
+	if len(value) == 0 {
+		line = append(line, '-')
+	}
+	line = appendEscaped(line, value)
+	return append(line, '"')
+}
+
+const hex = "0123456789abcdef"
+
+// plain reports whether a byte can stand for itself within quotes, in every format.
+func plain(c byte) bool { return c >= ' ' && c <= '~' && c != '"' && c != '\\' }
+
+// appendEscaped appends a value that stands within quotes: what is not plain becomes \xHH.
+func appendEscaped(line, value []byte) []byte {
+	for _, c := range value {
+		if plain(c) {
+			line = append(line, c)
+		} else {
+			line = append(line, '\\', 'x', hex[c>>4], hex[c&15])
+		}
+	}
+	return line
+}
+
+// appendJSONString appends a string of JSON that is all ASCII. Bytes that are no UTF-8 become U+FFFD,
+// as encoding/json has it; unlike there, what is not ASCII is escaped, for lines are read on
+// terminals, too.
+func appendJSONString(line, value []byte) []byte {
+	line = append(line, '"')
+	for i := 0; i < len(value); {
+		c := value[i]
+		switch {
+		case plain(c):
+			line = append(line, c)
+			i++
+		case c == '"' || c == '\\':
+			line = append(line, '\\', c)
+			i++
+		default:
+			r, n := utf8.DecodeRune(value[i:])
+			i += n
+			if r > 0xffff {
+				r -= 0x10000
+				line = appendUnit(line, 0xd800|r>>10)
+				r = 0xdc00 | r&0x3ff
+			}
+			line = appendUnit(line, r)
+		}
+	}
+	return append(line, '"')
+}
+
+// appendUnit appends a unit of UTF-16 as an escape.
+func appendUnit(line []byte, u rune) []byte {
+	return append(line, '\\', 'u', hex[u>>12&15], hex[u>>8&15], hex[u>>4&15], hex[u&15])
+}
+
+// Times are printed with this in JSON.
+const jsonTime = "2006-01-02T15:04:05.000Z07:00"
+
+func appendJSON(line []byte, r *goloop.Record) []byte {
+	line = append(line, `{"time":"`...)
+	line = r.Began.AppendFormat(line, jsonTime)
+	line = append(line, `","peer":"`...)
+	if r.Peer.IsValid() {
+		line = r.Peer.AppendTo(line)
+	}
+	line = append(line, `","conn":`...)
+	line = strconv.AppendUint(line, r.Conn, 10)
+	line = append(line, `,"method":`...)
+	line = appendJSONString(line, r.Method)
+	line = append(line, `,"target":`...)
+	line = appendJSONString(line, r.Target)
+	line = append(line, `,"protocol":"`...)
+	if len(r.Method) > 0 {
+		line = append(line, "HTTP/1."...)
+		line = strconv.AppendUint(line, uint64(r.Minor), 10)
+	}
+	line = append(line, `","status":`...)
+	line = strconv.AppendUint(line, uint64(r.Status), 10)
+	line = append(line, `,"bytes":`...)
+	line = strconv.AppendInt(line, bodyBytes(r), 10)
+	line = append(line, `,"sent":`...)
+	line = strconv.AppendInt(line, r.Sent, 10)
+	line = append(line, `,"complete":`...)
+	line = strconv.AppendBool(line, r.Complete)
+	line = append(line, `,"kind":"`...)
+	line = append(line, Kind(r)...)
+	line = append(line, `","cache":"`...)
+	line = append(line, cache(r)...)
+	line = append(line, '"')
+	for _, t := range [...]struct {
+		name string
+		d    time.Duration
+	}{
+		{`,"duration_ms":`, r.Total}, {`,"head_ms":`, r.Head}, {`,"disk_ms":`, r.Disk}, {`,"send_ms":`, r.Send},
+	} {
+		line = append(line, t.name...)
+		line = appendMs(line, t.d)
+	}
+	for _, f := range [...]struct {
+		name  string
+		value []byte
+	}{
+		{`,"range":`, r.Range},
+		{`,"if_range":`, r.IfRange},
+		{`,"if_none_match":`, r.IfNoneMatch},
+		{`,"if_modified_since":`, r.IfModifiedSince},
+		{`,"referer":`, r.Referer},
+		{`,"agent":`, r.Agent},
+	} {
+		if len(f.value) > 0 {
+			line = append(line, f.name...)
+			line = appendJSONString(line, f.value)
+		}
+	}
+	return append(line, '}')
+}
+
+// Kind returns how the file of an answer reached the client: static, dynamic, or none where the
+// request belonged to no mount.
+func Kind(r *goloop.Record) string {
+	if r.Mount == nil {
+		return "none"
+	}
+	return r.Mount.Kind.String()
+}
+
+func cache(r *goloop.Record) string {
+	if r.Cold {
+		return "cold"
+	}
+	return "cached"
+}
+
+// appendMs appends a duration in milliseconds with three decimals.
+func appendMs(line []byte, d time.Duration) []byte {
+	us := max(0, d.Microseconds())
+	line = strconv.AppendInt(line, us/1000, 10)
+	return append(line, '.', byte('0'+us/100%10), byte('0'+us/10%10), byte('0'+us%10))
+}
+
+// appendFields appends status, method, target, the bytes that the client took with the header, and
+// the fields that the answer depended on.
+func appendFields(line []byte, r *goloop.Record) []byte {
+	line = strconv.AppendUint(line, uint64(r.Status), 10)
+	line = append(line, ' ')
+	if len(r.Method) == 0 {
+		line = append(line, '-')
+	}
+	line = appendEscaped(line, r.Method)
+	line = append(line, ' ')
+	line = strconv.AppendQuoteToASCII(line, string(r.Target))
+	line = append(line, " sent="...)
+	line = strconv.AppendInt(line, r.Sent, 10)
+	for _, f := range [...]struct {
+		name  string
+		value []byte
+	}{
+		{" range=", r.Range},
+		{" if-range=", r.IfRange},
+		{" if-none-match=", r.IfNoneMatch},
+		{" if-modified-since=", r.IfModifiedSince},
+		{" agent=", r.Agent},
+	} {
+		if len(f.value) > 0 {
+			line = append(line, f.name...)
+			line = strconv.AppendQuoteToASCII(line, string(f.value))
+		}
+	}
+	if !r.Complete {
+		line = append(line, " aborted"...)
+	}
+	return line
+}

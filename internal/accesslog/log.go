@@ -1,0 +1,209 @@
+package accesslog
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"aws/goloop"
+)
+
+// pendingMax bounds the bytes that wait for a target.
+const pendingMax = 4 << 20
+
+// batchBytes is how many bytes of lines are handed over to the writer at once.
+const batchBytes = 64 << 10
+
+// closeWait is how long Close waits for a target.
+const closeWait = 2 * time.Second
+
+// Options say what is written where.
+type Options struct {
+	Target string // a file, - for Stdout, syslog or syslog:FACILITY
+	Format Format
+	Stdout io.Writer
+	// Warn is told, once each, that writing fails and that it works again after SIGUSR1. It is called
+	// by a goroutine of the log.
+	Warn func(message string)
+}
+
+// Stats are a log's counters.
+type Stats struct {
+	Lines   uint64 // written
+	Bytes   uint64
+	Dropped uint64 // lines for which there was no room, or that the target refused
+	Errors  uint64 // writes that failed
+	Reopens uint64
+}
+
+// Log is a Consumer that writes a line for each record.
+type Log struct {
+	o     Options
+	batch []byte // of the queue's goroutine
+
+	mu      sync.Mutex
+	pending []byte
+	taken   uint64 // lines that have been in pending
+	again   bool   // a reopen is wanted
+	closing bool
+	signal  chan struct{} // something has changed; holds one
+	ended   chan struct{}
+
+	target   target // the writer's
+	reported bool   // that writing fails; the writer's
+
+	handled                                atomic.Uint64 // lines that were in pending, and were written or dropped
+	lines, bytes, dropped, errors, reopens atomic.Uint64
+}
+
+// Open opens the target. The error names it and says why it can't be had.
+func Open(o Options) (*Log, error) {
+	t, err := openTarget(o.Target, o.Stdout)
+	if err != nil {
+		return nil, err
+	}
+	return newLog(o, t), nil
+}
+
+func newLog(o Options, t target) *Log {
+	if o.Warn == nil {
+		o.Warn = func(string) {}
+	}
+	l := &Log{o: o, target: t, signal: make(chan struct{}, 1), ended: make(chan struct{})}
+	go l.write()
+	return l
+}
+
+// Stats returns the counters. It may be called from any goroutine.
+func (l *Log) Stats() Stats {
+	return Stats{
+		Lines: l.lines.Load(), Bytes: l.bytes.Load(), Dropped: l.dropped.Load(),
+		Errors: l.errors.Load(), Reopens: l.reopens.Load(),
+	}
+}
+
+// Add implements Consumer.
+func (l *Log) Add(r *goloop.Record) {
+	l.batch = l.o.Format.Append(l.batch, r)
+	if len(l.batch) >= batchBytes {
+		l.Flush()
+	}
+}
+
+// Flush implements Consumer.
+func (l *Log) Flush() {
+	if len(l.batch) == 0 {
+		return
+	}
+	l.mu.Lock()
+	if len(l.pending)+len(l.batch) <= pendingMax && !l.closing {
+		l.pending = append(l.pending, l.batch...)
+		l.taken += countLines(l.batch)
+	} else {
+		l.dropped.Add(countLines(l.batch))
+	}
+	l.mu.Unlock()
+	l.batch = l.batch[:0]
+	l.wake()
+}
+
+// Reopen lets the log go on with a new file of the same name, as after a rotation. The lines that
+// wait are still written to the old one. It may be called from any goroutine.
+func (l *Log) Reopen() {
+	l.mu.Lock()
+	l.again = true
+	l.mu.Unlock()
+	l.wake()
+}
+
+// Close writes what waits, but for no longer than a moment: a target that takes nothing is given up.
+// The queue must have been closed.
+func (l *Log) Close() {
+	l.mu.Lock()
+	l.closing = true
+	l.mu.Unlock()
+	l.wake()
+	select {
+	case <-l.ended:
+	case <-time.After(closeWait):
+		l.mu.Lock()
+		l.dropped.Add(l.taken - l.handled.Load())
+		l.mu.Unlock()
+		l.o.Warn(fmt.Sprintf("access log %s: it takes nothing, and is given up", l.o.Target))
+	}
+	if n := l.dropped.Load(); n > 0 {
+		l.o.Warn(fmt.Sprintf("access log %s: %d lines were dropped", l.o.Target, n))
+	}
+}
+
+func (l *Log) wake() {
+	select {
+	case l.signal <- struct{}{}:
+	default:
+	}
+}
+
+// write is the writer's goroutine.
+func (l *Log) write() {
+	defer close(l.ended)
+	var lines []byte
+	for {
+		l.mu.Lock()
+		lines, l.pending = l.pending, lines[:0]
+		again, closing := l.again, l.closing
+		l.again = false
+		l.mu.Unlock()
+		if len(lines) > 0 {
+			l.put(lines)
+		}
+		if again {
+			l.renew()
+		}
+		if len(lines) > 0 || again {
+			continue
+		}
+		if closing {
+			if err := l.target.close(); err != nil {
+				l.fail(err)
+			}
+			return
+		}
+		<-l.signal
+	}
+}
+
+func (l *Log) put(lines []byte) {
+	n, err := l.target.write(lines)
+	l.bytes.Add(uint64(n))
+	whole := countLines(lines[:n])
+	l.lines.Add(whole)
+	defer l.handled.Add(countLines(lines))
+	if err != nil {
+		l.dropped.Add(countLines(lines) - whole)
+		l.fail(err)
+	}
+}
+
+// fail counts an error, and reports the first one since the target was opened.
+func (l *Log) fail(err error) {
+	l.errors.Add(1)
+	if !l.reported {
+		l.reported = true
+		l.o.Warn(fmt.Sprintf("access log %s: %v (lines are dropped and counted; SIGUSR1 opens it anew)", l.o.Target, err))
+	}
+}
+
+func (l *Log) renew() {
+	if err := l.target.reopen(); err != nil {
+		l.errors.Add(1)
+		l.o.Warn(fmt.Sprintf("access log %s: it can't be opened anew, and goes on as it was: %v", l.o.Target, err))
+		return
+	}
+	l.reopens.Add(1)
+	l.reported = false
+}
+
+func countLines(b []byte) uint64 { return uint64(bytes.Count(b, []byte{'\n'})) }

@@ -1,0 +1,133 @@
+package accesslog
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/syslog"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// target is where lines go. The writer's goroutine alone uses it.
+type target interface {
+	// write writes whole lines and returns how many bytes of them were taken.
+	write(lines []byte) (int, error)
+	// reopen goes on with a new file of the same name, if there is such a thing.
+	reopen() error
+	close() error
+}
+
+// openTarget opens what a name stands for: - is the standard output, syslog and syslog:FACILITY the
+// system's log, anything else a file.
+func openTarget(name string, stdout io.Writer) (target, error) {
+	switch facility, isSyslog := strings.CutPrefix(name, "syslog"); {
+	case name == "-":
+		return &streamTarget{w: stdout}, nil
+	case isSyslog && facility == "":
+		return openSyslog("daemon", dialLocal)
+	case isSyslog && facility[0] == ':':
+		return openSyslog(facility[1:], dialLocal)
+	}
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return &fileTarget{streamTarget: streamTarget{w: f}, path: path, file: f}, nil
+}
+
+// openFile opens a file to append to. A named pipe is opened for reading as well, which waits for no
+// reader and outlives each (fifo(7)).
+func openFile(path string) (*os.File, error) {
+	flags := os.O_WRONLY | os.O_APPEND | os.O_CREATE
+	if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
+		flags = os.O_RDWR
+	}
+	return os.OpenFile(path, flags, 0o640)
+}
+
+// streamTarget writes to a stream. Once a write has ended within a line, the next one begins with
+// the end of that line, so that no two lines run into each other.
+type streamTarget struct {
+	w     io.Writer
+	midst bool
+}
+
+func (t *streamTarget) write(lines []byte) (int, error) {
+	if t.midst {
+		if _, err := t.w.Write([]byte{'\n'}); err != nil {
+			return 0, err
+		}
+		t.midst = false
+	}
+	n, err := t.w.Write(lines)
+	if n > 0 {
+		t.midst = lines[n-1] != '\n'
+	}
+	return n, err
+}
+
+func (t *streamTarget) reopen() error { return nil }
+func (t *streamTarget) close() error  { return nil }
+
+// fileTarget writes to a file that may be moved away and made anew.
+type fileTarget struct {
+	streamTarget
+	path string
+	file *os.File
+}
+
+func (t *fileTarget) reopen() error {
+	f, err := openFile(t.path)
+	if err != nil {
+		return err
+	}
+	_ = t.file.Close() // what it could say, its writes have said
+	t.file, t.w, t.midst = f, f, false
+	return nil
+}
+
+func (t *fileTarget) close() error { return t.file.Close() }
+
+// syslogTarget writes each line as a message. Package log/syslog of the standard library is all that
+// this needs: it speaks the local socket's protocol and connects again when the daemon was away.
+type syslogTarget struct{ w *syslog.Writer }
+
+func dialLocal(p syslog.Priority) (*syslog.Writer, error) { return syslog.New(p, "aws") }
+
+var facilities = map[string]syslog.Priority{
+	"user": syslog.LOG_USER, "daemon": syslog.LOG_DAEMON,
+	"local0": syslog.LOG_LOCAL0, "local1": syslog.LOG_LOCAL1, "local2": syslog.LOG_LOCAL2, "local3": syslog.LOG_LOCAL3,
+	"local4": syslog.LOG_LOCAL4, "local5": syslog.LOG_LOCAL5, "local6": syslog.LOG_LOCAL6, "local7": syslog.LOG_LOCAL7,
+}
+
+func openSyslog(facility string, dial func(syslog.Priority) (*syslog.Writer, error)) (target, error) {
+	p, ok := facilities[facility]
+	if !ok {
+		return nil, fmt.Errorf("syslog has no facility %q for this: user, daemon, or local0 to local7", facility)
+	}
+	w, err := dial(p | syslog.LOG_INFO)
+	if err != nil {
+		return nil, fmt.Errorf("%w (is a syslog daemon running?)", err)
+	}
+	return &syslogTarget{w: w}, nil
+}
+
+func (t *syslogTarget) write(lines []byte) (int, error) {
+	n := 0
+	for line := range bytes.Lines(lines) {
+		if _, err := t.w.Write(line); err != nil {
+			return n, err
+		}
+		n += len(line)
+	}
+	return n, nil
+}
+
+func (t *syslogTarget) reopen() error { return nil }
+func (t *syslogTarget) close() error  { return t.w.Close() }
