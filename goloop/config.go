@@ -28,6 +28,7 @@ type Config struct {
 	SendTimeout   time.Duration // without the client taking a byte
 	DiskTimeout   time.Duration // without the disk delivering
 	LingerTimeout time.Duration // for a client to stop sending after our last byte
+	DrainIdle     time.Duration // for a kept connection to send another request after that
 	DrainTimeout  time.Duration // for transfers to end once Shutdown was called
 	StallTimeout  time.Duration // after which a client that takes nothing lends its buffers to others
 
@@ -50,6 +51,7 @@ func DropInConfig() Config {
 		SendTimeout:     60 * time.Second,
 		DiskTimeout:     120 * time.Second,
 		LingerTimeout:   2 * time.Second,
+		DrainIdle:       500 * time.Millisecond,
 		DrainTimeout:    10 * time.Second,
 		StallTimeout:    time.Second,
 	}
@@ -60,6 +62,7 @@ func ServeConfig() Config {
 	c := DropInConfig()
 	c.WindowBytes = 1 << 20
 	c.PoolBytes = 128 << 20
+	c.DrainIdle = 2 * time.Second
 	c.ConnsPerAddressMax = 1000
 	c.SendRateMin = 500
 	return c
@@ -81,6 +84,7 @@ func (c *Config) Check() error {
 		{"SendTimeout", int64(c.SendTimeout)},
 		{"DiskTimeout", int64(c.DiskTimeout)},
 		{"LingerTimeout", int64(c.LingerTimeout)},
+		{"DrainIdle", int64(c.DrainIdle)},
 		{"DrainTimeout", int64(c.DrainTimeout)},
 		{"StallTimeout", int64(c.StallTimeout)},
 	} {

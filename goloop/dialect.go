@@ -32,6 +32,8 @@ type Finder interface {
 	// Make returns what build makes, with a reference, or false when that has to be waited for. It is
 	// kept under the key for as long as a name is trusted. build runs off the loop.
 	Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, bool)
+	// Ending reports whether the server is being shut down, and no connection is to be kept.
+	Ending() bool
 	// Release gives a reference back.
 	Release(f *docroot.File)
 	// Date returns the time of the answer as an IMF-fixdate.

@@ -30,6 +30,7 @@ const (
 	trimFilesMax    = 64
 	lingerBytesMax  = 1 << 20
 	headBufferBytes = 4 << 10
+	drainLook       = 100 * time.Millisecond
 	headBufferSlab  = 64
 )
 
@@ -116,7 +117,8 @@ type Loop struct {
 	lists    [deadlineCount]deadlineList
 	trimAt   time.Duration
 	stallAt  time.Duration
-	drainEnd time.Duration
+	idleEnd  time.Duration // when connections without a request are closed
+	drainEnd time.Duration // when all are
 
 	ops     []kernel.Op // the batch of the loop's phases
 	owners  []owner
@@ -432,7 +434,7 @@ func (l *Loop) timeout() time.Duration {
 		sooner(l.publishAt)
 	}
 	if l.draining && l.drainEnd != never {
-		sooner(l.drainEnd)
+		sooner(max(l.idleEnd, min(l.drainEnd, now+drainLook)))
 	}
 	return next
 }
@@ -446,7 +448,9 @@ func (l *Loop) refreshDate() {
 // Date implements Finder.
 func (l *Loop) Date() []byte { return l.date[:] }
 
-// drain begins the end: no new connections; those without a request are closed.
+// drain begins the end: no new connections. Those that are kept may send one more request for a
+// while, for a close that crosses a request on its way would fail it; its answer says that it is
+// the last.
 func (l *Loop) drain() {
 	l.draining = true
 	l.drainEnd = l.k.Now() + l.cfg.DrainTimeout
@@ -454,8 +458,13 @@ func (l *Loop) drain() {
 		l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: l.listeners[i].fd})
 	}
 	l.listeners = l.listeners[:0]
+	l.idleEnd = l.k.Now() + min(l.cfg.DrainIdle, l.cfg.DrainTimeout)
+}
+
+// closeIdle ends the connections without a request.
+func (l *Loop) closeIdle() {
 	for _, c := range l.conns {
-		if c.state == StateInit {
+		if c.state == StateInit && c.part == nil {
 			l.abort(c, kernel.OpClose)
 		}
 	}
@@ -465,6 +474,9 @@ func (l *Loop) drain() {
 // that nobody has asked for in a while.
 func (l *Loop) tidy() {
 	now := l.k.Now()
+	if l.draining && now >= l.idleEnd {
+		l.closeIdle()
+	}
 	if l.draining && now >= l.drainEnd {
 		for _, c := range l.conns {
 			if c.state != StateFree && c.state != StateClosing {

@@ -63,7 +63,7 @@ func (l *Loop) lookAhead(c *conn) {
 		rest := p.n - at
 		next := prepared{
 			rec: rec, headBuf: head, writeBuf: head[:copy(head, a.Head)], file: a.File, from: a.From, to: a.To,
-			keep: a.Keep && !l.draining && !a.HasBody && len(a.segments) == 0,
+			keep: a.Keep && !a.HasBody && len(a.segments) == 0,
 		}
 		a.File = nil
 		next.linger = a.Linger || a.HasBody || rest > 0

@@ -41,7 +41,7 @@ func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
 	c.writeBuf = c.headBuf[:copy(c.headBuf, a.Head)]
 	c.file, a.File = a.File, nil
 	c.off, c.end, c.warmEnd, c.warmAt = a.From, a.To, warmOf(c.file, a.To), 0
-	c.keep = a.Keep && !l.draining
+	c.keep = a.Keep
 	if len(a.segments) > 0 || c.keep && a.HasBody {
 		rest = l.takeTail(c, rest)
 	}
@@ -145,6 +145,9 @@ func (f *finder) Make(m *docroot.Mount, key []byte, build Build) (*docroot.File,
 	}
 	return nil, false
 }
+
+// Ending implements Finder.
+func (f *finder) Ending() bool { return f.draining }
 
 // Release implements Finder.
 func (f *finder) Release(file *docroot.File) { f.dropFile(&file) }

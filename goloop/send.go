@@ -289,10 +289,6 @@ func (l *Loop) finish(c *conn) {
 		l.promote(c)
 		return
 	}
-	if l.draining {
-		l.abort(c, kernel.OpClose)
-		return
-	}
 	if c.part != nil {
 		l.parseq = append(l.parseq, c.slot)
 	}

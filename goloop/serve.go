@@ -192,7 +192,7 @@ func (a *Answer) end(req *request.Request) {
 func (d *serveDialect) Answer(a *Answer, req *request.Request, head []byte, find Finder) bool {
 	q := &a.q
 	*q = query{d: d, a: a, req: req, head: head, find: find, lines: q.lines[:0], more: q.more[:0], ranges: q.ranges[:0]}
-	a.Keep = req.KeepAlive()
+	a.Keep = req.KeepAlive() && !find.Ending()
 	length, chunked := req.BodyLength()
 	if length > 0 || chunked {
 		a.HasBody = true

@@ -17,6 +17,9 @@ type ServerConfig struct {
 	Cache   docroot.Limits
 	Loops   int // event loops, each with a listening socket of its own per address
 	Listen  []kernel.Address
+	// Sockets are listening already, for each loop one per address, in the order of Listen. Without
+	// them the server binds the addresses itself.
+	Sockets [][]int32
 	Defer   bool // TCP_DEFER_ACCEPT
 	Kernel  kernel.Config
 	// Warn gets what the operator should know and the server can live with, if it is not nil.
@@ -48,6 +51,10 @@ func NewServer(cfg *ServerConfig) (*Server, error) {
 // addLoop adds a loop. The first one finds out the ports that the kernel chooses.
 func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel.Address, first bool) error {
 	var fds []int32
+	if cfg.Sockets != nil {
+		fds = cfg.Sockets[len(s.loops)]
+		bound = nil
+	}
 	for i, addr := range bound {
 		var fd int32
 		var err error
