@@ -20,14 +20,15 @@ type dropInOptions struct {
 	root    string
 	verbose bool
 	trace   bool
+	watch   observeOptions
 	give    restrictOptions
 }
 
 // rootCommand is the program without a command: the drop-in.
-func rootCommand(stderr io.Writer) *cobra.Command {
+func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	var o dropInOptions
 	cmd := newCommand("aws", "the asynchronous web server", cobra.NoArgs,
-		func(*cobra.Command, []string) error { return dropIn(o, stderr) })
+		func(*cobra.Command, []string) error { return dropIn(o, stdout, stderr) })
 	cmd.Long = `Serves the files in DIR/static by sendfile and those in DIR/dynamic by asynchronous
 reads, over HTTP, one answer per connection; anything else is 404 Not Found.
 "aws serve" is a complete file server.`
@@ -36,6 +37,7 @@ reads, over HTTP, one answer per connection; anything else is 404 Not Found.
 	f.StringVar(&o.root, "root", ".", "the `DIR` that holds static/ and dynamic/")
 	f.BoolVar(&o.verbose, "verbose", false, "print the counters at exit")
 	f.BoolVar(&o.trace, "trace", false, "print every transition of every connection's state")
+	o.watch.flags(f)
 	o.give.flags(f)
 	cmd.Version = version
 	cmd.SetVersionTemplate(versionText())
@@ -43,7 +45,7 @@ reads, over HTTP, one answer per connection; anything else is 404 Not Found.
 }
 
 // dropIn runs the drop-in until it is told to end.
-func dropIn(o dropInOptions, stderr io.Writer) error {
+func dropIn(o dropInOptions, stdout, stderr io.Writer) error {
 	root, err := kernel.OpenRoot(o.root)
 	if err != nil {
 		return fmt.Errorf("--root %s: %w (it must be a folder that this user may enter)", o.root, errors.Unwrap(err))
@@ -70,7 +72,12 @@ func dropIn(o dropInOptions, stderr io.Writer) error {
 	}
 	cfg.Cache = goloop.DropInCacheLimits(min(fitDescriptors(&cfg, descriptors), 1024))
 	o.give.readable = []string{o.root}
-	return runServer(&cfg, &o.give, o.verbose, stderr, func(s *goloop.Server) {
+	watch, err := o.watch.open(&cfg, &o.give, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	defer watch.close()
+	return runServer(&cfg, &o.give, watch, o.verbose, stderr, func(s *goloop.Server) {
 		fmt.Fprintf(stderr, "aws: serving %s at http://%s/\n", o.root, s.Addrs()[0])
 	})
 }

@@ -39,9 +39,9 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 // run is the program, apart from its process. It returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE) // sendfile(2) has no MSG_NOSIGNAL
-	root := rootCommand(stderr)
+	root := rootCommand(stdout, stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(stderr))
+	root.AddCommand(serveCommand(stdout, stderr))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -81,7 +81,7 @@ func versionText() string {
 }
 
 // runServer serves until the process is told to end, and prints the counters if they are wanted.
-func runServer(cfg *goloop.ServerConfig, give *restrictOptions, verbose bool, stderr io.Writer, started func(*goloop.Server)) error {
+func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer, verbose bool, stderr io.Writer, started func(*goloop.Server)) error {
 	cfg.Warn = func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) }
 	server, err := goloop.NewServer(cfg)
 	if err != nil {
@@ -97,6 +97,7 @@ func runServer(cfg *goloop.ServerConfig, give *restrictOptions, verbose bool, st
 			server.Shutdown()
 		}
 	}()
+	watch.start()
 	started(server)
 	err = server.Run()
 	signal.Stop(signals)

@@ -20,6 +20,7 @@ type restrictOptions struct {
 	landlock bool     // confine the files to those below
 	readable []string // folders that may be read
 	writable []string // files that may be written
+	folders  []string // folders in which files may be written and made
 }
 
 // flags adds the options to a command's.
@@ -64,6 +65,9 @@ func confine(o *restrictOptions, warn func(string)) error {
 	}
 	if len(o.writable) > 0 {
 		rules = append(rules, landlock.RWFiles(o.writable...))
+	}
+	if len(o.folders) > 0 {
+		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSWriteFile|llsyscall.AccessFSMakeReg, o.folders...))
 	}
 	if err := landlock.V5.BestEffort().RestrictPaths(rules...); err != nil {
 		return fmt.Errorf("landlock (ABI %d): %w (--landlock=false does without)", version, err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -48,18 +47,18 @@ type serveOptions struct {
 	idle, head   time.Duration
 	send         time.Duration
 	connsMax     int
-	log          string
 	perAddress   int
 	sendRate     int64
 	windowBytes  int64
 	poolBytes    int64
+	watch        observeOptions
 	give         restrictOptions
 	verbose      bool
 	trace        bool
 }
 
 // serveCommand is the file server.
-func serveCommand(stderr io.Writer) *cobra.Command {
+func serveCommand(stdout, stderr io.Writer) *cobra.Command {
 	limits := goloop.ServeConfig()
 	var o serveOptions
 	cmd := newCommand("serve [ROOT]", "serve a folder over HTTP/1.1", cobra.MaximumNArgs(1),
@@ -68,7 +67,7 @@ func serveCommand(stderr io.Writer) *cobra.Command {
 			if len(args) > 0 {
 				root = args[0]
 			}
-			return serve(&o, root, stderr)
+			return serve(&o, root, stdout, stderr)
 		})
 	cmd.Long = `Serves the files beneath ROOT, which is the current folder if it is not given, over HTTP/1.1.
 ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past the page cache.`
@@ -103,7 +102,7 @@ ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past
 	f.Int64Var(&o.sendRate, "send-rate-min", limits.SendRateMin, "bytes per second that a client has to take, on average over --send-timeout")
 	f.Int64Var(&o.windowBytes, "window-bytes", limits.WindowBytes, "of one dynamic file in memory per connection, a multiple of 131072")
 	f.Int64Var(&o.poolBytes, "pool-bytes", limits.PoolBytes, "of all dynamic files in memory, per loop")
-	f.StringVar(&o.log, "log", "", "write a line per answer to this `FILE`; - is the standard output")
+	o.watch.flags(f)
 	o.give.flags(f)
 	f.BoolVar(&o.verbose, "verbose", false, "print the counters at exit")
 	f.BoolVar(&o.trace, "trace", false, "print every transition of every connection's state")
@@ -111,18 +110,11 @@ ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past
 }
 
 // serve runs the file server until it is told to end.
-func serve(o *serveOptions, root string, stderr io.Writer) error {
+func serve(o *serveOptions, root string, stdout, stderr io.Writer) error {
 	so, closeRoots, err := o.dialectOptions(root)
 	defer closeRoots()
 	if err != nil {
 		return err
-	}
-	log, err := openLog(o.log)
-	if err != nil {
-		return err
-	}
-	if log != nil {
-		defer log.close()
 	}
 	dialect, err := goloop.NewServe(*so)
 	if err != nil {
@@ -140,9 +132,6 @@ func serve(o *serveOptions, root string, stderr io.Writer) error {
 	}
 	if o.trace {
 		cfg.Loop.Trace = stderr
-	}
-	if log != nil {
-		cfg.Loop.Sink = log
 	}
 	if o.loops < 1 {
 		return usageError{fmt.Errorf("--loops %d: there must be one at least", o.loops)}
@@ -166,7 +155,12 @@ func serve(o *serveOptions, root string, stderr io.Writer) error {
 	for _, m := range so.Mounts {
 		o.give.readable = append(o.give.readable, m.Dir)
 	}
-	return runServer(&cfg, &o.give, o.verbose, stderr, func(s *goloop.Server) {
+	watch, err := o.watch.open(&cfg, &o.give, stdout, stderr)
+	if err != nil {
+		return err
+	}
+	defer watch.close()
+	return runServer(&cfg, &o.give, watch, o.verbose, stderr, func(s *goloop.Server) {
 		for _, a := range s.Addrs() {
 			fmt.Fprintf(stderr, "aws: listening at %s\n", a.URL())
 		}
@@ -315,107 +309,4 @@ func (o *serveOptions) pages(so *goloop.ServeOptions) error {
 		}
 	}
 	return nil
-}
-
-// answerLog writes a line per answer, on a goroutine of its own. Answers that it has no room for are
-// dropped, and counted by the loop.
-type answerLog struct {
-	free  chan *goloop.Record
-	full  chan *goloop.Record
-	ended chan struct{}
-	file  *os.File
-}
-
-// answerLogMax is how many answers may wait to be written.
-const answerLogMax = 8192
-
-// openLog opens the log, or returns nil if there is to be none.
-func openLog(name string) (*answerLog, error) {
-	if name == "" {
-		return nil, nil
-	}
-	l := &answerLog{
-		free: make(chan *goloop.Record, answerLogMax), full: make(chan *goloop.Record, answerLogMax),
-		ended: make(chan struct{}), file: os.Stdout,
-	}
-	if name != "-" {
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
-		if err != nil {
-			return nil, fmt.Errorf("--log: %w", err)
-		}
-		l.file = f
-	}
-	for range answerLogMax {
-		l.free <- &goloop.Record{}
-	}
-	go l.write()
-	return l, nil
-}
-
-// Take implements goloop.Sink.
-func (l *answerLog) Take() *goloop.Record {
-	select {
-	case r := <-l.free:
-		return r
-	default:
-		return nil
-	}
-}
-
-// Put implements goloop.Sink. There is room for all records that there are.
-func (l *answerLog) Put(r *goloop.Record) { l.full <- r }
-
-func (l *answerLog) write() {
-	defer close(l.ended)
-	w := bufio.NewWriter(l.file)
-	var line []byte
-	for r := range l.full {
-		line = appendRecord(line[:0], r)
-		_, _ = w.Write(line)
-		l.free <- r
-		if len(l.full) == 0 {
-			_ = w.Flush()
-		}
-	}
-	_ = w.Flush()
-}
-
-// appendRecord appends an answer's line: status, method, target, the bytes that the client took and
-// the fields that the answer depended on. Values are quoted, so that none can make a line of its
-// own.
-func appendRecord(line []byte, r *goloop.Record) []byte {
-	line = strconv.AppendUint(line, uint64(r.Status), 10)
-	line = append(line, ' ')
-	if len(r.Method) == 0 {
-		line = append(line, '-')
-	}
-	line = append(line, r.Method...)
-	line = append(line, ' ')
-	line = strconv.AppendQuoteToASCII(line, string(r.Target))
-	line = append(line, " sent="...)
-	line = strconv.AppendInt(line, r.Sent, 10)
-	for _, f := range []struct {
-		name  string
-		value []byte
-	}{
-		{"range", r.Range}, {"if-range", r.IfRange}, {"if-none-match", r.IfNoneMatch},
-		{"if-modified-since", r.IfModifiedSince}, {"agent", r.Agent},
-	} {
-		if len(f.value) > 0 {
-			line = append(append(append(line, ' '), f.name...), '=')
-			line = strconv.AppendQuoteToASCII(line, string(f.value))
-		}
-	}
-	if !r.Complete {
-		line = append(line, " aborted"...)
-	}
-	return append(line, '\n')
-}
-
-func (l *answerLog) close() {
-	close(l.full)
-	<-l.ended
-	if l.file != os.Stdout {
-		_ = l.file.Close()
-	}
 }

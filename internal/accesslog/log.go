@@ -110,6 +110,15 @@ func (l *Log) Flush() {
 	l.wake()
 }
 
+// Path returns the absolute name of the file that is written, or the empty string if it is none that
+// could be opened anew.
+func (l *Log) Path() string {
+	if f, ok := l.target.(*fileTarget); ok {
+		return f.path
+	}
+	return ""
+}
+
 // Reopen lets the log go on with a new file of the same name, as after a rotation. The lines that
 // wait are still written to the old one. It may be called from any goroutine.
 func (l *Log) Reopen() {

@@ -34,6 +34,9 @@ func openTarget(name string, stdout io.Writer) (target, error) {
 	if err != nil {
 		return nil, err
 	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return openStream(path, info.Mode())
+	}
 	f, err := openFile(path)
 	if err != nil {
 		return nil, err
@@ -41,14 +44,23 @@ func openTarget(name string, stdout io.Writer) (target, error) {
 	return &fileTarget{streamTarget: streamTarget{w: f}, path: path, file: f}, nil
 }
 
-// openFile opens a file to append to. A named pipe is opened for reading as well, which waits for no
-// reader and outlives each (fifo(7)).
+// openFile opens a file to append to.
 func openFile(path string) (*os.File, error) {
-	flags := os.O_WRONLY | os.O_APPEND | os.O_CREATE
-	if info, err := os.Stat(path); err == nil && info.Mode()&os.ModeNamedPipe != 0 {
+	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+}
+
+// openStream opens a device or a named pipe, the latter for reading as well: that waits for no reader
+// and outlives each (fifo(7)).
+func openStream(path string, mode os.FileMode) (target, error) {
+	flags := os.O_WRONLY
+	if mode&os.ModeNamedPipe != 0 {
 		flags = os.O_RDWR
 	}
-	return os.OpenFile(path, flags, 0o640)
+	f, err := os.OpenFile(path, flags, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &streamTarget{w: f}, nil
 }
 
 // streamTarget writes to a stream. Once a write has ended within a line, the next one begins with
