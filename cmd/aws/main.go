@@ -81,7 +81,7 @@ func versionText() string {
 }
 
 // runServer serves until the process is told to end, and prints the counters if they are wanted.
-func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer, verbose bool, stderr io.Writer, started func(*goloop.Server)) error {
+func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer, verbose bool, stderr io.Writer, started func(*goloop.Server), also ...os.Signal) error {
 	cfg.Warn = func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) }
 	server, err := goloop.NewServer(cfg)
 	if err != nil {
@@ -91,10 +91,14 @@ func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer,
 		return errors.Join(err, server.Discard())
 	}
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, also...)...)
 	go func() {
-		for range signals {
-			server.Shutdown()
+		for sig := range signals {
+			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
+				server.Shutdown()
+				continue
+			}
+			fmt.Fprintf(stderr, "aws: %v needs --supervise: nothing is changed\n", sig)
 		}
 	}()
 	watch.start()

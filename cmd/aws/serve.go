@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"aws/goloop"
@@ -53,6 +54,7 @@ type serveOptions struct {
 	poolBytes    int64
 	watch        observeOptions
 	give         restrictOptions
+	supervise    bool
 	verbose      bool
 	trace        bool
 }
@@ -103,14 +105,62 @@ ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past
 	f.Int64Var(&o.windowBytes, "window-bytes", limits.WindowBytes, "of one dynamic file in memory per connection, a multiple of 131072")
 	f.Int64Var(&o.poolBytes, "pool-bytes", limits.PoolBytes, "of all dynamic files in memory, per loop")
 	o.watch.flags(f)
+	f.BoolVar(&o.supervise, "supervise", false, "serve from a process of its own, which SIGHUP and SIGUSR2 replace without losing a request")
 	o.give.flags(f)
 	f.BoolVar(&o.verbose, "verbose", false, "print the counters at exit")
 	f.BoolVar(&o.trace, "trace", false, "print every transition of every connection's state")
 	return cmd
 }
 
-// serve runs the file server until it is told to end.
+// serve runs the file server until it is told to end. With --supervise this process only starts others
+// that do, with the sockets that it binds for them.
 func serve(o *serveOptions, root string, stdout, stderr io.Writer) error {
+	if o.loops < 1 {
+		return usageError{fmt.Errorf("--loops %d: there must be one at least", o.loops)}
+	}
+	handed, err := inherited()
+	if err != nil {
+		return err
+	}
+	worker := handed != nil
+	if !worker {
+		if handed, err = activated(o.loops); err != nil {
+			return err
+		}
+	}
+	addrs, err := o.addresses()
+	if err != nil {
+		return err
+	}
+	if o.supervise && !worker {
+		if _, err := kernel.RaiseDescriptors(); err != nil {
+			return err
+		}
+		if handed == nil {
+			if handed, err = bind(addrs, o.loops, o.deferAccept); err != nil {
+				return err
+			}
+		}
+		return supervise(handed, stderr)
+	}
+	return o.serve(root, addrs, handed, worker, stdout, stderr)
+}
+
+// addresses reads --listen.
+func (o *serveOptions) addresses() ([]kernel.Address, error) {
+	var addrs []kernel.Address
+	for _, s := range o.listen {
+		addr, err := kernel.ParseAddress(s)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--listen: %w", err)}
+		}
+		addrs = append(addrs, addr)
+	}
+	return addrs, nil
+}
+
+// serve serves at the addresses, or with the sockets that were handed over.
+func (o *serveOptions) serve(root string, addrs []kernel.Address, handed *sockets, worker bool, stdout, stderr io.Writer) error {
 	so, closeRoots, err := o.dialectOptions(root)
 	defer closeRoots()
 	if err != nil {
@@ -133,15 +183,9 @@ func serve(o *serveOptions, root string, stdout, stderr io.Writer) error {
 	if o.trace {
 		cfg.Loop.Trace = stderr
 	}
-	if o.loops < 1 {
-		return usageError{fmt.Errorf("--loops %d: there must be one at least", o.loops)}
-	}
-	for _, s := range o.listen {
-		addr, err := kernel.ParseAddress(s)
-		if err != nil {
-			return usageError{fmt.Errorf("--listen: %w", err)}
-		}
-		cfg.Listen = append(cfg.Listen, addr)
+	cfg.Listen = addrs
+	if handed != nil {
+		cfg.Listen, cfg.Sockets, cfg.Loops = handed.addrs, handed.byFD, len(handed.byFD)
 	}
 	descriptors, err := kernel.RaiseDescriptors()
 	if err != nil {
@@ -167,7 +211,8 @@ func serve(o *serveOptions, root string, stdout, stderr io.Writer) error {
 		for _, m := range so.Mounts {
 			fmt.Fprintf(stderr, "aws: %s serves %s (%s)\n", m.Prefix, m.Dir, m.Kind)
 		}
-	})
+		serving(worker, s)
+	}, syscall.SIGHUP, syscall.SIGUSR2)
 }
 
 // dialectOptions opens the mounts and reads the files that the options name. The function that it

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -268,4 +269,38 @@ func RaiseDescriptors() (int, error) {
 		}
 	}
 	return int(min(lim.Cur, 1<<30)), nil
+}
+
+// Inherit makes a listening socket that another process has handed over the process's own: it does not
+// block, and is not handed on.
+func Inherit(fd int32) error {
+	if listening, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listening == 0 {
+		return errors.New("there is no listening socket")
+	}
+	unix.CloseOnExec(int(fd))
+	if err := unix.SetNonblock(int(fd), true); err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	return nil
+}
+
+// LocalAddress returns the address that a socket is bound to.
+func LocalAddress(fd int32) Address {
+	name, err := unix.Getsockname(int(fd))
+	if err != nil {
+		return Address{}
+	}
+	if s, ok := name.(*unix.SockaddrUnix); ok {
+		return Address{Path: s.Name}
+	}
+	return Address{TCP: addrOf(name, netip.AddrPort{})}
+}
+
+// Monotonic returns the time of the machine's monotonic clock (clock_gettime(2), CLOCK_MONOTONIC).
+func Monotonic() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
 }
