@@ -26,10 +26,14 @@ var coldDynamic = &scenario{
 	once:  onceCold,
 	quick: []string{"fio, depth 64", "aws serve, 8 clients", "nginx directio, 8 clients"},
 	entries: []entry{
-		{server: "fio", label: "fio, depth 16", conns: 2}, {server: "aws serve", label: "aws serve, 2 clients", conns: 2},
-		{server: "aws", label: "aws, 2 clients", conns: 2}, {server: "nginx, directio", label: "nginx directio, 2 clients", conns: 2},
-		{server: "fio", label: "fio, depth 64", conns: 8}, {server: "aws serve", label: "aws serve, 8 clients", conns: 8},
-		{server: "aws", label: "aws, 8 clients", conns: 8}, {server: "nginx, directio", label: "nginx directio, 8 clients", conns: 8},
+		{server: "fio", label: "fio, depth 16", conns: 2},
+		{server: "aws serve", label: "aws serve, 2 clients", conns: 2},
+		{server: "aws", label: "aws, 2 clients", conns: 2},
+		{server: "nginx, directio", label: "nginx directio, 2 clients", conns: 2},
+		{server: "fio", label: "fio, depth 64", conns: 8},
+		{server: "aws serve", label: "aws serve, 8 clients", conns: 8},
+		{server: "aws", label: "aws, 8 clients", conns: 8},
+		{server: "nginx, directio", label: "nginx directio, 8 clients", conns: 8},
 	},
 	path: "/dynamic/" + file1K, // what is asked for until the server answers
 }
@@ -134,21 +138,21 @@ const isolationMethod = "64 clients ask for a file of 1 KiB that is in memory, f
 	"Shown is the hot file's rate beside the others, what share of the rate before that is, and the same for its 99th percentile."
 
 var isolateStatic = &scenario{
-	Name: "isolate-static", Title: "Isolation: cold static files on a slow disk", path: static1K, once: onceIsolated("static"), show: isolationMetrics,
+	Name: "isolate-static", Title: "Isolation: cold static files on a slow disk", path: static1K, once: onceIsolated("static"), show: isolationMetrics, long: true,
 	Method:  fmt.Sprintf(isolationMethod, "static files of 64 MiB that are not", "20 MiB each second"),
 	quick:   []string{"aws serve", "nginx", "nginx, directio"},
 	entries: of("aws serve", "aws", "nginx", "nginx, aio threads", "nginx, directio", "h2o"),
 }
 
 var isolateDynamic = &scenario{
-	Name: "isolate-dynamic", Title: "Isolation: cold dynamic files on a slow disk", path: static1K, once: onceIsolated("dynamic"), show: isolationMetrics,
+	Name: "isolate-dynamic", Title: "Isolation: cold dynamic files on a slow disk", path: static1K, once: onceIsolated("dynamic"), show: isolationMetrics, long: true,
 	Method:  fmt.Sprintf(isolationMethod, "dynamic files of 64 MiB that are not", "20 MiB each second"),
 	quick:   []string{"aws serve"},
 	entries: of("aws serve", "aws", "nginx, directio", "reference"),
 }
 
 var isolateNames = &scenario{
-	Name: "isolate-names", Title: "Isolation: names that have never been seen", path: static1K, once: onceIsolated("names"), show: isolationMetrics,
+	Name: "isolate-names", Title: "Isolation: names that have never been seen", path: static1K, once: onceIsolated("names"), show: isolationMetrics, long: true,
 	Method:  fmt.Sprintf(isolationMethod, "2,000 small files, each in a folder of its own and never seen before,", "500 reads each second"),
 	quick:   []string{"aws serve"},
 	entries: of("aws serve", "aws", "nginx", "h2o"),

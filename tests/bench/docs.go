@@ -54,7 +54,8 @@ func writeMethod(b *strings.Builder, r *report) {
 	fmt.Fprintf(b, "Written by `make bench` (`go run ./tests/bench`); mode %s, %s, %g s each. The figures are medians, "+
 		"with the smallest and the largest in brackets, and behind × the ratio to the first line that is ours.\n\n",
 		r.Mode, count(r.Rounds, "round"), r.Seconds)
-	fmt.Fprintf(b, "Machine: %d cores, %s, %d MiB of memory, Linux %s.\n", m.Cores, m.CPU, m.MemoryMB, m.Kernel)
+	fmt.Fprintf(b, "Machine: %d cores, %s, %d MiB of memory, Linux %s, congestion control %s.\n",
+		m.Cores, m.CPU, m.MemoryMB, m.Kernel, m.Congestion)
 	names := make([]string, 0, len(m.Versions))
 	for name := range m.Versions {
 		names = append(names, name)

@@ -44,9 +44,6 @@ type outcome struct {
 	phases   []moment
 }
 
-// rate returns how many requests were answered in each second that was measured.
-func (o *outcome) rate() float64 { return o.values["requests"] / o.values["seconds"] }
-
 // client is a client that has been started and waits, its idle connections open.
 type client struct {
 	cmd    *exec.Cmd

@@ -97,7 +97,7 @@ func start(args []string) error {
 	} else {
 		b := &bench{rounds: 5, warm: 500 * time.Millisecond, measured: 3 * time.Second, isolation: 3 * time.Second, checked: map[string]bool{}}
 		if *quick {
-			b.rounds, b.warm, b.measured, b.isolation = 3, 100*time.Millisecond, 400*time.Millisecond, time.Second
+			b.rounds, b.warm, b.measured, b.isolation = 3, 100*time.Millisecond, 400*time.Millisecond, 700*time.Millisecond
 		}
 		if *rounds > 0 {
 			b.rounds = *rounds
@@ -186,7 +186,7 @@ func (b *bench) run(quick bool, only, peers string) (*report, error) {
 		if len(entries) == 0 {
 			continue
 		}
-		r, err := b.scenario(s, entries, interrupted)
+		r, err := b.scenario(s, entries, quick, interrupted)
 		if err != nil {
 			return nil, err
 		}
@@ -212,7 +212,7 @@ func (s *scenario) selected(quick bool, peers *regexp.Regexp) []entry {
 
 // scenario measures each server once in each round. A server that is not there is left out; one
 // that fails is, too, and says so.
-func (b *bench) scenario(s *scenario, entries []entry, interrupted <-chan os.Signal) (*result, error) {
+func (b *bench) scenario(s *scenario, entries []entry, quick bool, interrupted <-chan os.Signal) (*result, error) {
 	r := &result{Name: s.Name}
 	for _, t := range entries {
 		r.Rows = append(r.Rows, &row{Label: t.name(), Ours: strings.HasPrefix(t.server, "aws")})
@@ -222,7 +222,11 @@ func (b *bench) scenario(s *scenario, entries []entry, interrupted <-chan os.Sig
 		once = onceLoad
 	}
 	begin := time.Now()
-	for round := range b.rounds {
+	rounds := b.rounds
+	if quick && s.long {
+		rounds = 1
+	}
+	for round := range rounds {
 		for i := range entries {
 			select {
 			case sig := <-interrupted:
@@ -248,7 +252,7 @@ func (b *bench) scenario(s *scenario, entries []entry, interrupted <-chan os.Sig
 			}
 		}
 	}
-	say("%s: %d rounds of %d servers in %.0f s", s.Name, b.rounds, len(entries), time.Since(begin).Seconds())
+	say("%s: %s of %s in %.0f s", s.Name, count(rounds, "round"), count(len(entries), "server"), time.Since(begin).Seconds())
 	return r, nil
 }
 
@@ -280,11 +284,14 @@ func writeJSON(name string, value any) error {
 
 // machine is what the figures depend on.
 type machine struct {
-	CPU      string            `json:"cpu"`
-	Cores    int               `json:"cores"`
-	MemoryMB int64             `json:"memory_mb"`
-	Kernel   string            `json:"kernel"`
-	Versions map[string]string `json:"versions"`
+	CPU      string `json:"cpu"`
+	Cores    int    `json:"cores"`
+	MemoryMB int64  `json:"memory_mb"`
+	Kernel   string `json:"kernel"`
+	// Congestion is the system's congestion control, which on loopback, too, decides in what pieces
+	// big files leave.
+	Congestion string            `json:"congestion"`
+	Versions   map[string]string `json:"versions"`
 }
 
 func describeMachine(b *bench) machine {
@@ -298,6 +305,9 @@ func describeMachine(b *bench) machine {
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
 		m.Kernel = unix.ByteSliceToString(name.Release[:])
+	}
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/tcp_congestion_control"); err == nil {
+		m.Congestion = strings.TrimSpace(string(text))
 	}
 	version := regexp.MustCompile(`\d+\.\d+[\w.+-]*`)
 	for program, flag := range map[string]string{"nginx": "-v", "h2o": "--version", "lighttpd": "-v", "caddy": "version", "fio": "--version", "wrk": "-v", "h2load": "--version"} {

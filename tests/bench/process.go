@@ -26,7 +26,7 @@ const niceness = -15
 // affinity of the thread that starts it. It gets a session of its own: where the scheduler groups
 // processes by session (sched(7), autogroup), the niceness of the session is what counts.
 func startOn(cmd *exec.Cmd, cores ...int) error {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var before, pinned unix.CPUSet

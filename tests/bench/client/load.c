@@ -6,13 +6,14 @@
  * than the servers that it measures, and can say so: it reports its own processor time.
  *
  *     load [-c CONNS] [-d MS] [-w MS] [-n REQUESTS] [-i IDLE] [-t MS] [-m MS,...] [-x] [-l FILE]
- *          PORT [PATH...]
+ *          [-r BYTES] PORT [PATH...]
  *
  *     -c  connections that ask all the time          -i  further ones that ask once and then idle
  *     -d  milliseconds to measure                    -w  milliseconds before that, not measured
  *     -n  stop after so many requests                -t  print a line every so many milliseconds
  *     -x  a connection for each request              -l  read further paths, one a line
  *     -m  sum up at these moments, in milliseconds from the start
+ *     -r  read bodies, so many bytes at a time, as ordinary clients do, instead of discarding them
  *
  * It connects the idle ones, prints "ready", waits for a line on its standard input, and then runs.
  * The answer is lines of a name and a number. A request that has no answer at the end, or when the
@@ -93,6 +94,8 @@ static struct histogram latency, slice, phase;
 static struct sums all, window, slice_sums, phase_sums;
 static int64_t marks[MARKS_MAX];
 static int mark_count;
+static size_t read_size = DISCARD_SIZE;
+static int read_flags = MSG_TRUNC;
 static uint64_t errors, bad_status, connects;
 static bool measuring;
 static int64_t now;
@@ -385,8 +388,8 @@ static void readable(struct conn *c, uint32_t events)
         return;
     }
     if (c->in_body && c->asked) {
-        n = recv(c->fd, discard,
-                 (size_t)c->left < sizeof(discard) ? (size_t)c->left : sizeof(discard), MSG_TRUNC);
+        n = recv(c->fd, discard, (size_t)c->left < read_size ? (size_t)c->left : read_size,
+                 read_flags);
         if (n > 0) {
             body_bytes((size_t)n);
             c->left -= n;
@@ -533,7 +536,7 @@ int main(int argc, char **argv)
     char line[16];
     int option;
 
-    while ((option = getopt(argc, argv, "c:d:w:n:i:t:m:xl:")) != -1) {
+    while ((option = getopt(argc, argv, "c:d:w:n:i:t:m:xl:r:")) != -1) {
         switch (option) {
         case 'c':
             conn_count = atoi(optarg);
@@ -563,6 +566,12 @@ int main(int argc, char **argv)
             break;
         case 'l':
             list = optarg;
+            break;
+        case 'r':
+            read_size = (size_t)atoll(optarg);
+            read_flags = 0;
+            if (read_size == 0 || read_size > DISCARD_SIZE)
+                return 2;
             break;
         default:
             return 2;
