@@ -69,45 +69,45 @@ func ServeConfig() Config {
 }
 
 // Check returns an error that names the first value that can't work.
-func (c *Config) Check() error {
+func (cfg *Config) Check() error {
 	for _, v := range []struct {
 		name  string
 		value int64
 	}{
-		{"ConnsMax", int64(c.ConnsMax)},
-		{"BufferBytes", int64(c.BufferBytes)},
-		{"WindowBytes", c.WindowBytes},
-		{"PoolBytes", c.PoolBytes},
-		{"ReadsPerConnMax", int64(c.ReadsPerConnMax)},
-		{"IdleTimeout", int64(c.IdleTimeout)},
-		{"HeadTimeout", int64(c.HeadTimeout)},
-		{"SendTimeout", int64(c.SendTimeout)},
-		{"DiskTimeout", int64(c.DiskTimeout)},
-		{"LingerTimeout", int64(c.LingerTimeout)},
-		{"DrainIdle", int64(c.DrainIdle)},
-		{"DrainTimeout", int64(c.DrainTimeout)},
-		{"StallTimeout", int64(c.StallTimeout)},
+		{"ConnsMax", int64(cfg.ConnsMax)},
+		{"BufferBytes", int64(cfg.BufferBytes)},
+		{"WindowBytes", cfg.WindowBytes},
+		{"PoolBytes", cfg.PoolBytes},
+		{"ReadsPerConnMax", int64(cfg.ReadsPerConnMax)},
+		{"IdleTimeout", int64(cfg.IdleTimeout)},
+		{"HeadTimeout", int64(cfg.HeadTimeout)},
+		{"SendTimeout", int64(cfg.SendTimeout)},
+		{"DiskTimeout", int64(cfg.DiskTimeout)},
+		{"LingerTimeout", int64(cfg.LingerTimeout)},
+		{"DrainIdle", int64(cfg.DrainIdle)},
+		{"DrainTimeout", int64(cfg.DrainTimeout)},
+		{"StallTimeout", int64(cfg.StallTimeout)},
 	} {
 		if v.value <= 0 {
 			return fmt.Errorf("%s is %d: it must be positive", v.name, v.value)
 		}
 	}
-	if c.ConnsPerAddressMax < 0 || c.SendRateMin < 0 {
+	if cfg.ConnsPerAddressMax < 0 || cfg.SendRateMin < 0 {
 		return fmt.Errorf("ConnsPerAddressMax is %d and SendRateMin is %d: neither may be negative",
-			c.ConnsPerAddressMax, c.SendRateMin)
+			cfg.ConnsPerAddressMax, cfg.SendRateMin)
 	}
-	if c.BufferBytes%4096 != 0 {
-		return fmt.Errorf("BufferBytes is %d: it must be a multiple of 4096", c.BufferBytes)
+	if cfg.BufferBytes%4096 != 0 {
+		return fmt.Errorf("BufferBytes is %d: it must be a multiple of 4096", cfg.BufferBytes)
 	}
-	if c.WindowBytes < int64(c.BufferBytes) || c.WindowBytes%int64(c.BufferBytes) != 0 {
+	if cfg.WindowBytes < int64(cfg.BufferBytes) || cfg.WindowBytes%int64(cfg.BufferBytes) != 0 {
 		return fmt.Errorf("WindowBytes is %d: it must be a multiple of BufferBytes, %d",
-			c.WindowBytes, c.BufferBytes)
+			cfg.WindowBytes, cfg.BufferBytes)
 	}
-	if c.PoolBytes < c.WindowBytes {
-		return fmt.Errorf("PoolBytes is %d: it must hold one window, %d", c.PoolBytes, c.WindowBytes)
+	if cfg.PoolBytes < cfg.WindowBytes {
+		return fmt.Errorf("PoolBytes is %d: it must hold one window, %d", cfg.PoolBytes, cfg.WindowBytes)
 	}
-	if c.ConnsMax > connsLimit {
-		return fmt.Errorf("ConnsMax is %d: it can't be more than %d", c.ConnsMax, connsLimit)
+	if cfg.ConnsMax > connsLimit {
+		return fmt.Errorf("ConnsMax is %d: it can't be more than %d", cfg.ConnsMax, connsLimit)
 	}
 	return nil
 }

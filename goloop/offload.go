@@ -98,6 +98,7 @@ func (l *Loop) collect() {
 				l.onWarmed(c, j, alive)
 			case kernel.JobRead:
 				l.onHelped(c, j)
+			case kernel.JobClose: // nothing follows
 			}
 			l.freeJob(j)
 		}

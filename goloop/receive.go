@@ -49,6 +49,7 @@ func (l *Loop) run() {
 func (l *Loop) onResult(c *conn, r role, i int) {
 	op := &l.ops[i]
 	switch r {
+	case roleNone:
 	case roleAccept:
 		l.onAccept(c, op)
 	case roleReceive:

@@ -120,9 +120,10 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 		l.closing = l.cache.Trim(now, trimFilesMax, true, l.closing)
 		l.retry(c)
 		return nil, false
+	default:
+		l.counts.OpensCached++
+		return l.remember(m, name, class, &l.opened, false), true
 	}
-	l.counts.OpensCached++
-	return l.remember(m, name, class, &l.opened, false), true
 }
 
 // Make implements Finder.

@@ -485,6 +485,7 @@ func (q *query) conditional() response.Status {
 		return response.NotModified
 	case response.AnswerPreconditionFailed:
 		return q.fail(response.PreconditionFailed)
+	case response.ProceedWhole:
 	case response.Proceed:
 		// Range means something in GET only (RFC 9110 section 14.2).
 		if value, ok := q.single(request.Range); ok && q.req.Method == request.MethodGet {
@@ -495,6 +496,7 @@ func (q *query) conditional() response.Status {
 				return q.partial()
 			case response.RangesUnsatisfiable:
 				return q.unsatisfiable()
+			case response.RangesIgnored:
 			}
 		}
 	}
@@ -646,6 +648,7 @@ func (q *query) fail(s response.Status) response.Status {
 		q.a.Head = response.AppendField(q.a.Head, "Allow", allowed)
 	case response.ServiceUnavailable:
 		q.a.Head = response.AppendField(q.a.Head, "Retry-After", "1")
+	default: // the status says it all
 	}
 	q.text(s)
 	return s

@@ -181,4 +181,7 @@ int32_t aws_epoll_create(void)
     return fd < 0 ? -errno : fd;
 }
 
-uint32_t aws_epoll_event_size(void) { return (uint32_t)sizeof(struct epoll_event); }
+uint32_t aws_epoll_event_size(void)
+{
+    return (uint32_t)sizeof(struct epoll_event);
+}
