@@ -1,0 +1,92 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// Markdown returns the table as Markdown: a heading and a table per group, headings of the given level. The
+// places that the table points at get their defaults.
+func Markdown(groups []Group, level int) string {
+	var b strings.Builder
+	each(groups, func(o *Option) { o.reset() })
+	for i := range groups {
+		fmt.Fprintf(&b, "\n%s %s\n\n", strings.Repeat("#", level), groups[i].Name)
+		b.WriteString("| flag and key | variable | default | meaning, and when to change it |\n|---|---|---|---|\n")
+		for k := range groups[i].Options {
+			o := &groups[i].Options[k]
+			flag := "--" + o.Name
+			if arg := o.Arg(); arg != "" {
+				flag += " " + arg
+			}
+			text := o.Sentence()
+			if o.Advice != "" {
+				text += " " + o.Advice
+			}
+			fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", flag, o.Env(), o.documentedDefault(), cell(text))
+		}
+	}
+	return b.String()
+}
+
+// Sentence returns the usage as a sentence, with the values that a string may have.
+func (o *Option) Sentence() string {
+	text := o.Text()
+	text = strings.ToUpper(text[:1]) + text[1:]
+	if len(o.OneOf) > 0 {
+		text += ": " + strings.Join(o.OneOf, ", ")
+	}
+	return text + "."
+}
+
+// DocumentedDefault returns the default for a person: empty if there is nothing. The
+// place gets it, too.
+func (o *Option) DocumentedDefault() string {
+	o.reset()
+	text := o.shownDefault()
+	switch text {
+	case "false":
+		return "off"
+	case "true":
+		return "on"
+	default:
+		return text
+	}
+}
+
+// documentedDefault is DocumentedDefault in a table of Markdown.
+func (o *Option) documentedDefault() string {
+	text := o.DocumentedDefault()
+	switch {
+	case text == "":
+		return "none"
+	case o.DefaultText != "" || text == "on" || text == "off":
+		return cell(text)
+	default:
+		return "`" + cell(text) + "`"
+	}
+}
+
+// cell returns text that a table of Markdown can hold.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", "*", `\*`).Replace(s)
+}
+
+// Replace returns a document with what stands between its lines <!-- NAME --> and <!-- end of NAME -->
+// replaced by text. It fails if the lines are not there.
+func Replace(document []byte, name, text string) ([]byte, error) {
+	begin, end := []byte("<!-- "+name+" -->\n"), []byte("<!-- end of "+name+" -->\n")
+	i := bytes.Index(document, begin)
+	if i < 0 {
+		return nil, fmt.Errorf("there is no line %q", bytes.TrimSpace(begin))
+	}
+	i += len(begin)
+	j := bytes.Index(document[i:], end)
+	if j < 0 {
+		return nil, fmt.Errorf("there is no line %q", bytes.TrimSpace(end))
+	}
+	out := append([]byte(nil), document[:i]...)
+	out = append(out, text...)
+	return append(out, document[i+j:]...), nil
+}

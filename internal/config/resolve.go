@@ -1,0 +1,148 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// Sources are where values come from. Each may be missing.
+type Sources struct {
+	Given   Given    // what the command line says
+	Environ []string // NAME=value, as os.Environ has it
+	File    string   // the name of the configuration file, for messages
+	Text    []byte   // its contents
+}
+
+// Origins tell for each option by name where its value came from: "default", a flag, a variable, or
+// a line of a file.
+type Origins map[string]string
+
+// OriginDefault is the origin of a value that nobody gave.
+const OriginDefault = "default"
+
+// Resolve gives every option of a table its value: that of its flag, else that of its variable, else
+// that of the file, else its default. Lists are not joined: a flag's list replaces the file's. The
+// error names everything that is wrong, a line each. Strangers are variables that begin with Prefix
+// and are no option; they are no error, because container engines make up variables of their own.
+func Resolve(groups []Group, src Sources) (origins Origins, strangers []string, err error) {
+	byName, names := index(groups)
+	origins = Origins{}
+	each(groups, func(o *Option) {
+		o.reset()
+		origins[o.Name] = OriginDefault
+	})
+	errs := readFile(byName, names, src.File, src.Text, origins)
+	strangers, envErrs := readEnviron(byName, names, src.Environ, origins)
+	errs = append(errs, envErrs...)
+	each(groups, func(o *Option) {
+		values := src.Given[o.Name]
+		if len(values) == 0 {
+			return
+		}
+		if err := o.set(values); err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w", o.Name, err))
+		}
+		origins[o.Name] = "flag --" + o.Name
+	})
+	return origins, strangers, errors.Join(errs...)
+}
+
+// set gives the place its value, or its values.
+func (o *Option) set(values []string) error {
+	if o.IsList() {
+		for _, s := range values {
+			if _, err := o.parse(s); err != nil {
+				return err
+			}
+		}
+		return assign(o.Into, values)
+	}
+	v, err := o.parse(values[len(values)-1])
+	if err != nil {
+		return err
+	}
+	return assign(o.Into, v)
+}
+
+// readEnviron reads the variables. Of a list, AWSD_X has the values between commas, and AWSD_X_0,
+// AWSD_X_1, ... have one each, which may hold commas. An empty variable says nothing.
+func readEnviron(byName map[string]*Option, names, environ []string, origins Origins) (strangers []string, errs []error) {
+	variables := map[string]string{}
+	var order []string
+	for _, e := range environ {
+		name, value, _ := strings.Cut(e, "=")
+		if strings.HasPrefix(name, Prefix) && value != "" {
+			variables[name] = value
+			order = append(order, name)
+		}
+	}
+	sort.Strings(order)
+	known := map[string]bool{Prefix + "CONFIG": true}
+	for _, name := range names {
+		o := byName[name]
+		env := o.Env()
+		known[env] = true
+		value, ok := variables[env]
+		values := []string{value}
+		origin := env
+		if o.IsList() {
+			values = strings.Split(value, ",")
+			numbered := []string{}
+			for i := 0; ; i++ {
+				v, there := variables[env+"_"+strconv.Itoa(i)]
+				if !there {
+					break
+				}
+				known[env+"_"+strconv.Itoa(i)] = true
+				numbered = append(numbered, v)
+			}
+			if len(numbered) > 0 {
+				if ok {
+					errs = append(errs, fmt.Errorf("%s and %s_0: one of them, not both", env, env))
+				}
+				ok, values, origin = true, numbered, env+"_0.."+strconv.Itoa(len(numbered)-1)
+			}
+		}
+		if !ok {
+			continue
+		}
+		origins[name] = origin
+		if err := o.set(values); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", env, err))
+		}
+	}
+	for _, name := range order {
+		if known[name] {
+			continue
+		}
+		if before, ok := afterGap(name, byName); ok {
+			errs = append(errs, fmt.Errorf("%s: there is no %s", name, before))
+			continue
+		}
+		key := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, Prefix), "_", "-"))
+		hint := ""
+		if n := Nearest(key, names); n != "" {
+			hint = "; did you mean " + byName[n].Env() + "?"
+		}
+		strangers = append(strangers, name+" is no option"+hint)
+	}
+	return strangers, errs
+}
+
+// afterGap reports whether a variable is AWSD_X_N of a list while the one before it is missing, and
+// which that is.
+func afterGap(name string, byName map[string]*Option) (before string, ok bool) {
+	i := strings.LastIndexByte(name, '_')
+	n, err := strconv.Atoi(name[i+1:])
+	if err != nil || n < 1 || i < len(Prefix) {
+		return "", false
+	}
+	o := byName[strings.ToLower(strings.ReplaceAll(name[len(Prefix):i], "_", "-"))]
+	if o == nil || !o.IsList() {
+		return "", false
+	}
+	return name[:i+1] + strconv.Itoa(n-1), true
+}

@@ -1,0 +1,228 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// readFile reads a TOML file: top-level keys, no tables. All that is wrong is told with its line.
+func readFile(byName map[string]*Option, names []string, file string, text []byte, origins Origins) (errs []error) {
+	// The decoder checks what the parser below does not: that no key is there twice.
+	var all map[string]any
+	if err := toml.Unmarshal(text, &all); err != nil {
+		var decode *toml.DecodeError
+		if errors.As(err, &decode) {
+			line, _ := decode.Position()
+			return []error{fmt.Errorf("%s:%d: %s", file, line, strings.TrimPrefix(decode.Error(), "toml: "))}
+		}
+		return []error{fmt.Errorf("%s: %w", file, err)}
+	}
+	r := fileReader{byName: byName, names: names, file: file, origins: origins}
+	r.parser.Reset(text)
+	for r.parser.NextExpression() {
+		if err := r.expression(r.parser.Expression()); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if err := r.parser.Error(); err != nil { // the decoder has read it, so this can't be
+		errs = append(errs, fmt.Errorf("%s: %w", file, err))
+	}
+	return errs
+}
+
+// fileReader is a file being read.
+type fileReader struct {
+	byName  map[string]*Option
+	names   []string
+	file    string
+	origins Origins
+	parser  unstable.Parser
+}
+
+// expression reads one key and its value. The error has its line.
+func (r *fileReader) expression(e *unstable.Node) error {
+	if e.Kind != unstable.KeyValue && e.Kind != unstable.Table && e.Kind != unstable.ArrayTable {
+		return nil // a comment
+	}
+	var parts []string
+	line := 0
+	keys := e.Key()
+	for keys.Next() {
+		key := keys.Node()
+		if line == 0 {
+			line = r.parser.Shape(key.Raw).Start.Line
+		}
+		parts = append(parts, string(key.Data))
+	}
+	name := strings.Join(parts, ".")
+	at := fmt.Sprintf("%s:%d", r.file, line)
+	if e.Kind != unstable.KeyValue {
+		return fmt.Errorf("%s: [%s] is a table; the options are keys outside of any table%s", at, name, didYouMean(name, r.names))
+	}
+	o := r.byName[name]
+	if o == nil {
+		return fmt.Errorf("%s: unknown key %q%s", at, name, didYouMean(parts[len(parts)-1], r.names))
+	}
+	values, err := o.fromNode(&r.parser, e.Value())
+	if err == nil {
+		err = o.set(values)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s: %w", at, name, err)
+	}
+	r.origins[name] = at
+	return nil
+}
+
+// fromNode returns the values of a node as flags would have them, if its type is the option's.
+func (o *Option) fromNode(p *unstable.Parser, n *unstable.Node) ([]string, error) {
+	text := string(n.Data)
+	ok := false
+	switch o.Into.(type) {
+	case *bool:
+		ok = n.Kind == unstable.Bool
+	case *int, *int64:
+		ok = n.Kind == unstable.Integer
+	case *Size:
+		ok = n.Kind == unstable.Integer || n.Kind == unstable.String
+	case *[]string:
+		if n.Kind == unstable.Array {
+			return o.fromArray(p, n)
+		}
+		ok = n.Kind == unstable.String
+	default:
+		ok = n.Kind == unstable.String
+	}
+	if !ok {
+		return nil, fmt.Errorf("it is %s; expected %s", kindText(n.Kind), o.expected())
+	}
+	return []string{text}, nil
+}
+
+// fromArray returns the strings of an array, which may be none.
+func (o *Option) fromArray(p *unstable.Parser, n *unstable.Node) ([]string, error) {
+	values := []string{}
+	children := n.Children()
+	for children.Next() {
+		child := children.Node()
+		switch child.Kind {
+		case unstable.Comment:
+		case unstable.String:
+			values = append(values, string(child.Data))
+		default:
+			return nil, fmt.Errorf("value %d is %s; expected %s", len(values)+1, kindText(child.Kind), o.expected())
+		}
+	}
+	return values, nil
+}
+
+// expected says what a file should hold for the option, with an example.
+func (o *Option) expected() string {
+	switch o.Into.(type) {
+	case *bool:
+		return "true or false"
+	case *int, *int64:
+		return "a whole number, such as 100"
+	case *Size:
+		return `a size, such as 131072 or "128KiB"`
+	case *[]string:
+		return `a list of strings, such as ["one", "two"]`
+	case *time.Duration:
+		return `a duration, such as "30s"`
+	default:
+		return "a string in quotes"
+	}
+}
+
+// kindText names a kind of value for a person.
+func kindText(k unstable.Kind) string {
+	switch k {
+	case unstable.Array:
+		return "a list"
+	case unstable.InlineTable:
+		return "a table"
+	case unstable.String:
+		return "a string"
+	case unstable.Bool:
+		return "true or false"
+	case unstable.Float:
+		return "a number with a fraction"
+	case unstable.Integer:
+		return "a whole number"
+	default:
+		return "a date or time"
+	}
+}
+
+// AppendTOML appends the values of a table as a file that means the same, with the origin of each as
+// a comment if there are origins.
+func AppendTOML(b []byte, groups []Group, origins Origins) []byte {
+	for i := range groups {
+		if i > 0 {
+			b = append(b, '\n')
+		}
+		b = append(append(append(b, "# "...), groups[i].Name...), '\n')
+		for k := range groups[i].Options {
+			o := &groups[i].Options[k]
+			line := appendValue([]byte(o.Name+" = "), o.Into)
+			if origin := origins[o.Name]; origin != "" {
+				line = append(line, bytes.Repeat([]byte{' '}, max(40-len(line), 1))...)
+				line = append(append(line, "# "...), printable(origin)...)
+			}
+			b = append(append(b, line...), '\n')
+		}
+	}
+	return b
+}
+
+// appendValue appends the value of a place.
+func appendValue(b []byte, into any) []byte {
+	switch p := into.(type) {
+	case *[]string:
+		b = append(b, '[')
+		for i, s := range *p {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			b = appendQuoted(b, s)
+		}
+		return append(b, ']')
+	case *bool, *int, *int64:
+		return append(b, scalarText(into)...)
+	default:
+		return appendQuoted(b, scalarText(into))
+	}
+}
+
+// appendQuoted appends a string as TOML's basic strings have it. What is no UTF-8, which TOML can't
+// hold, becomes a replacement character.
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < ' ' || r == 0x7f:
+			b = fmt.Appendf(b, `\u%04X`, r)
+		default:
+			b = append(b, string(r)...)
+		}
+	}
+	return append(b, '"')
+}
+
+// printable returns a comment's text without what would end the comment.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return '?'
+		}
+		return r
+	}, s)
+}
