@@ -139,6 +139,7 @@ static int parse_way(const char *text)
         {"ENFILE", ENFILE},         {"ENOBUFS", ENOBUFS},       {"ECONNABORTED", ECONNABORTED},
         {"ECONNRESET", ECONNRESET}, {"EPIPE", EPIPE},           {"EIO", EIO},
         {"EINVAL", EINVAL},         {"EOPNOTSUPP", EOPNOTSUPP}, {"EACCES", EACCES},
+        {"ENOSYS", ENOSYS},
     };
     size_t i;
 
