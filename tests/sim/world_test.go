@@ -105,20 +105,20 @@ func (w *world) drawConfig() {
 	rnd := w.rnd
 	buffer := pick(rnd, 4096, 8192, 16384)
 	window := int64(buffer * (1 + rnd.IntN(5)))
-	w.cfg = goloop.Config{
-		ConnsMax:        pick(rnd, 1, 3, 8, 1000),
-		BufferBytes:     buffer,
-		WindowBytes:     window,
-		PoolBytes:       window + int64(buffer*rnd.IntN(pick(rnd, 1, 3, 20))),
-		ReadsPerConnMax: pick(rnd, 1, 2, 8),
-		IdleTimeout:     6 * time.Second,
-		HeadTimeout:     4 * time.Second,
-		SendTimeout:     20 * time.Second, // the slowest reader makes room in a third of the largest buffer in less
-		DiskTimeout:     time.Minute,
-		LingerTimeout:   2 * time.Second,
-		DrainTimeout:    pick(rnd, 20*time.Millisecond, 3*time.Second),
-		StallTimeout:    pick(rnd, 20*time.Millisecond, time.Second),
-	}
+	c := goloop.DropInConfig() // for the limits that nothing is drawn for
+	c.ConnsMax = pick(rnd, 1, 3, 8, 1000)
+	c.BufferBytes = buffer
+	c.WindowBytes = window
+	c.PoolBytes = window + int64(buffer*rnd.IntN(pick(rnd, 1, 3, 20)))
+	c.ReadsPerConnMax = pick(rnd, 1, 2, 8)
+	c.IdleTimeout = 6 * time.Second
+	c.HeadTimeout = 4 * time.Second
+	c.SendTimeout = 20 * time.Second // the slowest reader makes room in a third of the largest buffer in less
+	c.DiskTimeout = time.Minute
+	c.LingerTimeout = 2 * time.Second
+	c.DrainTimeout = pick(rnd, 20*time.Millisecond, 3*time.Second)
+	c.StallTimeout = pick(rnd, 20*time.Millisecond, time.Second)
+	w.cfg = c
 }
 
 // drawSize draws a file's size, usually near an edge of something.

@@ -35,6 +35,10 @@ func main() {
 			names = append(names, strings.TrimSuffix(filepath.Base(p), ".patch"))
 		}
 	}
+	if out, err := run(soundSeeds); err != nil {
+		fmt.Fprintf(os.Stderr, "mutate: the simulation fails without any of the bugs:\n%s", out)
+		os.Exit(1)
+	}
 	missed := 0
 	for _, name := range names {
 		m, err := try(name, *seeds)
@@ -49,6 +53,16 @@ func main() {
 	if missed > 0 {
 		os.Exit(1)
 	}
+}
+
+// soundSeeds is how many seeds must pass before a failure means anything.
+const soundSeeds = 200
+
+// run runs the simulation.
+func run(seeds int, args ...string) ([]byte, error) {
+	args = append([]string{"test", "-count=1", "-timeout=5m", "-vet=off"}, args...)
+	args = append(args, "./tests/sim", "-run=^TestSim$", "-failures=1", fmt.Sprintf("-seeds=%d", seeds))
+	return exec.Command("go", args...).CombinedOutput()
 }
 
 // finding says how a bug was found.
@@ -79,9 +93,7 @@ func try(name string, seeds int) (*finding, error) {
 	}
 	defer cleanUp()
 	start := time.Now()
-	cmd := exec.Command("go", "test", "-overlay", overlay, "-count=1", "-timeout=5m", "-vet=off",
-		"./tests/sim", "-run=^TestSim$", "-failures=1", fmt.Sprintf("-seeds=%d", seeds))
-	out, err := cmd.CombinedOutput()
+	out, err := run(seeds, "-overlay="+overlay)
 	if err == nil {
 		return nil, fmt.Errorf("NOT FOUND in %d seeds", seeds)
 	}
