@@ -3,6 +3,7 @@ package goloop
 import (
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 )
 
@@ -31,6 +32,12 @@ type Config struct {
 	DrainIdle     time.Duration // for a kept connection to send another request after that
 	DrainTimeout  time.Duration // for transfers to end once Shutdown was called
 	StallTimeout  time.Duration // after which a client that takes nothing lends its buffers to others
+
+	// Proxies are trusted to say whom they speak for, and have to, by the PROXY protocol.
+	Proxies []netip.Prefix
+	// RateMax bounds the body bytes per second of a connection, and LoopRateMax those of all of the
+	// loop's together. 0 is no bound.
+	RateMax, LoopRateMax int64
 
 	Sink    Sink      // gets a record for each answer, if not nil
 	Tracer  Tracer    // is told what the loop does, if not nil
@@ -95,6 +102,12 @@ func (cfg *Config) Check() error {
 	if cfg.ConnsPerAddressMax < 0 || cfg.SendRateMin < 0 {
 		return fmt.Errorf("ConnsPerAddressMax is %d and SendRateMin is %d: neither may be negative",
 			cfg.ConnsPerAddressMax, cfg.SendRateMin)
+	}
+	for _, rate := range []int64{cfg.RateMax, cfg.LoopRateMax} {
+		if rate != 0 && rate < max(rateFloor, cfg.SendRateMin) {
+			return fmt.Errorf("RateMax is %d and LoopRateMax %d: a rate is 0, or at least %d, and at least SendRateMin, %d",
+				cfg.RateMax, cfg.LoopRateMax, rateFloor, cfg.SendRateMin)
+		}
 	}
 	if cfg.BufferBytes%4096 != 0 {
 		return fmt.Errorf("BufferBytes is %d: it must be a multiple of 4096", cfg.BufferBytes)

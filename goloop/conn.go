@@ -31,6 +31,8 @@ type conn struct {
 	resting    bool // the kernel had no memory for its bytes; again takes it up
 	waiting    bool // in the queue for buffers
 
+	preface   bool // a trusted proxy has to say first whom it speaks for
+	bucket    bucket
 	clock     clock
 	rec       *Record // what will be said about the answer; nil if nothing is
 	answering bool    // an answer has been decided and is not over

@@ -18,6 +18,7 @@ func (w *crowd) enter(a netip.Addr) bool {
 	if w.most == 0 || !a.IsValid() {
 		return true
 	}
+	a = a.WithZone("")
 	n := w.count[a]
 	if n >= w.most {
 		return false

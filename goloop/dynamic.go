@@ -244,7 +244,7 @@ func (l *Loop) headBuffer(w *window) *buffer {
 }
 
 // addBuffers adds sends of the loaded buffers, in order.
-func (l *Loop) addBuffers(c *conn, link kernel.OpFlag) (int64, kernel.OpFlag) {
+func (l *Loop) addBuffers(c *conn, link kernel.OpFlag, allowed int64) (int64, kernel.OpFlag) {
 	if !l.loaded(c) {
 		if link == 0 {
 			l.await(c)
@@ -261,6 +261,10 @@ func (l *Loop) addBuffers(c *conn, link kernel.OpFlag) (int64, kernel.OpFlag) {
 		message := b.mem[:b.want]
 		if chunk == w.head {
 			message = message[c.off-chunk*int64(len(b.mem)):]
+		}
+		message = message[:min(int64(len(message)), allowed-sum)]
+		if len(message) == 0 {
+			break
 		}
 		sum += int64(len(message))
 		l.sendMessage(c, roleBuffer, message, link, c.off+sum < c.end)
@@ -285,6 +289,7 @@ func (l *Loop) onBuffer(c *conn, op *kernel.Op) {
 	w := c.win
 	size := int64(l.cfg.BufferBytes)
 	c.off += op.Result
+	l.spend(c, op.Result)
 	if c.off == c.end || c.off >= (w.head+1)*size {
 		l.next(c)
 	}

@@ -133,6 +133,7 @@ type Loop struct {
 	looked   kernel.Info
 	peers    []byte // where accepts write whom they have accepted
 	crowd    crowd
+	bucket   bucket
 	parts    []*part
 	headBufs [][]byte // for headers of the usual size
 	bigBufs  [][]byte // for the others

@@ -145,14 +145,15 @@ func (l *Loop) addAhead(c *conn, link kernel.OpFlag) {
 	for i := range c.ahead.left() {
 		p := &c.ahead.left()[i]
 		body := p.to - p.from
-		if !l.room(chainMax) || body > 0 && p.file.Loads() {
+		limited := l.cfg.RateMax > 0 || l.cfg.LoopRateMax > 0
+		if !l.room(chainMax) || body > 0 && (limited || p.file.Loads()) {
 			return
 		}
 		l.sendMessage(c, roleHeader, p.writeBuf, link, body > 0)
 		link = kernel.Link
 		if body > 0 {
 			var sent int64
-			at := place{file: p.file, off: p.from, end: p.to, warmEnd: warmOf(p.file, p.to)}
+			at := place{file: p.file, off: p.from, end: p.to, warmEnd: warmOf(p.file, p.to), most: body}
 			if sent, link = l.addFile(c, at, link); sent < body {
 				return
 			}

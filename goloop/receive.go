@@ -1,9 +1,11 @@
 package goloop
 
 import (
+	"net/netip"
 	"time"
 
 	"aws/internal/kernel"
+	"aws/internal/proxyproto"
 	"aws/internal/request"
 )
 
@@ -171,7 +173,8 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		l.counts.Accepted++
 		c.peer = peerOf(op)
 		l.setState(c, StateInit)
-		c.counted = l.crowd.enter(neighbourhood(c.peer.Addr()))
+		c.preface = l.trusted(c.peer.Addr())
+		c.counted = c.preface || l.crowd.enter(neighbourhood(c.peer.Addr()))
 		li.successes++
 		if li.successes == li.accepts {
 			li.accepts = min(2*li.accepts, acceptsMax)
@@ -277,8 +280,60 @@ func (l *Loop) again() {
 	}
 }
 
+// trusted reports whether an address is a proxy's that is trusted.
+func (l *Loop) trusted(a netip.Addr) bool {
+	for _, p := range l.cfg.Proxies {
+		if p.Contains(a.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
+
+// introduce reads whom a proxy speaks for, and returns the bytes that follow, or false when the rest of
+// it, or of the request, has to be waited for.
+func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, bool) {
+	n, peer, verdict := proxyproto.Parse(buf)
+	switch verdict {
+	case proxyproto.Incomplete:
+		if c.state == StateInit {
+			l.setState(c, StateReading)
+		}
+		l.touch(c)
+		l.keepPart(c, buf, req)
+		return nil, false
+	case proxyproto.Complete:
+	default:
+		l.counts.Refused++
+		l.abort(c, kernel.OpReset)
+		return nil, false
+	}
+	c.preface = false
+	if peer.IsValid() {
+		c.peer = peer
+	}
+	if c.counted = l.crowd.enter(neighbourhood(c.peer.Addr())); !c.counted {
+		l.counts.Crowded++
+		l.abort(c, kernel.OpReset)
+		return nil, false
+	}
+	buf = buf[n:]
+	if c.part != nil {
+		c.part.n = copy(c.part.buf, buf)
+		buf = c.part.buf[:c.part.n]
+	}
+	l.touch(c)
+	return buf, len(buf) > 0
+}
+
 // parse looks at what has arrived of a head.
 func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
+	if c.preface {
+		var more bool
+		if buf, more = l.introduce(c, buf, req); !more {
+			return
+		}
+	}
 	verdict := req.Parse(buf)
 	if c.state == StateInit && (verdict != request.Incomplete || req.Started()) {
 		l.setState(c, StateReading)

@@ -78,12 +78,18 @@ func (l *Loop) addChain(c *conn) {
 		link = kernel.Link
 	}
 	var sent int64
+	allowed := l.allowance(c)
 	switch {
 	case body == 0:
+	case allowed == 0:
+		if link == 0 {
+			c.resting = true
+			l.retry(c)
+		}
 	case c.win != nil:
-		sent, link = l.addBuffers(c, link)
+		sent, link = l.addBuffers(c, link, allowed)
 	default:
-		sent, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, warmEnd: l.warmEnd(c)}, link)
+		sent, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, warmEnd: l.warmEnd(c), most: allowed}, link)
 	}
 	switch {
 	case sent < body || c.tail.more():
@@ -123,6 +129,7 @@ type place struct {
 	file     *docroot.File
 	off, end int64
 	warmEnd  int64 // up to here it is known to be in memory
+	most     int64 // bytes that may be sent now
 }
 
 // chunk returns how many of the file's next bytes are asked about, and sent, at once: never across
@@ -152,6 +159,7 @@ func (l *Loop) addFile(c *conn, at place, link kernel.OpFlag) (int64, kernel.OpF
 		link = kernel.Link
 	}
 	op := kernel.Op{Kind: kernel.OpSendfile, Flags: link, FD: c.fd, File: fd, Offset: at.off}
+	n = min(n, at.most)
 	op.SetLen(n)
 	l.add(ownerOf(roleFile, c), op)
 	return n, kernel.Link
@@ -261,6 +269,7 @@ func (l *Loop) onSendfile(c *conn, op *kernel.Op) {
 		return
 	}
 	c.off += op.Result
+	l.spend(c, op.Result)
 	if c.off == c.end {
 		l.finish(c)
 	}
