@@ -90,8 +90,8 @@ buffers: waits %d, lent %d
 // Counts returns a copy of the counters. It is meant for after Run, or for the loop's goroutine.
 func (l *Loop) Counts() Counts { return l.counts }
 
-// add adds another loop's counters. Every field is made of numbers, so that none is forgotten here.
-func (n *Counts) add(o *Counts) { addNumbers(reflect.ValueOf(n).Elem(), reflect.ValueOf(o).Elem()) }
+// Add adds another loop's counters. Every field is made of numbers, so that none is forgotten here.
+func (n *Counts) Add(o *Counts) { addNumbers(reflect.ValueOf(n).Elem(), reflect.ValueOf(o).Elem()) }
 
 func addNumbers(to, from reflect.Value) {
 	switch to.Kind() {

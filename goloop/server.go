@@ -132,7 +132,7 @@ func (s *Server) Discard() error {
 func (s *Server) Counts() Counts {
 	var sum Counts
 	for _, l := range s.loops {
-		sum.add(&l.counts)
+		sum.Add(&l.counts)
 	}
 	return sum
 }
