@@ -1,0 +1,228 @@
+package admin
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed" // the page
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"net/netip"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"aws/goloop"
+	"aws/internal/accesslog"
+	"aws/internal/docroot"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Source is what is told about. A goloop.Server whose Config.Publish is on is one. Its methods may
+// be called from any goroutine.
+type Source interface {
+	Published() []goloop.Counts
+	Mounts() []*docroot.Mount
+	CachedFiles() int
+}
+
+// Options say what there is to tell besides the loops.
+type Options struct {
+	Version, Commit string
+	Log             func() accesslog.Stats // nil: there is no access log
+}
+
+// Limits of the server, which has few clients.
+const (
+	streamsMax   = 32
+	headTimeout  = 10 * time.Second
+	writeTimeout = 10 * time.Second // for an event, and for what is no stream
+	closeTimeout = time.Second
+)
+
+// Admin is the HTTP server. It is an accesslog.Consumer, too: that is how it learns which transfers
+// were slow.
+type Admin struct {
+	o        Options
+	source   atomic.Pointer[Source]
+	ready    atomic.Bool
+	loopback bool
+	server   http.Server
+	ended    context.Context
+	end      context.CancelFunc
+	hub      hub
+	slow     slowest
+}
+
+// New returns a server that knows of nothing yet.
+func New(o Options) *Admin {
+	a := &Admin{o: o}
+	a.ended, a.end = context.WithCancel(context.Background())
+	a.hub.streams = map[*stream]struct{}{}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(a, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: writeTimeout}))
+	mux.HandleFunc("GET /healthz", a.health)
+	mux.HandleFunc("GET /readyz", a.readiness)
+	mux.HandleFunc("GET /events", a.events)
+	mux.HandleFunc("GET /{$}", a.page)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	a.server = http.Server{
+		Handler: a.guard(mux), ReadHeaderTimeout: headTimeout, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ErrorLog: log.New(nothing{}, "", 0),
+	}
+	return a
+}
+
+// nothing is a writer for messages about what clients do wrong.
+type nothing struct{}
+
+func (nothing) Write(p []byte) (int, error) { return len(p), nil }
+
+// Watch says whom to tell about, from now on.
+func (a *Admin) Watch(s Source) { a.source.Store(&s) }
+
+// SetReady says whether new connections are welcome.
+func (a *Admin) SetReady(ready bool) { a.ready.Store(ready) }
+
+// Serve answers at the listener until Close.
+func (a *Admin) Serve(l net.Listener) error {
+	if addr, ok := l.Addr().(*net.TCPAddr); ok {
+		a.loopback = addr.IP.IsLoopback()
+	}
+	if err := a.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("--admin: %w", err)
+	}
+	return nil
+}
+
+// Close ends the streams and the server. It may be called before Serve, and more than once.
+func (a *Admin) Close() {
+	a.end()
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if a.server.Shutdown(ctx) != nil {
+		_ = a.server.Close()
+	}
+}
+
+// guard keeps pages of the Web from reading what is only served to this machine: a name that leads
+// here by somebody else's DNS is not answered.
+func (a *Admin) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.loopback && !local(r.Host) {
+			http.Error(w, "this address is for this machine: ask for it by its IP address or as localhost", http.StatusMisdirectedRequest)
+			return
+		}
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// local reports whether a Host field holds no name that somebody else may have given out.
+func local(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.Trim(host, "[]")
+	_, err := netip.ParseAddr(host)
+	return err == nil || host == "localhost" || strings.HasSuffix(host, ".localhost")
+}
+
+func (a *Admin) health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	fmt.Fprintln(w, "ok")
+}
+
+func (a *Admin) readiness(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if !a.ready.Load() {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, "not ready: starting or draining")
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+//go:embed page.html
+var pageHTML string
+
+//go:embed page.css
+var pageCSS string
+
+//go:embed page.js
+var pageJS string
+
+// render puts the page together and says what it may do: nothing but its own style and script, and
+// ask this server.
+var render = sync.OnceValues(func() (body []byte, policy string) {
+	hash := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	}
+	policy = "default-src 'none'; style-src " + hash(pageCSS) + "; script-src " + hash(pageJS) +
+		"; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	return []byte(strings.NewReplacer("/*style*/", pageCSS, "/*script*/", pageJS).Replace(pageHTML)), policy
+})
+
+func (a *Admin) page(w http.ResponseWriter, _ *http.Request) {
+	body, policy := render()
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Security-Policy", policy)
+	_, _ = w.Write(body)
+}
+
+// sum returns the loops' counters together, and the number of the loops.
+func (a *Admin) sum() (goloop.Counts, int) {
+	var n goloop.Counts
+	s := a.source.Load()
+	if s == nil {
+		return n, 0
+	}
+	list := (*s).Published()
+	for i := range list {
+		n.Add(&list[i])
+	}
+	return n, len(list)
+}
+
+func (a *Admin) cachedFiles() int {
+	if s := a.source.Load(); s != nil {
+		return (*s).CachedFiles()
+	}
+	return 0
+}
+
+// mountLabel is what answers are told apart by.
+type mountLabel struct{ prefix, kind string }
+
+// mountLabels returns the labels of the mounts, by their numbers.
+func (a *Admin) mountLabels() (labels [goloop.MountsCounted]mountLabel) {
+	labels[0] = mountLabel{"", "none"}
+	labels[goloop.MountsCounted-1] = mountLabel{"(others)", "mixed"}
+	if s := a.source.Load(); s != nil {
+		for _, m := range (*s).Mounts() {
+			if m.Number < goloop.MountsCounted-1 {
+				labels[m.Number] = mountLabel{m.Prefix, m.Kind.String()}
+			}
+		}
+	}
+	return labels
+}

@@ -1,0 +1,200 @@
+package admin
+
+import (
+	"runtime"
+	"strconv"
+	"time"
+
+	"aws/goloop"
+	"aws/internal/accesslog"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// simple is a metric of one number.
+type simple struct {
+	name, help string
+	gauge      bool
+	value      func(n *goloop.Counts) float64
+}
+
+func count(name, help string, value func(n *goloop.Counts) uint64) simple {
+	return simple{name: name, help: help, value: func(n *goloop.Counts) float64 { return float64(value(n)) }}
+}
+
+func gauge(name, help string, value func(n *goloop.Counts) int) simple {
+	return simple{name: name, help: help, gauge: true, value: func(n *goloop.Counts) float64 { return float64(value(n)) }}
+}
+
+// simples are in the order of a request's way through the server.
+var simples = []simple{
+	count("awsd_accepted_connections_total", "Connections that were accepted.", func(n *goloop.Counts) uint64 { return n.Accepted }),
+	count("awsd_accept_pauses_total", "Times that new connections stayed in the backlog because connections or descriptors were used up.", func(n *goloop.Counts) uint64 { return n.AcceptPauses }),
+	count("awsd_requests_total", "Complete requests.", func(n *goloop.Counts) uint64 { return n.Requests }),
+	count("awsd_malformed_requests_total", "Request heads that were refused.", func(n *goloop.Counts) uint64 { return n.Refused }),
+	count("awsd_answers_taken_total", "Answers that the client took in full.", func(n *goloop.Counts) uint64 { return n.Answered }),
+	count("awsd_answers_unfinished_total", "Answers that the client did not take in full.", func(n *goloop.Counts) uint64 { return n.Unfinished }),
+	count("awsd_sent_bytes_total", "Bytes of headers and bodies that the kernel took.", func(n *goloop.Counts) uint64 { return n.BytesSent }),
+	count("awsd_peers_gone_total", "Clients that left before their answer was complete.", func(n *goloop.Counts) uint64 { return n.PeersGone }),
+	count("awsd_resets_total", "Connections that the server reset.", func(n *goloop.Counts) uint64 { return n.Resets }),
+	count("awsd_truncated_files_total", "Transfers whose file became shorter meanwhile.", func(n *goloop.Counts) uint64 { return n.Truncated }),
+	count("awsd_disk_faults_total", "Transfers that ended because a file could not be read.", func(n *goloop.Counts) uint64 { return n.DiskFaults }),
+	count("awsd_watches_failed_total", "Connections that epoll had no room for.", func(n *goloop.Counts) uint64 { return n.WatchesFailed }),
+	count("awsd_turns_total", "Turns of the loops.", func(n *goloop.Counts) uint64 { return n.Turns }),
+	count("awsd_stale_events_total", "Events of connections that were over already.", func(n *goloop.Counts) uint64 { return n.StaleEvents }),
+	count("awsd_crossings_total", "Batches of operations, each one crossing into C, besides the waits.", func(n *goloop.Counts) uint64 { return n.Crossings }),
+	count("awsd_sendfile_stalls_avoided_total", "Parts of static files that were brought into memory off the loop before they were sent.", func(n *goloop.Counts) uint64 { return n.ChunksWarmed }),
+	gauge("awsd_reads_in_flight", "Reads that the kernel or a helper is doing.", func(n *goloop.Counts) int { return n.ReadsInFlight }),
+	count("awsd_reads_completed_total", "Reads that brought bytes.", func(n *goloop.Counts) uint64 { return n.ReadsDone }),
+	count("awsd_reads_failed_total", "Reads that brought none, to be tried another way or given up.", func(n *goloop.Counts) uint64 { return n.ReadsFailed }),
+	count("awsd_reads_missed_total", "Reads of the page cache that did not find their pages there.", func(n *goloop.Counts) uint64 { return n.ReadsMissed }),
+	count("awsd_reads_short_total", "Reads that brought a part and went on.", func(n *goloop.Counts) uint64 { return n.ReadsShort }),
+	count("awsd_reads_refused_total", "Times that io_submit took none for now.", func(n *goloop.Counts) uint64 { return n.ReadsRefused }),
+	gauge("awsd_pool_buffers", "Buffers for dynamic files.", func(n *goloop.Counts) int { return n.Buffers }),
+	gauge("awsd_pool_buffers_free", "Those of them that nobody has.", func(n *goloop.Counts) int { return n.BuffersFree }),
+	gauge("awsd_pool_waiting_connections", "Connections in line for buffers.", func(n *goloop.Counts) int { return n.BufferWaiters }),
+	count("awsd_pool_waits_total", "Times that a connection had to wait for buffers.", func(n *goloop.Counts) uint64 { return n.PoolWaits }),
+	count("awsd_pool_buffers_lent_total", "Buffers that were taken back from clients that took nothing.", func(n *goloop.Counts) uint64 { return n.BuffersLent }),
+	count("awsd_records_dropped_total", "Answers that the access log and the live page have missed.", func(n *goloop.Counts) uint64 { return n.RecordsDropped }),
+}
+
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(name, help, labels, nil)
+}
+
+var (
+	connectionsDesc = desc("awsd_connections", "Connections, by state.", "state")
+	responsesDesc   = desc("awsd_responses_total", "Answers, by status, and by the mount that the path belongs to and its kind.", "status", "mount", "kind")
+	phaseDesc       = desc("awsd_request_duration_seconds", "Time of the answers that were taken in full, by phase: the head to arrive, the disk to deliver, the client to take it, and in total.", "phase")
+	turnDesc        = desc("awsd_turn_duration_seconds", "Time of the loops' turns, without the wait.")
+	eventsDesc      = desc("awsd_turn_events", "Readiness events per turn.")
+	opsDesc         = desc("awsd_crossing_operations", "Operations per batch.")
+	submittedDesc   = desc("awsd_reads_submitted_total", "Reads that were handed over, by rung of the ladder: from the page cache, past it, or by a helper.", "rung")
+	readDesc        = desc("awsd_read_duration_seconds", "Time of the reads that brought bytes, by rung.", "rung")
+	lookupsDesc     = desc("awsd_file_lookups_total", "Names that were looked up, by where: known already (cache), on the loop, by a helper.", "by")
+	filesDesc       = desc("awsd_cached_files", "Names in the file cache.")
+	limitDesc       = desc("awsd_limit_drops_total", "Connections that a limit ended, by limit.", "limit")
+	logDesc         = desc("awsd_access_log_lines_total", "Lines of the access log, by what became of them.", "outcome")
+	logErrorsDesc   = desc("awsd_access_log_errors_total", "Writes of the access log that failed.")
+	readyDesc       = desc("awsd_ready", "1 if the server takes new connections, 0 before and while it drains.")
+	loopsDesc       = desc("awsd_loops", "Event loops.")
+	buildDesc       = desc("awsd_build_info", "1; the labels say what is running.", "version", "commit", "go")
+)
+
+// Describe implements prometheus.Collector. The metrics are made anew for each Collect.
+func (a *Admin) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{connectionsDesc, responsesDesc, phaseDesc, turnDesc} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (a *Admin) Collect(out chan<- prometheus.Metric) {
+	counter := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, v, labels...)
+	}
+	level := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	n, loops := a.sum()
+	for _, m := range simples {
+		if m.gauge {
+			level(desc(m.name, m.help), m.value(&n))
+		} else {
+			counter(desc(m.name, m.help), m.value(&n))
+		}
+	}
+	for s := goloop.StateInit; int(s) < len(n.InState); s++ {
+		level(connectionsDesc, float64(n.InState[s]), s.String())
+	}
+	a.collectResponses(&n, counter)
+	for p, name := range goloop.PhaseNames {
+		if name != "" {
+			out <- durations(phaseDesc, &n.Latency[p], name)
+		}
+	}
+	out <- durations(turnDesc, &n.TurnTime)
+	out <- sizes(eventsDesc, &n.EventsPerTurn)
+	out <- sizes(opsDesc, &n.OpsPerCrossing)
+	for r, v := range submitted(&n) {
+		if name := goloop.RungNames[r]; name != "" {
+			counter(submittedDesc, float64(v), name)
+			out <- durations(readDesc, &n.ReadLatency[r], name)
+		}
+	}
+	counter(lookupsDesc, float64(n.CacheHits), "cache")
+	counter(lookupsDesc, float64(n.OpensCached), "loop")
+	counter(lookupsDesc, float64(n.OpensHelped), "helper")
+	level(filesDesc, float64(a.cachedFiles()))
+	for d, name := range goloop.LimitNames {
+		counter(limitDesc, float64(n.ExpiredBy[d]), name)
+	}
+	counter(limitDesc, float64(n.Crowded), "conns-per-address")
+	var log accesslog.Stats
+	if a.o.Log != nil {
+		log = a.o.Log()
+	}
+	counter(logDesc, float64(log.Lines), "written")
+	counter(logDesc, float64(log.Dropped), "dropped")
+	counter(logErrorsDesc, float64(log.Errors))
+	level(readyDesc, map[bool]float64{true: 1}[a.ready.Load()])
+	level(loopsDesc, float64(loops))
+	level(buildDesc, 1, a.o.Version, a.o.Commit, runtime.Version())
+}
+
+// collectResponses tells of the statuses that have been answered.
+func (a *Admin) collectResponses(n *goloop.Counts, counter func(*prometheus.Desc, float64, ...string)) {
+	labels := a.mountLabels()
+	for m := range n.ByMount {
+		for slot, v := range n.ByMount[m] {
+			if v > 0 {
+				counter(responsesDesc, float64(v), strconv.Itoa(int(goloop.StatusOf(slot))), labels[m].prefix, labels[m].kind)
+			}
+		}
+	}
+}
+
+// submitted returns the reads that were handed over, by the index of goloop.RungNames.
+func submitted(n *goloop.Counts) []uint64 {
+	list := make([]uint64, len(goloop.RungNames))
+	for r, name := range goloop.RungNames {
+		switch name {
+		case "nowait":
+			list[r] = n.ReadsNoWait
+		case "direct":
+			list[r] = n.ReadsDirect
+		case "helper":
+			list[r] = n.ReadsHelped
+		}
+	}
+	return list
+}
+
+// durations makes a histogram of seconds.
+func durations(d *prometheus.Desc, h *goloop.Histogram, labels ...string) prometheus.Metric {
+	buckets := make(map[float64]uint64, goloop.HistogramBuckets)
+	var sum uint64
+	for i, n := range h.Buckets {
+		sum += n
+		if i < goloop.HistogramBuckets-1 {
+			buckets[bound(i)] = sum
+		}
+	}
+	return prometheus.MustNewConstHistogram(d, sum, time.Duration(h.SumNs).Seconds(), buckets, labels...)
+}
+
+// bound returns the upper bound of a histogram's bucket in seconds.
+func bound(i int) float64 { return float64(uint64(1)<<i) / 1e6 }
+
+// sizes makes a histogram of numbers. Bucket i holds those below 2^i, which are those up to 2^i - 1.
+func sizes(d *prometheus.Desc, s *goloop.Sizes) prometheus.Metric {
+	buckets := make(map[float64]uint64, goloop.SizeBuckets)
+	var sum uint64
+	for i, n := range s.Buckets {
+		sum += n
+		if i < goloop.SizeBuckets-1 {
+			buckets[float64(uint64(1)<<i-1)] = sum
+		}
+	}
+	return prometheus.MustNewConstHistogram(d, sum, float64(s.Sum), buckets)
+}
