@@ -63,7 +63,8 @@ func globMatch(globs []Glob, name string) (string, bool) {
 // serveDialect is the dialect of `aws serve`: HTTP/1.1 for files, after RFC 9110 and RFC 9112.
 type serveDialect struct {
 	ServeOptions
-	table *docroot.Table
+	table    *docroot.Table
+	verified verified
 }
 
 const rangesMaxDefault = 64
@@ -312,9 +313,30 @@ func (q *query) decide() (response.Status, bool) {
 	if q.hidden(p) {
 		return q.fail(response.NotFound), true
 	}
+	m := q.d.table.Match(p)
+	if m != nil && m.Auth != nil && q.req.Method == request.MethodOptions {
+		return q.options(), true // browsers ask without credentials, and get nothing to know
+	}
+	if allowed, known := q.authorize(m); !allowed {
+		if !known {
+			return 0, false
+		}
+		return q.challenge(), true
+	}
 	class, ok := q.lookUp(p)
 	if !ok {
 		return 0, false
+	}
+	if class == kernel.Done && q.plain.Mount != m {
+		// A file that is answered instead of another may be somebody else's.
+		if allowed, known := q.authorize(q.plain.Mount); !allowed {
+			if !known {
+				q.release(q.plain)
+				q.plain, q.file = nil, nil
+				return 0, false
+			}
+			return q.challenge(), true
+		}
 	}
 	switch class {
 	case kernel.Done:
@@ -574,7 +596,7 @@ func (q *query) partial() response.Status {
 	length := response.MultipartBytes(q.ranges, mediaType, size)
 	q.multipartHead(mark, length)
 	for i, r := range q.ranges {
-		q.a.scratch = response.AppendPartHead(q.a.scratch[:0], mark, mediaType, r, size, i == 0)
+		q.a.scratch = response.AppendPartHead(q.a.scratch[:0], mark, mediaType, r, size)
 		if i == 0 {
 			q.a.Head = append(q.a.Head, q.a.scratch...)
 			q.a.From, q.a.To = r.Start, r.Start+r.Length
@@ -646,6 +668,8 @@ func (q *query) fail(s response.Status) response.Status {
 	switch s {
 	case response.MethodNotAllowed, response.NotImplemented:
 		q.a.Head = response.AppendField(q.a.Head, "Allow", allowed)
+	case response.Unauthorized:
+		q.a.Head = response.AppendField(q.a.Head, "WWW-Authenticate", `Basic realm="files", charset="UTF-8"`)
 	case response.ServiceUnavailable:
 		q.a.Head = response.AppendField(q.a.Head, "Retry-After", "1")
 	default: // the status says it all

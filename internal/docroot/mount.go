@@ -31,8 +31,9 @@ type Mount struct {
 	Strip  int    // bytes taken off the front of a path to make a name relative to Root
 	Root   kernel.Root
 	Kind   Kind
-	Dir    string // the folder, for people
-	Number int    // from 1 on, in the order given to NewTable, which sets it
+	Auth   *Passwords // who may have its files; nil: anybody
+	Dir    string     // the folder, for people
+	Number int        // from 1 on, in the order given to NewTable, which sets it
 }
 
 // Name returns the name beneath the mount's root that a path stands for. The path has matched.

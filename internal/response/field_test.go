@@ -58,7 +58,7 @@ func TestAppendStatusLine_9112_4(t *testing.T) {
 			known++
 		}
 	}
-	if known != 23 {
+	if known != 24 {
 		t.Errorf("%d reason phrases", known)
 	}
 }

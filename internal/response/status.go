@@ -17,6 +17,7 @@ const (
 	MovedPermanently    Status = 301
 	NotModified         Status = 304
 	BadRequest          Status = 400
+	Unauthorized        Status = 401
 	Forbidden           Status = 403
 	NotFound            Status = 404
 	MethodNotAllowed    Status = 405
@@ -53,6 +54,8 @@ func (s Status) Reason() string {
 		return "Not Modified"
 	case BadRequest:
 		return "Bad Request"
+	case Unauthorized:
+		return "Unauthorized"
 	case Forbidden:
 		return "Forbidden"
 	case NotFound:
