@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"aws/goloop"
+	"aws/internal/config"
 	"aws/internal/kernel"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ import (
 
 // dropInOptions are what can be said about the drop-in.
 type dropInOptions struct {
-	port    uint16
+	port    int
 	root    string
 	verbose bool
 	trace   bool
@@ -26,26 +27,27 @@ type dropInOptions struct {
 
 // rootCommand is the program without a command: the drop-in.
 func rootCommand(stdout, stderr io.Writer) *cobra.Command {
-	var o dropInOptions
-	cmd := newCommand("aws", "the asynchronous web server", cobra.NoArgs,
-		func(*cobra.Command, []string) error { return dropIn(o, stdout, stderr) })
+	var given config.Given
+	cmd := newCommand(program, "the asynchronous web server", cobra.NoArgs,
+		func(*cobra.Command, []string) error {
+			var o dropInOptions
+			// No variables and no file: whoever starts it without arguments gets the classic server.
+			if _, _, err := config.Resolve(o.table(), config.Sources{Given: given}); err != nil {
+				return usageError{err}
+			}
+			return dropIn(&o, stdout, stderr)
+		})
+	given = config.Flags(cmd.Flags(), new(dropInOptions).table())
 	cmd.Long = `Serves the files in DIR/static by sendfile and those in DIR/dynamic by asynchronous
 reads, over HTTP, one answer per connection; anything else is 404 Not Found.
 "aws serve" is a complete file server.`
-	f := cmd.Flags()
-	f.Uint16Var(&o.port, "port", 8888, "listen on this `PORT` of all IPv4 addresses; 0 lets the system choose")
-	f.StringVar(&o.root, "root", ".", "the `DIR` that holds static/ and dynamic/")
-	f.BoolVar(&o.verbose, "verbose", false, "print the counters at exit")
-	f.BoolVar(&o.trace, "trace", false, "print every transition of every connection's state")
-	o.watch.flags(f)
-	o.give.flags(f)
 	cmd.Version = version
 	cmd.SetVersionTemplate(versionText())
 	return cmd
 }
 
 // dropIn runs the drop-in until it is told to end.
-func dropIn(o dropInOptions, stdout, stderr io.Writer) error {
+func dropIn(o *dropInOptions, stdout, stderr io.Writer) error {
 	root, err := kernel.OpenRoot(o.root)
 	if err != nil {
 		return fmt.Errorf("--root %s: %w (it must be a folder that this user may enter)", o.root, errors.Unwrap(err))
@@ -60,7 +62,7 @@ func dropIn(o dropInOptions, stdout, stderr io.Writer) error {
 		Loop:    goloop.DropInConfig(),
 		Dialect: dialect,
 		Loops:   1,
-		Listen:  []kernel.Address{{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), o.port)}},
+		Listen:  []kernel.Address{{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(o.port))}},
 		Kernel:  kernel.DefaultConfig(),
 	}
 	if o.trace {

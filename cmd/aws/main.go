@@ -10,12 +10,17 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 
 	"aws/goloop"
+	"aws/internal/config"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Set by the Makefile.
@@ -34,24 +39,45 @@ const (
 // usageError is a mistake in the command line.
 type usageError struct{ error }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+// configError is a mistake, or several, in the configuration; each line names its place.
+type configError struct{ error }
+
+// program is what the command is called: "aws", or "awsd" where a package has installed it beside a
+// command aws of somebody else's.
+var program = "aws"
+
+func main() {
+	if filepath.Base(os.Args[0]) == "awsd" {
+		program = "awsd"
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run is the program, apart from its process. It returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE) // sendfile(2) has no MSG_NOSIGNAL
 	root := rootCommand(stdout, stderr)
-	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(serveCommand(stdout, stderr))
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.AddCommand(serveCommand(stdout, stderr), checkCommand(stdout, stderr), completionCommand(stdout))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.Execute()
+	err := unknownCommand(root, args)
+	if err == nil {
+		err = root.Execute()
+	}
 	var usage usageError
+	var mistakes configError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "aws: %v (aws --help says what there is)\n", err)
+		fmt.Fprintf(stderr, "aws: %v (%s --help says what there is)\n", err, program)
+		return exitUsage
+	case errors.As(err, &mistakes):
+		for line := range strings.Lines(mistakes.Error()) {
+			fmt.Fprintf(stderr, "aws: %s\n", strings.TrimSuffix(line, "\n"))
+		}
 		return exitUsage
 	default:
 		fmt.Fprintf(stderr, "aws: %v\n", err)
@@ -71,9 +97,43 @@ func newCommand(use, short string, args cobra.PositionalArgs, do func(cmd *cobra
 		},
 		RunE: do,
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	cmd.SetFlagErrorFunc(flagError)
 	cmd.Flags().SortFlags = false
 	return cmd
+}
+
+// flagError turns what is wrong with a flag into a usageError, with what was probably meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return usageError{err}
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if name := config.Nearest(unknown.GetSpecifiedName(), names); name != "" {
+		err = fmt.Errorf("%w; did you mean --%s?", err, name)
+	}
+	return usageError{err}
+}
+
+// unknownCommand returns an error if the first argument should be a command and is none. It looks
+// before cobra does, which would complain about the first of the flags that follow.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+		return nil
+	}
+	names := []string{"help"}
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	if slices.Contains(names, args[0]) || args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd {
+		return nil
+	}
+	err := fmt.Errorf("there is no command %q", args[0])
+	if name := config.Nearest(args[0], names); name != "" {
+		err = fmt.Errorf("%w; did you mean %q?", err, name)
+	}
+	return usageError{err}
 }
 
 func versionText() string {

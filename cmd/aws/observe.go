@@ -7,13 +7,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 
 	"aws/goloop"
 	"aws/internal/accesslog"
-
-	"github.com/spf13/pflag"
 )
 
 // observeOptions say what a server tells about itself while it runs.
@@ -21,13 +18,6 @@ type observeOptions struct {
 	accessLog string
 	format    string
 	log       string
-}
-
-// flags adds the options to a command's.
-func (o *observeOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.accessLog, "access-log", "", "write a line per answer to `TARGET`: a file, - for the standard output, syslog or syslog:FACILITY; SIGUSR1 opens a file anew")
-	f.StringVar(&o.format, "access-log-format", accesslog.Combined.String(), "how the lines look: `FORMAT` is "+strings.Join(accesslog.Formats(), ", "))
-	f.StringVar(&o.log, "log", "", "short for --access-log `FILE` --access-log-format fields")
 }
 
 // observer is what watches a server.
@@ -51,20 +41,27 @@ func (o *observeOptions) open(cfg *goloop.ServerConfig, give *restrictOptions, s
 	return ob, nil
 }
 
-func (ob *observer) openLog(o *observeOptions, give *restrictOptions, stdout io.Writer) error {
-	target, name, flag := o.accessLog, o.format, "--access-log"
+// target returns where the access log goes, how it looks and which flag said so. An empty target is
+// no log.
+func (o *observeOptions) target() (target string, format accesslog.Format, flag string, err error) {
+	name := o.format
+	target, flag = o.accessLog, "--access-log"
 	if o.log != "" {
 		if target != "" {
-			return usageError{errors.New("--log and --access-log: there is one access log, give one of them")}
+			return "", 0, "", usageError{errors.New("--log and --access-log: there is one access log, give one of them")}
 		}
 		target, name, flag = o.log, accesslog.Fields.String(), "--log"
 	}
-	format, err := accesslog.ParseFormat(name)
-	if err != nil {
-		return usageError{fmt.Errorf("--access-log-format: %w", err)}
+	if format, err = accesslog.ParseFormat(name); err != nil {
+		return "", 0, "", usageError{fmt.Errorf("--access-log-format: %w", err)}
 	}
-	if target == "" {
-		return nil
+	return target, format, flag, nil
+}
+
+func (ob *observer) openLog(o *observeOptions, give *restrictOptions, stdout io.Writer) error {
+	target, format, flag, err := o.target()
+	if err != nil || target == "" {
+		return err
 	}
 	if ob.log, err = accesslog.Open(accesslog.Options{Target: target, Format: format, Stdout: stdout, Warn: ob.warn}); err != nil {
 		return fmt.Errorf("%s: %w", flag, err)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/landlock-lsm/go-landlock/landlock"
 	llsyscall "github.com/landlock-lsm/go-landlock/landlock/syscall"
-	"github.com/spf13/pflag"
 )
 
 // restrictOptions say what a process that has bound its addresses gives up.
@@ -21,12 +20,6 @@ type restrictOptions struct {
 	readable []string // folders that may be read
 	writable []string // files that may be written
 	folders  []string // folders in which files may be written and made
-}
-
-// flags adds the options to a command's.
-func (o *restrictOptions) flags(f *pflag.FlagSet) {
-	f.StringVar(&o.user, "user", "", "become the user `NAME` once the addresses are bound (as root)")
-	f.BoolVar(&o.landlock, "landlock", true, "let the process itself read the served folders only")
 }
 
 // restrict gives up what serving does not need. What an older kernel can't take away is said to warn;

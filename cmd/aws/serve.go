@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,6 +22,7 @@ import (
 
 // serveOptions are what can be said about `aws serve`.
 type serveOptions struct {
+	root         string
 	listen       []string
 	loops        int
 	static       []string
@@ -39,8 +39,8 @@ type serveOptions struct {
 	mimes        []string
 	errorPages   []string
 	deferAccept  bool
-	headMax      int
-	targetMax    int
+	headMax      int64
+	targetMax    int64
 	fieldsMax    int
 	bodyMax      int64
 	rangesMax    int
@@ -61,63 +61,27 @@ type serveOptions struct {
 
 // serveCommand is the file server.
 func serveCommand(stdout, stderr io.Writer) *cobra.Command {
-	limits := goloop.ServeConfig()
-	var o serveOptions
+	var line commandLine
 	cmd := newCommand("serve [ROOT]", "serve a folder over HTTP/1.1", cobra.MaximumNArgs(1),
 		func(_ *cobra.Command, args []string) error {
-			root := "."
-			if len(args) > 0 {
-				root = args[0]
+			o, origins, err := line.options(args, stderr)
+			if err != nil {
+				return err
 			}
-			return serve(&o, root, stdout, stderr)
+			return located(serve(o, stdout, stderr), origins)
 		})
+	line.flags(cmd.Flags())
 	cmd.Long = `Serves the files beneath ROOT, which is the current folder if it is not given, over HTTP/1.1.
-ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past the page cache.`
-	f := cmd.Flags()
-	f.StringArrayVar(&o.listen, "listen", []string{"127.0.0.1:8080"}, "listen at this `ADDRESS`: IP:PORT, :PORT for all addresses, unix:/path (repeatable)")
-	f.IntVar(&o.loops, "loops", runtime.NumCPU(), "event loops")
-	f.StringArrayVar(&o.static, "static", nil, "serve DIR at PREFIX by sendfile, as `PREFIX=DIR` (repeatable)")
-	f.StringArrayVar(&o.dynamic, "dynamic", nil, "serve DIR at PREFIX by asynchronous reads, as `PREFIX=DIR` (repeatable)")
-	f.StringArrayVar(&o.index, "index", []string{"index.html"}, "the `NAME` that stands for a folder (repeatable)")
-	f.BoolVar(&o.list, "list", false, "list folders that have no index")
-	f.IntVar(&o.listMax, "list-max", 10000, "entries that a listing shows")
-	f.StringVar(&o.spa, "spa", "", "answer the file at this `PATH` instead of 404")
-	f.BoolVar(&o.dotFiles, "dotfiles", false, "serve names that begin with a dot")
-	f.BoolVar(&o.precompress, "precompressed", true, "send NAME.zst, NAME.br or NAME.gz for NAME to clients that take it")
-	f.BoolVar(&o.cors, "cors", false, "let pages of any origin read")
-	f.StringArrayVar(&o.headers, "header", nil, "add a field to every answer, as `'Name: value'` (repeatable)")
-	f.StringArrayVar(&o.cacheControl, "cache-control", nil, "Cache-Control of matching names, as `GLOB=VALUE` (repeatable)")
-	f.StringArrayVar(&o.mimes, "mime", nil, "media type of an extension or of matching names, as `EXT=TYPE` or GLOB=TYPE (repeatable)")
-	f.StringArrayVar(&o.errorPages, "error-page", nil, "the body of an error, as `STATUS=FILE` (repeatable)")
-	f.BoolVar(&o.deferAccept, "defer-accept", true, "let the kernel hold new connections back until they send something")
-	f.IntVar(&o.headMax, "head-bytes", request.DefaultHeadBytesMax, "longest request head")
-	f.IntVar(&o.targetMax, "target-bytes", request.DefaultTargetBytesMax, "longest request target")
-	f.IntVar(&o.fieldsMax, "fields", request.DefaultFieldsMax, "most fields of a request")
-	f.Int64Var(&o.bodyMax, "body-bytes", request.DefaultBodyBytesMax, "longest request body that is thrown away rather than refused")
-	f.IntVar(&o.rangesMax, "ranges", 64, "most ranges of a request; with more, all are ignored")
-	f.BoolVar(&o.strictCRLF, "strict-crlf", false, "refuse lines that end in a bare LF")
-	f.DurationVar(&o.idle, "idle-timeout", limits.IdleTimeout, "how long a connection may wait for its next request")
-	f.DurationVar(&o.head, "head-timeout", limits.HeadTimeout, "how long a request head may take")
-	f.DurationVar(&o.send, "send-timeout", limits.SendTimeout, "how long a client may take nothing of an answer")
-	f.IntVar(&o.connsMax, "conns", limits.ConnsMax, "connections per loop")
-	f.IntVar(&o.perAddress, "conns-per-address", limits.ConnsPerAddressMax, "connections of one client address per loop; 0 is no bound")
-	f.Int64Var(&o.sendRate, "send-rate-min", limits.SendRateMin, "bytes per second that a client has to take, on average over --send-timeout")
-	f.Int64Var(&o.windowBytes, "window-bytes", limits.WindowBytes, "of one dynamic file in memory per connection, a multiple of 131072")
-	f.Int64Var(&o.poolBytes, "pool-bytes", limits.PoolBytes, "of all dynamic files in memory, per loop")
-	o.watch.flags(f)
-	f.BoolVar(&o.supervise, "supervise", false, "serve from a process of its own, which SIGHUP and SIGUSR2 replace without losing a request")
-	o.give.flags(f)
-	f.BoolVar(&o.verbose, "verbose", false, "print the counters at exit")
-	f.BoolVar(&o.trace, "trace", false, "print every transition of every connection's state")
+ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past the page cache.
+
+Each option is a flag, a variable (AWSD_IDLE_TIMEOUT for --idle-timeout) and a key of the file that
+--config names (idle-timeout = "1m"); a flag goes before a variable, a variable before the file.`
 	return cmd
 }
 
 // serve runs the file server until it is told to end. With --supervise this process only starts others
 // that do, with the sockets that it binds for them.
-func serve(o *serveOptions, root string, stdout, stderr io.Writer) error {
-	if o.loops < 1 {
-		return usageError{fmt.Errorf("--loops %d: there must be one at least", o.loops)}
-	}
+func serve(o *serveOptions, stdout, stderr io.Writer) error {
 	handed, err := inherited()
 	if err != nil {
 		return err
@@ -143,7 +107,7 @@ func serve(o *serveOptions, root string, stdout, stderr io.Writer) error {
 		}
 		return supervise(handed, stderr)
 	}
-	return o.serve(root, addrs, handed, worker, stdout, stderr)
+	return o.serve(addrs, handed, worker, stdout, stderr)
 }
 
 // addresses reads --listen.
@@ -160,25 +124,15 @@ func (o *serveOptions) addresses() ([]kernel.Address, error) {
 }
 
 // serve serves at the addresses, or with the sockets that were handed over.
-func (o *serveOptions) serve(root string, addrs []kernel.Address, handed *sockets, worker bool, stdout, stderr io.Writer) error {
-	so, closeRoots, err := o.dialectOptions(root)
+func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker bool, stdout, stderr io.Writer) error {
+	so, closeRoots, err := o.dialectOptions()
 	defer closeRoots()
 	if err != nil {
 		return err
 	}
-	dialect, err := goloop.NewServe(*so)
+	cfg, err := o.server(so)
 	if err != nil {
-		return usageError{err}
-	}
-	cfg := goloop.ServerConfig{
-		Loop: goloop.ServeConfig(), Dialect: dialect, Loops: o.loops, Defer: o.deferAccept,
-		Kernel: kernel.DefaultConfig(),
-	}
-	cfg.Loop.IdleTimeout, cfg.Loop.HeadTimeout, cfg.Loop.SendTimeout = o.idle, o.head, o.send
-	cfg.Loop.ConnsMax, cfg.Loop.ConnsPerAddressMax, cfg.Loop.SendRateMin = o.connsMax, o.perAddress, o.sendRate
-	cfg.Loop.WindowBytes, cfg.Loop.PoolBytes = o.windowBytes, o.poolBytes
-	if err := cfg.Loop.Check(); err != nil {
-		return usageError{err}
+		return err
 	}
 	if o.trace {
 		cfg.Loop.Trace = stderr
@@ -192,19 +146,19 @@ func (o *serveOptions) serve(root string, addrs []kernel.Address, handed *socket
 		return err
 	}
 	cfg.Cache = docroot.Limits{
-		FilesMax: min(fitDescriptors(&cfg, descriptors), 8192),
+		FilesMax: min(fitDescriptors(cfg, descriptors), 8192),
 		MaxAge:   time.Second, IdleMax: 10 * time.Second, AbsentMax: time.Second,
 	}
 	o.give.warnRoot = true
 	for _, m := range so.Mounts {
 		o.give.readable = append(o.give.readable, m.Dir)
 	}
-	watch, err := o.watch.open(&cfg, &o.give, stdout, stderr)
+	watch, err := o.watch.open(cfg, &o.give, stdout, stderr)
 	if err != nil {
 		return err
 	}
 	defer watch.close()
-	return runServer(&cfg, &o.give, watch, o.verbose, stderr, func(s *goloop.Server) {
+	return runServer(cfg, &o.give, watch, o.verbose, stderr, func(s *goloop.Server) {
 		for _, a := range s.Addrs() {
 			fmt.Fprintf(stderr, "aws: listening at %s\n", a.URL())
 		}
@@ -215,12 +169,31 @@ func (o *serveOptions) serve(root string, addrs []kernel.Address, handed *socket
 	}, syscall.SIGHUP, syscall.SIGUSR2)
 }
 
+// server returns the dialect and the limits that the options ask for.
+func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, error) {
+	dialect, err := goloop.NewServe(*so)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	cfg := &goloop.ServerConfig{
+		Loop: goloop.ServeConfig(), Dialect: dialect, Loops: o.loops, Defer: o.deferAccept,
+		Kernel: kernel.DefaultConfig(),
+	}
+	cfg.Loop.IdleTimeout, cfg.Loop.HeadTimeout, cfg.Loop.SendTimeout = o.idle, o.head, o.send
+	cfg.Loop.ConnsMax, cfg.Loop.ConnsPerAddressMax, cfg.Loop.SendRateMin = o.connsMax, o.perAddress, o.sendRate
+	cfg.Loop.WindowBytes, cfg.Loop.PoolBytes = o.windowBytes, o.poolBytes
+	if err := cfg.Loop.Check(); err != nil {
+		return nil, usageError{errors.New(limitFlags.Replace(err.Error()))}
+	}
+	return cfg, nil
+}
+
 // dialectOptions opens the mounts and reads the files that the options name. The function that it
 // returns closes the mounts; it is never nil.
-func (o *serveOptions) dialectOptions(root string) (*goloop.ServeOptions, func(), error) {
+func (o *serveOptions) dialectOptions() (*goloop.ServeOptions, func(), error) {
 	so := &goloop.ServeOptions{
 		Limits: request.Limits{
-			HeadBytesMax: o.headMax, TargetBytesMax: o.targetMax, FieldsMax: o.fieldsMax, StrictCRLF: o.strictCRLF,
+			HeadBytesMax: int(o.headMax), TargetBytesMax: int(o.targetMax), FieldsMax: o.fieldsMax, StrictCRLF: o.strictCRLF,
 		},
 		Body:      request.BodyLimits{BytesMax: o.bodyMax},
 		RangesMax: o.rangesMax, Index: o.index, List: o.list, ListMax: o.listMax, SPA: o.spa,
@@ -236,8 +209,7 @@ func (o *serveOptions) dialectOptions(root string) (*goloop.ServeOptions, func()
 		so.SPA = "/" + so.SPA
 	}
 	for _, step := range []func(*goloop.ServeOptions) error{
-		func(so *goloop.ServeOptions) error { return o.mounts(so, root) },
-		o.fields, o.types, o.pages,
+		o.mounts, o.fields, o.types, o.pages,
 	} {
 		if err := step(so); err != nil {
 			return so, closeRoots, err
@@ -247,7 +219,7 @@ func (o *serveOptions) dialectOptions(root string) (*goloop.ServeOptions, func()
 }
 
 // mounts opens what is to be served: what the options say, or root and its folder dynamic.
-func (o *serveOptions) mounts(so *goloop.ServeOptions, root string) error {
+func (o *serveOptions) mounts(so *goloop.ServeOptions) error {
 	type mount struct {
 		flag, spec string
 		kind       docroot.Kind
@@ -264,11 +236,11 @@ func (o *serveOptions) mounts(so *goloop.ServeOptions, root string) error {
 		slash = slash || strings.HasPrefix(m.spec, "/=")
 	}
 	if !slash {
-		list = append(list, mount{"ROOT", "/=" + root, docroot.Static})
+		list = append(list, mount{"--root", "/=" + o.root, docroot.Static})
 	}
-	if dynamic := filepath.Join(root, "dynamic"); len(o.dynamic) == 0 {
+	if dynamic := filepath.Join(o.root, "dynamic"); len(o.dynamic) == 0 {
 		if info, err := os.Stat(dynamic); err == nil && info.IsDir() {
-			list = append(list, mount{"ROOT", "/dynamic/=" + dynamic, docroot.Dynamic})
+			list = append(list, mount{"--root", "/dynamic/=" + dynamic, docroot.Dynamic})
 		}
 	}
 	for _, m := range list {

@@ -27,7 +27,7 @@ func (s *sample) table() []Group {
 	return []Group{
 		{"Listening", []Option{
 			{Name: "listen", Into: &s.listen, Default: []string{":80"}, Usage: "listen at this `ADDRESS`"},
-			{Name: "conns", Into: &s.conns, Default: 100, Least: 1, Usage: "connections"},
+			{Name: "conns", Into: &s.conns, Default: 100, Least: 1, Most: 1000, Usage: "connections"},
 			{Name: "idle-timeout", Into: &s.idle, Default: time.Minute, Least: 1, Usage: "wait this long"},
 		}},
 		{"Files", []Option{
@@ -51,7 +51,7 @@ func resolve(t *testing.T, args, environ []string, file string) (*sample, Origin
 		return nil, nil, nil, err
 	}
 	// Another table than the one that the flags were made of, as a reload does it.
-	origins, strangers, err := Resolve(second.table(), Sources{Given: given, Environ: environ, File: "a.toml", Text: []byte(file)})
+	origins, strangers, err := Resolve(second.table(), Sources{Given: given, Environ: environ, File: "a.toml", Text: []byte(file), Own: []string{"AWSD_CONFIG"}})
 	return &second, origins, strangers, err
 }
 
@@ -148,6 +148,7 @@ func TestMistakes(t *testing.T) {
 		{name: "bad size", file: `pool-bytes = "1 apple"`, want: []string{"is no size"}},
 		{name: "huge size", file: `pool-bytes = "99999999999G"`, want: []string{"is too large"}},
 		{name: "too small", file: `conns = 0`, want: []string{"a.toml:1: conns: 0 is less than 1"}},
+		{name: "too large", file: `conns = 1001`, want: []string{"a.toml:1: conns: 1001 is more than 1000"}},
 		{name: "negative", file: `rate = -1`, want: []string{"-1 is less than 0"}},
 		{name: "choice", file: `format = "jsn"`, want: []string{`"jsn" is none of plain, json; did you mean json?`}},
 		{name: "twice", file: "conns = 1\nconns = 2\n", want: []string{"a.toml:2: "}},

@@ -28,6 +28,8 @@ type Option struct {
 	Advice string
 	// Least is the smallest value of a number, or of a duration in nanoseconds.
 	Least int64
+	// Most is the largest value of a number, if it is not 0.
+	Most int64
 	// OneOf lists the values that a string may have, if not all.
 	OneOf []string
 }
@@ -197,8 +199,14 @@ func parseInt(s string, bits int) (int64, error) {
 
 // bounded returns err, or what is wrong with a number that could be read.
 func (o *Option) bounded(v int64, s string, err error) error {
-	if err != nil || v >= o.Least {
+	if err != nil {
 		return err
+	}
+	if o.Most != 0 && v > o.Most {
+		return fmt.Errorf("%s is more than %d, the most that can be", s, o.Most)
+	}
+	if v >= o.Least {
+		return nil
 	}
 	least := strconv.FormatInt(o.Least, 10)
 	if _, ok := o.Into.(*time.Duration); ok {

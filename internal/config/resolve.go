@@ -14,6 +14,7 @@ type Sources struct {
 	Environ []string // NAME=value, as os.Environ has it
 	File    string   // the name of the configuration file, for messages
 	Text    []byte   // its contents
+	Own     []string // variables that begin with Prefix and are no options, but no strangers either
 }
 
 // Origins tell for each option by name where its value came from: "default", a flag, a variable, or
@@ -35,7 +36,7 @@ func Resolve(groups []Group, src Sources) (origins Origins, strangers []string, 
 		origins[o.Name] = OriginDefault
 	})
 	errs := readFile(byName, names, src.File, src.Text, origins)
-	strangers, envErrs := readEnviron(byName, names, src.Environ, origins)
+	strangers, envErrs := readEnviron(byName, names, src, origins)
 	errs = append(errs, envErrs...)
 	each(groups, func(o *Option) {
 		values := src.Given[o.Name]
@@ -69,10 +70,10 @@ func (o *Option) set(values []string) error {
 
 // readEnviron reads the variables. Of a list, AWSD_X has the values between commas, and AWSD_X_0,
 // AWSD_X_1, ... have one each, which may hold commas. An empty variable says nothing.
-func readEnviron(byName map[string]*Option, names, environ []string, origins Origins) (strangers []string, errs []error) {
+func readEnviron(byName map[string]*Option, names []string, src Sources, origins Origins) (strangers []string, errs []error) {
 	variables := map[string]string{}
 	var order []string
-	for _, e := range environ {
+	for _, e := range src.Environ {
 		name, value, _ := strings.Cut(e, "=")
 		if strings.HasPrefix(name, Prefix) && value != "" {
 			variables[name] = value
@@ -80,7 +81,10 @@ func readEnviron(byName map[string]*Option, names, environ []string, origins Ori
 		}
 	}
 	sort.Strings(order)
-	known := map[string]bool{Prefix + "CONFIG": true}
+	known := map[string]bool{}
+	for _, name := range src.Own {
+		known[name] = true
+	}
 	for _, name := range names {
 		o := byName[name]
 		env := o.Env()

@@ -195,6 +195,11 @@ func appendValue(b []byte, into any) []byte {
 		return append(b, ']')
 	case *bool, *int, *int64:
 		return append(b, scalarText(into)...)
+	case *Size:
+		if text := p.String(); strings.HasSuffix(text, "B") {
+			return appendQuoted(b, text)
+		}
+		return append(b, p.String()...)
 	default:
 		return appendQuoted(b, scalarText(into))
 	}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os/user"
+
+	"aws/internal/config"
+
+	"github.com/spf13/cobra"
+)
+
+// checkCommand says what aws serve would do.
+func checkCommand(stdout, stderr io.Writer) *cobra.Command {
+	var line commandLine
+	cmd := newCommand("check [ROOT]", "validate the configuration of serve and print the effective one", cobra.MaximumNArgs(1),
+		func(_ *cobra.Command, args []string) error {
+			o, origins, err := line.options(args, stderr)
+			if err != nil {
+				return err
+			}
+			if _, err := stdout.Write(config.AppendTOML(nil, o.table(), origins)); err != nil {
+				return err
+			}
+			return located(o.check(), origins)
+		})
+	cmd.Long = `Takes the flags, the variables and the file that "serve" would take, prints the options that result
+as a TOML file with the origin of each, and says what is wrong with them. It opens what is to be
+served, binds nothing and changes nothing.
+
+Exit status: 0 if serve would start, 1 if something that is named can't be had, 2 if an option is wrong.`
+	line.flags(cmd.Flags())
+	return cmd
+}
+
+// check returns the first thing that would keep aws serve from starting, apart from addresses that
+// are in use.
+func (o *serveOptions) check() error {
+	if _, err := o.addresses(); err != nil {
+		return err
+	}
+	if _, _, _, err := o.watch.target(); err != nil {
+		return err
+	}
+	so, closeRoots, err := o.dialectOptions()
+	defer closeRoots()
+	if err != nil {
+		return err
+	}
+	if _, err := o.server(so); err != nil {
+		return err
+	}
+	if o.give.user != "" {
+		if _, err := user.Lookup(o.give.user); err != nil {
+			return fmt.Errorf("--user %s: %w", o.give.user, err)
+		}
+	}
+	return nil
+}

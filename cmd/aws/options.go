@@ -1,0 +1,287 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+
+	"aws/goloop"
+	"aws/internal/accesslog"
+	"aws/internal/config"
+	"aws/internal/request"
+
+	"github.com/spf13/pflag"
+)
+
+// The tables below are where options are defined. Flags, variables, keys of the configuration file,
+// the manual page and the tables in the documents derive from them; `go test ./cmd/aws -update` writes
+// the documents anew.
+
+// table defines the options of the drop-in.
+func (o *dropInOptions) table() []config.Group {
+	return []config.Group{{Name: "Options", Options: slices.Concat([]config.Option{
+		{Name: "port", Into: &o.port, Default: 8888, Most: 65535, Usage: "listen on this `PORT` of all IPv4 addresses; 0 lets the system choose"},
+		{Name: "root", Into: &o.root, Default: ".", Usage: "the `DIR` that holds static/ and dynamic/"},
+		{Name: "verbose", Into: &o.verbose, Usage: "print the counters at exit"},
+		{Name: "trace", Into: &o.trace, Usage: "print every transition of every connection's state"},
+	}, o.watch.options(), o.give.options())}}
+}
+
+// table defines the options of aws serve.
+func (o *serveOptions) table() []config.Group {
+	limits := goloop.ServeConfig()
+	return []config.Group{
+		{Name: "Listening", Options: []config.Option{
+			{
+				Name: "listen", Into: &o.listen, Default: []string{"127.0.0.1:8080"},
+				Usage:  "listen at this `ADDRESS`: IP:PORT, :PORT for all addresses, unix:/path (repeatable)",
+				Advice: "The default is for this machine alone; :8080 or :80 is for others. Sockets that systemd hands over go before it.",
+			},
+			{
+				Name: "loops", Into: &o.loops, Default: runtime.NumCPU(), DefaultText: "one per core", Least: 1,
+				Usage:  "event loops",
+				Advice: "Fewer leave cores to others; more than there are cores gain nothing.",
+			},
+			{
+				Name: "defer-accept", Into: &o.deferAccept, Default: true,
+				Usage:  "let the kernel hold new connections back until they send something",
+				Advice: "Turn it off if health checks connect without sending, or if you want to see idle connections as such.",
+			},
+			{
+				Name: "supervise", Into: &o.supervise,
+				Usage:  "serve from a process of its own, which SIGHUP and SIGUSR2 replace without losing a request",
+				Advice: "Turn it on for services: it is what makes reload and upgrade possible. Listening addresses stay as they were at the start.",
+			},
+		}},
+		{Name: "Files", Options: []config.Option{
+			{
+				Name: "root", Into: &o.root, Default: ".",
+				Usage:  "serve the files beneath `DIR`; the argument ROOT says the same",
+				Advice: "A relative path counts from the folder in which the process was started.",
+			},
+			{
+				Name: "static", Into: &o.static,
+				Usage:  "serve DIR at PREFIX by sendfile, as `PREFIX=DIR` (repeatable)",
+				Advice: "For files that are asked for often: they stay in the page cache.",
+			},
+			{
+				Name: "dynamic", Into: &o.dynamic,
+				Usage:  "serve DIR at PREFIX by asynchronous reads, as `PREFIX=DIR` (repeatable)",
+				Advice: "For files that are too many or too large to stay in memory: they don't push others out.",
+			},
+			{
+				Name: "index", Into: &o.index, Default: []string{"index.html"},
+				Usage:  "the `NAME` that stands for a folder (repeatable)",
+				Advice: "The first that is there is sent.",
+			},
+			{
+				Name: "list", Into: &o.list,
+				Usage:  "list folders that have no index",
+				Advice: "Everybody who may read the files may then read their names.",
+			},
+			{Name: "list-max", Into: &o.listMax, Default: 10000, Least: 1, Usage: "entries that a listing shows"},
+			{
+				Name: "spa", Into: &o.spa,
+				Usage:  "answer the file at this `PATH` instead of 404",
+				Advice: "For applications of a single page, which route by themselves: /index.html.",
+			},
+			{
+				Name: "dotfiles", Into: &o.dotFiles,
+				Usage:  "serve names that begin with a dot",
+				Advice: "Leave it off where .git, .env or .htpasswd may lie beneath the root.",
+			},
+		}},
+		{Name: "Answers", Options: []config.Option{
+			{
+				Name: "precompressed", Into: &o.precompress, Default: true,
+				Usage:  "send NAME.zst, NAME.br or NAME.gz for NAME to clients that take it",
+				Advice: "Turn it off if such files are something else than NAME compressed; it saves looking for them, too.",
+			},
+			{Name: "cors", Into: &o.cors, Usage: "let pages of any origin read", Advice: "Only for files that everybody may have."},
+			{Name: "header", Into: &o.headers, Usage: "add a field to every answer, as `'Name: value'` (repeatable)"},
+			{
+				Name: "cache-control", Into: &o.cacheControl,
+				Usage:  "Cache-Control of matching names, as `GLOB=VALUE` (repeatable)",
+				Advice: "Names that have a hash in them may be kept for ever: '*.[0-9a-f]*.js=max-age=31536000, immutable'.",
+			},
+			{
+				Name: "mime", Into: &o.mimes,
+				Usage:  "media type of an extension or of matching names, as `EXT=TYPE` or GLOB=TYPE (repeatable)",
+				Advice: "It goes before /etc/mime.types.",
+			},
+			{Name: "error-page", Into: &o.errorPages, Usage: "the body of an error, as `STATUS=FILE` (repeatable)", Advice: "It is read at the start."},
+		}},
+		{Name: "Limits", Options: []config.Option{
+			{
+				Name: "conns", Into: &o.connsMax, Default: limits.ConnsMax, Least: 1,
+				Usage:  "connections per loop",
+				Advice: "Further ones wait in the backlog. It is lowered to what the limit of descriptors allows.",
+			},
+			{
+				Name: "conns-per-address", Into: &o.perAddress, Default: limits.ConnsPerAddressMax,
+				Usage:  "connections of one client address per loop; 0 is no bound",
+				Advice: "Use 0 behind a proxy: all connections come from its address.",
+			},
+			{
+				Name: "idle-timeout", Into: &o.idle, Default: limits.IdleTimeout, Least: 1,
+				Usage:  "how long a connection may wait for its next request",
+				Advice: "Behind a balancer it should be longer than the balancer's own.",
+			},
+			{Name: "head-timeout", Into: &o.head, Default: limits.HeadTimeout, Least: 1, Usage: "how long a request head may take"},
+			{Name: "send-timeout", Into: &o.send, Default: limits.SendTimeout, Least: 1, Usage: "how long a client may take nothing of an answer"},
+			{
+				Name: "send-rate-min", Into: (*config.Size)(&o.sendRate), Default: config.Size(limits.SendRateMin),
+				Usage:  "bytes per second that a client has to take, on average over --send-timeout, as `SIZE`",
+				Advice: "Lower it for clients that are slow on purpose, such as players that buffer.",
+			},
+			{Name: "head-bytes", Into: (*config.Size)(&o.headMax), Default: config.Size(request.DefaultHeadBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request head"},
+			{Name: "target-bytes", Into: (*config.Size)(&o.targetMax), Default: config.Size(request.DefaultTargetBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request target"},
+			{Name: "fields", Into: &o.fieldsMax, Default: request.DefaultFieldsMax, Least: 1, Usage: "most fields of a request"},
+			{
+				Name: "body-bytes", Into: (*config.Size)(&o.bodyMax), Default: config.Size(request.DefaultBodyBytesMax), Least: 1,
+				Usage: "longest request body that is thrown away rather than refused",
+			},
+			{Name: "ranges", Into: &o.rangesMax, Default: 64, Least: 1, Usage: "most ranges of a request; with more, all are ignored"},
+			{
+				Name: "strict-crlf", Into: &o.strictCRLF, Usage: "refuse lines that end in a bare LF",
+				Advice: "Turn it on behind a proxy that sees the ends of lines differently.",
+			},
+			{
+				Name: "window-bytes", Into: (*config.Size)(&o.windowBytes), Default: config.Size(limits.WindowBytes), Least: 1,
+				Usage:  "of one dynamic file in memory per connection, a multiple of 128KiB",
+				Advice: "Larger is faster for few clients on a slow disk, and costs memory for many.",
+			},
+			{
+				Name: "pool-bytes", Into: (*config.Size)(&o.poolBytes), Default: config.Size(limits.PoolBytes), Least: 1,
+				Usage:  "of all dynamic files in memory, per loop",
+				Advice: "Raise it if connections wait for buffers (the counter waits grows). What is never used costs nothing.",
+			},
+		}},
+		{Name: "Watching", Options: append(o.watch.options(),
+			config.Option{Name: "verbose", Into: &o.verbose, Usage: "print the counters at exit"},
+			config.Option{Name: "trace", Into: &o.trace, Usage: "print every transition of every connection's state", Advice: "It costs a line per transition: for study."},
+		)},
+		{Name: "Safety", Options: o.give.options()},
+	}
+}
+
+// options define what a server tells about itself.
+func (o *observeOptions) options() []config.Option {
+	return []config.Option{
+		{
+			Name: "access-log", Into: &o.accessLog,
+			Usage:  "write a line per answer to `TARGET`: a file, - for the standard output, syslog or syslog:FACILITY; SIGUSR1 opens a file anew",
+			Advice: "What can't be written in time is dropped and counted, never waited for.",
+		},
+		{
+			Name: "access-log-format", Into: &o.format, Default: accesslog.Combined.String(), OneOf: accesslog.Formats(),
+			Usage:  "how the lines look, as `FORMAT`",
+			Advice: "Analyzers know common and combined; json has the times in each state.",
+		},
+		{Name: "log", Into: &o.log, Usage: "short for --access-log `FILE` --access-log-format fields"},
+	}
+}
+
+// options define what a process gives up.
+func (o *restrictOptions) options() []config.Option {
+	return []config.Option{
+		{
+			Name: "user", Into: &o.user, Usage: "become the user `NAME` once the addresses are bound (as root)",
+			Advice: "Not needed if systemd starts the server as that user.",
+		},
+		{
+			Name: "landlock", Into: &o.landlock, Default: true, Usage: "let the process itself read the served folders only",
+			Advice: "It needs Linux 5.13. Turn it off if something that is served is mounted or moved there later.",
+		},
+	}
+}
+
+// limitFlags puts the names of flags in place of those of goloop.Config.
+var limitFlags = strings.NewReplacer(
+	"ConnsMax", "--conns", "ConnsPerAddressMax", "--conns-per-address", "SendRateMin", "--send-rate-min",
+	"IdleTimeout", "--idle-timeout", "HeadTimeout", "--head-timeout", "SendTimeout", "--send-timeout",
+	"WindowBytes", "--window-bytes", "PoolBytes", "--pool-bytes", "BufferBytes", "a buffer",
+)
+
+// configEnv names the configuration file if no flag does.
+const configEnv = config.Prefix + "CONFIG"
+
+// configBytesMax bounds a configuration file.
+const configBytesMax = 1 << 20
+
+// commandLine is what was said about aws serve, or about a command that takes the same options.
+type commandLine struct {
+	given config.Given
+	file  string
+}
+
+// flags adds --config and a flag for each option.
+func (l *commandLine) flags(f *pflag.FlagSet) {
+	f.StringVar(&l.file, "config", "", "read options from this TOML `FILE`")
+	l.given = config.Flags(f, new(serveOptions).table())
+}
+
+// options returns the options that result from arguments, flags, variables and the configuration file,
+// and where each comes from. It may be called again, and reads the file and the variables anew.
+func (l *commandLine) options(args []string, stderr io.Writer) (*serveOptions, config.Origins, error) {
+	given := maps.Clone(l.given)
+	if len(args) > 0 {
+		if len(given["root"]) > 0 {
+			return nil, nil, usageError{fmt.Errorf("ROOT is %s and --root is %s: one of them, not both", args[0], given["root"][0])}
+		}
+		given["root"] = args[:1]
+	}
+	src := config.Sources{Given: given, Environ: os.Environ(), File: l.file, Own: []string{configEnv, socketsEnv}}
+	if src.File == "" {
+		src.File = os.Getenv(configEnv)
+	}
+	if src.File != "" {
+		var err error
+		if src.Text, err = readConfig(src.File); err != nil {
+			return nil, nil, fmt.Errorf("--config: %w", err)
+		}
+	}
+	o := &serveOptions{}
+	origins, strangers, err := config.Resolve(o.table(), src)
+	for _, s := range strangers {
+		fmt.Fprintf(stderr, "aws: warning: %s\n", s)
+	}
+	if err != nil {
+		return nil, nil, configError{err}
+	}
+	return o, origins, nil
+}
+
+// readConfig reads a configuration file.
+func readConfig(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, configBytesMax+1))
+	if err == nil && len(text) > configBytesMax {
+		err = fmt.Errorf("%s: it has more than %d bytes", name, configBytesMax)
+	}
+	return text, err
+}
+
+// located adds to an error that names a flag where its value comes from, if that was no flag.
+func located(err error, origins config.Origins) error {
+	if err == nil {
+		return nil
+	}
+	for _, word := range strings.FieldsFunc(err.Error(), func(r rune) bool { return r == ' ' || r == ':' || r == ',' }) {
+		name, ok := strings.CutPrefix(word, "--")
+		origin := origins[name]
+		if !ok || origin == "" || origin == config.OriginDefault || strings.HasPrefix(origin, "flag ") {
+			continue
+		}
+		return fmt.Errorf("%w (%s comes from %s)", err, name, origin)
+	}
+	return err
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aws/internal/config"
+)
+
+// runs runs the program and returns its exit status and what it printed.
+func runs(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	status = run(args, &out, &err)
+	return status, out.String(), err.String()
+}
+
+// site makes a folder to serve and a configuration file beside it.
+func site(t *testing.T, toml string) (root, file string) {
+	t.Helper()
+	dir := t.TempDir()
+	root, file = filepath.Join(dir, "site"), filepath.Join(dir, "aws.toml")
+	if err := os.Mkdir(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(toml), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return root, file
+}
+
+func TestCheckPrecedence(t *testing.T) {
+	root, file := site(t, "conns = 11\nidle-timeout = \"11s\"\nlisten = [\":11\"]\n")
+	t.Setenv("AWSD_IDLE_TIMEOUT", "12s")
+	t.Setenv("AWSD_LISTEN", ":12,:13")
+	t.Setenv("AWSD_HEADER_0", "Vary: a, b")
+	t.Setenv("AWSD_CONFIG", file)
+	status, out, stderr := runs(t, "check", root, "--listen=:14", "--list")
+	if status != exitOK || stderr != "" {
+		t.Fatalf("status %d, %s", status, stderr)
+	}
+	for _, want := range []string{
+		`listen = [":14"] # flag --listen`,
+		`conns = 11 # ` + file + `:1`,
+		`idle-timeout = "12s" # AWSD_IDLE_TIMEOUT`,
+		`header = ["Vary: a, b"] # AWSD_HEADER_0..0`,
+		`list = true # flag --list`,
+		`head-timeout = "30s" # default`,
+		`root = "` + root + `" # flag --root`,
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+			t.Errorf("there is no %q in\n%s", want, out)
+		}
+	}
+}
+
+// TestCheckRoundTrip takes what check prints as the configuration, and gets the same.
+func TestCheckRoundTrip(t *testing.T) {
+	root, _ := site(t, "")
+	status, first, stderr := runs(t, "check", root, "--header=X-A: \"1\"", "--cache-control=*.css=max-age=1, private", "--pool-bytes=1G", "--landlock=false", "--index=")
+	if status != exitOK {
+		t.Fatalf("status %d, %s", status, stderr)
+	}
+	_, file := site(t, first)
+	status, second, stderr := runs(t, "check", "--config", file)
+	if status != exitOK {
+		t.Fatalf("status %d, %s", status, stderr)
+	}
+	if withoutOrigins(first) != withoutOrigins(second) {
+		t.Errorf("first\n%s\nsecond\n%s", first, second)
+	}
+}
+
+func withoutOrigins(toml string) string {
+	var b strings.Builder
+	for line := range strings.Lines(toml) {
+		if i := strings.LastIndex(line, " # "); i >= 0 {
+			line = line[:i]
+		}
+		b.WriteString(strings.TrimRight(line, " \n") + "\n")
+	}
+	return b.String()
+}
+
+func TestCheckMistakes(t *testing.T) {
+	root, _ := site(t, "")
+	for _, c := range []struct {
+		name, toml string
+		args       []string
+		status     int
+		want       []string
+	}{
+		{"unknown key", "root = \".\"\nlisen = \":1\"\n", nil, exitUsage, []string{`aws.toml:2: unknown key "lisen"; did you mean listen?`}},
+		{"two mistakes", "lisen = 1\nconns = \"a\"\n", nil, exitUsage, []string{"aws.toml:1: ", "aws.toml:2: conns: it is a string"}},
+		{"address", "\nlisten = [\"localhost\"]\n", nil, exitUsage, []string{"--listen: ", "(listen comes from ", "aws.toml:2)"}},
+		{"mount", "static = \"/a/=" + root + "/nothing\"\n", nil, exitError, []string{"no such file", "(static comes from "}},
+		{"window", "window-bytes = 4096\n", nil, exitUsage, []string{"--window-bytes", "(window-bytes comes from "}},
+		{"header", "header = [\"no colon\"]\n", nil, exitUsage, []string{"--header"}},
+		{"error page", "error-page = \"404=/nonexistent\"\n", nil, exitError, []string{"--error-page"}},
+		{"user", "user = \"nobody-of-that-name\"\n", nil, exitError, []string{"--user"}},
+		{"two logs", "log = \"a\"\naccess-log = \"b\"\n", nil, exitUsage, []string{"--log and --access-log"}},
+		{"root twice", "", []string{"--root=/", "/tmp"}, exitUsage, []string{"one of them, not both"}},
+		{"two roots", "", []string{"/", "/tmp"}, exitUsage, []string{"at most 1 arg"}},
+		{"no file", "", []string{"--config=/nonexistent.toml"}, exitError, []string{"--config: ", "no such file"}},
+		{"flag", "", []string{"--lisen=:1"}, exitUsage, []string{"unknown flag: --lisen; did you mean --listen?"}},
+		{"port", "", []string{"--conns=0"}, exitUsage, []string{"--conns", "0 is less than 1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			args := []string{"check"}
+			if c.toml != "" {
+				_, file := site(t, c.toml)
+				args = append(args, "--config", file)
+			}
+			status, _, stderr := runs(t, append(args, c.args...)...)
+			if status != c.status {
+				t.Errorf("status %d, want %d", status, c.status)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("%q does not say %q", stderr, want)
+				}
+			}
+			for line := range strings.Lines(stderr) {
+				if !strings.HasPrefix(line, "aws: ") {
+					t.Errorf("a line without its beginning: %q", line)
+				}
+			}
+		})
+	}
+}
+
+// TestStrangers sees a variable that is no option told, and not refused: container engines make up
+// AWSD_SERVICE_HOST and the like.
+func TestStrangers(t *testing.T) {
+	root, _ := site(t, "")
+	t.Setenv("AWSD_IDLE_TIMEOT", "1s")
+	status, _, stderr := runs(t, "check", root)
+	if status != exitOK || !strings.Contains(stderr, "warning: AWSD_IDLE_TIMEOT is no option; did you mean AWSD_IDLE_TIMEOUT?") {
+		t.Errorf("status %d, %q", status, stderr)
+	}
+}
+
+func TestUnknownCommands(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"srve --listen :1", `there is no command "srve"; did you mean "serve"?`},
+		{"chekc", `did you mean "check"?`},
+		{"frobnicate", `there is no command "frobnicate"`},
+		{"--prot 1", "did you mean --port?"},
+		{"serve --idle-timout 1s", "did you mean --idle-timeout?"},
+		{"completion tcsh", "tcsh"},
+		{"--port 65536", "65536 is more than 65535"},
+	} {
+		status, _, stderr := runs(t, strings.Fields(c.args)...)
+		if status != exitUsage || !strings.Contains(stderr, c.want) {
+			t.Errorf("%s: status %d, %q, want %q", c.args, status, stderr, c.want)
+		}
+	}
+}
+
+func TestCompletions(t *testing.T) {
+	for shell, want := range map[string]string{"bash": "__start_aws", "zsh": "#compdef aws", "fish": "complete -c aws"} {
+		status, out, stderr := runs(t, "completion", shell)
+		if status != exitOK || !strings.Contains(out, want) || stderr != "" {
+			t.Errorf("%s: status %d, %q, %d bytes without %q", shell, status, stderr, len(out), want)
+		}
+	}
+	if status, out, _ := runs(t, "__complete", "serve", "--idle"); status != exitOK || !strings.Contains(out, "--idle-timeout") {
+		t.Errorf("status %d: %q", status, out)
+	}
+}
+
+// TestTables sees what every definition has to have.
+func TestTables(t *testing.T) {
+	for _, groups := range [][]config.Group{new(serveOptions).table(), new(dropInOptions).table()} {
+		for _, g := range groups {
+			for i := range g.Options {
+				o := &g.Options[i]
+				if strings.ToLower(o.Name) != o.Name || strings.Contains(o.Name, "_") || o.Usage == "" || strings.HasSuffix(o.Usage, ".") {
+					t.Errorf("--%s: name or usage: %q", o.Name, o.Usage)
+				}
+				if o.Advice != "" && !strings.HasSuffix(o.Advice, ".") {
+					t.Errorf("--%s: the advice is no sentence: %q", o.Name, o.Advice)
+				}
+				if strings.Contains(o.Usage, "(repeatable)") != o.IsList() {
+					t.Errorf("--%s: a list says that it is repeatable, and only a list does", o.Name)
+				}
+				if len(o.Env()) > 0 && strings.Trim(o.Env(), "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != "" {
+					t.Errorf("--%s: %s is no variable", o.Name, o.Env())
+				}
+			}
+		}
+	}
+}
