@@ -39,7 +39,7 @@ func TestNoAllocation(t *testing.T) {
 			r, _ := ParseRanges(ranges[:0], []byte("bytes=0-1,5-6,2-3,-7"), 100, 8)
 			h := AppendMultipartType(AppendBoundary(head, 1, 2), value)
 			for i := range r {
-				h = AppendPartHead(h, value, "text/plain", r[i], 100, i == 0)
+				h = AppendPartHead(h, value, "text/plain", r[i], 100)
 			}
 			AppendPartsEnd(h, value)
 			MultipartBytes(r, "text/plain", 100)

@@ -27,13 +27,14 @@ func AppendMultipartType(dst, boundary []byte) []byte {
 }
 
 // AppendPartHead appends what comes before the bytes of a part: the delimiter and the part's fields
-// (RFC 9110 section 14.6). first says that it is the first part. mediaType is the Content-Type that a whole
-// answer would have; without one the field is left out.
-func AppendPartHead(dst, boundary []byte, mediaType string, r Range, sizeBytes int64, first bool) []byte {
-	if !first {
-		dst = append(dst, '\r', '\n')
-	}
-	dst = append(dst, '-', '-')
+// (RFC 9110 section 14.6). mediaType is the Content-Type that a whole answer would have; without one the
+// field is left out.
+//
+// A CRLF stands before the first part, too. RFC 2046 section 5.1.1 lets it, common servers have always sent
+// it, and there are clients that skip an empty line before they look for a delimiter: zsync does, and
+// asks again for ever if it is not there.
+func AppendPartHead(dst, boundary []byte, mediaType string, r Range, sizeBytes int64) []byte {
+	dst = append(dst, '\r', '\n', '-', '-')
 	dst = append(dst, boundary...)
 	dst = append(dst, '\r', '\n')
 	if mediaType != "" {
@@ -59,7 +60,7 @@ func MultipartBytes(ranges []Range, mediaType string, sizeBytes int64) int64 {
 	if mediaType != "" {
 		head += len("Content-Type: \r\n") + len(mediaType)
 	}
-	total := int64(delimiter + len("--") - len("\r\n")) // the end, less the CRLF that the first part lacks
+	total := int64(delimiter + len("--")) // the end
 	for _, r := range ranges {
 		total += int64(head+digits(r.Start)+digits(r.Start+r.Length-1)) + r.Length
 	}

@@ -97,8 +97,8 @@ func TestContentRange_9110_14_4(t *testing.T) {
 
 // appendMultipart writes a whole body, as the loop does with the file's bytes in between.
 func appendMultipart(dst, boundary []byte, mediaType string, ranges []Range, content []byte) []byte {
-	for i, r := range ranges {
-		dst = AppendPartHead(dst, boundary, mediaType, r, int64(len(content)), i == 0)
+	for _, r := range ranges {
+		dst = AppendPartHead(dst, boundary, mediaType, r, int64(len(content)))
 		dst = append(dst, content[r.Start:r.Start+r.Length]...)
 	}
 	return AppendPartsEnd(dst, boundary)
@@ -114,6 +114,9 @@ func checkMultipart(t *testing.T, mediaType string, ranges []Range, content []by
 	body := appendMultipart(nil, boundary, mediaType, ranges, content)
 	if n := MultipartBytes(ranges, mediaType, int64(len(content))); n != int64(len(body)) {
 		t.Fatalf("%v: MultipartBytes says %d, the body has %d", ranges, n, len(body))
+	}
+	if !bytes.HasPrefix(body, append([]byte("\r\n--"), boundary...)) {
+		t.Fatalf("%v: no empty line before the first part: %.60q", ranges, body)
 	}
 	base, params, err := mime.ParseMediaType(string(AppendMultipartType(nil, boundary)))
 	if err != nil || base != "multipart/byteranges" {
