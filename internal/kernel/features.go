@@ -1,0 +1,153 @@
+package kernel
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"aws/cgo/libaio"
+
+	llsyscall "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+// Feature is something that the server uses if the kernel has it.
+type Feature struct {
+	Name   string `json:"name"`
+	Have   bool   `json:"have"`
+	Detail string `json:"detail,omitempty"` // a version, a size, or why not
+	Else   string `json:"else,omitempty"`   // what the server does without it
+}
+
+// Features tries what the running kernel can do, with a file of the file system in question. Each is
+// tried, not looked up by the kernel's version: sandboxes forbid what kernels have.
+func Features(file string) []Feature {
+	var list []Feature
+	add := func(name, detail string, err error, without string) {
+		f := Feature{Name: name, Have: err == nil, Detail: detail}
+		if err != nil {
+			f.Detail, f.Else = err.Error(), without
+		}
+		list = append(list, f)
+	}
+	add("AIO", "io_setup", tryAIO(), "dynamic files are read by threads")
+	add("openat2", "RESOLVE_BENEATH", tryOpenat2(file, 0), "files are opened one path element after the other")
+	add("RESOLVE_CACHED", "", tryOpenat2(file, resolveCached), "every file is opened off the loop")
+	detail, err := tryAlignment(file)
+	add("statx alignment", detail, err, "direct reads are aligned to 4096 bytes")
+	add("RWF_NOWAIT", "preadv2", tryNoWait(file), "dynamic files are always read past the page cache")
+	add("cachestat", "", tryCachestat(file), "RWF_NOWAIT tells what is in memory")
+	detail, err = tryLandlock()
+	add("Landlock", detail, err, "files outside the roots are kept from clients, but not from the process")
+	return list
+}
+
+func tryAIO() error {
+	c, err := libaio.Setup(1)
+	if err != nil {
+		return err
+	}
+	_, err = c.Close()
+	return err
+}
+
+// tryOpenat2 opens a file as the loop does. With RESOLVE_CACHED, that the answer would need the disk
+// is an answer, too.
+func tryOpenat2(file string, resolve uint64) error {
+	dir, err := unix.Open(filepath.Dir(file), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("open", err)
+	}
+	defer func() { _ = unix.Close(dir) }()
+	name, err := unix.BytePtrFromString(filepath.Base(file))
+	if err != nil {
+		return err
+	}
+	var how unix.OpenHow
+	fd, errno := openBeneath(Root(dir), name, &how, openFlags, resolve)
+	if errno == 0 {
+		return unix.Close(int(fd))
+	}
+	if errno == unix.EAGAIN && resolve != 0 {
+		return nil
+	}
+	return os.NewSyscallError("openat2", errno)
+}
+
+func tryAlignment(file string) (detail string, err error) {
+	var stat unix.Statx_t
+	if err := unix.Statx(unix.AT_FDCWD, file, 0, unix.STATX_BASIC_STATS|unix.STATX_DIOALIGN, &stat); err != nil {
+		return "", os.NewSyscallError("statx", err)
+	}
+	if stat.Mask&unix.STATX_DIOALIGN == 0 {
+		return "", errors.New("the kernel or the file system does not tell")
+	}
+	if stat.Dio_offset_align == 0 {
+		return "", errors.New("the file system has no direct reads")
+	}
+	return "memory " + strconv.Itoa(int(stat.Dio_mem_align)) + ", offset " + strconv.Itoa(int(stat.Dio_offset_align)), nil
+}
+
+func tryNoWait(file string) error {
+	fd, err := unix.Open(file, openFlags, 0)
+	if err != nil {
+		return os.NewSyscallError("open", err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	var one [1]byte
+	if _, err := unix.Preadv2(fd, [][]byte{one[:]}, 0, unix.RWF_NOWAIT); err != nil && !errors.Is(err, unix.EAGAIN) {
+		return os.NewSyscallError("preadv2", err)
+	}
+	return nil
+}
+
+func tryCachestat(file string) error {
+	fd, err := unix.Open(file, openFlags, 0)
+	if err != nil {
+		return os.NewSyscallError("open", err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	span := unix.CachestatRange{Len: 1}
+	var stat unix.Cachestat_t
+	_, _, errno := unix.Syscall6(unix.SYS_CACHESTAT, uintptr(fd),
+		uintptr(unsafe.Pointer(&span)), uintptr(unsafe.Pointer(&stat)), 0, 0, 0)
+	if errno != 0 {
+		return os.NewSyscallError("cachestat", errno)
+	}
+	return nil
+}
+
+func tryLandlock() (detail string, err error) {
+	version, err := llsyscall.LandlockGetABIVersion()
+	if err != nil {
+		return "", os.NewSyscallError("landlock_create_ruleset", err)
+	}
+	return "ABI " + strconv.Itoa(version), nil
+}
+
+// Release returns the running kernel's name and release, such as "Linux 6.1.0".
+func Release() string {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(name.Sysname[:]) + " " + unix.ByteSliceToString(name.Release[:])
+}
+
+// Libaio returns the file name of the libaio that this process runs with, such as libaio.so.1.0.2:
+// the library has no call that tells its version.
+func Libaio() string {
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return "unknown"
+	}
+	for line := range strings.Lines(string(maps)) {
+		if path := strings.TrimSpace(line); strings.Contains(path, "/libaio.so") {
+			return filepath.Base(path)
+		}
+	}
+	return "unknown"
+}
