@@ -23,6 +23,7 @@ type conn struct {
 	noisy      bool // an event came that the state has no use for
 	touched    bool // is in the loop's touched list
 	inSendq    bool
+	inParseq   bool
 	inRecvq    bool
 	blocked    bool // the socket took no more; true exactly while writability is waited for
 	keep       bool
@@ -40,9 +41,11 @@ type conn struct {
 
 	serial uint64 // counts the loop's connections; for the trace
 
-	peer    netip.AddrPort
-	counted bool  // by the crowd
-	taken   int64 // bytes that the client took since the deadline was set
+	peer     netip.AddrPort
+	counted  bool          // by the crowd
+	total    int64         // bytes that were sent to the client, since it was accepted
+	acked    int64         // of them, acknowledged when that was last looked at
+	sendMark time.Duration // time spent on sending when the client last took bytes
 
 	part     *part         // bytes received and not yet answered; nil when there are none
 	found    *docroot.File // what a helper has found for the request that is being answered
@@ -91,6 +94,7 @@ func (l *Loop) setState(c *conn, to State) {
 	c.clock.moved(c.state, now)
 	if to == StateReading {
 		c.clock = clock{began: now, since: now}
+		c.sendMark = 0
 	}
 	l.counts.InState[c.state]--
 	l.counts.InState[to]++
@@ -133,6 +137,10 @@ func (l *Loop) settle() {
 			l.disarm(c)
 			continue
 		}
+		if l.stalled(c) {
+			l.overdue = append(l.overdue, c)
+			continue
+		}
 		l.arm(c)
 		want := interest(c)
 		if !c.registered {
@@ -146,6 +154,12 @@ func (l *Loop) settle() {
 		c.noisy = false
 	}
 	l.touched = l.touched[:0]
+	for _, c := range l.overdue { // which touches them
+		l.counts.Expired++
+		l.counts.ExpiredBy[deadlineSend]++
+		l.abort(c, kernel.OpReset)
+	}
+	l.overdue = l.overdue[:0]
 }
 
 // change asks for an interest change, which the next Wait makes.

@@ -48,6 +48,29 @@ func (cfg *Config) allows(d deadline) time.Duration {
 	}
 }
 
+// tookEnough reports whether the client has acknowledged as many bytes as it has to in a SendTimeout.
+// That the socket has taken none is no sign that the client has not: epoll tells of room when a third
+// of the socket's buffer is free, which may be megabytes.
+func (l *Loop) tookEnough(c *conn) bool {
+	acked := c.total - l.k.Unsent(c.fd)
+	if acked-c.acked <= l.cfg.takenMin() {
+		return false
+	}
+	c.acked = acked
+	return true
+}
+
+// stalled reports whether a connection that comes back to sending, from waiting for a disk, has spent
+// SendTimeout on it without a byte being taken. Its deadline began anew each time.
+func (l *Loop) stalled(c *conn) bool {
+	if deadlineOf[c.state] != deadlineSend || c.armed == deadlineSend ||
+		c.clock.spent[phaseSend]-c.sendMark < l.cfg.SendTimeout {
+		return false
+	}
+	c.sendMark = c.clock.spent[phaseSend]
+	return !l.tookEnough(c)
+}
+
 // takenMin is what a client must have taken more than when its SendTimeout is over.
 func (cfg *Config) takenMin() int64 { return cfg.SendRateMin * int64(cfg.SendTimeout/time.Second) }
 
@@ -64,7 +87,6 @@ func (l *Loop) arm(c *conn) {
 	c.refresh = false
 	l.disarm(c)
 	c.armed = d
-	c.taken = 0
 	c.expiresAt = l.k.Now() + l.cfg.allows(d)
 	list := &l.lists[d]
 	c.prevOfList = list.last
@@ -124,8 +146,8 @@ func (l *Loop) expire() {
 				c = next
 				continue
 			}
-			if c.armed == deadlineSend && c.taken > l.cfg.takenMin() {
-				c.refresh = true // it has taken enough since then: another period
+			if c.armed == deadlineSend && l.tookEnough(c) {
+				c.refresh = true // another period
 				l.arm(c)
 				c = next
 				continue

@@ -103,6 +103,7 @@ type Loop struct {
 	serial    uint64
 
 	touched  []int32
+	overdue  []*conn // found by settle
 	recvq    []int32 // connections with something to receive
 	parseq   []int32 // connections with bytes of a next request in hand
 	sendq    []int32 // connections with something to send

@@ -226,6 +226,7 @@ func (l *Loop) account(c *conn, complete bool) {
 	c.answering = false
 	c.sent = 0
 	c.clock = clock{began: now, since: now}
+	c.sendMark = 0
 }
 
 // published is a copy of the counters for other goroutines.

@@ -93,6 +93,9 @@ func (l *Loop) receive() {
 	for _, slot := range queue {
 		c := l.conns[slot]
 		c.inRecvq = false
+		if c.inParseq {
+			continue // what is in hand goes first, before the end that may stand behind it
+		}
 		switch c.state {
 		case StateInit, StateReading, StateDraining, StateLingering:
 		default:
@@ -247,6 +250,14 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 	}
 }
 
+// toParse lets the next turn look at the bytes of a next request that are in hand.
+func (l *Loop) toParse(c *conn) {
+	if !c.inParseq {
+		c.inParseq = true
+		l.parseq = append(l.parseq, c.slot)
+	}
+}
+
 // again goes on with the connections that have bytes of a next request in hand, and with those
 // that have waited for a moment to ask for something again.
 func (l *Loop) again() {
@@ -254,7 +265,9 @@ func (l *Loop) again() {
 		queue := l.parseq
 		l.parseq = l.parseq[len(queue):]
 		for _, slot := range queue {
-			if c := l.conns[slot]; c.state == StateInit && c.part != nil && c.part.n > 0 {
+			c := l.conns[slot]
+			c.inParseq = false
+			if c.state == StateInit && c.part != nil && c.part.n > 0 {
 				l.parse(c, c.part.buf[:c.part.n], &c.part.req)
 			}
 		}

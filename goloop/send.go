@@ -188,8 +188,11 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 	switch kernel.Classify(op.Result) {
 	case kernel.Done:
 		l.counts.BytesSent += uint64(op.Result)
-		c.taken += op.Result
+		c.total += op.Result
 		c.sent += op.Result
+		if op.Result > 0 {
+			c.sendMark = c.clock.spent[phaseSend] + l.k.Now() - c.clock.since
+		}
 		return true
 	case kernel.Again:
 		c.blocked = true
@@ -299,7 +302,7 @@ func (l *Loop) finish(c *conn) {
 		return
 	}
 	if c.part != nil {
-		l.parseq = append(l.parseq, c.slot)
+		l.toParse(c)
 	}
 }
 

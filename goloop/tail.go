@@ -92,7 +92,7 @@ func (l *Loop) drainBody(c *conn, buf []byte) {
 		l.setState(c, StateInit)
 		l.keepRest(c, buf[n:])
 		if c.part != nil {
-			l.parseq = append(l.parseq, c.slot)
+			l.toParse(c)
 		}
 	}
 }

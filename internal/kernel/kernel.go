@@ -162,6 +162,9 @@ type Kernel interface {
 	// Poller returns the descriptor that EpollAdd and EpollMod name in File.
 	Poller() int32
 
+	// Unsent returns how many bytes that were sent to a socket its peer has not acknowledged yet.
+	Unsent(fd int32) int64
+
 	// Submit hands a prefix of the reads to the kernel and returns its length. The class is that
 	// of the first read that was not taken: Done when all were, Again or Exhausted when it may
 	// be tried again later, any other when that read by itself can't be done.

@@ -204,6 +204,15 @@ func milliseconds(d time.Duration) int {
 // Do implements Kernel.
 func (k *Linux) Do(ops []Op) { netio.Do(ops) }
 
+// Unsent implements Kernel (tcp(7), SIOCOUTQ). A socket that does not say counts as acknowledged.
+func (k *Linux) Unsent(fd int32) int64 {
+	n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return int64(n)
+}
+
 // Slots implements Kernel.
 func (k *Linux) Slots() int {
 	if k.aio == nil {

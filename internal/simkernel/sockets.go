@@ -67,6 +67,16 @@ type conn struct {
 	closed  bool          // the server has closed it
 }
 
+// Unsent implements kernel.Kernel: what the peer has not read. A real peer acknowledges a little
+// earlier.
+func (k *Kernel) Unsent(fd int32) int64 {
+	d, errno := k.lookupKind(fd, descConn, syscall.ENOTSOCK, "ioctl")
+	if errno != 0 {
+		return 0
+	}
+	return int64(len(d.conn.out))
+}
+
 // readiness is tcp_poll's answer.
 func (c *conn) readiness() uint32 {
 	var m uint32

@@ -30,10 +30,6 @@ type ask struct {
 	text string
 }
 
-// halfCloseBehindMany lets clients shut their side behind several requests. The loop loses those of
-// them then that it has received and not yet answered (seed 98), so that is not asked of it for now.
-const halfCloseBehindMany = false
-
 // drawSession draws a session. The last request closes the connection.
 func (w *world) drawSession(i int, spread int64) *session {
 	rnd := rand.New(rand.NewPCG(w.seed, 1000+uint64(i)))
@@ -42,9 +38,6 @@ func (w *world) drawSession(i int, spread int64) *session {
 		c.manner = simkernel.MannerWhole
 	}
 	n := 1 + rnd.IntN(pick(rnd, 1, 3, 8))
-	if c.manner == simkernel.MannerHalfClose && !halfCloseBehindMany {
-		n = 1
-	}
 	var all strings.Builder
 	for last := n - 1; last >= 0; last-- {
 		a := w.drawAsk(rnd, last == 0)

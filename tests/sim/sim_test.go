@@ -36,6 +36,27 @@ func TestSim(t *testing.T) { runSeeds(t, false) }
 // TestServe does the same with the dialect of `aws serve` and clients that ask for several files.
 func TestServe(t *testing.T) { runSeeds(t, true) }
 
+// TestRegressions plays the seeds that have found a bug which no mutation stands for. The draws that
+// follow a seed may change with the simulation; then a seed is merely one more.
+func TestRegressions(t *testing.T) {
+	for _, r := range []struct {
+		seed  uint64
+		serve bool
+		bug   string
+	}{
+		{83606, false, "waiting for the disk gave a client that took nothing a new deadline each time"},
+		{102231, false, "the same"},
+		{147270, false, "the same"},
+		{34209, false, "a client that reads slowly was taken for one that does not read"},
+		{40, true, "requests behind which the client shut its side were lost"},
+		{98, true, "the same"},
+	} {
+		if _, err := play(r.seed, r.serve); err != nil {
+			t.Errorf("seed %d (%s): %v", r.seed, r.bug, err)
+		}
+	}
+}
+
 func runSeeds(t *testing.T, serve bool) {
 	from, n := *first, *seeds
 	if testing.Short() {
