@@ -42,6 +42,9 @@ func (o *serveOptions) check() error {
 	if _, _, _, err := o.watch.target(); err != nil {
 		return err
 	}
+	if _, err := o.watch.adminAddress(); err != nil {
+		return err
+	}
 	so, closeRoots, err := o.dialectOptions()
 	defer closeRoots()
 	if err != nil {

@@ -155,13 +155,14 @@ func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer,
 	go func() {
 		for sig := range signals {
 			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
+				watch.drain()
 				server.Shutdown()
 				continue
 			}
 			fmt.Fprintf(stderr, "aws: %v needs --supervise: nothing is changed\n", sig)
 		}
 	}()
-	watch.start()
+	watch.start(server)
 	started(server)
 	err = server.Run()
 	signal.Stop(signals)

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -11,6 +14,11 @@ import (
 
 	"aws/goloop"
 	"aws/internal/accesslog"
+	"aws/internal/admin"
+	"aws/internal/kernel"
+	"aws/internal/tracefile"
+
+	"golang.org/x/sys/unix"
 )
 
 // observeOptions say what a server tells about itself while it runs.
@@ -18,27 +26,116 @@ type observeOptions struct {
 	accessLog string
 	format    string
 	log       string
+	admin     string
+	traceFile string
+	succeeds  bool // another process may serve at the same addresses for a while
 }
 
 // observer is what watches a server.
 type observer struct {
 	warn    func(string)
+	say     func(string)
 	log     *accesslog.Log
 	queue   *accesslog.Queue
 	signals chan os.Signal
+	trace   *tracefile.File
+	admin   *admin.Admin
+	socket  net.Listener // the admin's
+	handing bool         // another process takes over when this one drains
 }
 
 // open opens what the options name, before the process gives anything up, and makes it part of cfg.
 func (o *observeOptions) open(cfg *goloop.ServerConfig, give *restrictOptions, stdout, stderr io.Writer) (*observer, error) {
-	ob := &observer{warn: func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) }}
-	if err := ob.openLog(o, give, stdout); err != nil {
-		return nil, err
+	ob := &observer{
+		warn: func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) },
+		say:  func(message string) { fmt.Fprintf(stderr, "aws: %s\n", message) }, handing: o.succeeds,
 	}
+	for _, step := range []func() error{
+		func() error { return ob.openLog(o, give, stdout) },
+		func() error { return ob.openTrace(o, cfg) },
+		func() error { return ob.openAdmin(o, give) },
+	} {
+		if err := step(); err != nil {
+			ob.close()
+			return nil, err
+		}
+	}
+	var consumers []accesslog.Consumer
 	if ob.log != nil {
-		ob.queue = accesslog.NewQueue(ob.log)
+		consumers = append(consumers, ob.log)
+	}
+	if ob.admin != nil {
+		consumers = append(consumers, ob.admin)
+		cfg.Loop.Publish = true
+	}
+	if len(consumers) > 0 {
+		ob.queue = accesslog.NewQueue(consumers...)
 		cfg.Loop.Sink = ob.queue
 	}
 	return ob, nil
+}
+
+func (ob *observer) openTrace(o *observeOptions, cfg *goloop.ServerConfig) (err error) {
+	if o.traceFile == "" {
+		return nil
+	}
+	if ob.trace, err = tracefile.Open(o.traceFile, max(cfg.Loops, 1), ob.warn); err != nil {
+		return fmt.Errorf("--trace-file: %w", err)
+	}
+	cfg.Loop.Tracer = ob.trace
+	return nil
+}
+
+// openAdmin binds the admin's address.
+func (ob *observer) openAdmin(o *observeOptions, give *restrictOptions) (err error) {
+	if o.admin == "" {
+		return nil
+	}
+	addr, err := o.adminAddress()
+	if err != nil {
+		return err
+	}
+	var listen net.ListenConfig
+	if o.succeeds {
+		listen.Control = shareAddress
+	}
+	if ob.socket, err = listen.Listen(context.Background(), "tcp", addr.String()); err != nil {
+		return fmt.Errorf("--admin %s: %w", o.admin, err)
+	}
+	if !addr.Addr().IsLoopback() {
+		ob.warn(fmt.Sprintf("--admin %s is not on the loopback: whoever reaches it sees every request's target, and may take profiles", o.admin))
+	}
+	options := admin.Options{Version: version, Commit: commit}
+	if ob.log != nil {
+		options.Log = ob.log.Stats
+	}
+	ob.admin = admin.New(options)
+	give.readable = append(give.readable, "/proc/self") // for the metrics of the process, and profiles
+	return nil
+}
+
+// adminAddress reads --admin.
+func (o *observeOptions) adminAddress() (netip.AddrPort, error) {
+	if o.admin == "" {
+		return netip.AddrPort{}, nil
+	}
+	addr, err := kernel.ParseAddress(o.admin)
+	if err == nil && addr.Path != "" {
+		err = fmt.Errorf("%s is no IP address with a port", o.admin)
+	}
+	if err != nil {
+		return netip.AddrPort{}, usageError{fmt.Errorf("--admin: %w", err)}
+	}
+	return addr.TCP, nil
+}
+
+// shareAddress lets the process that takes over bind the address while this one still has it.
+func shareAddress(_, _ string, c syscall.RawConn) error {
+	var failed error
+	err := c.Control(func(fd uintptr) {
+		failed = os.NewSyscallError("setsockopt", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
+	})
+	return errors.Join(err, failed)
 }
 
 // target returns where the access log goes, how it looks and which flag said so. An empty target is
@@ -73,7 +170,17 @@ func (ob *observer) openLog(o *observeOptions, give *restrictOptions, stdout io.
 }
 
 // start watches a server that is about to run.
-func (ob *observer) start() {
+func (ob *observer) start(server *goloop.Server) {
+	if ob.admin != nil {
+		ob.admin.Watch(server)
+		ob.admin.SetReady(true)
+		go func() {
+			if err := ob.admin.Serve(ob.socket); err != nil {
+				ob.warn(err.Error())
+			}
+		}()
+		ob.say("admin at http://" + ob.socket.Addr().String() + "/")
+	}
 	ob.signals = make(chan os.Signal, 1)
 	// Without a log SIGUSR1 does nothing, rather than ending the process.
 	signal.Notify(ob.signals, syscall.SIGUSR1)
@@ -86,14 +193,37 @@ func (ob *observer) start() {
 	}()
 }
 
+// drain is called when the server is about to take no new connections. It may be called more than
+// once.
+func (ob *observer) drain() {
+	if ob.admin == nil {
+		return
+	}
+	ob.admin.SetReady(false)
+	if ob.handing {
+		ob.admin.Close() // from now on the address is the other process's
+	}
+}
+
 // close writes what is left. No loop runs any more.
 func (ob *observer) close() {
 	if ob.signals != nil {
 		signal.Stop(ob.signals)
 		close(ob.signals)
 	}
+	if ob.admin != nil {
+		ob.admin.Close()
+	}
+	if ob.socket != nil {
+		_ = ob.socket.Close() // it is closed already if it was served
+	}
 	if ob.queue != nil {
 		ob.queue.Close()
+	}
+	if ob.trace != nil {
+		if err := ob.trace.Close(); err != nil {
+			ob.warn(fmt.Sprintf("--trace-file: %v", err))
+		}
 	}
 	if ob.log != nil {
 		ob.log.Close()

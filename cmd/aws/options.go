@@ -183,6 +183,16 @@ func (o *observeOptions) options() []config.Option {
 			Advice: "Analyzers know common and combined; json has the times in each state.",
 		},
 		{Name: "log", Into: &o.log, Usage: "short for --access-log `FILE` --access-log-format fields"},
+		{
+			Name: "admin", Into: &o.admin,
+			Usage:  "answer /metrics, /healthz, /readyz, /debug/pprof/ and a live page at this `ADDRESS`, such as 127.0.0.1:9100",
+			Advice: "There is no authentication: keep it on the loopback or on a network for management.",
+		},
+		{
+			Name: "trace-file", Into: &o.traceFile,
+			Usage:  "write what the loops do to `FILE`, for Perfetto and chrome://tracing",
+			Advice: "For study: it costs some hundred bytes per request, and the file has no bound.",
+		},
 	}
 }
 

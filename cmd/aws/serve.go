@@ -153,6 +153,7 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 	for _, m := range so.Mounts {
 		o.give.readable = append(o.give.readable, m.Dir)
 	}
+	o.watch.succeeds = worker
 	watch, err := o.watch.open(cfg, &o.give, stdout, stderr)
 	if err != nil {
 		return err
