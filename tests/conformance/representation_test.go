@@ -169,11 +169,8 @@ type piece struct{ first, last int }
 // parts composes the body of an answer in several parts, byte for byte.
 func parts(boundary, mediaType, content string, pieces []piece) string {
 	var b strings.Builder
-	for i, p := range pieces {
-		if i > 0 {
-			b.WriteString("\r\n")
-		}
-		fmt.Fprintf(&b, "--%s\r\nContent-Type: %s\r\nContent-Range: bytes %d-%d/%d\r\n\r\n%s",
+	for _, p := range pieces {
+		fmt.Fprintf(&b, "\r\n--%s\r\nContent-Type: %s\r\nContent-Range: bytes %d-%d/%d\r\n\r\n%s",
 			boundary, mediaType, p.first, p.last, len(content), content[p.first:p.last+1])
 	}
 	fmt.Fprintf(&b, "\r\n--%s--\r\n", boundary)
