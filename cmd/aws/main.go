@@ -58,7 +58,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE) // sendfile(2) has no MSG_NOSIGNAL
 	root := rootCommand(stdout, stderr)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(serveCommand(stdout, stderr), checkCommand(stdout, stderr), versionCommand(stdout), completionCommand(stdout))
+	root.AddCommand(serveCommand(stdout, stderr), checkCommand(stdout, stderr), versionCommand(stdout), completionCommand(stdout), manCommand(stdout))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

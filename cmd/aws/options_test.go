@@ -172,9 +172,14 @@ func TestCompletions(t *testing.T) {
 	}
 }
 
+// tables returns the definitions of both faces.
+func tables() [][]config.Group {
+	return [][]config.Group{new(serveOptions).table(), new(dropInOptions).table()}
+}
+
 // TestTables sees what every definition has to have.
 func TestTables(t *testing.T) {
-	for _, groups := range [][]config.Group{new(serveOptions).table(), new(dropInOptions).table()} {
+	for _, groups := range tables() {
 		for _, g := range groups {
 			for i := range g.Options {
 				o := &g.Options[i]

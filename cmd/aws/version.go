@@ -69,8 +69,12 @@ func newVersionReport(args []string) (*versionReport, error) {
 
 func (r *versionReport) print(w io.Writer) {
 	for _, line := range [][2]string{
-		{"version", r.Version}, {"commit", r.Commit}, {"go", r.Go + " " + r.Platform}, {"libaio", r.Libaio},
-		{"kernel", r.Kernel}, {"tried with", r.File},
+		{"version", r.Version},
+		{"commit", r.Commit},
+		{"go", r.Go + " " + r.Platform},
+		{"libaio", r.Libaio},
+		{"kernel", r.Kernel},
+		{"tried with", r.File},
 	} {
 		fmt.Fprintf(w, "%-16s %s\n", line[0], line[1])
 	}

@@ -27,6 +27,22 @@ func Markdown(groups []Group, level int) string {
 			fmt.Fprintf(&b, "| `%s` | `%s` | %s | %s |\n", flag, o.Env(), o.documentedDefault(), cell(text))
 		}
 	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+// ShortMarkdown returns the table as one table of Markdown, with flags and without variables.
+func ShortMarkdown(groups []Group) string {
+	var b strings.Builder
+	b.WriteString("\n| flag | default | meaning |\n|---|---|---|\n")
+	each(groups, func(o *Option) {
+		flag := "--" + o.Name
+		if arg := o.Arg(); arg != "" {
+			flag += " " + arg
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", flag, o.documentedDefault(), cell(strings.TrimSuffix(o.Sentence(), ".")))
+	})
+	b.WriteByte('\n')
 	return b.String()
 }
 

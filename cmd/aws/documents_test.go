@@ -1,0 +1,43 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"testing"
+
+	"aws/internal/config"
+)
+
+var update = flag.Bool("update", false, "write the tables in the documents anew")
+
+// TestDocuments holds the tables in the documents against the definitions.
+func TestDocuments(t *testing.T) {
+	dropIn := config.ShortMarkdown(new(dropInOptions).table())
+	for _, d := range []struct{ file, name, want string }{
+		{"../../README.md", "flags of aws", dropIn},
+		{"../../README.md", "flags of aws serve", config.ShortMarkdown(new(serveOptions).table())},
+		{"../../docs/operators-guide.md", "flags of aws", dropIn},
+		{"../../docs/operators-guide.md", "options of aws serve", config.Markdown(new(serveOptions).table(), 4)},
+	} {
+		old, err := os.ReadFile(d.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := config.Replace(old, d.name, d.want)
+		if err != nil {
+			t.Errorf("%s: %v", d.file, err)
+			continue
+		}
+		if bytes.Equal(old, text) {
+			continue
+		}
+		if !*update {
+			t.Errorf("%s: %s: the table is not what cmd/aws/options.go says; `go test ./cmd/aws -update` writes it anew", d.file, d.name)
+			continue
+		}
+		if err := os.WriteFile(d.file, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
