@@ -57,6 +57,18 @@ func (o *serveOptions) table() []config.Group {
 				Advice: "Turn it on for services: it is what makes reload and upgrade possible. Listening addresses stay as they were at the start.",
 			},
 		}},
+		{Name: "Clients", Options: []config.Option{
+			{
+				Name: "auth", Into: &o.auth,
+				Usage:  "ask for a user and password of FILE at PREFIX, as `PREFIX=FILE` (repeatable)",
+				Advice: "FILE is in the format of htpasswd with bcrypt hashes (htpasswd -B). PREFIX is that of a mount. Without TLS in front, passwords are readable on the way.",
+			},
+			{
+				Name: "proxy-from", Into: &o.proxies,
+				Usage:  "connections from these `ADDRESSES` (CIDR) come from a proxy and begin with the PROXY protocol, version 1 or 2 (repeatable)",
+				Advice: "Name the load balancer's addresses and no others: whoever is named may claim to be anyone.",
+			},
+		}},
 		{Name: "Files", Options: []config.Option{
 			{
 				Name: "root", Into: &o.root, Default: ".",
@@ -137,6 +149,16 @@ func (o *serveOptions) table() []config.Group {
 				Name: "send-rate-min", Into: (*config.Size)(&o.sendRate), Default: config.Size(limits.SendRateMin),
 				Usage:  "bytes per second that a client has to take, on average over --send-timeout, as `SIZE`",
 				Advice: "Lower it for clients that are slow on purpose, such as players that buffer.",
+			},
+			{
+				Name: "rate", Into: (*config.Size)(&o.rate),
+				Usage:  "body bytes per second of one connection, as `SIZE`; 0 is no bound",
+				Advice: "Set it where one download must not fill the line.",
+			},
+			{
+				Name: "rate-total", Into: (*config.Size)(&o.rateTotal),
+				Usage:  "body bytes per second of all connections together, as `SIZE`; 0 is no bound",
+				Advice: "Each loop gets its share of it.",
 			},
 			{Name: "head-bytes", Into: (*config.Size)(&o.headMax), Default: config.Size(request.DefaultHeadBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request head"},
 			{Name: "target-bytes", Into: (*config.Size)(&o.targetMax), Default: config.Size(request.DefaultTargetBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request target"},

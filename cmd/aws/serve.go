@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -54,6 +56,10 @@ type serveOptions struct {
 	poolBytes    int64
 	watch        observeOptions
 	give         restrictOptions
+	rate         int64
+	rateTotal    int64
+	auth         []string
+	proxies      []string
 	supervise    bool
 	verbose      bool
 	trace        bool
@@ -183,6 +189,14 @@ func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, er
 	cfg.Loop.IdleTimeout, cfg.Loop.HeadTimeout, cfg.Loop.SendTimeout = o.idle, o.head, o.send
 	cfg.Loop.ConnsMax, cfg.Loop.ConnsPerAddressMax, cfg.Loop.SendRateMin = o.connsMax, o.perAddress, o.sendRate
 	cfg.Loop.WindowBytes, cfg.Loop.PoolBytes = o.windowBytes, o.poolBytes
+	cfg.Loop.RateMax, cfg.Loop.LoopRateMax = o.rate, o.rateTotal/int64(o.loops)
+	for _, s := range o.proxies {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("--proxy-from %q: expected a network, such as 10.0.0.0/8", s)}
+		}
+		cfg.Loop.Proxies = append(cfg.Loop.Proxies, p)
+	}
 	if err := cfg.Loop.Check(); err != nil {
 		return nil, usageError{errors.New(limitFlags.Replace(err.Error()))}
 	}
@@ -210,7 +224,7 @@ func (o *serveOptions) dialectOptions() (*goloop.ServeOptions, func(), error) {
 		so.SPA = "/" + so.SPA
 	}
 	for _, step := range []func(*goloop.ServeOptions) error{
-		o.mounts, o.fields, o.types, o.pages,
+		o.mounts, o.fields, o.types, o.pages, o.passwords,
 	} {
 		if err := step(so); err != nil {
 			return so, closeRoots, err
@@ -257,6 +271,31 @@ func (o *serveOptions) mounts(so *goloop.ServeOptions) error {
 			return fmt.Errorf("%s %s: %w (it must be a folder that this user may enter)", m.flag, dir, errors.Unwrap(err))
 		}
 		so.Mounts = append(so.Mounts, &docroot.Mount{Prefix: prefix, Strip: len(prefix), Root: r, Kind: m.kind, Dir: dir})
+	}
+	return nil
+}
+
+// passwords reads --auth.
+func (o *serveOptions) passwords(so *goloop.ServeOptions) error {
+	for _, s := range o.auth {
+		prefix, file, ok := strings.Cut(s, "=")
+		if !ok || file == "" {
+			return usageError{fmt.Errorf("--auth %q: expected PREFIX=FILE, such as /private/=/etc/aws/users", s)}
+		}
+		if !strings.HasSuffix(prefix, "/") {
+			prefix += "/"
+		}
+		at := slices.IndexFunc(so.Mounts, func(m *docroot.Mount) bool { return m.Prefix == prefix })
+		if at < 0 {
+			return usageError{fmt.Errorf("--auth %q: nothing is mounted at %s (--static %s=DIR mounts a folder there)", s, prefix, prefix)}
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("--auth %s: %w", s, err)
+		}
+		if so.Mounts[at].Auth, err = docroot.ParsePasswords(content); err != nil {
+			return fmt.Errorf("--auth %s: %w", s, err)
+		}
 	}
 	return nil
 }
