@@ -189,6 +189,7 @@ func listen(address Address, o ListenOptions) (int, netip.AddrPort, error) {
 		// Accepted sockets inherit it. A header waits for its body by MSG_MORE, and never for an
 		// acknowledgement (tcp(7)).
 		{true, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, "TCP_NODELAY"},
+		{true, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentBytes, "TCP_NOTSENT_LOWAT"},
 		{o.Shared, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, "SO_REUSEPORT"},
 		{o.Defer, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferSeconds, "TCP_DEFER_ACCEPT"},
 		{domain == unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, number(!address.Dual), "IPV6_V6ONLY"},
@@ -219,6 +220,13 @@ func number(b bool) int {
 	}
 	return 0
 }
+
+// notSentBytes is how much of an answer may wait in a connection's socket beside what is on its way
+// (tcp(7), TCP_NOTSENT_LOWAT; accepted sockets inherit it). Without it a client that reads slowly
+// gets some 2.5 MB of the memory that all of the machine's connections share (tcp_mem), and once a
+// thousand of them have used that up, the kernel breaks off the connections of others. What is on its way
+// is bounded by what the client takes, so a fast one is not held up.
+const notSentBytes = 128 << 10
 
 // deferSeconds is how long a connection without data is kept from the loop; after that it is told
 // of all the same.
@@ -281,6 +289,7 @@ func Inherit(fd int32) error {
 	if err := unix.SetNonblock(int(fd), true); err != nil {
 		return os.NewSyscallError("fcntl", err)
 	}
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentBytes) // a Unix socket has none
 	return nil
 }
 

@@ -1,0 +1,124 @@
+package attack
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"aws/tests/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// faces are the two servers, by name.
+var faces = []string{"dropin", "serve"}
+
+// start starts one of the two for a folder. It prints its counters when it ends.
+func start(t *testing.T, face, root string, args ...string) *harness.Server {
+	t.Helper()
+	args = append([]string{"--verbose"}, args...)
+	if face == "serve" {
+		return harness.StartServe(t, harness.Options{}, root, args...)
+	}
+	return harness.StartAWS(t, root, harness.Options{Args: args})
+}
+
+func stop(t *testing.T, s *harness.Server) string {
+	t.Helper()
+	if status := s.Stop(t); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+	return s.Output()
+}
+
+// wellBehaved is a client of another address than the attackers', which asks for small and large files,
+// static and dynamic, one connection each.
+func wellBehaved(s *harness.Server, site *harness.Site) harness.Load {
+	return harness.Load{
+		Address: s.Address, Site: site, Clients: 2, Seed: 1, From: "127.0.0.99", Pause: 2 * time.Millisecond,
+		Paths: []string{"static/small", "dynamic/small", "static/odd", "dynamic/odd", "static/large", "dynamic/large"},
+	}
+}
+
+// during measures the well-behaved client before and during an attack. It must lose nothing.
+func during(t *testing.T, s *harness.Server, site *harness.Site, name string, attack func()) {
+	t.Helper()
+	victim := wellBehaved(s, site)
+	before := victim.RunFor(time.Second)
+	before.Check(t, false)
+	running := victim.Start()
+	attack()
+	served := running.Served()
+	harness.Eventually(t, 30*time.Second, "the client is still served", func() error {
+		if n := running.Served() - served; n < 10 {
+			return harness.Errorf("%d answers", n)
+		}
+		return nil
+	})
+	got := running.Stop()
+	got.Check(t, false)
+	t.Logf("| %s | before: p50 %v, p99 %v, longest %v | during: %d of %d whole, p50 %v, p99 %v, longest %v |", name,
+		before.Quantile(0.5), before.Quantile(0.99), before.Quantile(1),
+		got.Whole, got.Requests, got.Quantile(0.5), got.Quantile(0.99), got.Quantile(1))
+}
+
+// dial connects from an address, with a receive buffer of its own size; 0: the system's.
+func dial(address, from string, receiveBytes int) (*net.TCPConn, error) {
+	dialer := net.Dialer{Timeout: 30 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	if receiveBytes > 0 {
+		dialer.Control = func(_, _ string, raw syscall.RawConn) error {
+			return raw.Control(func(fd uintptr) {
+				_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, receiveBytes)
+			})
+		}
+	}
+	conn, err := dialer.Dial("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	return conn.(*net.TCPConn), nil
+}
+
+// crowd are the connections of an attack.
+type crowd []*net.TCPConn
+
+// hangUp resets all of them.
+func (c crowd) hangUp() {
+	for _, conn := range c {
+		_ = conn.SetLinger(0)
+		_ = conn.Close()
+	}
+}
+
+// attackers makes connections and says something on each. They are closed with the test at the latest.
+func attackers(t *testing.T, address string, count, receiveBytes int, text func(i int) string) crowd {
+	t.Helper()
+	conns := make(crowd, 0, count)
+	t.Cleanup(func() { conns.hangUp() })
+	for i := range count {
+		conn, err := dial(address, fmt.Sprintf("127.0.0.%d", 2+i%4), receiveBytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
+		if _, err := conn.Write([]byte(text(i))); err != nil {
+			t.Logf("attacker %d: %v", i, err) // the server may well refuse
+		}
+	}
+	return conns
+}
+
+// lines returns the lines of a text that hold a word.
+func lines(text, word string) string {
+	var found []string
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, word) {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(found, "; ")
+}
