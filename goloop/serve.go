@@ -208,7 +208,14 @@ func (d *serveDialect) Answer(a *Answer, req *request.Request, head []byte, find
 		}
 	}
 	s, ok := q.decide()
-	return ok && q.done(s)
+	return ok && q.done(s) && !q.waitsForItsTurn()
+}
+
+// waitsForItsTurn reports whether an answer has more to it than one that is prepared ahead of its turn
+// can have: several parts, or a body of the request to throw away.
+func (q *query) waitsForItsTurn() bool {
+	f, ok := q.find.(*finder)
+	return ok && f.peek && (q.a.HasBody || len(q.a.segments) > 0)
 }
 
 func (d *serveDialect) bodyMax() int64 {

@@ -178,7 +178,7 @@ func TestForbidden(t *testing.T) {
 	}
 	var flags []string
 	if os.Geteuid() == 0 {
-		flags = []string{"--user", "nobody", "--landlock=false"} // with it, --user fails so far
+		flags = []string{"--user", "nobody"}
 	}
 	s := harness.StartServe(t, harness.Options{}, site, flags...)
 	table(t, s, "forbidden", []exchange{
