@@ -164,6 +164,7 @@ func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer,
 	}()
 	watch.start(server)
 	started(server)
+	watch.announce()
 	err = server.Run()
 	signal.Stop(signals)
 	close(signals)

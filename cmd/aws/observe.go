@@ -179,7 +179,6 @@ func (ob *observer) start(server *goloop.Server) {
 				ob.warn(err.Error())
 			}
 		}()
-		ob.say("admin at http://" + ob.socket.Addr().String() + "/")
 	}
 	ob.signals = make(chan os.Signal, 1)
 	// Without a log SIGUSR1 does nothing, rather than ending the process.
@@ -191,6 +190,13 @@ func (ob *observer) start(server *goloop.Server) {
 			}
 		}
 	}()
+}
+
+// announce says where the admin is.
+func (ob *observer) announce() {
+	if ob.admin != nil {
+		ob.say("admin at http://" + ob.socket.Addr().String() + "/")
+	}
 }
 
 // drain is called when the server is about to take no new connections. It may be called more than
