@@ -16,7 +16,7 @@
   function time(s) {
     if (s >= 1) return broken.format(s) + " s";
     if (s >= 0.001) return (s >= 0.1 ? whole : broken).format(s * 1e3) + " ms";
-    return whole.format(s * 1e6) + " µs";
+    return s < 1e-6 ? "< 1 µs" : whole.format(s * 1e6) + " µs";
   }
 
   // A write that changes nothing is none: readers of the screen are told of changes.
@@ -68,10 +68,10 @@
     pen.setTransform(dense, 0, 0, dense, 0, 0);
     const cell = lanes.rows[0] && lanes.rows[0].cells[1].getBoundingClientRect();
     if (!cell) return;
-    left = cell.left - box.left + 46;
+    left = cell.left - box.left + (box.width < 480 ? 30 : 46);
     right = box.width - 10;
     middles = [...lanes.rows].map(tr => { const r = tr.getBoundingClientRect(); return r.top - box.top + r.height / 2; });
-    tones = [...lanes.rows].map(tr => getComputedStyle(tr.cells[0]).getPropertyValue("--tone"));
+    tones = [...lanes.rows].map(tr => getComputedStyle(tr.cells[0], "::before").backgroundColor);
     place();
   }
 
@@ -183,8 +183,8 @@
       return [e.name, rate(e.rate), whole.format(e.value)];
     });
     if (n.slowest && n.slowest.length) rows(get("slow-rows"), n.slowest, t => [
-      time(t.total), time(t.disk), time(t.send), bytes(t.bytes), String(t.status) + (t.complete ? "" : " aborted"),
-      t.kind + (t.cold ? ", cold" : ""), t.method + " " + t.target,
+      time(t.total), t.method + " " + t.target, time(t.disk), time(t.send), bytes(t.bytes),
+      String(t.status) + (t.complete ? "" : " aborted"), t.kind + (t.cold ? ", cold" : ""),
     ]);
     const requests = n.rates.awsd_requests_total || 0, sent = n.rates.awsd_sent_bytes_total || 0, total = n.times.total;
     graph("requests", requests, rate);
