@@ -1,0 +1,221 @@
+package livepage
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"aws/tests/harness"
+)
+
+// load is a crowd of clients: quick ones, ones that ask for what is not there, and ones that take
+// their time.
+type load struct {
+	end   context.CancelFunc
+	group sync.WaitGroup
+}
+
+func startLoad(address string) *load {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{end: cancel}
+	for i := range 12 {
+		l.group.Go(func() {
+			client := &http.Client{Transport: &http.Transport{}}
+			defer client.CloseIdleConnections()
+			for n := 0; ctx.Err() == nil; n++ {
+				path := [...]string{"/page", "/dynamic/m", "/large", "/absent", "/dynamic/k"}[(i+n)%5]
+				r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
+				if err != nil {
+					return
+				}
+				if answer, err := client.Do(r); err == nil {
+					_, _ = io.Copy(io.Discard, answer.Body)
+					_ = answer.Body.Close()
+				}
+				time.Sleep(time.Duration(i) * time.Millisecond)
+			}
+		})
+	}
+	for i := range 30 {
+		l.group.Go(func() {
+			for ctx.Err() == nil {
+				crawl(ctx, address, i)
+			}
+		})
+	}
+	return l
+}
+
+// crawl takes one file a piece at a time, or part of a head.
+func crawl(ctx context.Context, address string, i int) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	request := "GET /dynamic/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+	if i%3 == 0 {
+		request = request[:20]
+	}
+	if _, err := io.WriteString(conn, request); err != nil {
+		return
+	}
+	piece := make([]byte, 128<<10)
+	for range 25 {
+		time.Sleep(100 * time.Millisecond)
+		if i%3 != 0 {
+			if _, err := conn.Read(piece); err != nil {
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+func (l *load) stop() {
+	l.end()
+	l.group.Wait()
+}
+
+// metrics reads /metrics.
+func metrics(t *testing.T, admin string) map[string]float64 {
+	t.Helper()
+	r, err := http.Get(admin + "metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Body.Close() }()
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name != "#" {
+			if v, err := strconv.ParseFloat(value, 64); err == nil {
+				all[name] = v
+			}
+		}
+	}
+	return all
+}
+
+// page reads the numbers that stand on the page, under the names of /metrics.
+func page(t *testing.T, b *browser) map[string]float64 {
+	t.Helper()
+	var texts map[string]string
+	b.eval(`const all = {};
+		for (const e of document.querySelectorAll("[data-metric]")) all[e.dataset.metric] = e.textContent;
+		for (const e of document.querySelectorAll("[data-state]")) all['awsd_connections{state="' + e.dataset.state + '"}'] = e.textContent;
+		return all;`, &texts)
+	numbers := map[string]float64{}
+	for name, text := range texts {
+		v, err := strconv.ParseFloat(strings.ReplaceAll(text, ",", ""), 64)
+		if err != nil {
+			t.Fatalf("%s is %q on the page", name, text)
+		}
+		numbers[name] = v
+	}
+	return numbers
+}
+
+var adminAt = regexp.MustCompile(`admin at (http://\S+)`)
+
+func TestLivePage(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "dynamic"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, size := range map[string]int{"page": 4000, "large": 3 << 20, "dynamic/k": 1000, "dynamic/m": 1 << 20, "dynamic/large": 64 << 20} {
+		if err := os.WriteFile(filepath.Join(folder, name), make([]byte, size), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := startBrowser(t)
+	s := harness.StartServe(t, harness.Options{}, folder, "--admin", "127.0.0.1:0", "--pool-bytes", "16777216")
+	m := adminAt.FindStringSubmatch(s.Output())
+	if m == nil {
+		t.Fatalf("it does not say where its admin is:\n%s", s.Output())
+	}
+	admin := m[1]
+	b.screen(1280, 800, "light")
+	b.open(admin)
+	l := startLoad(fmt.Sprint(s.Address))
+	time.Sleep(6 * time.Second)
+
+	// A counter on the page lies between what it was before and what it is after.
+	for range 5 {
+		before := metrics(t, admin)
+		time.Sleep(1200 * time.Millisecond)
+		shown := page(t, b)
+		after := metrics(t, admin)
+		for name, v := range shown {
+			if _, known := after[name]; !known {
+				t.Errorf("/metrics has no %s", name)
+			}
+			if strings.HasSuffix(name, "_total") && (v < before[name] || v > after[name]) {
+				t.Errorf("under load %s is %v on the page, and was between %v and %v", name, v, before[name], after[name])
+			}
+		}
+	}
+	if n := metrics(t, admin); n["awsd_requests_total"] < 100 || n["awsd_reads_completed_total"] < 100 {
+		t.Errorf("that was no load: %v requests", n["awsd_requests_total"])
+	}
+	for _, screen := range []struct{ width, height int }{{360, 740}, {1280, 800}} {
+		for _, scheme := range []string{"light", "dark"} {
+			b.screen(screen.width, screen.height, scheme)
+			time.Sleep(1500 * time.Millisecond)
+			var wide, rows int
+			b.eval("return document.documentElement.scrollWidth", &wide)
+			b.eval("return document.getElementById('slow-rows').rows.length", &rows)
+			if wide > screen.width {
+				t.Errorf("at %d the page is %d wide", screen.width, wide)
+			}
+			if rows < 3 {
+				t.Errorf("there are %d slow transfers", rows)
+			}
+			name := fmt.Sprintf("%s-%dx%d", scheme, screen.width, screen.height)
+			b.shoot(name, false)
+			b.shoot(name+"-whole", true)
+		}
+	}
+	l.stop()
+
+	// When nothing happens any more, both say the same.
+	harness.Eventually(t, 15*time.Second, "the page equals /metrics", func() error {
+		time.Sleep(600 * time.Millisecond)
+		all, shown := metrics(t, admin), page(t, b)
+		if len(shown) < 20 {
+			return fmt.Errorf("there are %d numbers on the page", len(shown))
+		}
+		for name, v := range shown {
+			if all[name] != v {
+				return fmt.Errorf("%s is %v on the page, %v in /metrics", name, v, all[name])
+			}
+		}
+		return nil
+	})
+	var summary, status string
+	b.eval("return document.getElementById('summary').textContent", &summary)
+	b.eval("return document.getElementById('status').textContent", &status)
+	if status != "serving" || !strings.Contains(summary, "requests and") {
+		t.Errorf("status %q, summary %q", status, summary)
+	}
+	if list := b.complaints(); len(list) > 0 {
+		t.Errorf("the browser complains:\n%s", strings.Join(list, "\n"))
+	}
+}
