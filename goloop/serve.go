@@ -424,7 +424,7 @@ func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
 	for _, index := range q.d.Index {
 		q.a.scratch = append(append(q.a.scratch[:0], name...), index...)
 		class, ok := q.open(m, q.a.scratch)
-		if !ok || class == kernel.Done || class == kernel.Denied {
+		if !ok || class != kernel.Absent && class != kernel.Folder {
 			return class, ok
 		}
 	}
