@@ -18,7 +18,7 @@ func attackSeconds(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("ATTACK_SECONDS")
 	if text == "" {
-		return 8
+		return 4
 	}
 	seconds, err := strconv.Atoi(text)
 	if err != nil || seconds < 1 || seconds > 40 {
