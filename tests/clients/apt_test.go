@@ -12,8 +12,12 @@ import (
 
 // aptPackages are built for the test: their versions have what addresses have to escape.
 var aptPackages = []struct{ name, version string }{
-	{"aws-test-one", "1.0+dfsg-1"}, {"aws-test-two", "2.0~rc1+git20260101-1"}, {"aws-test-three", "3.0-1"},
-	{"aws-test-four", "4.0+b1"}, {"aws-test-five", "5.0"}, {"libawstest++", "6.0+x"},
+	{"aws-test-one", "1.0+dfsg-1"},
+	{"aws-test-two", "2.0~rc1+git20260101-1"},
+	{"aws-test-three", "3.0-1"},
+	{"aws-test-four", "4.0+b1"},
+	{"aws-test-five", "5.0"},
+	{"libawstest++", "6.0+x"},
 }
 
 func testApt(l *lab) {

@@ -192,8 +192,14 @@ func TestMessages(t *testing.T) {
 func TestPipelining(t *testing.T) {
 	s := serve(t)
 	targets := []struct{ method, target, body string }{
-		{"GET", "/ten", ten}, {"GET", "/dynamic/ten", ten}, {"HEAD", "/big", ""}, {"GET", "/a.txt", "alpha\n"},
-		{"GET", "/absent", "404 Not Found\n"}, {"GET", "/dynamic/big", big}, {"GET", "/big", big}, {"OPTIONS", "/ten", ""},
+		{"GET", "/ten", ten},
+		{"GET", "/dynamic/ten", ten},
+		{"HEAD", "/big", ""},
+		{"GET", "/a.txt", "alpha\n"},
+		{"GET", "/absent", "404 Not Found\n"},
+		{"GET", "/dynamic/big", big},
+		{"GET", "/big", big},
+		{"OPTIONS", "/ten", ""},
 	}
 	total := 0
 	for depth := 1; depth <= 200; depth++ {
