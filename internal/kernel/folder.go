@@ -108,6 +108,6 @@ func MemoryFile(content []byte) (Opened, Class) {
 	}
 	var stat unix.Statx_t
 	var file Opened
-	class := describe(int32(fd), &stat, &file)
+	class := describe(int32(fd), &stat, &file, true)
 	return file, class
 }

@@ -280,7 +280,7 @@ func (k *Linux) Open(root Root, name []byte, file *Opened) Class {
 		}
 		return ClassifyOpen(errno)
 	}
-	return describe(fd, &k.stat, file)
+	return describe(fd, &k.stat, file, false)
 }
 
 // Stat implements Kernel. It takes the way of Open, because a plain lookup by name would wait for the

@@ -149,8 +149,9 @@ func infoOf(stat *unix.Statx_t) Info {
 // does not say (before Linux 6.1); it satisfies every common disk.
 const directAlignDefault = 4096
 
-// describe fills file from an open descriptor, or closes it if it is no regular file.
-func describe(fd int32, stat *unix.Statx_t, file *Opened) Class {
+// describe fills file from an open descriptor, or closes it if it is no regular file. Unless it may
+// wait, it answers Again where a server far away may have to be asked.
+func describe(fd int32, stat *unix.Statx_t, file *Opened, wait bool) Class {
 	var empty [1]byte
 	errno := statx(fd, &empty[0], unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC,
 		unix.STATX_BASIC_STATS|unix.STATX_DIOALIGN, stat)
@@ -165,11 +166,40 @@ func describe(fd int32, stat *unix.Statx_t, file *Opened) Class {
 			return Absent
 		}
 	}
+	// Files of the kernel have no blocks, and no disk behind them; nearly every other one has either.
+	if stat.Blocks == 0 && stat.Dev_major == 0 {
+		if !wait {
+			_ = unix.Close(int(fd))
+			return Again
+		}
+		if ofKernel(fd) {
+			_ = unix.Close(int(fd))
+			return Absent
+		}
+	}
 	*file = Opened{Info: infoOf(stat), FD: fd, MemAlign: directAlignDefault, FileAlign: directAlignDefault}
 	if stat.Mask&unix.STATX_DIOALIGN != 0 {
 		file.MemAlign, file.FileAlign = stat.Dio_mem_align, stat.Dio_offset_align
 	}
 	return Done
+}
+
+// ofKernel reports whether a file is a window on the kernel, such as those of /proc and /sys. They look
+// regular, but their sizes say nothing about their contents, and reading some of them waits. A network
+// filesystem asks its server to answer this.
+func ofKernel(fd int32) bool {
+	var fs unix.Statfs_t
+	if unix.Fstatfs(int(fd), &fs) != nil {
+		return true
+	}
+	switch uint64(fs.Type) & 0xffffffff {
+	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC,
+		unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC, unix.SECURITYFS_MAGIC, unix.BPF_FS_MAGIC, unix.NSFS_MAGIC,
+		unix.PSTOREFS_MAGIC, unix.BINFMTFS_MAGIC, unix.SELINUX_MAGIC, unix.SMACK_MAGIC, unix.EFIVARFS_MAGIC:
+		return true
+	default:
+		return false
+	}
 }
 
 // openWaiting opens a name for a helper, however long the disk takes.
@@ -196,7 +226,7 @@ func openWaiting(root Root, name []byte, file *Opened) Class {
 		return c
 	}
 	var stat unix.Statx_t
-	return describe(fd, &stat, file)
+	return describe(fd, &stat, file, true)
 }
 
 // String names the root by its descriptor, for messages to developers.

@@ -1,0 +1,103 @@
+package confine
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"aws/tests/harness"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestLinkRace exchanges names inside the root with links that lead outside, 100,000 times, while both are
+// asked for: an answer is of the inside, or 404, or a reset, and never of the outside.
+func TestLinkRace(t *testing.T) {
+	const swaps = 100_000
+	const names = 40
+	for _, face := range faces {
+		t.Run(face, func(t *testing.T) {
+			root := newRoot(t)
+			outside := filepath.Join(filepath.Dir(root), "outside")
+			inside := filepath.Join(root, "inside")
+			for i := range names {
+				harness.WriteFile(t, filepath.Join(outside, fmt.Sprint(i)), []byte(secret))
+				harness.WriteFile(t, filepath.Join(inside, fmt.Sprint(i)), []byte("inside\n"))
+			}
+			harness.WriteFile(t, filepath.Join(root, "static/sub/f"), []byte("inside\n"))
+			harness.WriteFile(t, filepath.Join(root, "dynamic/sub/f"), []byte("inside\n"))
+			// Three kinds of exchange: a folder's link, a file's link, and a real folder with a link.
+			type pair struct{ a, b string }
+			var pairs []pair
+			for _, folder := range []string{"static", "dynamic"} {
+				at := func(name string) string { return filepath.Join(root, folder, name) }
+				harness.Symlink(t, "sub", at("folder"))
+				harness.Symlink(t, "../../outside", at("folder.evil"))
+				harness.Symlink(t, "inside", at("file"))
+				harness.Symlink(t, "../../outside/0", at("file.evil"))
+				for i := range names {
+					harness.WriteFile(t, at(fmt.Sprintf("real/%d", i)), []byte("inside\n"))
+				}
+				harness.Symlink(t, "../../outside", at("real.evil"))
+				pairs = append(pairs, pair{at("folder"), at("folder.evil")}, pair{at("file"), at("file.evil")}, pair{at("real"), at("real.evil")})
+			}
+			// Landlock would keep the process out as well: this is about the server's own resolution.
+			server := start(t, face, root, harness.Options{}, "--landlock=false")
+			var over atomic.Bool
+			var found, absent, broken atomic.Int64
+			var group sync.WaitGroup
+			for worker := range 6 {
+				group.Go(func() {
+					for i := worker; !over.Load(); i++ {
+						folder := []string{"static", "dynamic"}[i%2]
+						path := []string{"folder/f", "file", fmt.Sprintf("real/%d", i/6%names), fmt.Sprintf("real.evil/%d", i/6%names), "folder.evil/f", "file.evil"}[i/2%6]
+						answer, err := raw(server.Address, "GET /"+folder+"/"+path+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+						head, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
+						switch {
+						case bytes.Contains(answer, []byte(secret)):
+							t.Errorf("%s/%s brought out %q", folder, path, answer)
+							return
+						case err != nil || len(head) == 0:
+							broken.Add(1)
+						case strings.Contains(string(head[:min(len(head), 16)]), " 404 "), strings.Contains(string(head[:min(len(head), 16)]), " 301 "):
+							absent.Add(1)
+						case string(body) == "inside\n":
+							found.Add(1)
+						default:
+							t.Errorf("%s/%s: %q", folder, path, answer)
+							return
+						}
+					}
+				})
+			}
+			begin := time.Now()
+			// At least so many exchanges, and at least so many requests among them.
+			done := 0
+			for ; done < swaps || found.Load()+absent.Load() < 2000; done++ {
+				p := pairs[done%len(pairs)]
+				if err := unix.Renameat2(unix.AT_FDCWD, p.a, unix.AT_FDCWD, p.b, unix.RENAME_EXCHANGE); err != nil {
+					t.Errorf("renameat2: %v", err)
+					break
+				}
+				if time.Since(begin) > 25*time.Second || t.Failed() {
+					break
+				}
+			}
+			over.Store(true)
+			group.Wait()
+			t.Logf("%d exchanges in %v: %d times inside, %d times not found, %d broken", done, time.Since(begin).Round(time.Millisecond), found.Load(), absent.Load(), broken.Load())
+			if done < swaps || found.Load() == 0 || absent.Load() == 0 || broken.Load() > 0 {
+				t.Error("it was no race, or answers were broken")
+			}
+			wantInside(t, server)
+			if status := server.Stop(t); status != 0 {
+				t.Errorf("status %d", status)
+			}
+		})
+	}
+}
