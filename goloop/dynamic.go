@@ -589,7 +589,8 @@ func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
 
 // reap takes in the reads that are done.
 func (l *Loop) reap() {
-	for l.flying > 0 {
+	for l.flying > 0 || l.reaps {
+		l.reaps = false
 		n := l.k.Reap(l.dones)
 		if n > 0 {
 			l.look()

@@ -151,6 +151,7 @@ type Loop struct {
 	dones   []kernel.ReadDone
 	flying  int  // reads that the kernel has
 	events  int  // of the latest Wait
+	reaps   bool // the kernel has told of completed reads; Reap makes it stop telling
 	refused bool // the kernel, or the helpers, took no more; until readAt
 
 	jobs     []*job
@@ -350,7 +351,8 @@ func (l *Loop) tenant(token uint64) *conn {
 func (l *Loop) onEvent(token uint64, ready uint32) {
 	switch {
 	case token == kernel.TokenReads:
-		return // reap looks anyway
+		l.reaps = true
+		return
 	case token == kernel.TokenAnswers:
 		l.woken = true
 		return

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aws/internal/docroot"
+	"aws/internal/kernel"
 	"aws/internal/response"
 )
 
@@ -89,5 +90,27 @@ func TestPublished(t *testing.T) {
 	}
 	if n.TurnTime.SumNs == 0 || n.OpsPerCrossing.Sum < n.Crossings || n.Latency[phaseTotal].SumNs == 0 {
 		t.Error("no time, or no operation, was counted")
+	}
+}
+
+// reapCounter is a kernel that has nothing to reap.
+type reapCounter struct {
+	kernel.Kernel
+	reaped int
+}
+
+func (k *reapCounter) Reap([]kernel.ReadDone) int { k.reaped++; return 0 }
+
+// TestToldOfReadsWithNoneInFlight is about a read that completes between the two steps of Reap: it is
+// taken in, and told of all the same. Unless Reap is called once more the kernel keeps telling, and the
+// loop turns without end.
+func TestToldOfReadsWithNoneInFlight(t *testing.T) {
+	k := &reapCounter{}
+	l := &Loop{k: k, dones: make([]kernel.ReadDone, 1)}
+	l.onEvent(kernel.TokenReads, kernel.Readable)
+	l.reap()
+	l.reap()
+	if k.reaped != 1 {
+		t.Errorf("reaped %d times", k.reaped)
 	}
 }
