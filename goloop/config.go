@@ -24,6 +24,10 @@ type Config struct {
 	// it has to take one byte per SendTimeout.
 	SendRateMin int64
 
+	// DeferAbove is the rate of connections per second above which the kernel holds each back until it has
+	// sent something. 0 leaves that to how the addresses were bound.
+	DeferAbove int
+
 	IdleTimeout   time.Duration // without a byte of a request
 	HeadTimeout   time.Duration // from the first byte of a head to its last
 	SendTimeout   time.Duration // without the client taking a byte
@@ -53,6 +57,7 @@ func DropInConfig() Config {
 		WindowBytes:     8 << 20,
 		PoolBytes:       256 << 20,
 		ReadsPerConnMax: 8,
+		DeferAbove:      2000,
 		IdleTimeout:     60 * time.Second,
 		HeadTimeout:     30 * time.Second,
 		SendTimeout:     60 * time.Second,
@@ -70,6 +75,7 @@ func ServeConfig() Config {
 	c.WindowBytes = 1 << 20
 	c.PoolBytes = 128 << 20
 	c.DrainIdle = 2 * time.Second
+	c.DeferAbove = 0
 	c.ConnsPerAddressMax = 1000
 	c.SendRateMin = 500
 	return c
@@ -98,6 +104,9 @@ func (cfg *Config) Check() error {
 		if v.value <= 0 {
 			return fmt.Errorf("%s is %d: it must be positive", v.name, v.value)
 		}
+	}
+	if cfg.DeferAbove < 0 {
+		return fmt.Errorf("DeferAbove is %d: it may not be negative", cfg.DeferAbove)
 	}
 	if cfg.ConnsPerAddressMax < 0 || cfg.SendRateMin < 0 {
 		return fmt.Errorf("ConnsPerAddressMax is %d and SendRateMin is %d: neither may be negative",

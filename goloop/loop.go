@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -134,6 +135,8 @@ type Loop struct {
 	looked   kernel.Info
 	peers    []byte // where accepts write whom they have accepted
 	crowd    crowd
+	yielded  time.Duration
+	deferral deferral
 	bucket   bucket
 	parts    []*part
 	headBufs [][]byte // for headers of the usual size
@@ -238,6 +241,7 @@ func (l *Loop) watchListeners(kind netKind, mask uint32) error {
 // loop itself, never of a connection.
 func (l *Loop) Run() error {
 	for {
+		l.yield()
 		more, err := l.Turn()
 		if err != nil {
 			return fmt.Errorf("loop: %w", errors.Join(err, l.close()))
@@ -245,6 +249,18 @@ func (l *Loop) Run() error {
 		if !more {
 			return l.close()
 		}
+	}
+}
+
+// yieldEvery is how long a busy loop runs before it offers its processor to other goroutines. One that
+// never does is taken for stuck after 10 ms, and the runtime's monitor then wakes some two thousand
+// times a second to interrupt it.
+const yieldEvery = 5 * time.Millisecond
+
+func (l *Loop) yield() {
+	if now := l.k.Now(); now-l.yielded >= yieldEvery {
+		l.yielded = now
+		runtime.Gosched()
 	}
 }
 
@@ -434,6 +450,9 @@ func (l *Loop) timeout() time.Duration {
 	if l.cache.Len() > 0 {
 		sooner(l.trimAt)
 	}
+	if at, ok := l.deferralEnds(); ok {
+		sooner(at)
+	}
 	if l.unsaid {
 		sooner(l.publishAt)
 	}
@@ -503,6 +522,7 @@ func (l *Loop) tidy() {
 			l.watching = !l.acceptPaused
 		}
 	}
+	l.adjustDeferral(now)
 	if now >= l.trimAt {
 		l.trimAt = now + trimEvery
 		l.closing = l.cache.Trim(now, trimFilesMax, false, l.closing)

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"sync"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -12,14 +13,15 @@ import (
 // Passwords are the users of a file in the format of htpasswd(1), with bcrypt hashes.
 type Passwords struct{ byUser map[string][]byte }
 
-// dummyHash is compared with when there is no such user, so that the time tells nobody.
-var dummyHash = func() []byte {
+// dummyHash is compared with when there is no such user, so that the time tells nobody. It takes a
+// tenth of a second to make, and is made when it is first needed.
+var dummyHash = sync.OnceValue(func() []byte {
 	hash, err := bcrypt.GenerateFromPassword([]byte("nobody"), bcrypt.DefaultCost)
 	if err != nil {
 		panic(err)
 	}
 	return hash
-}()
+})
 
 // ParsePasswords reads the file's content. The error names the line that it does not understand, and
 // says what it takes.
@@ -54,7 +56,7 @@ func ParsePasswords(content []byte) (*Passwords, error) {
 func (p *Passwords) Check(user, password string) bool {
 	hash, ok := p.byUser[user]
 	if !ok {
-		_ = bcrypt.CompareHashAndPassword(dummyHash, []byte(password))
+		_ = bcrypt.CompareHashAndPassword(dummyHash(), []byte(password))
 		return false
 	}
 	return bcrypt.CompareHashAndPassword(hash, []byte(password)) == nil

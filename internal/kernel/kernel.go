@@ -162,6 +162,9 @@ type Kernel interface {
 	// Poller returns the descriptor that EpollAdd and EpollMod name in File.
 	Poller() int32
 
+	// Defer says whether connections to a listening socket are told of only once they have sent
+	// something.
+	Defer(fd int32, on bool)
 	// Unsent returns how many bytes that were sent to a socket its peer has not acknowledged yet.
 	Unsent(fd int32) int64
 

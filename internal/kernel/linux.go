@@ -204,6 +204,11 @@ func milliseconds(d time.Duration) int {
 // Do implements Kernel.
 func (k *Linux) Do(ops []Op) { netio.Do(ops) }
 
+// Defer implements Kernel (tcp(7), TCP_DEFER_ACCEPT). A socket that does not know it stays as it is.
+func (k *Linux) Defer(fd int32, on bool) {
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferSeconds*number(on))
+}
+
 // Unsent implements Kernel (tcp(7), SIOCOUTQ). A socket that does not say counts as acknowledged.
 func (k *Linux) Unsent(fd int32) int64 {
 	n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)

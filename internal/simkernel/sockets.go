@@ -67,6 +67,11 @@ type conn struct {
 	closed  bool          // the server has closed it
 }
 
+// Defer implements kernel.Kernel: a connection is never held back here, which the loop can't tell.
+func (k *Kernel) Defer(fd int32, _ bool) {
+	_, _ = k.lookupKind(fd, descListener, syscall.ENOTSOCK, "setsockopt")
+}
+
 // Unsent implements kernel.Kernel: what the peer has not read. A real peer acknowledges a little
 // earlier.
 func (k *Kernel) Unsent(fd int32) int64 {
