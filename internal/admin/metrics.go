@@ -71,7 +71,7 @@ var (
 	opsDesc         = desc("awsd_crossing_operations", "Operations per batch.")
 	submittedDesc   = desc("awsd_reads_submitted_total", "Reads that were handed over, by rung of the ladder: from the page cache, past it, or by a helper.", "rung")
 	readDesc        = desc("awsd_read_duration_seconds", "Time of the reads that brought bytes, by rung.", "rung")
-	lookupsDesc     = desc("awsd_file_lookups_total", "Names that were looked up, by where: known already (cache), on the loop, by a helper.", "by")
+	lookupsDesc     = desc("awsd_file_lookups_total", "Names that were looked up, by where: known already (cache), on the loop, by a helper.", "place")
 	filesDesc       = desc("awsd_cached_files", "Names in the file cache.")
 	limitDesc       = desc("awsd_limit_drops_total", "Connections that a limit ended, by limit.", "limit")
 	logDesc         = desc("awsd_access_log_lines_total", "Lines of the access log, by what became of them.", "outcome")
