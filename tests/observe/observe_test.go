@@ -1,0 +1,217 @@
+package observe
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"aws/tests/harness"
+
+	"golang.org/x/sys/unix"
+)
+
+const patience = 20 * time.Second
+
+func site(t *testing.T) string {
+	t.Helper()
+	folder := t.TempDir()
+	if err := os.Mkdir(filepath.Join(folder, "dynamic"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, size := range map[string]int{"page": 4000, "dynamic/m": 1 << 20, "dynamic/large": 64 << 20} {
+		if err := os.WriteFile(filepath.Join(folder, name), make([]byte, size), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// get asks for a path and returns the status and the length of the body.
+func get(t *testing.T, address, path string) (int, int64) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	r, err := client.Get("http://" + address + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = r.Body.Close() }()
+	n, err := io.Copy(io.Discard, r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode, n
+}
+
+func lines(path string) []string {
+	text, err := os.ReadFile(path)
+	if err != nil || len(text) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+// TestRotation moves the log away, which the confined process must be able to make anew.
+func TestRotation(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "access.log")
+	s := harness.StartServe(t, harness.Options{}, site(t), "--access-log", log, "--access-log-format", "json")
+	get(t, s.Address, "/page")
+	harness.Eventually(t, patience, "the first line", func() error {
+		if n := len(lines(log)); n != 1 {
+			return fmt.Errorf("%d lines", n)
+		}
+		return nil
+	})
+	if err := os.Rename(log, log+".1"); err != nil {
+		t.Fatal(err)
+	}
+	s.Signal(t, syscall.SIGUSR1)
+	harness.Eventually(t, patience, "the new file", func() error { _, err := os.Stat(log); return err })
+	get(t, s.Address, "/dynamic/m")
+	if code := s.Stop(t); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	for file, want := range map[string]string{log + ".1": "/page", log: "/dynamic/m"} {
+		list := lines(file)
+		if len(list) != 1 {
+			t.Fatalf("%s: %q", file, list)
+		}
+		var line struct {
+			Target, Kind string
+			Status       int
+			Bytes        int64
+			Complete     bool
+			DurationMs   float64 `json:"duration_ms"`
+		}
+		if err := json.Unmarshal([]byte(list[0]), &line); err != nil {
+			t.Fatal(err)
+		}
+		if line.Target != want || line.Status != 200 || !line.Complete || line.DurationMs <= 0 || line.Bytes < 4000 {
+			t.Errorf("%s: %+v", file, line)
+		}
+	}
+}
+
+// TestLogThatTakesNothing has a log that is full, and one that nobody reads: clients must not notice.
+func TestLogThatTakesNothing(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{pipe, "/dev/full"} {
+		s := harness.StartServe(t, harness.Options{}, site(t), "--access-log", target)
+		conn, err := net.Dial("tcp", s.Address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Answers without a body, of which the log's lines are longer than what the log keeps.
+		request := "HEAD /page HTTP/1.1\r\nHost: x\r\nUser-Agent: " + strings.Repeat("a", 4000) + "\r\n\r\n"
+		go func() { _, _ = io.Copy(io.Discard, conn) }()
+		for range 3000 {
+			if _, err := io.WriteString(conn, request); err != nil {
+				t.Fatalf("%s: %v", target, err)
+			}
+		}
+		if status, _ := get(t, s.Address, "/page"); status != 200 {
+			t.Errorf("%s: %d", target, status)
+		}
+		_ = conn.Close()
+		if code := s.Stop(t); code != 0 {
+			t.Errorf("%s: exit status %d", target, code)
+		}
+		if !regexp.MustCompile(`access log .*: \d+ lines were dropped`).MatchString(s.Output()) {
+			t.Errorf("%s: nothing is said of lines that were dropped:\n%s", target, s.Output())
+		}
+	}
+}
+
+var adminAt = regexp.MustCompile(`admin at http://(\S+)/`)
+
+// TestDrain looks at /readyz while a transfer ends, and at the trace after that.
+func TestDrain(t *testing.T) {
+	trace := filepath.Join(t.TempDir(), "trace.json")
+	s := harness.StartServe(t, harness.Options{}, site(t), "--admin", "127.0.0.1:0", "--trace-file", trace)
+	var admin string
+	harness.Eventually(t, patience, "the admin's address", func() error {
+		m := adminAt.FindStringSubmatch(s.Output())
+		if m == nil {
+			return errors.New(s.Output())
+		}
+		admin = m[1]
+		return nil
+	})
+	if status, _ := get(t, admin, "/readyz"); status != 200 {
+		t.Errorf("/readyz is %d", status)
+	}
+	conn, err := net.Dial("tcp", s.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, "GET /dynamic/large HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	buf := make([]byte, 1000)
+	if _, err := io.ReadFull(conn, buf); err != nil {
+		t.Fatal(err)
+	}
+	s.Signal(t, syscall.SIGTERM)
+	harness.Eventually(t, patience, "not ready", func() error {
+		if status, _ := get(t, admin, "/readyz"); status != 503 {
+			return fmt.Errorf("/readyz is %d", status)
+		}
+		return nil
+	})
+	if status, _ := get(t, admin, "/healthz"); status != 200 {
+		t.Errorf("/healthz is %d", status)
+	}
+	if n, err := io.Copy(io.Discard, conn); err != nil || n < 64<<20-1000 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
+	if code := s.Wait(t); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+	text, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []struct{ Ph, Name string }
+	if err := json.Unmarshal(text, &list); err != nil {
+		t.Fatalf("the trace is not whole: %v", err)
+	}
+	seen := map[string]int{}
+	for _, e := range list {
+		if e.Ph == "X" {
+			seen[e.Name]++
+		}
+	}
+	for _, name := range []string{"CONN_READING", "CONN_WREADY", "CONN_SENDING", "read", "turn"} {
+		if seen[name] == 0 {
+			t.Errorf("no span of %s in the trace: %v", name, seen)
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	for want, args := range map[string][]string{
+		"--log and --access-log":                     {"--log", "a", "--access-log", "b"},
+		"common, combined, json, fields":             {"--access-log-format", "apache", "--access-log", "a"},
+		"--admin":                                    {"--admin", "here"},
+		"/nowhere/x.log":                             {"--access-log", "/nowhere/x.log"},
+		"--trace-file: open /nowhere/trace.json: no": {"--trace-file", "/nowhere/trace.json"},
+	} {
+		s := harness.Launch(t, harness.Options{Path: harness.AWS(t), Args: append([]string{"serve", site(t), "--listen", "127.0.0.1:0"}, args...)})
+		if code := s.Wait(t); code == 0 || !strings.Contains(s.Output(), want) {
+			t.Errorf("%v: exit status %d\n%s", args, code, s.Output())
+		}
+	}
+}
