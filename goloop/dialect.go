@@ -19,6 +19,8 @@ type Dialect interface {
 	Answer(a *Answer, req *request.Request, head []byte, find Finder) bool
 	// Refuse decides about a head that is malformed or beyond its limits.
 	Refuse(a *Answer, req *request.Request, find Finder)
+	// Busy decides about a connection of an address that has too many. False resets it.
+	Busy(a *Answer, find Finder) bool
 	// Expire decides about a request that is not complete in time (StateReading), or whose file could
 	// not be looked up in time (StateOpening). False closes the connection without an answer.
 	Expire(a *Answer, in State, find Finder) bool
@@ -32,6 +34,9 @@ type Finder interface {
 	// Make returns what build makes, with a reference, or false when that has to be waited for. It is
 	// kept under the key for as long as a name is trusted. build runs off the loop.
 	Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, bool)
+	// Small returns the content of a small file that is in memory, or nil: it is cheaper to send from
+	// there than by sendfile.
+	Small(f *docroot.File) []byte
 	// Ending reports whether the server is being shut down, and no connection is to be kept.
 	Ending() bool
 	// Release gives a reference back.

@@ -148,6 +148,9 @@ func (d *dropIn) Refuse(a *Answer, _ *request.Request, find Finder) {
 	a.Linger = true
 }
 
+// Busy implements Dialect: it has only two answers, and neither is right.
+func (d *dropIn) Busy(*Answer, Finder) bool { return false }
+
 // Expire implements Dialect: a client that takes too long is not answered.
 func (d *dropIn) Expire(*Answer, State, Finder) bool { return false }
 

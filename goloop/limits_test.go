@@ -1,10 +1,14 @@
 package goloop
 
 import (
+	"bufio"
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -75,4 +79,85 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 	if answer, _ := io.ReadAll(c); len(answer) != 0 {
 		t.Errorf("a proxy that says nothing gets %q", answer)
 	}
+}
+
+func TestCrowdedAddressIsToldSo(t *testing.T) {
+	s := newSite(t)
+	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Loop.ConnsPerAddressMax = 2 })
+	ask := func(c io.ReadWriter) *http.Response {
+		if _, err := io.WriteString(c, "GET /one HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	first, second := dial(t, server), dial(t, server)
+	for _, c := range []net.Conn{first, second} {
+		if resp := ask(c); resp.StatusCode != 200 {
+			t.Fatalf("one of two: %s", resp.Status)
+		}
+	}
+	resp := ask(dial(t, server))
+	if resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" || !resp.Close {
+		t.Errorf("the third: %s, Retry-After %q, close %v", resp.Status, resp.Header.Get("Retry-After"), resp.Close)
+	}
+	_ = first.Close()
+	for end := time.Now().Add(10 * time.Second); ; {
+		if resp := ask(dial(t, server)); resp.StatusCode == 200 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("a place that is free again is not given")
+		}
+	}
+}
+
+func TestBrokenBodyOfARequestIsRefused(t *testing.T) {
+	s := newSite(t)
+	server := startServe(t, s, nil)
+	for body, want := range map[string]int{
+		"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n":    405,
+		"Transfer-Encoding: chunked\r\n\r\nzz\r\n":       400,
+		"Transfer-Encoding: chunked\r\n\r\n1\nx\r\n":     400,
+		"Content-Length: 3\r\n\r\nabc":                   405,
+		"Content-Length: 99999999\r\n\r\n":               413,
+		"Content-Length: 3\r\nContent-Length: 3\r\n\r\n": 400,
+	} {
+		c := dial(t, server)
+		if _, err := io.WriteString(c, "POST /one HTTP/1.1\r\nHost: x\r\n"+body); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+		if err != nil || resp.StatusCode != want {
+			t.Errorf("%q: %v, %v; want %d", body, resp, err, want)
+		}
+	}
+}
+
+func TestSmallFilesFromMemoryAreTheFilesOfNow(t *testing.T) {
+	s := newSite(t)
+	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Cache.MaxAge = time.Millisecond })
+	path := filepath.Join(s.dir, "static", "small")
+	for i := range 40 {
+		want := bytes.Repeat([]byte{byte('a' + i%26)}, 10) // the same size each time
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(12 * time.Millisecond) // more than a timestamp's grain, and than MaxAge
+		for range 2 {
+			resp, err := http.Get("http://" + server.Addrs()[0].String() + "/small")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if !bytes.Equal(got, want) {
+				t.Fatalf("%d: %q, want %q", i, got, want)
+			}
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
 }

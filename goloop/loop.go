@@ -30,7 +30,7 @@ const (
 	trimEvery       = time.Second
 	trimFilesMax    = 64
 	lingerBytesMax  = 1 << 20
-	headBufferBytes = 4 << 10
+	headBufferBytes = 12 << 10
 	drainLook       = 100 * time.Millisecond
 	headBufferSlab  = 64
 )

@@ -184,8 +184,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 			li.successes = 0
 		}
 		if !c.counted {
-			l.counts.Crowded++
-			l.abort(c, kernel.OpReset)
+			l.crowded(c)
 		}
 		return
 	}
@@ -201,6 +200,22 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 	}
 }
 
+// crowded ends a connection of an address that has too many.
+func (l *Loop) crowded(c *conn) {
+	l.counts.Crowded++
+	l.ans.reset()
+	l.finding = finder{Loop: l, c: c}
+	if !l.dialect.Busy(&l.ans, &l.finding) {
+		l.abort(c, kernel.OpReset)
+		return
+	}
+	if c.state == StateInit {
+		l.setState(c, StateReading)
+	}
+	l.ans.Keep = false
+	l.ready(c, nil, nil, nil)
+}
+
 // onWatch learns that epoll watches a connection that had sent nothing when it was accepted.
 func (l *Loop) onWatch(c *conn, op *kernel.Op) {
 	if c.fd < 0 {
@@ -209,6 +224,7 @@ func (l *Loop) onWatch(c *conn, op *kernel.Op) {
 	switch {
 	case op.Result >= 0:
 		c.registered, c.mask = true, kernel.Readable
+		l.touch(c)
 	case kernel.Classify(op.Result) != kernel.Canceled:
 		l.counts.WatchesFailed++
 		l.abort(c, kernel.OpReset)
@@ -219,6 +235,11 @@ func (l *Loop) onWatch(c *conn, op *kernel.Op) {
 func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 	if c.fd < 0 {
 		return // it was not accepted
+	}
+	switch c.state {
+	case StateInit, StateReading, StateDraining, StateLingering:
+	default:
+		return // it was turned away in the same batch; its answer does not depend on what it sent
 	}
 	switch class := kernel.Classify(op.Result); {
 	case class == kernel.Again:
@@ -326,8 +347,7 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 		c.peer = peer
 	}
 	if c.counted = l.crowd.enter(neighbourhood(c.peer.Addr())); !c.counted {
-		l.counts.Crowded++
-		l.abort(c, kernel.OpReset)
+		l.crowded(c)
 		return nil, false
 	}
 	buf = buf[n:]

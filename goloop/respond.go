@@ -2,6 +2,7 @@ package goloop
 
 import (
 	"math/bits"
+	"time"
 
 	"aws/internal/docroot"
 	"aws/internal/kernel"
@@ -146,6 +147,33 @@ func (f *finder) Make(m *docroot.Mount, key []byte, build Build) (*docroot.File,
 	}
 	return nil, false
 }
+
+// Small implements Finder. The content is as old as the name's latest look-up; a file that has changed
+// since then is another one at the next.
+func (f *finder) Small(file *docroot.File) []byte {
+	if p := file.Small.Load(); p != nil {
+		return *p
+	}
+	now := f.k.Now()
+	if file.Size == 0 || file.Size > smallBytesMax || file.Made ||
+		file.SmallTried.Load() != 0 && now-time.Duration(file.SmallTried.Load()) < smallRetry {
+		return nil
+	}
+	file.SmallTried.Store(int64(now))
+	content := make([]byte, file.Size)
+	if f.k.Peek(file.FD, content) != file.Size {
+		return nil // not in memory, or shorter than it was
+	}
+	file.Small.Store(&content)
+	return content
+}
+
+// smallBytesMax is the size up to which one send from memory is cheaper than send and sendfile, and
+// fits a header's buffer; smallRetry is how soon a file that was not in memory is looked for again.
+const (
+	smallBytesMax = 8 << 10
+	smallRetry    = 100 * time.Millisecond
+)
 
 // Ending implements Finder.
 func (f *finder) Ending() bool { return f.draining }

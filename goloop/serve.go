@@ -203,6 +203,12 @@ func (d *serveDialect) Answer(a *Answer, req *request.Request, head []byte, find
 			q.fail(response.ContentTooLarge)
 			return q.done(response.ContentTooLarge)
 		}
+		arrived := a.Body // a copy, which looks ahead
+		if _, _, defect := arrived.Next(head[req.Len():]); defect != request.DefectNone {
+			a.Keep = false
+			s := q.fail(response.Status(defect.Status()))
+			return q.done(s)
+		}
 		if req.ExpectContinue() {
 			a.Keep = false // the body may follow or not; RFC 9110 section 10.1.1
 		}
@@ -229,6 +235,13 @@ func (d *serveDialect) bodyMax() int64 {
 func (d *serveDialect) Refuse(a *Answer, req *request.Request, find Finder) {
 	a.Linger = true
 	d.failPlain(a, response.Status(req.Defect().Status()), req, find)
+}
+
+// Busy implements Dialect.
+func (d *serveDialect) Busy(a *Answer, find Finder) bool {
+	a.Linger = true
+	d.failPlain(a, response.ServiceUnavailable, &request.Request{}, find)
+	return true
 }
 
 // Expire implements Dialect.
@@ -579,9 +592,16 @@ func (q *query) begin(s response.Status, length int64) {
 func (q *query) whole() response.Status {
 	q.begin(response.OK, q.file.Size)
 	q.a.end(q.req)
-	if q.req.Method == request.MethodGet {
-		q.a.To = q.file.Size
+	if q.req.Method != request.MethodGet {
+		return response.OK
 	}
+	if !q.file.Loads() {
+		if content := q.find.Small(q.file); content != nil {
+			q.a.Head = append(q.a.Head, content...)
+			return response.OK
+		}
+	}
+	q.a.To = q.file.Size
 	return response.OK
 }
 

@@ -54,15 +54,13 @@ func (d *serveDialect) renderList(root kernel.Root, folder, path string, order l
 	if most <= 0 {
 		most = listMaxDefault
 	}
-	entries, more, class := kernel.ReadFolder(root, folder, most)
+	hide := func(name string) bool { return strings.HasPrefix(name, ".") && !d.DotFiles }
+	entries, more, class := kernel.ReadFolder(root, folder, most, hide)
 	if class != kernel.Done {
 		return kernel.Opened{}, class
 	}
 	page := listing.Page{Path: path, Order: order, Truncated: more, NowUnix: now}
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name, ".") && !d.DotFiles {
-			continue
-		}
 		page.Entries = append(page.Entries, listing.Entry{
 			Name: e.Name, Folder: e.Folder, Size: e.Size, ModifiedNs: e.MtimeNs,
 		})

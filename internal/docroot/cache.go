@@ -24,6 +24,9 @@ type File struct {
 	Extra any          // whatever else the dialect keeps with a file
 	Made  bool         // it was made for an answer, is all in memory, and has no name to look up
 
+	Small      atomic.Pointer[[]byte] // its content, if it is small and was in memory when it was looked for
+	SmallTried atomic.Int64           // time.Duration at which it was last looked for
+
 	Siblings atomic.Bool // it was seen that there are other codings of it; the dialect's
 
 	Direct     atomic.Int32 // descriptor for direct reads, open as long as the file; or DirectUnknown

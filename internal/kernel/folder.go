@@ -16,8 +16,8 @@ type FolderEntry struct {
 
 // ReadFolder returns the regular files and folders beneath a folder, at most entriesMax of them in no
 // order, and how many more there are. Links count as what they lead to, and not at all when that
-// is outside the root. It waits for disks and is for helpers.
-func ReadFolder(root Root, name string, entriesMax int) (entries []FolderEntry, more int, class Class) {
+// is outside the root. Names that hide refuses do not count. It waits for disks and is for helpers.
+func ReadFolder(root Root, name string, entriesMax int, hide func(name string) bool) (entries []FolderEntry, more int, class Class) {
 	fd, class := openFolder(root, name)
 	if class != Done {
 		return nil, 0, class
@@ -27,6 +27,9 @@ func ReadFolder(root Root, name string, entriesMax int) (entries []FolderEntry, 
 	for {
 		names, err := dir.Readdirnames(1024)
 		for _, n := range names {
+			if hide(n) {
+				continue
+			}
 			if len(entries) >= entriesMax {
 				more++ // not looked at, so that a huge folder stays cheap
 				continue

@@ -179,6 +179,9 @@ type Kernel interface {
 	Slots() int
 	// Probe says, without waiting, how much of [offset, offset+n) of the file is in memory.
 	Probe(fd int32, offset, n int64) Residency
+	// Peek fills b from the beginning of the file, without waiting for a disk, and returns the number
+	// of bytes, or minus errno.
+	Peek(fd int32, b []byte) int64
 	// Direct opens the file behind fd once more for direct reads (O_DIRECT).
 	Direct(fd int32) (int32, Class)
 

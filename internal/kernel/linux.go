@@ -339,6 +339,20 @@ func (k *Linux) Probe(fd int32, offset, n int64) Residency {
 
 const pageSize = 4096
 
+// Peek implements Kernel (preadv2(2), RWF_NOWAIT, Linux 4.14).
+func (k *Linux) Peek(fd int32, b []byte) int64 {
+	if len(b) == 0 {
+		return 0
+	}
+	vec := unix.Iovec{Base: unsafe.SliceData(b)}
+	vec.SetLen(len(b))
+	n, _, errno := unix.RawSyscall6(unix.SYS_PREADV2, uintptr(fd), uintptr(unsafe.Pointer(&vec)), 1, 0, 0, unix.RWF_NOWAIT)
+	if errno != 0 {
+		return -int64(errno)
+	}
+	return int64(n)
+}
+
 // Direct implements Kernel. The name in /proc leads to the very inode that fd has open, whatever
 // has become of the name that it was opened by.
 func (k *Linux) Direct(fd int32) (int32, Class) {
