@@ -205,6 +205,22 @@ build-image-check: $(STEP) ## carry out the steps of Dockerfile.build in a chroo
 
 # --- measuring --------------------------------------------------------------------------------------------
 
-.PHONY: bench
-bench: build ## the benchmarks, each COUNT=1 times
+.PHONY: bench bench-quick microbench
+bench: build ## ./aws beside its peers, every scenario, into docs/benchmarks.md; half an hour, as root
+	$(GO) run ./tests/bench -aws ./aws -docs docs
+
+bench-quick: build ## the same with short runs, under two minutes, and nothing written
+	$(GO) run ./tests/bench -aws ./aws -quick
+
+microbench: ## the Go benchmarks, each COUNT=1 times; benchstat compares two of their outputs
 	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
+
+.PHONY: sim-long mutations soak
+sim-long: ## SEEDS=1000000 seeds of the simulation, from FIRST=100000 on
+	$(GO) test ./tests/sim -count=1 -timeout 0 -seeds $(or $(SEEDS),1000000) -first $(or $(FIRST),100000)
+
+mutations: ## the deliberate bugs that the simulation has to find, and how many seeds each took
+	$(GO) run ./tests/sim/mutate
+
+soak: build ## mixed load with faults for DURATION=10m, and what is left afterwards
+	DURATION=$(or $(DURATION),10m) $(GO) test ./tests/soak -count=1 -timeout 0 -v
