@@ -162,16 +162,20 @@ func (l *Loop) line(c *conn) {
 // wanted returns how many buffers a window would take if it got them.
 func (l *Loop) wanted(w *window) int64 { return min(w.limit, w.last-w.next) }
 
-// grant gives the free buffers to those who are first in line.
+// grant gives the free buffers to those who are first in line. While the line is so long that the pool
+// has no window for each, they get less than a window: else a thousand clients that read slowly would be
+// in front of the next one, a pool of windows at a time.
 func (l *Loop) grant() {
 	p := &l.pool
 	for !p.waiters.empty() {
 		c := l.conns[p.waiters.peek()]
 		if c.win != nil && c.waiting {
-			n := int(l.wanted(c.win))
+			wanted := int(l.wanted(c.win))
+			n := min(wanted, max(len(p.bufs)/p.waiters.len(), 1))
 			if p.available < n {
 				return
 			}
+			c.win.whole = c.win.whole && n == wanted
 			p.available -= n
 			c.win.granted += n
 			c.win.since = l.k.Now()
@@ -361,17 +365,18 @@ func (l *Loop) submittable() bool {
 	return l.readsWait() && !l.refused && (l.flying < l.k.Slots() || l.k.Slots() == 0)
 }
 
-// submit hands the queued reads to the kernel, in order, in as few crossings as their number
-// needs, and those that kernel AIO can't do to the helpers.
+// submitsMax is how many reads one turn submits. Each costs the loop up to a tenth of a millisecond,
+// which everybody else waits for.
+const submitsMax = 16
+
+// submit hands queued reads to the kernel, in order and in one crossing, and those that kernel AIO
+// can't do to the helpers. What is left has its turn after the others' events.
 func (l *Loop) submit() {
 	if l.k.Now() < l.readAt && l.refused {
 		return
 	}
 	l.refused = false
-	for l.readsWait() && !l.refused {
-		if !l.prepare() {
-			return
-		}
+	if l.readsWait() && l.prepare() {
 		l.hand()
 	}
 }
@@ -380,7 +385,7 @@ func (l *Loop) submit() {
 // for the kernel.
 func (l *Loop) prepare() bool {
 	l.reads, l.queued = l.reads[:0], l.queued[:0]
-	most := l.k.Slots() - l.flying
+	most := min(l.k.Slots()-l.flying, submitsMax)
 	for l.readsWait() && !l.refused {
 		i := l.pool.queue.peek()
 		b := &l.pool.bufs[i]
