@@ -1,4 +1,4 @@
-//go:build !race
+//go:build !race && !asan && !msan && !goexperiment.cgocheck2
 
 package goloop
 
