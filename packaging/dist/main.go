@@ -127,6 +127,10 @@ func programFiles(dir, binary string, bill []byte, info release.Info) ([]release
 	if err != nil {
 		return nil, err
 	}
+	notices, err := sbom.Notices(binary, dir)
+	if err != nil {
+		return nil, err
+	}
 	top := "aws-" + info.Version + "/"
 	program, err := release.FileOf(binary, top+"aws")
 	if err != nil {
@@ -135,6 +139,7 @@ func programFiles(dir, binary string, bill []byte, info release.Info) ([]release
 	files := []release.File{
 		program,
 		{Name: top + "sbom.cdx.json", Mode: 0o644, Data: bill},
+		{Name: top + "NOTICES", Mode: 0o644, Data: notices},
 		{Name: top + "man/man1/aws.1", Mode: 0o644, Data: pages.Manual},
 		{Name: top + "completions/aws.bash", Mode: 0o644, Data: pages.Bash},
 		{Name: top + "completions/_aws", Mode: 0o644, Data: pages.Zsh},

@@ -67,6 +67,22 @@ func TestDocument(t *testing.T) {
 	}
 }
 
+func TestNotices(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "aws")
+	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/aws").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	text, err := Notices(binary, "../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\nGo 1.", "\ngithub.com/spf13/cobra v", "Apache License", "The Go Authors"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("there is no %q", want)
+		}
+	}
+}
+
 func TestRecognize(t *testing.T) {
 	const bsd = "Redistribution and use in source and binary forms, with or without modification, are permitted."
 	for _, c := range []struct{ text, want string }{
