@@ -81,7 +81,7 @@ TEST_FLAGS := -count=1 -timeout 8m
 # Packages, by their path within the module.
 SANITIZED := ^(cgo/.*|internal/kernel|goloop)$$
 
-TEST_STEPS := build vet unit race cgocheck asan sim contract crosscheck fuzz-smoke
+TEST_STEPS := build vet unit race cgocheck asan sim contract crosscheck hostile fuzz-smoke
 
 .PHONY: test
 test: ## everything that CI runs, with a closing summary
@@ -90,7 +90,7 @@ test: ## everything that CI runs, with a closing summary
 	@for step in $(TEST_STEPS); do $(MAKE) step-$$step || true; done; \
 	$(STEP) summary $(TEST_STEPS)
 
-.PHONY: unit vet race sanitize sim contract crosscheck fuzz-smoke fuzz
+.PHONY: unit vet race sanitize sim contract crosscheck hostile fuzz-smoke fuzz
 vet: step-vet ## go vet
 unit: step-unit ## the tests of every package that need no binary
 race: step-race ## the same under the race detector
@@ -98,6 +98,7 @@ sanitize: step-cgocheck step-race step-asan ## the packages that touch C under c
 sim: step-sim ## the loop on the simulated kernel, at length
 contract: step-contract ## what the classic server's own tests look at, point by point
 crosscheck: step-crosscheck ## ./aws beside the reference server in C, and the tests of the test tools
+hostile: step-hostile ## ./aws under faults of the kernel and attackers, confined, and for a while
 fuzz-smoke: step-fuzz-smoke ## every fuzz target for 5 s
 fuzz: step-fuzz ## every fuzz target for FUZZTIME=1m
 
@@ -133,7 +134,11 @@ step-contract: $(STEP)
 
 step-crosscheck: $(STEP)
 	@$(MAKE) -s aws aws-valgrind
-	@$(STEP) test crosscheck '^tests/ !^tests/(sim|contract|bench)(/|$$)' -p 1 $(TEST_FLAGS)
+	@$(STEP) test crosscheck '^tests/ !^tests/(sim|contract|bench|faults|attack|confine|soak)(/|$$)' -p 1 $(TEST_FLAGS)
+
+step-hostile: $(STEP)
+	@$(MAKE) -s aws
+	@$(STEP) test hostile '^tests/(faults|attack|confine|soak)(/|$$)' -p 1 $(TEST_FLAGS)
 
 step-fuzz-smoke: $(STEP)
 	@$(STEP) fuzz fuzz-smoke 5s

@@ -50,8 +50,10 @@ func TestInside(t *testing.T) {
 		landlock bool
 		user     bool
 	}{
-		{face: "dropin", landlock: true}, {face: "serve", landlock: true},
-		{face: "dropin", landlock: true, user: true}, {face: "serve", landlock: true, user: true},
+		{face: "dropin", landlock: true},
+		{face: "serve", landlock: true},
+		{face: "dropin", landlock: true, user: true},
+		{face: "serve", landlock: true, user: true},
 		{face: "serve"}, // the same attempts do succeed otherwise
 	} {
 		t.Run(fmt.Sprintf("%s/landlock=%v/user=%v", c.face, c.landlock, c.user), func(t *testing.T) {

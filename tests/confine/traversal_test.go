@@ -62,15 +62,12 @@ func spellings(root, name string) []string {
 			}
 		}
 	}
-	for _, target := range []string{
-		"..", "../", "/..", "/../", "../" + name, "/../" + name, "..\\" + name, "/..\\" + name, "/%", "/%2", "/%zz", "/static/%2e%2e", "/static/..", "/dynamic/..",
-		"static/../../" + name, "?../../" + name, "/static?/../../" + name, "/static#/../../" + name, "/static/" + strings.Repeat("../", 2000) + name,
-		"/static/" + strings.Repeat("a/../", 700) + "../../" + name, "/" + strings.Repeat("/", 4000) + "../" + name,
-		"http://../" + name, "http://..%2f" + name, "http:///../" + name, "http://h/../" + name, "http://h/static/../../" + name, "h:80",
-	} {
-		targets = append(targets, target)
-	}
-	return targets
+	return append(targets,
+		"..", "../", "/..", "/../", "../"+name, "/../"+name, "..\\"+name, "/..\\"+name, "/%", "/%2", "/%zz", "/static/%2e%2e", "/static/..", "/dynamic/..",
+		"static/../../"+name, "?../../"+name, "/static?/../../"+name, "/static#/../../"+name, "/static/"+strings.Repeat("../", 2000)+name,
+		"/static/"+strings.Repeat("a/../", 700)+"../../"+name, "/"+strings.Repeat("/", 4000)+"../"+name,
+		"http://../"+name, "http://..%2f"+name, "http:///../"+name, "http://h/../"+name, "http://h/static/../../"+name, "h:80",
+	)
 }
 
 // outsideOf prepares a root whose surroundings hold the secret, and links that lead there.

@@ -61,9 +61,9 @@ var changes = []changing{
 	{name: "truncated by a byte", cut: changingSize - 1, change: func(path string, size int64) error {
 		return os.Truncate(path, size-1)
 	}},
-	// It is cut to nothing first. Its new bytes are zeros as well.
+	// It is cut to nothing first. What it has then is the same as before, so that a mixture of both is right.
 	{name: "replaced by a shorter one, in place", cut: 1, change: func(path string, _ int64) error {
-		return os.WriteFile(path, make([]byte, 1<<20), 0o644)
+		return os.WriteFile(path, stamped(1, 1<<20), 0o644)
 	}},
 }
 

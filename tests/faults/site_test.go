@@ -79,14 +79,6 @@ func counter(t *testing.T, output, name string) int {
 	return n
 }
 
-// wantServing checks that a few requests are answered in full.
-func wantServing(t *testing.T, s *harness.Server, face string, site *harness.Site) {
-	t.Helper()
-	l := load(s, face, site, 2)
-	l.Paths = []string{"static/small", "dynamic/small", "static/odd", "dynamic/odd"}
-	l.Run(40).Check(t, false)
-}
-
 // wantQuiet waits until the server has its listening sockets left, one per loop, and no other.
 func wantQuiet(t *testing.T, s *harness.Server, face string) {
 	t.Helper()
