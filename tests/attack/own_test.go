@@ -20,7 +20,7 @@ func TestOneAddress(t *testing.T) {
 	site := harness.NewSite(t)
 	server := start(t, "serve", site.Root, "--conns-per-address", "100")
 	const count = 3000
-	var open, closed int
+	var open, told, closed int
 	during(t, server, site, t.Name(), func() {
 		var crowd crowd
 		defer func() { crowd.hangUp() }()
@@ -34,18 +34,24 @@ func TestOneAddress(t *testing.T) {
 		}
 		for _, conn := range crowd {
 			_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
-			if response, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil {
-				_ = response.Body.Close()
-				open++
-			} else {
+			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			switch {
+			case err != nil:
 				closed++
+			case response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "":
+				told++
+			default:
+				open++
 			}
 		}
 	})
-	t.Logf("%d of %d connections of one address were served, %d were closed", open, count, closed)
+	t.Logf("%d of %d connections of one address were served, %d were told to come back, %d were closed", open, count, told, closed)
 	const loops, perLoop = 2, 100
 	if open > loops*perLoop || open < perLoop {
 		t.Errorf("%d connections were served; two loops take 100 each", open)
+	}
+	if told == 0 {
+		t.Error("nobody was told to come back")
 	}
 	t.Log(lines(stop(t, server), "crowded"))
 }
