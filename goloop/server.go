@@ -19,9 +19,10 @@ type ServerConfig struct {
 	Listen  []kernel.Address
 	// Sockets are listening already, for each loop one per address, in the order of Listen. Without
 	// them the server binds the addresses itself.
-	Sockets [][]int32
-	Defer   bool // TCP_DEFER_ACCEPT
-	Kernel  kernel.Config
+	Sockets    [][]int32
+	Defer      bool   // TCP_DEFER_ACCEPT
+	ListenFlag string // the flag by which an address is chosen, for messages
+	Kernel     kernel.Config
 	// Warn gets what the operator should know and the server can live with, if it is not nil.
 	Warn func(message string)
 }
@@ -61,7 +62,9 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 		if addr.Path != "" && !first {
 			fd, err = kernel.Duplicate(s.loops[0].listeners[i].fd)
 		} else {
-			fd, bound[i], err = kernel.Listen(addr, kernel.ListenOptions{Shared: cfg.Loops > 1, Defer: cfg.Defer})
+			fd, bound[i], err = kernel.Listen(addr, kernel.ListenOptions{
+				Shared: cfg.Loops > 1, Defer: cfg.Defer, Alone: first, Flag: cfg.ListenFlag,
+			})
 		}
 		if err != nil {
 			return errors.Join(err, kernel.CloseAll(fds))

@@ -59,11 +59,12 @@ func dropIn(o *dropInOptions, stdout, stderr io.Writer) error {
 		return err
 	}
 	cfg := goloop.ServerConfig{
-		Loop:    goloop.DropInConfig(),
-		Dialect: dialect,
-		Loops:   1,
-		Listen:  []kernel.Address{{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(o.port))}},
-		Kernel:  kernel.DefaultConfig(),
+		Loop:       goloop.DropInConfig(),
+		Dialect:    dialect,
+		Loops:      1,
+		Listen:     []kernel.Address{{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(o.port))}},
+		ListenFlag: "--port",
+		Kernel:     kernel.DefaultConfig(),
 	}
 	if o.trace {
 		cfg.Loop.Trace = stderr

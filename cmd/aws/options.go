@@ -236,7 +236,7 @@ func (o *restrictOptions) options() []config.Option {
 var limitFlags = strings.NewReplacer(
 	"ConnsMax", "--conns", "ConnsPerAddressMax", "--conns-per-address", "SendRateMin", "--send-rate-min",
 	"IdleTimeout", "--idle-timeout", "HeadTimeout", "--head-timeout", "SendTimeout", "--send-timeout",
-	"WindowBytes", "--window-bytes", "PoolBytes", "--pool-bytes", "BufferBytes", "a buffer",
+	"LoopRateMax", "--rate-total, divided by the loops,", "RateMax", "--rate", "WindowBytes", "--window-bytes", "PoolBytes", "--pool-bytes", "BufferBytes", "a buffer",
 )
 
 // configEnv names the configuration file if no flag does.

@@ -183,7 +183,7 @@ func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, er
 		return nil, usageError{err}
 	}
 	cfg := &goloop.ServerConfig{
-		Loop: goloop.ServeConfig(), Dialect: dialect, Loops: o.loops, Defer: o.deferAccept,
+		Loop: goloop.ServeConfig(), Dialect: dialect, Loops: o.loops, Defer: o.deferAccept, ListenFlag: "--listen",
 		Kernel: kernel.DefaultConfig(),
 	}
 	cfg.Loop.IdleTimeout, cfg.Loop.HeadTimeout, cfg.Loop.SendTimeout = o.idle, o.head, o.send

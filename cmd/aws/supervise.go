@@ -59,7 +59,9 @@ func bind(addrs []kernel.Address, loops int, deferAccept bool) (*sockets, error)
 			if addr.Path != "" && loop > 0 {
 				fd, err = kernel.Duplicate(s.byFD[0][i])
 			} else {
-				fd, s.addrs[i], err = kernel.Listen(addr, kernel.ListenOptions{Shared: loops > 1, Defer: deferAccept})
+				fd, s.addrs[i], err = kernel.Listen(addr, kernel.ListenOptions{
+					Shared: loops > 1, Defer: deferAccept, Alone: loop == 0, Flag: "--listen",
+				})
 			}
 			if err != nil {
 				return nil, errors.Join(err, kernel.CloseAll(fds), s.close())

@@ -83,6 +83,10 @@ func (a Address) URL() string {
 type ListenOptions struct {
 	Shared bool // several sockets share the address (SO_REUSEPORT), one per loop
 	Defer  bool // connections are told of once they have sent something (TCP_DEFER_ACCEPT)
+	// Alone asks first whether the address is free: with Shared, the kernel would let the sockets of
+	// another server of the same user share it, too.
+	Alone bool
+	Flag  string // by which the address is chosen, for the remedy in the error
 }
 
 // Listen returns a socket that listens at an address and does not block, and the address with the
@@ -95,6 +99,15 @@ func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 		}
 		return fd, addr, nil
 	}
+	if o.Alone && o.Shared && addr.TCP.Port() != 0 {
+		fd, _, err := listen(addr, ListenOptions{})
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+		if errors.Is(err, unix.EADDRINUSE) {
+			return -1, addr, fmt.Errorf("listen %s: %w%s", addr, err, listenRemedy(err, o.Flag))
+		}
+	}
 	fd, actual, err := listen(addr, o)
 	if addr.Dual && errors.Is(err, unix.EAFNOSUPPORT) { // a machine without IPv6
 		addr = Address{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.TCP.Port())}
@@ -104,7 +117,7 @@ func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 		if fd >= 0 {
 			_ = unix.Close(fd)
 		}
-		return -1, addr, fmt.Errorf("listen %s: %w%s", addr, err, listenRemedy(err))
+		return -1, addr, fmt.Errorf("listen %s: %w%s", addr, err, listenRemedy(err, o.Flag))
 	}
 	addr.TCP = actual
 	return int32(fd), addr, nil
@@ -157,12 +170,12 @@ func Duplicate(fd int32) (int32, error) {
 	return int32(d), nil
 }
 
-func listenRemedy(err error) string {
+func listenRemedy(err error, flag string) string {
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
-		return " (another aws? try --port)"
+		return " (another aws? try " + flag + ")"
 	case errors.Is(err, unix.EACCES):
-		return " (ports below 1024 are the superuser's: try --port)"
+		return " (ports below 1024 are the superuser's: try " + flag + ")"
 	case errors.Is(err, unix.EADDRNOTAVAIL):
 		return " (this machine has no such address)"
 	default:
