@@ -220,6 +220,16 @@ bench-quick: build ## the same with short runs, under two minutes, and nothing w
 microbench: ## the Go benchmarks, each COUNT=1 times; benchstat compares two of their outputs
 	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
 
+.PHONY: deb deb-check dist
+deb: ## the Debian package awsd, into dist/
+	$(GO) run ./packaging/deb
+
+deb-check: ## install, upgrade and remove it in a chroot, as root
+	packaging/deb/check
+
+dist: ## reproducible archives with checksums and a list of what is in them, into dist/
+	$(GO) run ./packaging/dist
+
 .PHONY: sim-long mutations soak
 sim-long: ## SEEDS=1000000 seeds of the simulation, from FIRST=100000 on
 	$(GO) test ./tests/sim -count=1 -timeout 0 -seeds $(or $(SEEDS),1000000) -first $(or $(FIRST),100000)

@@ -338,7 +338,6 @@ func (k *Kernel) Probe(fd int32, offset, n int64) kernel.Residency {
 	return answer
 }
 
-// tree returns the tree behind a root.
 // Peek implements kernel.Kernel.
 func (k *Kernel) Peek(fd int32, b []byte) int64 {
 	d, errno := k.lookupKind(fd, descFile, syscall.EINVAL, "preadv2")
@@ -358,6 +357,7 @@ func (k *Kernel) Peek(fd int32, b []byte) int64 {
 	return n
 }
 
+// tree returns the tree behind a root.
 func (k *Kernel) tree(root kernel.Root) *Tree {
 	for _, t := range k.disk.trees {
 		if t.root == root {
