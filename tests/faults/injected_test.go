@@ -2,7 +2,9 @@ package faults
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,12 +50,24 @@ var plans = []plan{
 	},
 }
 
-// requestsPerPlan is what each plan's load asks for.
-const requestsPerPlan = 300
+// requestsPerPlan is what each plan's load asks for: FAULT_REQUESTS, or half of what docs/robustness.md has.
+func requestsPerPlan(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("FAULT_REQUESTS")
+	if text == "" {
+		return 150
+	}
+	count, err := strconv.Atoi(text)
+	if err != nil || count < 1 {
+		t.Fatalf("FAULT_REQUESTS=%s: it must be a number of requests", text)
+	}
+	return count
+}
 
 // TestInjected lets a seeded share of the calls of a kind fail under load.
 func TestInjected(t *testing.T) {
 	site := harness.NewSite(t)
+	requests := requestsPerPlan(t)
 	onFaces(t, func(t *testing.T, face string) {
 		for i, p := range plans {
 			t.Run(p.calls, func(t *testing.T) {
@@ -64,7 +78,7 @@ func TestInjected(t *testing.T) {
 				}})
 				l := load(server, face, site, 16)
 				l.Seed = uint64(i + 1)
-				got := l.Run(requestsPerPlan)
+				got := l.Run(requests)
 				var calls, failed, short uint64
 				for name, tally := range harness.ReadTally(t, log) {
 					if strings.Contains(p.calls, name) {
