@@ -161,3 +161,16 @@ func TestSmallFilesFromMemoryAreTheFilesOfNow(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 }
+
+func TestIdleConnectionsMakeRoom(t *testing.T) {
+	s := newSite(t)
+	server := startDropIn(t, s, func(cfg *ServerConfig) { cfg.Loop.ConnsMax = 8 })
+	for range 8 {
+		dial(t, server) // says nothing, and would be let go after a minute
+	}
+	began := time.Now()
+	checkFile(t, s, server, "/static/k")
+	if took := time.Since(began); took > 20*time.Second {
+		t.Errorf("idle connections kept another out for %v", took)
+	}
+}

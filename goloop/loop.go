@@ -443,6 +443,8 @@ func (l *Loop) timeout() time.Duration {
 	}
 	if l.acceptPaused && l.connsLeft() {
 		sooner(l.acceptAgain)
+	} else if c := l.lists[deadlineIdle].first; l.acceptPaused && c != nil {
+		sooner(c.expiresAt - l.cfg.IdleTimeout + shedAfter)
 	}
 	if !l.pool.waiters.empty() {
 		sooner(l.stallAt)
@@ -509,6 +511,9 @@ func (l *Loop) tidy() {
 			}
 		}
 		l.drainEnd = never // what is left is the disk's
+	}
+	if l.acceptPaused && !l.connsLeft() {
+		l.shed()
 	}
 	if l.acceptPaused && now >= l.acceptAgain && l.connsLeft() {
 		l.acceptPaused = false

@@ -157,6 +157,7 @@ func (l *Loop) listenerOf(li *listener) int {
 // pauseAccepting leaves new connections in the backlog for a while, and then until there is a slot
 // for one. tidy tells epoll.
 func (l *Loop) pauseAccepting(while time.Duration) {
+	l.shed()
 	if !l.acceptPaused {
 		l.counts.AcceptPauses++
 		l.acceptPaused = true
@@ -421,5 +422,29 @@ func (l *Loop) dropPart(c *conn) {
 	if c.part != nil {
 		l.parts = append(l.parts, c.part)
 		c.part = nil
+	}
+}
+
+// shedAfter is how long a connection without a request may keep others out when there is no room for
+// them, and shedMax how many of those are ended at once.
+const (
+	shedAfter = time.Second
+	shedMax   = 32
+)
+
+// shed ends the connections that have waited longest without sending a byte of a request, to make room
+// for those that wait to be accepted. Otherwise whoever opens enough of them locks everybody out
+// for IdleTimeout.
+func (l *Loop) shed() {
+	now := l.k.Now()
+	c := l.lists[deadlineIdle].first
+	for n := 0; c != nil && n < shedMax && now-(c.expiresAt-l.cfg.IdleTimeout) >= shedAfter; n++ {
+		next := c.nextOfList
+		if c.state == StateInit && !c.touched && !c.inRecvq && !c.inParseq {
+			l.counts.Expired++
+			l.counts.ExpiredBy[deadlineIdle]++
+			l.abort(c, kernel.OpClose)
+		}
+		c = next
 	}
 }
