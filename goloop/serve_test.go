@@ -48,19 +48,7 @@ func startServe(t testing.TB, s *site, change func(*ServeOptions, *ServerConfig)
 		t.Fatal(err)
 	}
 	cfg.Dialect = dialect
-	server, err := NewServer(&cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Run() }()
-	t.Cleanup(func() {
-		server.Shutdown()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-	return server
+	return runServer(t, &cfg)
 }
 
 func dial(t testing.TB, server *Server) net.Conn {

@@ -66,7 +66,14 @@ func startDropIn(t testing.TB, s *site, change func(*ServerConfig)) *Server {
 	if change != nil {
 		change(&cfg)
 	}
-	server, err := NewServer(&cfg)
+	t.Cleanup(func() { _ = kernel.CloseRoot(root) })
+	return runServer(t, &cfg)
+}
+
+// runServer runs a server until the test ends, which it has to do without an error.
+func runServer(t testing.TB, cfg *ServerConfig) *Server {
+	t.Helper()
+	server, err := NewServer(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +84,6 @@ func startDropIn(t testing.TB, s *site, change func(*ServerConfig)) *Server {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		_ = kernel.CloseRoot(root)
 	})
 	return server
 }
