@@ -136,7 +136,7 @@ func (o *serveOptions) table() []config.Group {
 			{
 				Name: "conns-per-address", Into: &o.perAddress, Default: limits.ConnsPerAddressMax,
 				Usage:  "connections of one client address per loop; 0 is no bound",
-				Advice: "Use 0 behind a proxy: all connections come from its address.",
+				Advice: "Behind a proxy, name it with --proxy-from: its clients are counted then, and not the proxy.",
 			},
 			{
 				Name: "idle-timeout", Into: &o.idle, Default: limits.IdleTimeout, Least: 1,
