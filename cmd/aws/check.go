@@ -11,11 +11,11 @@ import (
 )
 
 // checkCommand says what aws serve would do.
-func checkCommand(stdout, stderr io.Writer) *cobra.Command {
+func checkCommand(stdout io.Writer, report *reporter) *cobra.Command {
 	var line commandLine
 	cmd := newCommand("check [ROOT]", "validate the configuration of serve and print the effective one", cobra.MaximumNArgs(1),
 		func(_ *cobra.Command, args []string) error {
-			o, origins, err := line.options(args, stderr)
+			o, origins, err := line.options(args, report)
 			if err != nil {
 				return err
 			}

@@ -22,11 +22,12 @@ type dropInOptions struct {
 	verbose bool
 	trace   bool
 	watch   observeOptions
+	log     logOptions
 	give    restrictOptions
 }
 
 // rootCommand is the program without a command: the drop-in.
-func rootCommand(stdout, stderr io.Writer) *cobra.Command {
+func rootCommand(stdout io.Writer, report *reporter) *cobra.Command {
 	var given config.Given
 	cmd := newCommand(program, "the asynchronous web server", cobra.NoArgs,
 		func(*cobra.Command, []string) error {
@@ -35,7 +36,8 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 			if _, _, err := config.Resolve(o.table(), config.Sources{Given: given}); err != nil {
 				return usageError{err}
 			}
-			return dropIn(&o, stdout, stderr)
+			report.set(&o.log, false)
+			return dropIn(&o, stdout, report)
 		})
 	given = config.Flags(cmd.Flags(), new(dropInOptions).table())
 	cmd.Long = `Serves the files in DIR/static by sendfile and those in DIR/dynamic by asynchronous
@@ -47,13 +49,13 @@ reads, over HTTP, one answer per connection; anything else is 404 Not Found.
 }
 
 // dropIn runs the drop-in until it is told to end.
-func dropIn(o *dropInOptions, stdout, stderr io.Writer) error {
+func dropIn(o *dropInOptions, stdout io.Writer, report *reporter) error {
 	root, err := kernel.OpenRoot(o.root)
 	if err != nil {
 		return fmt.Errorf("--root %s: %w (it must be a folder that this user may enter)", o.root, errors.Unwrap(err))
 	}
 	defer func() { _ = kernel.CloseRoot(root) }()
-	warnMissing(o.root, stderr)
+	warnMissing(o.root, report)
 	dialect, err := goloop.NewDropIn(root, o.root)
 	if err != nil {
 		return err
@@ -67,7 +69,7 @@ func dropIn(o *dropInOptions, stdout, stderr io.Writer) error {
 		Kernel:     kernel.DefaultConfig(),
 	}
 	if o.trace {
-		cfg.Loop.Trace = stderr
+		cfg.Loop.Trace = report.lines("trace")
 	}
 	descriptors, err := kernel.RaiseDescriptors()
 	if err != nil {
@@ -75,18 +77,19 @@ func dropIn(o *dropInOptions, stdout, stderr io.Writer) error {
 	}
 	cfg.Cache = goloop.DropInCacheLimits(min(fitDescriptors(&cfg, descriptors), 1024))
 	o.give.readable = []string{o.root}
-	watch, err := o.watch.open(&cfg, &o.give, stdout, stderr)
+	watch, err := o.watch.open(&cfg, &o.give, stdout, report)
 	if err != nil {
 		return err
 	}
 	defer watch.close()
-	return runServer(&cfg, &o.give, watch, o.verbose, stderr, func(s *goloop.Server) {
-		fmt.Fprintf(stderr, "aws: serving %s at http://%s/\n", o.root, s.Addrs()[0])
+	return runServer(&cfg, &o.give, watch, o.verbose, report, func(s *goloop.Server) {
+		url := fmt.Sprintf("http://%s/", s.Addrs()[0])
+		report.Info(fmt.Sprintf("serving %s at %s", o.root, url), "root", o.root, "url", url)
 	})
 }
 
 // warnMissing says which of the two folders are not there. Their files are 404 until they are.
-func warnMissing(root string, stderr io.Writer) {
+func warnMissing(root string, report *reporter) {
 	missing := ""
 	for _, name := range []string{"static", "dynamic"} {
 		if info, err := os.Stat(filepath.Join(root, name)); err == nil && info.IsDir() {
@@ -98,6 +101,6 @@ func warnMissing(root string, stderr io.Writer) {
 		missing += name + "/"
 	}
 	if missing != "" {
-		fmt.Fprintf(stderr, "aws: warning: %s has no %s: requests for it are answered 404 (start it where they are, or use --root)\n", root, missing)
+		report.Warn(fmt.Sprintf("%s has no %s: requests for it are answered 404 (start it where they are, or use --root)", root, missing), "root", root)
 	}
 }

@@ -56,9 +56,10 @@ func main() {
 // run is the program, apart from its process. It returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
 	signal.Ignore(syscall.SIGPIPE) // sendfile(2) has no MSG_NOSIGNAL
-	root := rootCommand(stdout, stderr)
+	report := newReporter(stderr)
+	root := rootCommand(stdout, report)
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(serveCommand(stdout, stderr), checkCommand(stdout, stderr), versionCommand(stdout), completionCommand(stdout), manCommand(stdout))
+	root.AddCommand(serveCommand(stdout, report), checkCommand(stdout, report), versionCommand(stdout), completionCommand(stdout), manCommand(stdout))
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -72,15 +73,13 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "aws: %v (%s --help says what there is)\n", err, program)
+		report.fail(fmt.Errorf("%w (%s --help says what there is)", err, program))
 		return exitUsage
 	case errors.As(err, &mistakes):
-		for line := range strings.Lines(mistakes.Error()) {
-			fmt.Fprintf(stderr, "aws: %s\n", strings.TrimSuffix(line, "\n"))
-		}
+		report.fail(mistakes)
 		return exitUsage
 	default:
-		fmt.Fprintf(stderr, "aws: %v\n", err)
+		report.fail(err)
 		return exitError
 	}
 }
@@ -141,8 +140,8 @@ func versionText() string {
 }
 
 // runServer serves until the process is told to end, and prints the counters if they are wanted.
-func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer, verbose bool, stderr io.Writer, started func(*goloop.Server), also ...os.Signal) error {
-	cfg.Warn = func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) }
+func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer, verbose bool, report *reporter, started func(*goloop.Server), also ...os.Signal) error {
+	cfg.Warn = report.warn
 	server, err := goloop.NewServer(cfg)
 	if err != nil {
 		return err
@@ -159,7 +158,7 @@ func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer,
 				server.Shutdown()
 				continue
 			}
-			fmt.Fprintf(stderr, "aws: %v needs --supervise: nothing is changed\n", sig)
+			report.Warn(fmt.Sprintf("%v needs --supervise: nothing is changed", sig), "signal", sig.String())
 		}
 	}()
 	watch.start(server)
@@ -170,7 +169,7 @@ func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer,
 	close(signals)
 	if verbose {
 		counts := server.Counts()
-		fmt.Fprint(stderr, counts.String())
+		fmt.Fprint(report.lines("counters"), counts.String())
 	}
 	return err
 }

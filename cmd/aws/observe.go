@@ -33,8 +33,7 @@ type observeOptions struct {
 
 // observer is what watches a server.
 type observer struct {
-	warn    func(string)
-	say     func(string)
+	report  *reporter
 	log     *accesslog.Log
 	queue   *accesslog.Queue
 	signals chan os.Signal
@@ -45,11 +44,8 @@ type observer struct {
 }
 
 // open opens what the options name, before the process gives anything up, and makes it part of cfg.
-func (o *observeOptions) open(cfg *goloop.ServerConfig, give *restrictOptions, stdout, stderr io.Writer) (*observer, error) {
-	ob := &observer{
-		warn: func(message string) { fmt.Fprintf(stderr, "aws: warning: %s\n", message) },
-		say:  func(message string) { fmt.Fprintf(stderr, "aws: %s\n", message) }, handing: o.succeeds,
-	}
+func (o *observeOptions) open(cfg *goloop.ServerConfig, give *restrictOptions, stdout io.Writer, report *reporter) (*observer, error) {
+	ob := &observer{report: report, handing: o.succeeds}
 	for _, step := range []func() error{
 		func() error { return ob.openLog(o, give, stdout) },
 		func() error { return ob.openTrace(o, cfg) },
@@ -79,7 +75,7 @@ func (ob *observer) openTrace(o *observeOptions, cfg *goloop.ServerConfig) (err 
 	if o.traceFile == "" {
 		return nil
 	}
-	if ob.trace, err = tracefile.Open(o.traceFile, max(cfg.Loops, 1), ob.warn); err != nil {
+	if ob.trace, err = tracefile.Open(o.traceFile, max(cfg.Loops, 1), ob.report.warn); err != nil {
 		return fmt.Errorf("--trace-file: %w", err)
 	}
 	cfg.Loop.Tracer = ob.trace
@@ -103,7 +99,7 @@ func (ob *observer) openAdmin(o *observeOptions, give *restrictOptions) (err err
 		return fmt.Errorf("--admin %s: %w", o.admin, err)
 	}
 	if !addr.Addr().IsLoopback() {
-		ob.warn(fmt.Sprintf("--admin %s is not on the loopback: whoever reaches it sees every request's target, and may take profiles", o.admin))
+		ob.report.Warn(fmt.Sprintf("--admin %s is not on the loopback: whoever reaches it sees every request's target, and may take profiles", o.admin), "admin", o.admin)
 	}
 	options := admin.Options{Version: version, Commit: commit}
 	if ob.log != nil {
@@ -160,7 +156,7 @@ func (ob *observer) openLog(o *observeOptions, give *restrictOptions, stdout io.
 	if err != nil || target == "" {
 		return err
 	}
-	if ob.log, err = accesslog.Open(accesslog.Options{Target: target, Format: format, Stdout: stdout, Warn: ob.warn}); err != nil {
+	if ob.log, err = accesslog.Open(accesslog.Options{Target: target, Format: format, Stdout: stdout, Warn: ob.report.warn}); err != nil {
 		return fmt.Errorf("%s: %w", flag, err)
 	}
 	if path := ob.log.Path(); path != "" {
@@ -176,7 +172,7 @@ func (ob *observer) start(server *goloop.Server) {
 		ob.admin.SetReady(true)
 		go func() {
 			if err := ob.admin.Serve(ob.socket); err != nil {
-				ob.warn(err.Error())
+				ob.report.warn(err.Error())
 			}
 		}()
 	}
@@ -195,7 +191,8 @@ func (ob *observer) start(server *goloop.Server) {
 // announce says where the admin is.
 func (ob *observer) announce() {
 	if ob.admin != nil {
-		ob.say("admin at http://" + ob.socket.Addr().String() + "/")
+		url := "http://" + ob.socket.Addr().String() + "/"
+		ob.report.Info("admin at "+url, "url", url)
 	}
 }
 
@@ -228,7 +225,7 @@ func (ob *observer) close() {
 	}
 	if ob.trace != nil {
 		if err := ob.trace.Close(); err != nil {
-			ob.warn(fmt.Sprintf("--trace-file: %v", err))
+			ob.report.Warn(fmt.Sprintf("--trace-file: %v", err), "error", err.Error())
 		}
 	}
 	if ob.log != nil {

@@ -28,7 +28,7 @@ func (o *dropInOptions) table() []config.Group {
 		{Name: "root", Into: &o.root, Default: ".", Usage: "the `DIR` that holds static/ and dynamic/"},
 		{Name: "verbose", Into: &o.verbose, Usage: "print the counters at exit"},
 		{Name: "trace", Into: &o.trace, Usage: "print every transition of every connection's state"},
-	}, o.watch.options(), o.give.options())}}
+	}, o.watch.options(), o.log.options(), o.give.options())}}
 }
 
 // table defines the options of aws serve.
@@ -183,7 +183,7 @@ func (o *serveOptions) table() []config.Group {
 				Advice: "Raise it if connections wait for buffers (the counter waits grows). What is never used costs nothing.",
 			},
 		}},
-		{Name: "Watching", Options: append(o.watch.options(),
+		{Name: "Watching", Options: append(append(o.watch.options(), o.log.options()...),
 			config.Option{Name: "verbose", Into: &o.verbose, Usage: "print the counters at exit"},
 			config.Option{Name: "trace", Into: &o.trace, Usage: "print every transition of every connection's state", Advice: "It costs a line per transition: for study."},
 		)},
@@ -259,7 +259,7 @@ func (l *commandLine) flags(f *pflag.FlagSet) {
 
 // options returns the options that result from arguments, flags, variables and the configuration file,
 // and where each comes from. It may be called again, and reads the file and the variables anew.
-func (l *commandLine) options(args []string, stderr io.Writer) (*serveOptions, config.Origins, error) {
+func (l *commandLine) options(args []string, report *reporter) (*serveOptions, config.Origins, error) {
 	given := maps.Clone(l.given)
 	if len(args) > 0 {
 		if len(given["root"]) > 0 {
@@ -279,8 +279,9 @@ func (l *commandLine) options(args []string, stderr io.Writer) (*serveOptions, c
 	}
 	o := &serveOptions{}
 	origins, strangers, err := config.Resolve(o.table(), src)
+	report.set(&o.log, true)
 	for _, s := range strangers {
-		fmt.Fprintf(stderr, "aws: warning: %s\n", s)
+		report.Warn(s)
 	}
 	if err != nil {
 		return nil, nil, configError{err}

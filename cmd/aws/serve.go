@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"aws/goloop"
+	"aws/internal/config"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
@@ -55,6 +57,7 @@ type serveOptions struct {
 	windowBytes  int64
 	poolBytes    int64
 	watch        observeOptions
+	log          logOptions
 	give         restrictOptions
 	rate         int64
 	rateTotal    int64
@@ -66,15 +69,16 @@ type serveOptions struct {
 }
 
 // serveCommand is the file server.
-func serveCommand(stdout, stderr io.Writer) *cobra.Command {
+func serveCommand(stdout io.Writer, report *reporter) *cobra.Command {
 	var line commandLine
 	cmd := newCommand("serve [ROOT]", "serve a folder over HTTP/1.1", cobra.MaximumNArgs(1),
 		func(_ *cobra.Command, args []string) error {
-			o, origins, err := line.options(args, stderr)
+			o, origins, err := line.options(args, report)
 			if err != nil {
 				return err
 			}
-			return located(serve(o, stdout, stderr), origins)
+			reportOrigins(report, origins)
+			return located(serve(o, stdout, report), origins)
 		})
 	line.flags(cmd.Flags())
 	cmd.Long = `Serves the files beneath ROOT, which is the current folder if it is not given, over HTTP/1.1.
@@ -85,9 +89,18 @@ Each option is a flag, a variable (AWSD_IDLE_TIMEOUT for --idle-timeout) and a k
 	return cmd
 }
 
+// reportOrigins tells where each option comes from that is not as it would be by itself.
+func reportOrigins(report *reporter, origins config.Origins) {
+	for _, name := range slices.Sorted(maps.Keys(origins)) {
+		if origin := origins[name]; origin != config.OriginDefault {
+			report.Debug(fmt.Sprintf("%s comes from %s", name, origin), "option", name, "origin", origin)
+		}
+	}
+}
+
 // serve runs the file server until it is told to end. With --supervise this process only starts others
 // that do, with the sockets that it binds for them.
-func serve(o *serveOptions, stdout, stderr io.Writer) error {
+func serve(o *serveOptions, stdout io.Writer, report *reporter) error {
 	handed, err := inherited()
 	if err != nil {
 		return err
@@ -111,9 +124,9 @@ func serve(o *serveOptions, stdout, stderr io.Writer) error {
 				return err
 			}
 		}
-		return supervise(handed, stderr)
+		return supervise(handed, report.out)
 	}
-	return o.serve(addrs, handed, worker, stdout, stderr)
+	return o.serve(addrs, handed, worker, stdout, report)
 }
 
 // addresses reads --listen.
@@ -130,7 +143,7 @@ func (o *serveOptions) addresses() ([]kernel.Address, error) {
 }
 
 // serve serves at the addresses, or with the sockets that were handed over.
-func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker bool, stdout, stderr io.Writer) error {
+func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker bool, stdout io.Writer, report *reporter) error {
 	so, closeRoots, err := o.dialectOptions()
 	defer closeRoots()
 	if err != nil {
@@ -141,7 +154,7 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 		return err
 	}
 	if o.trace {
-		cfg.Loop.Trace = stderr
+		cfg.Loop.Trace = report.lines("trace")
 	}
 	cfg.Listen = addrs
 	if handed != nil {
@@ -160,17 +173,17 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 		o.give.readable = append(o.give.readable, m.Dir)
 	}
 	o.watch.succeeds = worker
-	watch, err := o.watch.open(cfg, &o.give, stdout, stderr)
+	watch, err := o.watch.open(cfg, &o.give, stdout, report)
 	if err != nil {
 		return err
 	}
 	defer watch.close()
-	return runServer(cfg, &o.give, watch, o.verbose, stderr, func(s *goloop.Server) {
+	return runServer(cfg, &o.give, watch, o.verbose, report, func(s *goloop.Server) {
 		for _, a := range s.Addrs() {
-			fmt.Fprintf(stderr, "aws: listening at %s\n", a.URL())
+			report.Info("listening at "+a.URL(), "url", a.URL())
 		}
 		for _, m := range so.Mounts {
-			fmt.Fprintf(stderr, "aws: %s serves %s (%s)\n", m.Prefix, m.Dir, m.Kind)
+			report.Info(fmt.Sprintf("%s serves %s (%s)", m.Prefix, m.Dir, m.Kind), "prefix", m.Prefix, "dir", m.Dir, "kind", m.Kind.String())
 		}
 		serving(worker, s)
 	}, syscall.SIGHUP, syscall.SIGUSR2)

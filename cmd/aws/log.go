@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"aws/internal/config"
+
+	"github.com/coreos/go-systemd/v22/journal"
+	"golang.org/x/sys/unix"
+)
+
+// logOptions say how the program tells what goes on. Of the answers tells the access log.
+type logOptions struct {
+	format string
+	level  string
+}
+
+// The formats and levels of the log.
+const (
+	logText = "text"
+	logJSON = "json"
+)
+
+var logLevels = map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+}
+
+// options define the log.
+func (o *logOptions) options() []config.Option {
+	return []config.Option{
+		{
+			Name: "log-format", Into: &o.format, Default: logText, OneOf: []string{logText, logJSON},
+			Usage:  "how messages on the standard error look, as `FORMAT`: text for people, json for programs",
+			Advice: "json has an object per line, with time, level, msg, pid and what the message names as members of its own. The access log has its own format.",
+		},
+		{
+			Name: "log-level", Into: &o.level, Default: "info", OneOf: []string{"debug", "info", "warn", "error"},
+			Usage:  "the least `LEVEL` of messages that are told: debug, info, warn or error",
+			Advice: "warn leaves out what is as it should be; debug adds where each option comes from.",
+		},
+	}
+}
+
+// reporter tells whoever runs the program what goes on: a line per record, on the standard error. A
+// message is a whole sentence, for people; the attributes repeat its parts, for programs, and are in
+// the JSON only. It may be used by any goroutine once it is set up.
+type reporter struct {
+	*slog.Logger
+	out  io.Writer // the standard error itself, for other processes and for what is no message
+	json bool
+}
+
+// newReporter returns a reporter that writes plain text.
+func newReporter(out io.Writer) *reporter {
+	return &reporter{Logger: slog.New(newTextHandler(out, slog.LevelInfo, false)), out: out}
+}
+
+// set takes over what the options say. colour allows it, where a terminal is.
+func (r *reporter) set(o *logOptions, colour bool) {
+	level := logLevels[o.level]
+	if r.json = o.format == logJSON; r.json {
+		r.Logger = slog.New(slog.NewJSONHandler(r.out, &slog.HandlerOptions{Level: level})).With("pid", os.Getpid())
+		return
+	}
+	r.Logger = slog.New(newTextHandler(r.out, level, colour && coloured(r.out)))
+}
+
+// warn is Warn for those who know no attributes.
+func (r *reporter) warn(message string) { r.Warn(message) }
+
+// fail tells of the error that ends the program, a record for each of its lines.
+func (r *reporter) fail(err error) {
+	for line := range strings.Lines(err.Error()) {
+		r.Error(strings.TrimSuffix(line, "\n"))
+	}
+}
+
+// lines returns where lines go that were asked for and are no messages, such as the counters at the
+// end: as they are among text, and a record each among JSON.
+func (r *reporter) lines(kind string) io.Writer {
+	if !r.json {
+		return r.out
+	}
+	return &recordLines{log: r.Logger, kind: kind}
+}
+
+// recordLines makes a record of each line. Whoever writes writes whole lines.
+type recordLines struct {
+	log  *slog.Logger
+	kind string
+}
+
+func (w *recordLines) Write(p []byte) (int, error) {
+	for line := range bytes.Lines(p) {
+		r := slog.NewRecord(time.Now(), slog.LevelInfo, string(bytes.TrimSuffix(line, []byte{'\n'})), 0)
+		r.AddAttrs(slog.String("kind", w.kind))
+		if err := w.log.Handler().Handle(context.Background(), r); err != nil { // whatever the level: it was asked for
+			return 0, err
+		}
+	}
+	return len(p), nil
+}
+
+// coloured reports whether colours are welcome: on a terminal that knows them, unless NO_COLOR is set.
+func coloured(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// textHandler writes messages as people read them: "aws: warning: " and the sentence. To the journal of
+// systemd it tells the level as well (sd-daemon(3)).
+type textHandler struct {
+	mu      *sync.Mutex
+	out     io.Writer
+	level   slog.Level
+	colour  bool
+	journal bool
+}
+
+func newTextHandler(out io.Writer, level slog.Level, colour bool) *textHandler {
+	h := &textHandler{mu: new(sync.Mutex), out: out, level: level, colour: colour}
+	if out == os.Stderr {
+		h.journal, _ = journal.StderrIsJournalStream()
+	}
+	return h
+}
+
+// Enabled implements slog.Handler.
+func (h *textHandler) Enabled(_ context.Context, level slog.Level) bool { return level >= h.level }
+
+// WithAttrs implements slog.Handler.
+func (h *textHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+// WithGroup implements slog.Handler.
+func (h *textHandler) WithGroup(string) slog.Handler { return h }
+
+// levelStyle is how a level looks.
+type levelStyle struct {
+	word   string // before the message
+	colour string // of that word, or else of the name of the program
+	syslog string // the level's number for the journal
+}
+
+func styleOf(level slog.Level) levelStyle {
+	switch {
+	case level >= slog.LevelError:
+		return levelStyle{"", "\x1b[31m", "<3>"}
+	case level >= slog.LevelWarn:
+		return levelStyle{"warning: ", "\x1b[33m", "<4>"}
+	case level >= slog.LevelInfo:
+		return levelStyle{"", "", "<6>"}
+	default:
+		return levelStyle{"debug: ", "", "<7>"}
+	}
+}
+
+// Handle implements slog.Handler. Each line of a message gets the same beginning.
+func (h *textHandler) Handle(_ context.Context, r slog.Record) error {
+	s := styleOf(r.Level)
+	begin := "aws: " + s.word
+	if h.colour && s.colour != "" {
+		begin = "aws: " + s.colour + s.word + "\x1b[0m"
+		if s.word == "" {
+			begin = s.colour + "aws:\x1b[0m "
+		}
+	}
+	if h.journal {
+		begin = s.syslog + begin
+	}
+	var text []byte
+	for line := range strings.Lines(r.Message) {
+		text = append(append(append(text, begin...), strings.TrimSuffix(line, "\n")...), '\n')
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, err := h.out.Write(text)
+	return err
+}
