@@ -124,7 +124,7 @@ func serve(o *serveOptions, stdout io.Writer, report *reporter) error {
 				return err
 			}
 		}
-		return supervise(handed, report.out)
+		return supervise(handed, report)
 	}
 	return o.serve(addrs, handed, worker, stdout, report)
 }

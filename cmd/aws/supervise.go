@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -165,7 +164,7 @@ type worker struct {
 }
 
 // startWorker starts a worker and waits until it serves, or fails.
-func startWorker(s *sockets, stderr io.Writer) (*worker, error) {
+func startWorker(s *sockets, report *reporter) (*worker, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -182,7 +181,7 @@ func startWorker(s *sockets, stderr io.Writer) (*worker, error) {
 		return nil, err
 	}
 	w := &worker{cmd: exec.Command(program, os.Args[1:]...), life: lifeWrite, ended: make(chan struct{})}
-	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = os.Stdin, os.Stdout, stderr
+	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = os.Stdin, os.Stdout, report.out
 	w.cmd.Env = append(os.Environ(), socketsEnv+"="+s.text())
 	w.cmd.ExtraFiles = []*os.File{readyWrite, lifeRead}
 	for _, fds := range s.byFD {
@@ -230,15 +229,14 @@ func (w *worker) end() error {
 }
 
 // supervise binds the addresses and keeps a worker running until the process is told to end.
-func supervise(s *sockets, stderr io.Writer) error {
+func supervise(s *sockets, report *reporter) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(signals)
-	current, err := startWorker(s, stderr)
+	current, err := startWorker(s, report)
 	if err != nil {
 		return errors.Join(err, s.close())
 	}
-	say := func(format string, args ...any) { fmt.Fprintf(stderr, "aws: "+format+"\n", args...) }
 	notify(daemon.SdNotifyReady)
 	stopWatchdog := watchdog()
 	defer stopWatchdog()
@@ -252,11 +250,12 @@ func supervise(s *sockets, stderr io.Writer) error {
 				_ = current.cmd.Process.Signal(sig)
 			case syscall.SIGHUP, syscall.SIGUSR2:
 				notify(daemon.SdNotifyReloading + "\n" + monotonic())
-				next, err := startWorker(s, stderr)
+				next, err := startWorker(s, report)
 				if err != nil {
-					say("%v: worker %d stays", err, current.cmd.Process.Pid)
+					report.Error(fmt.Sprintf("%v: worker %d stays", err, current.cmd.Process.Pid), "worker", current.cmd.Process.Pid)
 				} else {
-					say("worker %d serves, worker %d drains", next.cmd.Process.Pid, current.cmd.Process.Pid)
+					report.Info(fmt.Sprintf("worker %d serves, worker %d drains", next.cmd.Process.Pid, current.cmd.Process.Pid),
+						"worker", next.cmd.Process.Pid, "drains", current.cmd.Process.Pid)
 					old := current
 					current = next
 					drains++
@@ -274,18 +273,19 @@ func supervise(s *sockets, stderr io.Writer) error {
 		case err := <-ending:
 			drains--
 			if err != nil {
-				say("a worker that drained: %v", err)
+				report.Warn(fmt.Sprintf("a worker that drained: %v", err), "error", err.Error())
 			}
 		case <-current.ended:
-			say("worker %d ended: %v; another one is started", current.cmd.Process.Pid, current.err)
+			report.Error(fmt.Sprintf("worker %d ended: %v; another one is started", current.cmd.Process.Pid, current.err),
+				"worker", current.cmd.Process.Pid)
 			_ = current.life.Close()
 			for {
-				next, err := startWorker(s, stderr)
+				next, err := startWorker(s, report)
 				if err == nil {
 					current = next
 					break
 				}
-				say("%v", err)
+				report.fail(err)
 				select {
 				case sig := <-signals:
 					if sig == syscall.SIGTERM || sig == syscall.SIGINT {
