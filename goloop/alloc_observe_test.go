@@ -2,7 +2,17 @@
 
 package goloop
 
-import "testing"
+import (
+	"encoding/base64"
+	"fmt"
+	"testing"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/response"
+
+	"golang.org/x/crypto/bcrypt"
+)
 
 // oneRecord is a sink with one record, and a tracer, that allocate nothing.
 type oneRecord struct {
@@ -40,5 +50,45 @@ func TestNoAllocationPerWatchedRequest(t *testing.T) {
 	}
 	if watch.puts == 0 || l.counts.RecordsDropped != 0 {
 		t.Errorf("%d records, %d dropped", watch.puts, l.counts.RecordsDropped)
+	}
+}
+
+// TestNoAllocationPerUser is the same for users who show their password each time, as they do.
+func TestNoAllocationPerUser(t *testing.T) {
+	s := newSite(t)
+	root, err := kernel.OpenRoot(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kernel.CloseRoot(root) })
+	hash, err := bcrypt.GenerateFromPassword([]byte("sesame"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	users, err := docroot.ParsePasswords(fmt.Appendf(nil, "ali baba:%s\n", hash))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialect, err := NewServe(ServeOptions{
+		Mounts: []*docroot.Mount{{Prefix: "/", Strip: 1, Root: root, Auth: users}}, Types: response.NewMediaTypes(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, c := newAllocLoopOf(t, dialect, ServeConfig())
+	var watch oneRecord
+	l.cfg.Sink, l.timed = &watch, true
+	credentials := base64.StdEncoding.EncodeToString([]byte("ali baba:sesame"))
+	request := []byte("GET /static/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Basic " + credentials + "\r\n\r\n")
+	if n := allocsPerRequest(t, l, c, request); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if watch.r.Status != response.OK || string(watch.r.User) != "ali baba" {
+		t.Errorf("status %d, user %q", watch.r.Status, watch.r.User)
+	}
+	request = []byte("GET /static/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	c.get(l, request)
+	if watch.r.Status != response.Unauthorized || len(watch.r.User) != 0 {
+		t.Errorf("without a password: status %d, user %q", watch.r.Status, watch.r.User)
 	}
 }

@@ -66,6 +66,13 @@ func newAllocLoop(t testing.TB, s *site) (*Loop, *client) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = kernel.CloseRoot(root) })
+	return newAllocLoopOf(t, dialect, DropInConfig())
+}
+
+// newAllocLoopOf returns a loop of a dialect, and a client of it.
+func newAllocLoopOf(t testing.TB, dialect Dialect, loop Config) (*Loop, *client) {
+	t.Helper()
 	fd, addr, err := kernel.Listen(kernel.Address{TCP: netip.MustParseAddrPort("127.0.0.1:0")}, kernel.ListenOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +83,7 @@ func newAllocLoop(t testing.TB, s *site) (*Loop, *client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := NewLoop(k, DropInConfig(), dialect, docroot.NewCache(DropInCacheLimits(64)), fd)
+	l, err := NewLoop(k, loop, dialect, docroot.NewCache(DropInCacheLimits(64)), fd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +92,6 @@ func newAllocLoop(t testing.TB, s *site) (*Loop, *client) {
 		if err := l.Run(); err != nil {
 			t.Error(err)
 		}
-		_ = kernel.CloseRoot(root)
 	})
 	return l, &client{
 		t: t, addr: unix.SockaddrInet4{Port: int(addr.TCP.Port()), Addr: [4]byte{127, 0, 0, 1}},

@@ -56,6 +56,7 @@ type Answer struct {
 	Head   []byte // the header, and a body that is not a file's; appended to by the dialect
 	File   *docroot.File
 	Mount  *docroot.Mount // that the request's path belongs to, or nil; for the books
+	User   []byte         // who has shown the password, or empty; for the books
 	From   int64          // the file's bytes [From, To) are the body
 	To     int64
 	Keep   bool // the connection is kept for another request
@@ -76,7 +77,7 @@ type Answer struct {
 
 func (a *Answer) reset() {
 	a.Head, a.path, a.segments, a.text = a.Head[:0], a.path[:0], a.segments[:0], a.text[:0]
-	a.File, a.Mount, a.From, a.To = nil, nil, 0, 0
+	a.File, a.Mount, a.User, a.From, a.To = nil, nil, a.User[:0], 0, 0
 	a.Keep, a.Linger, a.HasBody = false, false, false
 }
 

@@ -29,6 +29,7 @@ type Record struct {
 	Mount     *docroot.Mount // that the path belongs to, or nil
 
 	Method, Target               []byte
+	User                         []byte // who has shown the password that the mount asks for, or empty
 	Range, IfRange               []byte
 	IfNoneMatch, IfModifiedSince []byte
 	Referer, Agent               []byte
@@ -168,6 +169,7 @@ func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 		r.Kind = a.File.Mount.Kind
 	}
 	r.Method, r.Target = r.Method[:0], r.Target[:0]
+	r.User = append(r.User[:0], a.User...)
 	r.Minor = 0
 	for _, f := range recordFields {
 		to := f.to(r)

@@ -48,21 +48,26 @@ func (q *query) authorize(m *docroot.Mount) (allowed, known bool) {
 	if !ok {
 		return false, true
 	}
-	credentials, ok := basicCredentials(value)
+	var decoded [credentialsBytesMax]byte
+	credentials, ok := basicCredentials(decoded[:0], value)
 	if !ok {
 		return false, true
 	}
-	digest := sha256.New()
-	digest.Write([]byte(m.Prefix))
-	digest.Write([]byte{0})
-	digest.Write(credentials)
-	var key [sha256.Size]byte
-	digest.Sum(key[:0])
-	if q.d.verified.has(key) {
-		return true, true
+	user, password, _ := bytes.Cut(credentials, colon)
+	q.a.scratch = append(append(append(q.a.scratch[:0], m.Prefix...), 0), credentials...)
+	key := sha256.Sum256(q.a.scratch)
+	if allowed, known = q.d.verified.has(key), true; !allowed {
+		allowed, known = q.verify(m, key, string(user), string(password))
 	}
-	user, password, _ := bytes.Cut(credentials, []byte{':'})
-	who, secret, v := string(user), string(password), &q.d.verified
+	if allowed {
+		q.a.User = append(q.a.User[:0], user...)
+	}
+	return allowed, known
+}
+
+// verify has a password compared with its hash off the loop, which remembers it if it is right.
+func (q *query) verify(m *docroot.Mount, key [sha256.Size]byte, who, secret string) (allowed, known bool) {
+	v := &q.d.verified
 	name := append([]byte{0}, hex.EncodeToString(key[:])...) // no file has such a name
 	f, ok := q.find.Make(m, name, func() (kernel.Opened, kernel.Class) {
 		if !m.Auth.Check(who, secret) {
@@ -82,15 +87,20 @@ func (q *query) authorize(m *docroot.Mount) (allowed, known bool) {
 // credentialsBytesMax bounds what is decoded; bcrypt takes 72 bytes of a password.
 const credentialsBytesMax = 512
 
-// basicCredentials decodes the value of Authorization in the Basic scheme.
-func basicCredentials(value []byte) ([]byte, bool) {
-	const scheme = "basic "
-	if len(value) <= len(scheme) || len(value) > credentialsBytesMax ||
-		!bytes.EqualFold(value[:len(scheme)], []byte(scheme)) {
+var (
+	basicScheme = []byte("basic ")
+	colon       = []byte{':'}
+)
+
+// basicCredentials decodes the value of Authorization in the Basic scheme, into a slice that has room
+// for it.
+func basicCredentials(into, value []byte) ([]byte, bool) {
+	if len(value) <= len(basicScheme) || len(value) > credentialsBytesMax ||
+		!bytes.EqualFold(value[:len(basicScheme)], basicScheme) {
 		return nil, false
 	}
-	decoded, err := base64.StdEncoding.AppendDecode(nil, bytes.TrimSpace(value[len(scheme):]))
-	if err != nil || !bytes.Contains(decoded, []byte{':'}) {
+	decoded, err := base64.StdEncoding.AppendDecode(into, bytes.TrimSpace(value[len(basicScheme):]))
+	if err != nil || !bytes.Contains(decoded, colon) {
 		return nil, false
 	}
 	return decoded, true

@@ -70,7 +70,9 @@ func appendCommon(line []byte, r *goloop.Record) []byte {
 	} else {
 		line = append(line, '-')
 	}
-	line = append(line, " - - ["...)
+	line = append(line, " - "...)
+	line = appendUser(line, r.User)
+	line = append(line, " ["...)
 	line = r.Began.AppendFormat(line, clfTime)
 	line = append(line, `] "`...)
 	if len(r.Method) == 0 {
@@ -89,6 +91,24 @@ func appendCommon(line []byte, r *goloop.Record) []byte {
 		return strconv.AppendInt(line, n, 10)
 	}
 	return append(line, '-')
+}
+
+// appendUser appends the third field, which has no quotes: a space would end it, and - is nobody.
+func appendUser(line, user []byte) []byte {
+	switch {
+	case len(user) == 0:
+		return append(line, '-')
+	case len(user) == 1 && user[0] == '-':
+		return append(line, `\x2d`...)
+	}
+	for _, c := range user {
+		if plain(c) && c != ' ' {
+			line = append(line, c)
+		} else {
+			line = append(line, '\\', 'x', hex[c>>4], hex[c&15])
+		}
+	}
+	return line
 }
 
 // appendQuoted appends a field of the combined format.
@@ -198,6 +218,7 @@ func appendJSON(line []byte, r *goloop.Record) []byte {
 		name  string
 		value []byte
 	}{
+		{`,"user":`, r.User},
 		{`,"range":`, r.Range},
 		{`,"if_range":`, r.IfRange},
 		{`,"if_none_match":`, r.IfNoneMatch},
@@ -253,6 +274,7 @@ func appendFields(line []byte, r *goloop.Record) []byte {
 		name  string
 		value []byte
 	}{
+		{" user=", r.User},
 		{" range=", r.Range},
 		{" if-range=", r.IfRange},
 		{" if-none-match=", r.IfNoneMatch},

@@ -26,6 +26,8 @@ func record() *goloop.Record {
 }
 
 func TestFormats(t *testing.T) {
+	known, odd, dash := record(), record(), record()
+	known.User, odd.User, dash.User = []byte("ali"), []byte("ali baba \"x\" [\n\\é"), []byte("-")
 	refused := &goloop.Record{Status: 400, Sent: 200, HeadBytes: 200, Began: record().Began}
 	for _, c := range []struct {
 		f    Format
@@ -33,6 +35,9 @@ func TestFormats(t *testing.T) {
 		want string
 	}{
 		{Common, record(), `192.0.2.1 - - [03/Feb/2026:04:05:06 +0100] "GET /a%20b?c=d HTTP/1.1" 206 1024`},
+		{Common, known, `192.0.2.1 - ali [03/Feb/2026:04:05:06 +0100] "GET /a%20b?c=d HTTP/1.1" 206 1024`},
+		{Common, odd, `192.0.2.1 - ali\x20baba\x20\x22x\x22\x20[\x0a\x5c\xc3\xa9 [03/Feb/2026:04:05:06 +0100] "GET /a%20b?c=d HTTP/1.1" 206 1024`},
+		{Common, dash, `192.0.2.1 - \x2d [03/Feb/2026:04:05:06 +0100] "GET /a%20b?c=d HTTP/1.1" 206 1024`},
 		{Common, refused, `- - - [03/Feb/2026:04:05:06 +0100] "-" 400 -`},
 		{
 			Combined, record(),
@@ -53,6 +58,7 @@ func TestFormats(t *testing.T) {
 				`"duration_ms":0.000,"head_ms":0.000,"disk_ms":0.000,"send_ms":0.000}`,
 		},
 		{Fields, record(), `206 GET "/a%20b?c=d" sent=1300 range="bytes=0-1023" agent="curl/8"`},
+		{Fields, known, `206 GET "/a%20b?c=d" sent=1300 user="ali" range="bytes=0-1023" agent="curl/8"`},
 		{Fields, refused, `400 - "" sent=200 aborted`},
 	} {
 		if got := string(c.f.Append(nil, c.r)); got != c.want+"\n" {
@@ -92,8 +98,8 @@ func FuzzLines(f *testing.F) {
 }
 
 var (
-	combinedLine = regexp.MustCompile(`^192\.0\.2\.1 - - \[[^]]+\] "((?:[^"\\]|\\x[0-9a-f]{2})*)" 206 1024 "((?:[^"\\]|\\x[0-9a-f]{2})*)" "((?:[^"\\]|\\x[0-9a-f]{2})*)"\n$`)
-	commonLine   = regexp.MustCompile(`^192\.0\.2\.1 - - \[[^]]+\] "((?:[^"\\]|\\x[0-9a-f]{2})*)" 206 1024\n$`)
+	combinedLine = regexp.MustCompile(`^192\.0\.2\.1 - ([^ "]+) \[[^]]+\] "((?:[^"\\]|\\x[0-9a-f]{2})*)" 206 1024 "((?:[^"\\]|\\x[0-9a-f]{2})*)" "((?:[^"\\]|\\x[0-9a-f]{2})*)"\n$`)
+	commonLine   = regexp.MustCompile(`^192\.0\.2\.1 - ([^ "]+) \[[^]]+\] "((?:[^"\\]|\\x[0-9a-f]{2})*)" 206 1024\n$`)
 	escape       = regexp.MustCompile(`\\x[0-9a-f]{2}`)
 )
 
@@ -108,7 +114,7 @@ func unescape(s string) string {
 // line of it, of printable ASCII, in which the fields are where they belong.
 func checkLines(t *testing.T, v []byte) {
 	r := record()
-	r.Method, r.Target, r.Range, r.IfRange = v, v, v, v
+	r.Method, r.Target, r.Range, r.IfRange, r.User = v, v, v, v, v
 	r.IfNoneMatch, r.IfModifiedSince, r.Referer, r.Agent = v, v, v, v
 	for f := range formatCount {
 		line := string(f.Append(nil, r))
@@ -129,11 +135,11 @@ func checkLines(t *testing.T, v []byte) {
 	}
 	request := string(v) + " " + string(v) + " HTTP/1.1"
 	m := combinedLine.FindStringSubmatch(string(Combined.Append(nil, r)))
-	if m == nil || unescape(m[1]) != request || unescape(m[2]) != string(v) || unescape(m[3]) != string(v) {
+	if m == nil || unescape(m[1]) != string(v) || unescape(m[2]) != request || unescape(m[3]) != string(v) || unescape(m[4]) != string(v) {
 		t.Fatalf("combined: %q", m)
 	}
 	m = commonLine.FindStringSubmatch(string(Common.Append(nil, r)))
-	if m == nil || unescape(m[1]) != request {
+	if m == nil || unescape(m[1]) != string(v) || unescape(m[2]) != request {
 		t.Fatalf("common: %q", m)
 	}
 	// What encoding/json makes of the same strings is what it must read from the line.
@@ -149,12 +155,12 @@ func checkLines(t *testing.T, v []byte) {
 	if err := json.Unmarshal(JSON.Append(nil, r), &got); err != nil {
 		t.Fatalf("json: %v", err)
 	}
-	for _, name := range []string{"method", "target", "range", "if_range", "if_none_match", "if_modified_since", "referer", "agent"} {
+	for _, name := range []string{"method", "target", "user", "range", "if_range", "if_none_match", "if_modified_since", "referer", "agent"} {
 		if got[name] != want {
 			t.Fatalf("json: %s is %q, not %q", name, got[name], want)
 		}
 	}
-	if got["status"] != 206.0 || len(got) != 22 {
+	if got["status"] != 206.0 || len(got) != 23 {
 		t.Fatalf("json: %d members, status %v", len(got), got["status"])
 	}
 	fields := string(Fields.Append(nil, r))

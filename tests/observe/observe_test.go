@@ -17,6 +17,7 @@ import (
 
 	"aws/tests/harness"
 
+	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/sys/unix"
 )
 
@@ -213,5 +214,62 @@ func TestMistakes(t *testing.T) {
 		if code := s.Wait(t); code == 0 || !strings.Contains(s.Output(), want) {
 			t.Errorf("%v: exit status %d\n%s", args, code, s.Output())
 		}
+	}
+}
+
+// TestUserInTheLog has a user who is known, one who only says so, and nobody, and a name that would like
+// to be a line of its own.
+func TestUserInTheLog(t *testing.T) {
+	dir := t.TempDir()
+	log, users := filepath.Join(dir, "access.log"), filepath.Join(dir, "users")
+	hash, err := bcrypt.GenerateFromPassword([]byte("sesame"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(users, fmt.Appendf(nil, "ali:%s\nali baba:%s\n", hash, hash), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := harness.StartServe(t, harness.Options{}, site(t), "--access-log", log, "--access-log-format", "common", "--auth", "/="+users)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	var want []string
+	for _, c := range []struct {
+		user, password string
+		status         int
+		want           string
+	}{
+		{"", "", 401, "-"},
+		{"ali", "sesame", 200, "ali"},
+		{"ali", "simsim", 401, "-"},
+		{"ali baba", "sesame", 200, `ali\x20baba`},
+		{"x - - [x] \"GET / HTTP/1.1\" 200 1\n", "sesame", 401, "-"},
+		{"ali", "sesame", 200, "ali"},
+	} {
+		r, _ := http.NewRequest(http.MethodGet, "http://"+s.Address+"/page", nil)
+		if c.user != "" {
+			r.SetBasicAuth(c.user, c.password)
+		}
+		a, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, a.Body)
+		_ = a.Body.Close()
+		if a.StatusCode != c.status {
+			t.Errorf("%q: status %d", c.user, a.StatusCode)
+		}
+		want = append(want, fmt.Sprintf("%s %d", c.want, c.status))
+	}
+	s.Stop(t)
+	line := regexp.MustCompile(`^127\.0\.0\.1 - (\S+) \[[^]]+\] "GET /page HTTP/1\.1" (\d+) \d+$`)
+	var got []string
+	for _, l := range lines(log) {
+		if m := line.FindStringSubmatch(l); m != nil {
+			got = append(got, m[1]+" "+m[2])
+		} else {
+			t.Errorf("an odd line: %s", l)
+		}
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
