@@ -28,6 +28,7 @@ type observeOptions struct {
 	log       string
 	admin     string
 	traceFile string
+	traceMax  int64
 	succeeds  bool // another process may serve at the same addresses for a while
 }
 
@@ -75,7 +76,7 @@ func (ob *observer) openTrace(o *observeOptions, cfg *goloop.ServerConfig) (err 
 	if o.traceFile == "" {
 		return nil
 	}
-	if ob.trace, err = tracefile.Open(o.traceFile, max(cfg.Loops, 1), ob.report.warn); err != nil {
+	if ob.trace, err = tracefile.Open(o.traceFile, max(cfg.Loops, 1), o.traceMax, ob.report.warn); err != nil {
 		return fmt.Errorf("--trace-file: %w", err)
 	}
 	cfg.Loop.Tracer = ob.trace

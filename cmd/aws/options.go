@@ -13,6 +13,7 @@ import (
 	"aws/internal/accesslog"
 	"aws/internal/config"
 	"aws/internal/request"
+	"aws/internal/tracefile"
 
 	"github.com/spf13/pflag"
 )
@@ -213,7 +214,12 @@ func (o *observeOptions) options() []config.Option {
 		{
 			Name: "trace-file", Into: &o.traceFile,
 			Usage:  "write what the loops do to `FILE`, for Perfetto and chrome://tracing",
-			Advice: "For study: it costs some hundred bytes per request, and the file has no bound.",
+			Advice: "For study: it costs some hundred bytes per request.",
+		},
+		{
+			Name: "trace-file-bytes", Into: (*config.Size)(&o.traceMax), Default: config.Size(tracefile.DefaultBytesMax),
+			Usage:  "how long the trace file may become, as `SIZE`; 0 is no bound",
+			Advice: "The server says once that it is full, and goes on without. Raise it if your viewer opens more.",
 		},
 	}
 }

@@ -7,6 +7,6 @@
 //
 // The loops put what happens into rings of fixed size; a goroutine makes spans of it and writes them.
 // When a ring is full events are dropped and counted, and a span may be longer than it was; the file
-// stays valid. It ends with its bracket once Close has returned; the readers also take a file
-// without one.
+// stays valid. It ends with its bracket once Close has returned, or once it is as long as it may
+// become; the readers also take a file without one.
 package tracefile

@@ -20,6 +20,15 @@ const (
 	lanesMax   = 15 // tracks for reads beneath a connection's
 )
 
+// DefaultBytesMax is a size that the readers still open without trouble.
+const DefaultBytesMax = 256 << 20
+
+// The array's ends.
+const (
+	opening = "["
+	closing = "\n]\n"
+)
+
 // what says what an event is about.
 type what uint8
 
@@ -71,6 +80,9 @@ type File struct {
 	line   []byte
 	first  bool
 	failed bool
+	bytes  int64 // written, with the end that will be
+	most   int64 // 0: no bound
+	full   atomic.Bool
 	stop   chan struct{}
 	ended  chan struct{}
 }
@@ -97,8 +109,9 @@ type read struct {
 }
 
 // Open makes the file anew, for the loops of a server. One of that name that somebody still writes to
-// is left to them.
-func Open(name string, loops int, warn func(string)) (*File, error) {
+// is left to them. When the next span would make it longer than bytesMax, it gets its end, warn is
+// told, and nothing more is written; 0 is no bound.
+func Open(name string, loops int, bytesMax int64, warn func(string)) (*File, error) {
 	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 		if err := os.Remove(name); err != nil {
 			return nil, err
@@ -108,12 +121,13 @@ func Open(name string, loops int, warn func(string)) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newFile(f, f.Close, name, loops, warn), nil
+	return newFile(f, f.Close, name, loops, bytesMax, warn), nil
 }
 
-func newFile(w io.Writer, end func() error, name string, loops int, warn func(string)) *File {
+func newFile(w io.Writer, end func() error, name string, loops int, bytesMax int64, warn func(string)) *File {
 	f := &File{
 		w: bufio.NewWriterSize(w, 256<<10), close: end, warn: warn, name: name, begin: time.Now(), first: true,
+		bytes: int64(len(opening) + len(closing)), most: bytesMax,
 		rings: make([]*ring, loops), loops: make([]loop, loops), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	for i := range loops {
@@ -125,6 +139,9 @@ func newFile(w io.Writer, end func() error, name string, loops int, warn func(st
 }
 
 func (f *File) put(loop int, e event) {
+	if f.full.Load() {
+		return
+	}
 	e.at = int64(time.Since(f.begin))
 	f.rings[loop].put(e)
 }
@@ -166,7 +183,7 @@ func (f *File) Close() error {
 
 func (f *File) run() {
 	defer close(f.ended)
-	_, _ = f.w.WriteString("[")
+	_, _ = f.w.WriteString(opening)
 	for i := range f.loops {
 		f.meta("process_name", i, 0, `"name":`+strconv.Quote(fmt.Sprintf("loop %d", i)))
 		f.meta("thread_name", i, 0, `"name":"turns"`)
@@ -174,7 +191,7 @@ func (f *File) run() {
 	}
 	ticker := time.NewTicker(drainEvery)
 	defer ticker.Stop()
-	for more := true; more; {
+	for more := true; more && !f.full.Load(); {
 		select {
 		case <-ticker.C:
 		case <-f.stop:
@@ -185,9 +202,26 @@ func (f *File) run() {
 		}
 		f.flush()
 	}
-	f.finish()
-	_, _ = f.w.WriteString("\n]\n")
+	f.finish() // without effect if it is full
+	_, _ = f.w.WriteString(closing)
 	f.flush()
+	if f.full.Load() {
+		f.warn(fmt.Sprintf("trace file %s: it would become longer than %d bytes (--trace-file-bytes), and ends here", f.name, f.most))
+		<-f.stop
+	}
+}
+
+// write writes an element, unless there is no room left for it.
+func (f *File) write(element []byte) {
+	if f.full.Load() {
+		return
+	}
+	if n := f.bytes + int64(len(element)); f.most == 0 || n <= f.most {
+		f.bytes = n
+		_, _ = f.w.Write(element)
+		return
+	}
+	f.full.Store(true)
 }
 
 func (f *File) flush() {
@@ -302,7 +336,7 @@ func (f *File) separate() {
 func (f *File) meta(name string, i int, track uint64, args string) {
 	f.separate()
 	f.line = fmt.Appendf(f.line, `{"ph":"M","name":%q,"pid":%d,"tid":%d,"args":{%s}}`, name, i+1, track, args)
-	_, _ = f.w.Write(f.line)
+	f.write(f.line)
 }
 
 // span writes a span. args are names with their punctuation, and numbers, by turns.
@@ -328,7 +362,7 @@ func (f *File) span(name string, i int, track uint64, from, to int64, args ...an
 		}
 	}
 	f.line = append(b, "}}"...)
-	_, _ = f.w.Write(f.line)
+	f.write(f.line)
 }
 
 // appendMicros appends nanoseconds as microseconds, which is what the format counts in.

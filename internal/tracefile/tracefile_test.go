@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -67,7 +68,7 @@ func TestLifeOfAConnection(t *testing.T) {
 	if err := os.WriteFile(name, []byte("of another run, and longer than this one"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := Open(name, 2, func(m string) { t.Error(m) })
+	f, err := Open(name, 2, 0, func(m string) { t.Error(m) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +126,7 @@ func TestManyLoopsAtOnce(t *testing.T) {
 	var text syncBuffer
 	var said []string
 	const loops, conns = 3, 20000
-	f := newFile(&text, func() error { return nil }, "x", loops, func(m string) { said = append(said, m) })
+	f := newFile(&text, func() error { return nil }, "x", loops, 0, func(m string) { said = append(said, m) })
 	var group sync.WaitGroup
 	for i := range loops {
 		group.Go(func() {
@@ -171,7 +172,7 @@ func (failing) Write([]byte) (int, error) { return 0, errors.New("no space left"
 
 func TestFullDiskIsSaidOnce(t *testing.T) {
 	var said []string
-	f := newFile(failing{}, func() error { return nil }, "x", 1, func(m string) { said = append(said, m) })
+	f := newFile(failing{}, func() error { return nil }, "x", 1, 0, func(m string) { said = append(said, m) })
 	for i := range uint64(10000) {
 		f.State(0, i, goloop.StateFree, goloop.StateInit)
 	}
@@ -181,7 +182,7 @@ func TestFullDiskIsSaidOnce(t *testing.T) {
 }
 
 func TestNoAllocation(t *testing.T) {
-	f := newFile(io.Discard, func() error { return nil }, "x", 1, func(string) {})
+	f := newFile(io.Discard, func() error { return nil }, "x", 1, 0, func(string) {})
 	f.stop <- struct{}{} // the writer ends, and what is put stays
 	<-f.ended
 	if n := testing.AllocsPerRun(1000, func() {
@@ -190,5 +191,45 @@ func TestNoAllocation(t *testing.T) {
 		f.TurnEnd(0, 1)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestBytesMax fills a file up to its bound, and finds it whole while the loops go on.
+func TestBytesMax(t *testing.T) {
+	for _, most := range []int64{1, 200, 1000, 12345, 100000} {
+		name := filepath.Join(t.TempDir(), "trace.json")
+		said := make(chan string, 10)
+		f, err := Open(name, 1, most, func(m string) { said <- m })
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range uint64(10000) {
+			f.State(0, i, goloop.StateFree, goloop.StateInit)
+			f.State(0, i, goloop.StateInit, goloop.StateFree)
+		}
+		if m := <-said; !strings.Contains(m, "ends here") || !strings.Contains(m, strconv.FormatInt(most, 10)) {
+			t.Errorf("said %q", m)
+		}
+		whole := func() {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := len(parse(t, text))
+			if int64(len(text)) > max(most, int64(len(opening+closing))) || n > 0 && int64(len(text)) < most-300 {
+				t.Errorf("%d bytes, %d elements; %d were allowed", len(text), n, most)
+			}
+		}
+		whole()
+		for i := range uint64(ringSize + 1) {
+			f.State(0, i, goloop.StateFree, goloop.StateInit)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		whole()
+		if len(said) != 0 {
+			t.Errorf("said %q, too", <-said)
+		}
 	}
 }
