@@ -164,6 +164,8 @@ type Loop struct {
 	woken    bool // Answers must be called: a helper has finished, or Wake was called
 	stop     atomic.Bool
 	draining bool
+	beat     atomic.Uint64 // the number of turns, for other goroutines; beatOver once there are no more
+	leaving  leaving
 }
 
 // NewLoop returns a loop that serves the connections of the listening sockets, which it closes
@@ -240,6 +242,7 @@ func (l *Loop) watchListeners(kind netKind, mask uint32) error {
 // Run turns until the loop is shut down and everything is given back. The error is that of the
 // loop itself, never of a connection.
 func (l *Loop) Run() error {
+	defer l.beat.Store(beatOver)
 	for {
 		l.yield()
 		more, err := l.Turn()
@@ -288,6 +291,10 @@ func (l *Loop) Turn() (bool, error) {
 	l.tidy()
 	l.counts.EventsPerTurn.add(l.events)
 	l.publish()
+	l.beat.Store(l.counts.Turns)
+	if l.draining {
+		l.tellLeft()
+	}
 	if l.cfg.Tracer != nil {
 		l.cfg.Tracer.TurnEnd(l.id, l.events)
 	}
@@ -473,34 +480,12 @@ func (l *Loop) refreshDate() {
 // Date implements Finder.
 func (l *Loop) Date() []byte { return l.date[:] }
 
-// drain begins the end: no new connections. Those that are kept may send one more request for a
-// while, for a close that crosses a request on its way would fail it; its answer says that it is
-// the last.
-func (l *Loop) drain() {
-	l.draining = true
-	l.drainEnd = l.k.Now() + l.cfg.DrainTimeout
-	for i := range l.listeners {
-		l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: l.listeners[i].fd})
-	}
-	l.listeners = l.listeners[:0]
-	l.idleEnd = l.k.Now() + min(l.cfg.DrainIdle, l.cfg.DrainTimeout)
-}
-
-// closeIdle ends the connections without a request.
-func (l *Loop) closeIdle() {
-	for _, c := range l.conns {
-		if c.state == StateInit && c.part == nil {
-			l.abort(c, kernel.OpClose)
-		}
-	}
-}
-
 // tidy does what is due now and then: it ends a drain, resumes accepting, and lets go of files
 // that nobody has asked for in a while.
 func (l *Loop) tidy() {
 	now := l.k.Now()
 	if l.draining && now >= l.idleEnd {
-		l.closeIdle()
+		l.closeIdle(now)
 	}
 	if l.draining && now >= l.drainEnd {
 		for _, c := range l.conns {

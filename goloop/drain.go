@@ -1,0 +1,145 @@
+package goloop
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"aws/internal/kernel"
+)
+
+// drain begins the end: no new connections. Those that are kept may send one more request for a
+// while, for a close that crosses a request on its way would fail it; its answer says that it is
+// the last.
+func (l *Loop) drain() {
+	l.draining = true
+	l.drainEnd = l.k.Now() + l.cfg.DrainTimeout
+	// Another process may have the sockets open, too. Epoll would then go on telling of their connections
+	// (epoll(7)). Should it fail, the events are dropped.
+	_ = l.watchListeners(kernel.OpEpollDel, 0)
+	for i := range l.listeners {
+		l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: l.listeners[i].fd})
+	}
+	l.listeners = l.listeners[:0]
+	l.idleEnd = l.k.Now() + l.drainIdle()
+}
+
+// drainIdle is how long a connection without a request is kept while the loop drains.
+func (l *Loop) drainIdle() time.Duration { return min(l.cfg.DrainIdle, l.cfg.DrainTimeout) }
+
+// closeIdle ends the connections that have been without a request for long enough. A request that has
+// just arrived is seen to in the same crossing: only a connection that has sent nothing is closed.
+func (l *Loop) closeIdle(now time.Duration) {
+	pieces := 0
+	for _, c := range l.conns {
+		if c.state != StateInit || c.part != nil || c.touched || c.armed != deadlineIdle ||
+			now < c.expiresAt-l.cfg.IdleTimeout+l.drainIdle() { // an answer that was not its last has just ended
+			continue
+		}
+		if pieces == batchConnsMax || !l.room(2) {
+			l.run()
+			pieces = 0
+		}
+		recv := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
+		recv.SetBuf(l.piece(pieces))
+		pieces++
+		l.add(ownerOf(roleReceive, c), recv)
+		l.add(ownerOf(roleClose, c), kernel.Op{Kind: kernel.OpClose, Flags: kernel.IfAgain, FD: c.fd})
+	}
+	l.run()
+}
+
+// Left is what a server that drains still waits for.
+type Left struct {
+	Conns   int // connections, all in all
+	Sending int // of them, those whose answer is on its way to the client
+	Disk    int // those that wait for a disk
+	Heads   int // those of whose request a part has arrived
+	Idle    int // those without a request
+	Reads   int // reads that the kernel has, whose connections may be over
+}
+
+func (n *Left) add(o Left) {
+	n.Conns += o.Conns
+	n.Sending += o.Sending
+	n.Disk += o.Disk
+	n.Heads += o.Heads
+	n.Idle += o.Idle
+	n.Reads += o.Reads
+}
+
+// leaving is a copy of what a loop that drains waits for, for other goroutines.
+type leaving struct {
+	mu   sync.Mutex
+	told bool
+	left Left
+}
+
+// tellLeft brings the copy up to date.
+func (l *Loop) tellLeft() {
+	n := &l.counts.InState
+	left := Left{
+		Conns:   l.live(),
+		Sending: n[StateWReady] + n[StateSending],
+		Disk:    n[StateOpening] + n[StateReadingAsync] + n[StateWarming] + n[StateClosing],
+		Heads:   n[StateReading],
+		Idle:    n[StateInit],
+		Reads:   l.flying,
+	}
+	l.leaving.mu.Lock()
+	l.leaving.told, l.leaving.left = true, left
+	l.leaving.mu.Unlock()
+}
+
+// Left returns what the server waits for since Shutdown was called, and false as long as a loop has not
+// begun to drain. It may be called from any goroutine.
+func (s *Server) Left() (Left, bool) {
+	var sum Left
+	for _, l := range s.loops {
+		l.leaving.mu.Lock()
+		told, left := l.leaving.told, l.leaving.left
+		l.leaving.mu.Unlock()
+		if !told {
+			return sum, false
+		}
+		sum.add(left)
+	}
+	return sum, true
+}
+
+// CutOff returns how many connections were broken off because DrainTimeout had passed. It is meant for
+// after Run.
+func (s *Server) CutOff() uint64 {
+	var sum uint64
+	for _, l := range s.loops {
+		sum += l.counts.ExpiredBy[deadlineNone]
+	}
+	return sum
+}
+
+// beatOver is the beat of a loop that has ended as it should.
+const beatOver = math.MaxUint64
+
+// Pulse finds out whether a server's loops turn. It belongs to one goroutine.
+type Pulse struct {
+	s    *Server
+	last []uint64
+}
+
+// Pulse returns a Pulse of the server.
+func (s *Server) Pulse() *Pulse { return &Pulse{s: s, last: make([]uint64, len(s.loops))} }
+
+// Beat reports whether every loop has turned since the call before, and asks each to turn: one that has
+// nothing to do would wait. So calls should be some time apart, a second or so.
+func (p *Pulse) Beat() bool {
+	all := true
+	for i, l := range p.s.loops {
+		beat := l.beat.Load()
+		if beat == p.last[i] && beat != beatOver {
+			all = false
+		}
+		p.last[i] = beat
+		l.k.Wake()
+	}
+	return all
+}
