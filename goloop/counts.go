@@ -3,6 +3,7 @@ package goloop
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"aws/internal/response"
 )
@@ -17,17 +18,17 @@ type Counts struct {
 	AcceptPauses   uint64 // descriptors or connections were used up
 	Crowded        uint64 // connections closed because their address had too many
 	Requests       uint64
-	Refused        uint64                             // malformed heads
-	ByStatus       [response.StatusCount]uint64       // answers, by their status code
-	Answered       uint64                             // answers that the client took in full
-	Unfinished     uint64                             // and those that it did not
-	RecordsDropped uint64                             // records for which the sink had no room
-	ByMount        [MountsCounted][StatusSlots]uint64 // answers, by the mount's number (0: none) and SlotOf their status
-	Latency        [phaseCount]Histogram              // of the answers that are complete, by phase
-	BytesSent      uint64                             // headers and bodies
-	PeersGone      uint64                             // clients that left before their answer was complete
-	Resets         uint64                             // connections that we reset
-	Truncated      uint64                             // files that became shorter while they were sent
+	Refused        uint64                       // malformed heads
+	ByStatus       [response.StatusCount]uint64 // answers, by their status code
+	Answered       uint64                       // answers that the client took in full
+	Unfinished     uint64                       // and those that it did not
+	RecordsDropped uint64                       // records for which the sink had no room
+	ByMount        [][StatusSlots]uint64        // answers, by the mount's number (0: none) and SlotOf their status; as long as was needed
+	Latency        [phaseCount]Histogram        // of the answers that are complete, by phase
+	BytesSent      uint64                       // headers and bodies
+	PeersGone      uint64                       // clients that left before their answer was complete
+	Resets         uint64                       // connections that we reset
+	Truncated      uint64                       // files that became shorter while they were sent
 	DiskFaults     uint64
 	Expired        uint64                // deadlines
 	ExpiredBy      [deadlineCount]uint64 // and which, by LimitNames
@@ -88,7 +89,14 @@ buffers: waits %d, lent %d
 }
 
 // Counts returns a copy of the counters. It is meant for after Run, or for the loop's goroutine.
-func (l *Loop) Counts() Counts { return l.counts }
+func (l *Loop) Counts() Counts { return l.counts.clone() }
+
+// clone returns a copy that shares nothing.
+func (n *Counts) clone() Counts {
+	c := *n
+	c.ByMount = slices.Clone(n.ByMount)
+	return c
+}
 
 // Add adds another loop's counters. Every field is made of numbers, so that none is forgotten here.
 func (n *Counts) Add(o *Counts) { addNumbers(reflect.ValueOf(n).Elem(), reflect.ValueOf(o).Elem()) }
@@ -99,6 +107,13 @@ func addNumbers(to, from reflect.Value) {
 		to.SetUint(to.Uint() + from.Uint())
 	case reflect.Int:
 		to.SetInt(to.Int() + from.Int())
+	case reflect.Slice:
+		if more := from.Len() - to.Len(); more > 0 {
+			to.Set(reflect.AppendSlice(to, reflect.MakeSlice(to.Type(), more, more)))
+		}
+		for i := range from.Len() {
+			addNumbers(to.Index(i), from.Index(i))
+		}
 	case reflect.Array:
 		for i := range to.Len() {
 			addNumbers(to.Index(i), from.Index(i))

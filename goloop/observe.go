@@ -104,11 +104,8 @@ func (s *Sizes) add(n int) {
 	s.Sum += uint64(n)
 }
 
-// Answers are counted for each mount of the first ones; those of the others together.
-const (
-	MountsCounted = 16 // 0 is no mount, the last one all others
-	StatusSlots   = 32
-)
+// StatusSlots is more than there are statuses that are sent.
+const StatusSlots = 32
 
 // SlotOf returns a small number that stands for a status, from 1 on; 0 is for all unknown ones.
 func SlotOf(s response.Status) int { return int(statusSlots[s%response.StatusCount]) }
@@ -149,7 +146,10 @@ func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 	l.counts.ByStatus[a.Status%response.StatusCount]++
 	mount := 0
 	if a.Mount != nil {
-		mount = min(a.Mount.Number, MountsCounted-1)
+		mount = a.Mount.Number
+	}
+	for len(l.counts.ByMount) <= mount {
+		l.counts.ByMount = append(l.counts.ByMount, [StatusSlots]uint64{})
 	}
 	l.counts.ByMount[mount][SlotOf(a.Status)]++
 	if l.cfg.Sink == nil {
@@ -255,7 +255,9 @@ func (l *Loop) publish() {
 	n := &l.counts
 	n.Buffers, n.BuffersFree, n.BufferWaiters = len(l.pool.bufs), l.pool.available, l.pool.waiters.len()
 	l.published.mu.Lock()
+	byMount := append(l.published.counts.ByMount[:0], n.ByMount...)
 	l.published.counts = *n
+	l.published.counts.ByMount = byMount
 	l.published.mu.Unlock()
 }
 
@@ -286,7 +288,7 @@ func (s *Server) Published() []Counts {
 	list := make([]Counts, len(s.loops))
 	for i, l := range s.loops {
 		l.published.mu.Lock()
-		list[i] = l.published.counts
+		list[i] = l.published.counts.clone()
 		l.published.mu.Unlock()
 	}
 	return list

@@ -114,3 +114,29 @@ func TestToldOfReadsWithNoneInFlight(t *testing.T) {
 		t.Errorf("reaped %d times", k.reaped)
 	}
 }
+
+// TestAnswersOfManyMounts sees each mount counted by itself, however many there are, and copies of the
+// counters share nothing with the loop's own.
+func TestAnswersOfManyMounts(t *testing.T) {
+	l, other := &Loop{}, &Loop{}
+	const mounts = 100
+	for n := range mounts {
+		for range n {
+			l.record(&Answer{Status: response.OK, Mount: &docroot.Mount{Number: n + 1}}, nil, nil)
+		}
+	}
+	other.record(&Answer{Status: response.NotFound}, nil, nil)
+	sum := other.Counts()
+	counts := l.Counts()
+	sum.Add(&counts)
+	sum.Add(&counts)
+	l.record(&Answer{Status: response.OK, Mount: &docroot.Mount{Number: mounts}}, nil, nil)
+	if sum.ByMount[0][SlotOf(response.NotFound)] != 1 || len(other.counts.ByMount) != 1 {
+		t.Errorf("%v", sum.ByMount[0])
+	}
+	for n := range mounts {
+		if got := sum.ByMount[n+1][SlotOf(response.OK)]; got != 2*uint64(n) {
+			t.Errorf("mount %d: %d answers", n+1, got)
+		}
+	}
+}

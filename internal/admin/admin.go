@@ -214,14 +214,13 @@ func (a *Admin) cachedFiles() int {
 type mountLabel struct{ prefix, kind string }
 
 // mountLabels returns the labels of the mounts, by their numbers.
-func (a *Admin) mountLabels() (labels [goloop.MountsCounted]mountLabel) {
-	labels[0] = mountLabel{"", "none"}
-	labels[goloop.MountsCounted-1] = mountLabel{"(others)", "mixed"}
+func (a *Admin) mountLabels() []mountLabel {
+	labels := []mountLabel{{"", "none"}}
 	if s := a.source.Load(); s != nil {
-		for _, m := range (*s).Mounts() {
-			if m.Number < goloop.MountsCounted-1 {
-				labels[m.Number] = mountLabel{m.Prefix, m.Kind.String()}
-			}
+		mounts := (*s).Mounts()
+		labels = append(labels, make([]mountLabel, len(mounts))...)
+		for _, m := range mounts {
+			labels[m.Number] = mountLabel{m.Prefix, m.Kind.String()}
 		}
 	}
 	return labels

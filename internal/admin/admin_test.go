@@ -31,13 +31,16 @@ func (w *world) Mounts() []*docroot.Mount   { return w.mounts }
 func (w *world) CachedFiles() int           { return 17 }
 
 func newWorld() *world {
-	w := &world{mounts: []*docroot.Mount{
-		{Prefix: "/", Number: 1}, {Prefix: "/dyn\"amic\\/", Number: 2, Kind: docroot.Dynamic}, {Prefix: "/beyond/", Number: 40},
-	}}
+	w := &world{mounts: []*docroot.Mount{{Prefix: "/", Number: 1}, {Prefix: "/dyn\"amic\\/", Number: 2, Kind: docroot.Dynamic}}}
+	for i := 3; i <= 40; i++ {
+		w.mounts = append(w.mounts, &docroot.Mount{Prefix: fmt.Sprintf("/m%d/", i), Number: i})
+	}
 	var n goloop.Counts
 	n.Requests, n.BytesSent, n.Accepted, n.Crowded = 1000, 123456789, 400, 3
 	n.InState[goloop.StateSending], n.InState[goloop.StateReading] = 5, 2
 	n.InState[goloop.StateFree] = -7
+	n.ByMount = make([][goloop.StatusSlots]uint64, 41)
+	n.ByMount[40][goloop.SlotOf(response.OK)] = 4
 	n.ByMount[1][goloop.SlotOf(response.OK)] = 900
 	n.ByMount[2][goloop.SlotOf(response.NotFound)] = 99
 	n.ByMount[0][goloop.SlotOf(response.BadRequest)] = 1
@@ -99,6 +102,7 @@ func TestMetrics(t *testing.T) {
 		`awsd_responses_total{kind="static",mount="/",status="200"} 900`,
 		`awsd_responses_total{kind="dynamic",mount="/dyn\"amic\\/",status="404"} 99`,
 		`awsd_responses_total{kind="none",mount="",status="400"} 1`,
+		`awsd_responses_total{kind="static",mount="/m40/",status="200"} 4`,
 		`awsd_request_duration_seconds_bucket{phase="total",le="1e-06"} 10`,
 		`awsd_request_duration_seconds_bucket{phase="total",le="0.001024"} 90`,
 		`awsd_request_duration_seconds_bucket{phase="total",le="+Inf"} 100`,
