@@ -21,5 +21,6 @@
 //
 // Everything that the loop must not do is written down when it happens, with the history of the
 // descriptor concerned: closing twice, using what is closed, sending a buffer that a read is still
-// filling, sleeping on a disk, turning without getting anywhere. Audit adds what was not given back.
+// filling, sleeping on a disk, turning without getting anywhere, leaving something alone for longer than
+// its design has to (Kernel.Wants). Audit adds what was not given back.
 package simkernel

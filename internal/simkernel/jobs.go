@@ -12,6 +12,8 @@ type pending struct {
 	name string // as it was when the job was asked for
 	desc *desc  // behind job.FD
 	done bool
+
+	starve starving
 }
 
 // jobs is the helpers.

@@ -20,6 +20,7 @@ type Config struct {
 	ReadsMax       int       // reads in flight at the most
 	JobsMax        int       // jobs waiting at the most
 	DescriptorsMax int       // the limit behind EMFILE
+	Unjust         bool      // nobody looks whether connections starve; see Wants
 }
 
 // Kernel implements kernel.Kernel over a simulated world.
@@ -47,6 +48,11 @@ type Kernel struct {
 	reads  reads
 	jobs   jobs
 	maps   []mapping
+
+	accepted []*conn // all that ever were, in that order
+	open     []*conn // of them, those that the loop has not closed
+	crammed  bool    // the loop has no room for another one
+	served   Served
 
 	progress int // counts what the loop got done
 	shown    int // progress at the latest Wait
@@ -192,6 +198,7 @@ func (k *Kernel) Wait(changes []kernel.Op, timeout time.Duration) ([]kernel.Even
 			return nil, err
 		}
 	}
+	k.audit()
 	k.Do(changes)
 	before := k.clock.now
 	k.advance(waitTime)

@@ -16,6 +16,7 @@ type flight struct {
 	desc   *desc
 	most   int64 // what the pages that were in memory allow; minus an errno that was certain
 	result int64
+	starve starving
 }
 
 // reads is the context of asynchronous reads, with the eventfd that counts completions: Reap clears

@@ -27,6 +27,7 @@ type Listener struct {
 	backlog int
 	waiting []*conn
 	closed  bool
+	starve  starving
 }
 
 // Listen opens a listening socket for a test to hand to the loop. A backlog of 0 stands for 128.
@@ -65,6 +66,10 @@ type conn struct {
 	broken  bool          // a reset came or went: nothing moves any more
 	down    bool          // the server will send no more
 	closed  bool          // the server has closed it
+
+	want      Want
+	starve    starving
+	restUntil time.Duration // the loop may leave it alone till then
 }
 
 // Defer implements kernel.Kernel: a connection is never held back here, which the loop can't tell.
@@ -158,6 +163,7 @@ func (k *Kernel) accept(op *kernel.Op) int64 {
 	}
 	d.touch()
 	l := d.listener
+	l.starve.acted = true
 	if k.full() {
 		return -int64(syscall.EMFILE)
 	}
@@ -176,6 +182,8 @@ func (k *Kernel) accept(op *kernel.Op) int64 {
 	}
 	c.peer.AcceptedAt = k.clock.now
 	fd := k.install(&desc{kind: descConn, owned: true, conn: c})
+	k.accepted = append(k.accepted, c)
+	k.open = append(k.open, c)
 	k.tracef("peer %d is descriptor %d", c.peer.ID, fd)
 	return int64(fd)
 }
@@ -188,6 +196,7 @@ func (k *Kernel) socket(op *kernel.Op) (*conn, int64) {
 	}
 	d.touch()
 	c := d.conn
+	c.served()
 	if !c.broken && k.strikes(FaultReset) {
 		c.peer.excuse("reset by the network")
 		c.arriveReset()
@@ -240,6 +249,7 @@ func (k *Kernel) room(c *conn) (int, int64) {
 		return 0, -int64(syscall.EAGAIN)
 	case k.strikes(FaultNoBuffers):
 		c.peer.excuse("no buffers for a send")
+		k.rests(c)
 		return 0, -int64(pick(k.rnd, syscall.ENOBUFS, syscall.ENOMEM))
 	}
 	return c.outMax - len(c.out), 0

@@ -19,6 +19,8 @@ var (
 	seed  = flag.Int64("seed", -1, "run this seed alone")
 	most  = flag.Int("failures", 5, "how many failing seeds to report before giving up")
 	steps = flag.Bool("steps", false, "write down all that happens; with -seed")
+
+	unjust = flag.Bool("unjust", false, "do not look whether connections starve, to see what else finds a bug")
 )
 
 // stack is the stack of a panic, without the frames of this package.
@@ -113,6 +115,7 @@ type tally struct {
 	runs, clients, turns int
 	bytes                int64
 	virtual              time.Duration
+	served               simkernel.Served
 	ends                 [simkernel.EndRefused + 1]int
 	struck               [simkernel.Faults]int
 }
@@ -121,6 +124,9 @@ func (n *tally) add(w *world) {
 	n.runs++
 	n.turns += w.k.Turns()
 	n.virtual += w.k.Time()
+	if s := w.k.Served(); s.Waits > n.served.Waits {
+		n.served = s
+	}
 	for _, p := range w.k.Peers() {
 		n.clients++
 		n.ends[p.End]++
@@ -137,6 +143,7 @@ func (n *tally) String() string {
 	for e, count := range n.ends {
 		fmt.Fprintf(&b, " %v %d", simkernel.End(e), count)
 	}
+	fmt.Fprintf(&b, "\nnobody was left alone for more than %d turns, where %d were allowed", n.served.Waits, n.served.Limit)
 	b.WriteString("\nfaults:")
 	for f := range simkernel.Faults {
 		fmt.Fprintf(&b, " %v %d;", f, n.struck[f])

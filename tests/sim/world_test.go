@@ -43,8 +43,9 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 	rnd := w.rnd
 	w.drawConfig()
 	w.cfg.Trace = trace
+	w.cfg.Tracer = &states{w: w}
 	kcfg := simkernel.Config{
-		Seed: seed, Trace: trace,
+		Seed: seed, Trace: trace, Unjust: *unjust,
 		EventsMax: pick(rnd, 1, 4, 64), ReadsMax: pick(rnd, 1, 2, 8, 32), JobsMax: pick(rnd, 1, 4, 64),
 	}
 	if rnd.IntN(10) == 0 {

@@ -3,7 +3,9 @@
 // it changes, builds tests/sim with the copy in the file's place, and says how many seeds it took until
 // a run failed. It ends with status 1 if a bug was not found or a patch does not apply any more.
 //
-//	go run ./tests/sim/mutate [-seeds 10000] [NAME...]
+//	go run ./tests/sim/mutate [-seeds 10000] [-unjust] [NAME...]
+//
+// With -unjust nobody looks whether connections starve, which shows what only that finds.
 package main
 
 import (
@@ -23,6 +25,7 @@ const folder = "tests/sim/mutations"
 
 func main() {
 	seeds := flag.Int("seeds", 10000, "how many seeds to try for each bug")
+	flag.BoolVar(&unjust, "unjust", false, "do not look whether connections starve")
 	flag.Parse()
 	names := flag.Args()
 	if len(names) == 0 {
@@ -58,10 +61,12 @@ func main() {
 // soundSeeds is how many seeds must pass before a failure means anything.
 const soundSeeds = 200
 
+var unjust bool
+
 // run runs the simulation.
 func run(seeds int, args ...string) ([]byte, error) {
 	args = append([]string{"test", "-count=1", "-timeout=5m", "-vet=off"}, args...)
-	args = append(args, "./tests/sim", "-run=^TestSim$", "-failures=1", fmt.Sprintf("-seeds=%d", seeds))
+	args = append(args, "./tests/sim", "-run=^TestSim$", "-failures=1", fmt.Sprintf("-seeds=%d", seeds), fmt.Sprintf("-unjust=%t", unjust))
 	return exec.Command("go", args...).CombinedOutput()
 }
 
@@ -126,10 +131,10 @@ func mutant(patch []byte) (overlay string, cleanUp func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	cleanUp = func() { _ = os.RemoveAll(dir) }
+	remove := func() { _ = os.RemoveAll(dir) }
 	defer func() {
 		if err != nil {
-			cleanUp()
+			remove()
 		}
 	}()
 	source, err := os.ReadFile(path)
@@ -157,5 +162,5 @@ func mutant(patch []byte) (overlay string, cleanUp func(), err error) {
 		return "", nil, err
 	}
 	overlay = filepath.Join(dir, "overlay.json")
-	return overlay, cleanUp, os.WriteFile(overlay, text, 0o600)
+	return overlay, remove, os.WriteFile(overlay, text, 0o600)
 }

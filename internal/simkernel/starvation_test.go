@@ -1,0 +1,75 @@
+package simkernel
+
+import (
+	"testing"
+	"time"
+
+	"aws/internal/kernel"
+)
+
+// turn is a Wait that does not wait.
+func (w *world) turn() {
+	w.t.Helper()
+	if _, err := w.Wait(nil, 0); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestWhoIsServedInTimeDoesNotStarve(t *testing.T) {
+	w := newWorld(t, nil)
+	_, fd := w.connect(whole("hello"))
+	w.Wants(1, WantRead)
+	w.sleep(time.Millisecond)
+	for range 5 {
+		w.turn()
+		w.want(w.do(w.withBuf(w.op(kernel.OpRecv, fd), w.mem[:1])), 1)
+	}
+	w.Wants(1, WantNothing)
+	w.turn()
+	w.turn()
+	w.turn()
+	w.Wants(1, WantClose)
+	w.turn()
+	w.turn() // closing may take one more
+	w.want(w.do(w.op(kernel.OpClose, fd)), 0)
+	w.turn()
+	w.finish()
+}
+
+func TestWhoIsLeftAloneStarves(t *testing.T) {
+	for _, c := range []struct {
+		want   Want
+		reason string
+	}{
+		{WantRead, "wants to read"}, {WantWrite, "wants to write"}, {WantClose, "wants to be closed"},
+	} {
+		w := newWorld(t, nil)
+		_, fd := w.connect(whole("hello"))
+		w.Wants(1, c.want)
+		w.sleep(time.Millisecond)
+		w.turn()
+		w.turn()
+		if c.want == WantClose {
+			w.turn() // one is allowed
+		}
+		w.expected = []string{c.reason}
+		w.do(w.op(kernel.OpReset, fd))
+		w.finish()
+	}
+}
+
+func TestListenersStarve(t *testing.T) {
+	for _, room := range []bool{true, false} {
+		w := newWorld(t, nil)
+		w.want(w.do(w.add(w.listener.FD(), kernel.Readable, 1)), 0)
+		w.AddPeer(w.listener, whole("hello"))
+		w.Room(room)
+		w.sleep(time.Millisecond)
+		w.turn()
+		w.turn()
+		if room {
+			w.expected = []string{"wait to be accepted"}
+		}
+		w.finish()
+	}
+}
