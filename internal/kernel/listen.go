@@ -137,6 +137,10 @@ func listenUnix(path string) (int32, error) {
 			err = unix.Bind(fd, name)
 		}
 	}
+	if errors.Is(err, unix.EADDRINUSE) {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("%w (%s)", err, inTheWay(path))
+	}
 	if err == nil {
 		err = unix.Listen(fd, backlog)
 	}
@@ -145,6 +149,47 @@ func listenUnix(path string) (int32, error) {
 		return -1, err
 	}
 	return int32(fd), nil
+}
+
+// inTheWay says what is in the way of a Unix socket, and what to do.
+func inTheWay(path string) string {
+	var stat unix.Stat_t
+	if unix.Lstat(path, &stat) == nil && stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return "what is there is no socket: remove it, or choose another path"
+	}
+	return "somebody listens there: end that server, or choose another path"
+}
+
+// SocketFile is the file of a Unix socket that this process has bound.
+type SocketFile struct {
+	path   string
+	device uint64
+	inode  uint64
+}
+
+// SocketFileOf returns the file of a socket that has just been bound to a path.
+func SocketFileOf(path string) (SocketFile, error) {
+	var stat unix.Stat_t
+	if err := unix.Lstat(path, &stat); err != nil {
+		return SocketFile{}, &os.PathError{Op: "lstat", Path: path, Err: err}
+	}
+	return SocketFile{path: path, device: stat.Dev, inode: stat.Ino}, nil
+}
+
+// Path returns where the file was made.
+func (f SocketFile) Path() string { return f.path }
+
+// Remove removes the file, unless it is gone, or somebody has put another one in its place: that one is
+// somebody else's.
+func (f SocketFile) Remove() error {
+	var stat unix.Stat_t
+	if unix.Lstat(f.path, &stat) != nil || stat.Dev != f.device || stat.Ino != f.inode {
+		return nil
+	}
+	if err := unix.Unlink(f.path); err != nil && !errors.Is(err, unix.ENOENT) {
+		return &os.PathError{Op: "unlink", Path: f.path, Err: err}
+	}
+	return nil
 }
 
 // abandoned reports whether a path is a socket that refuses connections.
