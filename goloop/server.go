@@ -25,6 +25,14 @@ type ServerConfig struct {
 	Kernel     kernel.Config
 	// Warn gets what the operator should know and the server can live with, if it is not nil.
 	Warn func(message string)
+	// Doing is told what NewServer is about to do, if it is not nil: some of it may take long.
+	Doing func(what string)
+}
+
+func (cfg *ServerConfig) doing(format string, args ...any) {
+	if cfg.Doing != nil {
+		cfg.Doing(fmt.Sprintf(format, args...))
+	}
 }
 
 // Server is a set of loops that serve the same files at the same addresses.
@@ -59,6 +67,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 	for i, addr := range bound {
 		var fd int32
 		var err error
+		cfg.doing("listening at %s", addr)
 		if addr.Path != "" && !first {
 			fd, err = kernel.Duplicate(s.loops[0].listeners[i].fd)
 		} else {
@@ -71,6 +80,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 		}
 		fds = append(fds, fd)
 	}
+	cfg.doing("setting up loop %d of %d, with %d MiB for dynamic files", len(s.loops)+1, max(cfg.Loops, 1), cfg.Loop.PoolBytes>>20)
 	k, aioErr, err := kernel.NewLinux(cfg.Kernel)
 	if err != nil {
 		return errors.Join(err, kernel.CloseAll(fds))

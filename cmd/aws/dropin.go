@@ -37,7 +37,10 @@ func rootCommand(stdout io.Writer, report *reporter) *cobra.Command {
 				return usageError{err}
 			}
 			report.set(&o.log, false)
-			return dropIn(&o, stdout, report)
+			var start startUp
+			start.begin()
+			defer start.done()
+			return dropIn(&o, stdout, report, &start)
 		})
 	given = config.Flags(cmd.Flags(), new(dropInOptions).table())
 	cmd.Long = `Serves the files in DIR/static by sendfile and those in DIR/dynamic by asynchronous
@@ -49,7 +52,8 @@ reads, over HTTP, one answer per connection; anything else is 404 Not Found.
 }
 
 // dropIn runs the drop-in until it is told to end.
-func dropIn(o *dropInOptions, stdout io.Writer, report *reporter) error {
+func dropIn(o *dropInOptions, stdout io.Writer, report *reporter, start *startUp) error {
+	start.doing(report, "opening the folder %s", o.root)
 	root, err := kernel.OpenRoot(o.root)
 	if err != nil {
 		return fmt.Errorf("--root %s: %w (it must be a folder that this user may enter)", o.root, errors.Unwrap(err))
@@ -82,9 +86,13 @@ func dropIn(o *dropInOptions, stdout io.Writer, report *reporter) error {
 		return err
 	}
 	defer watch.close()
-	return runServer(&cfg, &o.give, watch, o.verbose, report, func(s *goloop.Server) {
-		url := fmt.Sprintf("http://%s/", s.Addrs()[0])
-		report.Info(fmt.Sprintf("serving %s at %s", o.root, url), "root", o.root, "url", url)
+	return runServer(&cfg, &serverRun{
+		give: &o.give, watch: watch, verbose: o.verbose, report: report, start: start,
+		serves: func(r *running) func() {
+			url := fmt.Sprintf("http://%s/", r.server.Addrs()[0])
+			report.Info(fmt.Sprintf("serving %s at %s", o.root, url), "root", o.root, "url", url)
+			return func() {}
+		},
 	})
 }
 

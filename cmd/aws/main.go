@@ -139,41 +139,6 @@ func versionText() string {
 	return fmt.Sprintf("aws %s (commit %s, %s)\n", version, commit, runtime.Version())
 }
 
-// runServer serves until the process is told to end, and prints the counters if they are wanted.
-func runServer(cfg *goloop.ServerConfig, give *restrictOptions, watch *observer, verbose bool, report *reporter, started func(*goloop.Server), also ...os.Signal) error {
-	cfg.Warn = report.warn
-	server, err := goloop.NewServer(cfg)
-	if err != nil {
-		return err
-	}
-	if err := restrict(give, cfg.Warn); err != nil {
-		return errors.Join(err, server.Discard())
-	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, also...)...)
-	go func() {
-		for sig := range signals {
-			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
-				watch.drain()
-				server.Shutdown()
-				continue
-			}
-			report.Warn(fmt.Sprintf("%v needs --supervise: nothing is changed", sig), "signal", sig.String())
-		}
-	}()
-	watch.start(server)
-	started(server)
-	watch.announce()
-	err = server.Run()
-	signal.Stop(signals)
-	close(signals)
-	if verbose {
-		counts := server.Counts()
-		fmt.Fprint(report.lines("counters"), counts.String())
-	}
-	return err
-}
-
 // Descriptors that the program itself needs, besides connections and files.
 const descriptorsReserved = 24
 

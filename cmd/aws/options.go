@@ -40,22 +40,32 @@ func (o *serveOptions) table() []config.Group {
 			{
 				Name: "listen", Into: &o.listen, Default: []string{"127.0.0.1:8080"},
 				Usage:  "listen at this `ADDRESS`: IP:PORT, :PORT for all addresses, unix:/path (repeatable)",
-				Advice: "The default is for this machine alone; :8080 or :80 is for others. Sockets that systemd hands over go before it.",
+				Advice: "The default is for this machine alone; :8080 or :80 is for others. Sockets that systemd hands over go before it. Takes a restart to change.",
 			},
 			{
 				Name: "loops", Into: &o.loops, Default: runtime.NumCPU(), DefaultText: "one per core", Least: 1,
 				Usage:  "event loops",
-				Advice: "Fewer leave cores to others; more than there are cores gain nothing.",
+				Advice: "Fewer leave cores to others; more than there are cores gain nothing. Takes a restart to change.",
 			},
 			{
 				Name: "defer-accept", Into: &o.deferAccept, Default: true,
 				Usage:  "let the kernel hold new connections back until they send something",
-				Advice: "Turn it off if health checks connect without sending, or if you want to see idle connections as such.",
+				Advice: "Turn it off if health checks connect without sending, or if you want to see idle connections as such. Takes a restart to change.",
 			},
 			{
 				Name: "supervise", Into: &o.supervise,
 				Usage:  "serve from a process of its own, which SIGHUP and SIGUSR2 replace without losing a request",
-				Advice: "Turn it on for services: it is what makes reload and upgrade possible. Listening addresses stay as they were at the start.",
+				Advice: "Turn it on for services: it is what makes reload and upgrade possible. Takes a restart to change.",
+			},
+			{
+				Name: "start-timeout", Into: &o.startTimeout, Default: startTimeoutDefault, Least: 1,
+				Usage:  "how long a worker may take until it serves, with --supervise",
+				Advice: "After that it is given up, and the one before it stays. Takes a restart to change.",
+			},
+			{
+				Name: "drain-timeout", Into: &o.drainTimeout, Default: limits.DrainTimeout, Least: 1,
+				Usage:  "how long transfers may go on when the server ends, or a worker is replaced",
+				Advice: "Raise it where large files are fetched. Whoever ends the server has to wait as long: TimeoutStopSec of systemd should be longer.",
 			},
 		}},
 		{Name: "Clients", Options: []config.Option{
@@ -241,7 +251,7 @@ func (o *restrictOptions) options() []config.Option {
 // limitFlags puts the names of flags in place of those of goloop.Config.
 var limitFlags = strings.NewReplacer(
 	"ConnsMax", "--conns", "ConnsPerAddressMax", "--conns-per-address", "SendRateMin", "--send-rate-min",
-	"IdleTimeout", "--idle-timeout", "HeadTimeout", "--head-timeout", "SendTimeout", "--send-timeout",
+	"IdleTimeout", "--idle-timeout", "DrainTimeout", "--drain-timeout", "HeadTimeout", "--head-timeout", "SendTimeout", "--send-timeout",
 	"LoopRateMax", "--rate-total, divided by the loops,", "RateMax", "--rate", "WindowBytes", "--window-bytes", "PoolBytes", "--pool-bytes", "BufferBytes", "a buffer",
 )
 
@@ -273,10 +283,8 @@ func (l *commandLine) options(args []string, report *reporter) (*serveOptions, c
 		}
 		given["root"] = args[:1]
 	}
-	src := config.Sources{Given: given, Environ: os.Environ(), File: l.file, Own: []string{configEnv, socketsEnv}}
-	if src.File == "" {
-		src.File = os.Getenv(configEnv)
-	}
+	src := config.Sources{Given: given, Environ: os.Environ(), Own: []string{configEnv, socketsEnv, keptEnv}}
+	src.File = l.configFile()
 	if src.File != "" {
 		var err error
 		if src.Text, err = readConfig(src.File); err != nil {
@@ -293,6 +301,14 @@ func (l *commandLine) options(args []string, report *reporter) (*serveOptions, c
 		return nil, nil, configError{err}
 	}
 	return o, origins, nil
+}
+
+// configFile returns the name of the configuration file, or nothing if there is none.
+func (l *commandLine) configFile() string {
+	if l.file == "" {
+		return os.Getenv(configEnv)
+	}
+	return l.file
 }
 
 // readConfig reads a configuration file.

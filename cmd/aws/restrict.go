@@ -20,6 +20,7 @@ type restrictOptions struct {
 	readable []string // folders that may be read
 	writable []string // files that may be written
 	folders  []string // folders in which files may be written and made
+	sockets  []string // folders in which files may be removed: those of Unix sockets
 }
 
 // restrict gives up what serving does not need. What an older kernel can't take away is said to warn;
@@ -31,8 +32,8 @@ func restrict(o *restrictOptions, warn func(string)) error {
 		if who, err = lookUpUser(o.user); err != nil { // while /etc/passwd can be read
 			return err
 		}
-	} else if os.Geteuid() == 0 && o.warnRoot {
-		warn("running as root: --user NAME drops to another user once the addresses are bound")
+	} else if o.warnRoot {
+		warnRoot(warn)
 	}
 	if o.landlock {
 		if err := confine(o, warn); err != nil {
@@ -43,6 +44,13 @@ func restrict(o *restrictOptions, warn func(string)) error {
 		return become(who)
 	}
 	return nil
+}
+
+// warnRoot says so if the process is root's, which is more than serving needs.
+func warnRoot(warn func(string)) {
+	if os.Geteuid() == 0 {
+		warn("running as root: --user NAME drops to another user once the addresses are bound")
+	}
 }
 
 // confine lets the process, all its threads, read the roots and nothing else (landlock(7), Linux
@@ -61,6 +69,9 @@ func confine(o *restrictOptions, warn func(string)) error {
 	}
 	if len(o.folders) > 0 {
 		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSWriteFile|llsyscall.AccessFSMakeReg, o.folders...))
+	}
+	if len(o.sockets) > 0 {
+		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSRemoveFile, o.sockets...))
 	}
 	if err := landlock.V5.BestEffort().RestrictPaths(rules...); err != nil {
 		return fmt.Errorf("landlock (ABI %d): %w (--landlock=false does without)", version, err)

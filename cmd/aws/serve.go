@@ -64,8 +64,18 @@ type serveOptions struct {
 	auth         []string
 	proxies      []string
 	supervise    bool
+	startTimeout time.Duration
+	drainTimeout time.Duration
 	verbose      bool
 	trace        bool
+
+	start  *startUp // what is being done is told, if it is not nil
+	report *reporter
+}
+
+// doing notes what is about to be done, which may take long.
+func (o *serveOptions) doing(format string, args ...any) {
+	o.start.doing(o.report, format, args...)
 }
 
 // serveCommand is the file server.
@@ -73,12 +83,19 @@ func serveCommand(stdout io.Writer, report *reporter) *cobra.Command {
 	var line commandLine
 	cmd := newCommand("serve [ROOT]", "serve a folder over HTTP/1.1", cobra.MaximumNArgs(1),
 		func(_ *cobra.Command, args []string) error {
+			var start startUp
+			start.begin()
+			defer start.done()
+			if file := line.configFile(); file != "" {
+				start.doing(report, "reading %s", file)
+			}
 			o, origins, err := line.options(args, report)
 			if err != nil {
 				return err
 			}
 			reportOrigins(report, origins)
-			return located(serve(o, stdout, report), origins)
+			o.start = &start
+			return located(serve(o, origins, stdout, report), origins)
 		})
 	line.flags(cmd.Flags())
 	cmd.Long = `Serves the files beneath ROOT, which is the current folder if it is not given, over HTTP/1.1.
@@ -100,16 +117,16 @@ func reportOrigins(report *reporter, origins config.Origins) {
 
 // serve runs the file server until it is told to end. With --supervise this process only starts others
 // that do, with the sockets that it binds for them.
-func serve(o *serveOptions, stdout io.Writer, report *reporter) error {
+func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *reporter) error {
 	handed, err := inherited()
 	if err != nil {
 		return err
 	}
 	worker := handed != nil
-	if !worker {
-		if handed, err = activated(o.loops); err != nil {
-			return err
-		}
+	if worker {
+		warnKept(o, origins, report)
+	} else if handed, err = activated(o.loops); err != nil {
+		return err
 	}
 	addrs, err := o.addresses()
 	if err != nil {
@@ -120,11 +137,14 @@ func serve(o *serveOptions, stdout io.Writer, report *reporter) error {
 			return err
 		}
 		if handed == nil {
-			if handed, err = bind(addrs, o.loops, o.deferAccept); err != nil {
+			if handed, err = bind(addrs, o, report); err != nil {
 				return err
 			}
 		}
-		return supervise(handed, report)
+		if o.give.user == "" {
+			warnRoot(report.warn) // here, and not once for each worker
+		}
+		return newSupervisor(handed, o, report).run()
 	}
 	return o.serve(addrs, handed, worker, stdout, report)
 }
@@ -144,6 +164,7 @@ func (o *serveOptions) addresses() ([]kernel.Address, error) {
 
 // serve serves at the addresses, or with the sockets that were handed over.
 func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker bool, stdout io.Writer, report *reporter) error {
+	o.report = report
 	so, closeRoots, err := o.dialectOptions()
 	defer closeRoots()
 	if err != nil {
@@ -168,7 +189,7 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 		FilesMax: min(fitDescriptors(cfg, descriptors), 8192),
 		MaxAge:   time.Second, IdleMax: 10 * time.Second, AbsentMax: time.Second,
 	}
-	o.give.warnRoot = true
+	o.give.warnRoot = !worker
 	for _, m := range so.Mounts {
 		o.give.readable = append(o.give.readable, m.Dir)
 	}
@@ -178,15 +199,22 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 		return err
 	}
 	defer watch.close()
-	return runServer(cfg, &o.give, watch, o.verbose, report, func(s *goloop.Server) {
-		for _, a := range s.Addrs() {
-			report.Info("listening at "+a.URL(), "url", a.URL())
-		}
-		for _, m := range so.Mounts {
-			report.Info(fmt.Sprintf("%s serves %s (%s)", m.Prefix, m.Dir, m.Kind), "prefix", m.Prefix, "dir", m.Dir, "kind", m.Kind.String())
-		}
-		serving(worker, s)
-	}, syscall.SIGHUP, syscall.SIGUSR2)
+	return runServer(cfg, &serverRun{
+		give: &o.give, watch: watch, verbose: o.verbose, report: report, start: o.start, worker: worker,
+		serves: func(r *running) func() {
+			for _, a := range r.server.Addrs() {
+				report.Info("listening at "+a.URL(), "url", a.URL())
+			}
+			for _, m := range so.Mounts {
+				report.Info(fmt.Sprintf("%s serves %s (%s)", m.Prefix, m.Dir, m.Kind), "prefix", m.Prefix, "dir", m.Dir, "kind", m.Kind.String())
+			}
+			if worker {
+				return r.tellSupervisor()
+			}
+			return r.tellSystemd()
+		},
+		idle: []os.Signal{syscall.SIGHUP, syscall.SIGUSR2},
+	})
 }
 
 // server returns the dialect and the limits that the options ask for.
@@ -200,6 +228,7 @@ func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, er
 		Kernel: kernel.DefaultConfig(),
 	}
 	cfg.Loop.IdleTimeout, cfg.Loop.HeadTimeout, cfg.Loop.SendTimeout = o.idle, o.head, o.send
+	cfg.Loop.DrainTimeout = o.drainTimeout
 	cfg.Loop.ConnsMax, cfg.Loop.ConnsPerAddressMax, cfg.Loop.SendRateMin = o.connsMax, o.perAddress, o.sendRate
 	cfg.Loop.WindowBytes, cfg.Loop.PoolBytes = o.windowBytes, o.poolBytes
 	cfg.Loop.RateMax, cfg.Loop.LoopRateMax = o.rate, o.rateTotal/int64(o.loops)
@@ -279,6 +308,7 @@ func (o *serveOptions) mounts(so *goloop.ServeOptions) error {
 		if !strings.HasSuffix(prefix, "/") {
 			prefix += "/"
 		}
+		o.doing("opening the folder %s", dir)
 		r, err := kernel.OpenRoot(dir)
 		if err != nil {
 			return fmt.Errorf("%s %s: %w (it must be a folder that this user may enter)", m.flag, dir, errors.Unwrap(err))
@@ -302,6 +332,7 @@ func (o *serveOptions) passwords(so *goloop.ServeOptions) error {
 		if at < 0 {
 			return usageError{fmt.Errorf("--auth %q: nothing is mounted at %s (--static %s=DIR mounts a folder there)", s, prefix, prefix)}
 		}
+		o.doing("reading %s", file)
 		content, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("--auth %s: %w", s, err)
@@ -367,6 +398,7 @@ func (o *serveOptions) pages(so *goloop.ServeOptions) error {
 		if !ok || err != nil || status < 400 || response.Status(status).Reason() == "" {
 			return usageError{fmt.Errorf("--error-page %q: expected STATUS=FILE with a status that is sent, such as 404=missing.html", s)}
 		}
+		o.doing("reading %s", file)
 		body, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("--error-page %s: %w", s, err)

@@ -1,21 +1,14 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"strconv"
-	"strings"
+	"slices"
 	"syscall"
 	"time"
 
-	"aws/goloop"
-	"aws/internal/kernel"
-
-	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
@@ -26,324 +19,337 @@ import (
 // and the one before it stays. So a reload, or an upgrade, loses no request and no connection that
 // waits in a backlog, and a worker may give up whatever it likes.
 
-// Environment variables by which a supervisor tells a worker what it has inherited.
-const (
-	socketsEnv = "AWSD_SOCKETS" // addresses, one per socket, loop by loop, from descriptor 5 on
-	readyFD    = 3              // the worker writes a byte when it serves
-	lifeFD     = 4              // ends when the supervisor does
-	socketsFD  = 5
-)
-
 // Times of a supervisor.
 const (
-	readyTimeout   = 30 * time.Second
-	restartPause   = time.Second
-	workerEndsSlow = 15 * time.Second // more than a drain takes
+	startTimeoutDefault = 30 * time.Second
+	restartPauseFirst   = time.Second      // before a worker is started again; doubled each time,
+	restartPauseMax     = 30 * time.Second // up to this,
+	restartForgets      = 10 * time.Second // and forgotten when one has served for so long
+	lookEvery           = time.Second      // whether the worker's loops turn
+	silentLooksFed      = 3                // without a beat, until systemd's watchdog is not told any more
+	silentLooksMax      = 10               // and until a worker is taken for stuck
+	drainSpare          = 5 * time.Second  // for a worker to end beyond its drain
+	startSpare          = 2 * time.Second  // for a worker that does not serve yet to end
+	stuckSpare          = 2 * time.Second  // for a worker that is stuck to say where
 )
 
-// sockets are listening sockets by loop and address.
-type sockets struct {
-	addrs []kernel.Address
-	byFD  [][]int32 // for each loop, in the order of addrs
+// supervisor keeps a worker running. All of it belongs to one goroutine.
+type supervisor struct {
+	sockets      *sockets
+	kept         string
+	startTimeout time.Duration
+	start        *startUp
+	report       *reporter
+	watchdog     bool // systemd watches
+
+	events   chan workerEvent
+	current  *worker   // serves; nil if there is none
+	next     *worker   // is starting; nil if there is none
+	draining []*worker // have been told to end
+	served   bool      // a worker has come to serve
+
+	again    bool             // another worker is wanted after the one that is starting
+	deaths   int              // of workers, one soon after the other
+	retry    <-chan time.Time // when a worker is started again; nil if that is not due
+	ending   bool
+	failures []error
 }
 
-// bind listens at the addresses, with one socket per loop and TCP address.
-func bind(addrs []kernel.Address, loops int, deferAccept bool) (*sockets, error) {
-	s := &sockets{addrs: append([]kernel.Address(nil), addrs...)}
-	for loop := range loops {
-		var fds []int32
-		for i, addr := range s.addrs {
-			var fd int32
-			var err error
-			if addr.Path != "" && loop > 0 {
-				fd, err = kernel.Duplicate(s.byFD[0][i])
-			} else {
-				fd, s.addrs[i], err = kernel.Listen(addr, kernel.ListenOptions{
-					Shared: loops > 1, Defer: deferAccept, Alone: loop == 0, Flag: "--listen",
-				})
-			}
-			if err != nil {
-				return nil, errors.Join(err, kernel.CloseAll(fds), s.close())
-			}
-			fds = append(fds, fd)
-		}
-		s.byFD = append(s.byFD, fds)
+func newSupervisor(s *sockets, o *serveOptions, report *reporter) *supervisor {
+	return &supervisor{
+		sockets: s, kept: o.keptText(), startTimeout: o.startTimeout, start: o.start, report: report,
+		events: make(chan workerEvent, 16),
 	}
-	return s, nil
 }
 
-// activated returns the sockets that systemd has handed over (sd_listen_fds(3)), or nil if there are
-// none. All loops share them.
-func activated(loops int) (*sockets, error) {
-	files := activation.Files(true)
-	if len(files) == 0 {
-		return nil, nil
-	}
-	s := &sockets{}
-	for loop := range loops {
-		var fds []int32
-		for _, f := range files {
-			fd := int32(f.Fd())
-			if loop == 0 {
-				if err := kernel.Inherit(fd); err != nil {
-					return nil, fmt.Errorf("LISTEN_FDS: %s: %w", f.Name(), err)
-				}
-				s.addrs = append(s.addrs, kernel.LocalAddress(fd))
-			}
-			own, err := kernel.Duplicate(fd)
-			if err != nil {
-				return nil, err
-			}
-			fds = append(fds, own)
-		}
-		s.byFD = append(s.byFD, fds)
-	}
-	for _, f := range files {
-		_ = f.Close()
-	}
-	return s, nil
-}
-
-func (s *sockets) close() error {
-	var errs []error
-	for _, fds := range s.byFD {
-		errs = append(errs, kernel.CloseAll(fds))
-	}
-	return errors.Join(errs...)
-}
-
-// inherited returns the sockets that a supervisor has handed over, or nil if there is none.
-func inherited() (*sockets, error) {
-	list, ok := os.LookupEnv(socketsEnv)
-	if !ok {
-		return nil, nil
-	}
-	_ = os.Unsetenv(socketsEnv)
-	s := &sockets{}
-	fd := int32(socketsFD)
-	for loop, line := range strings.Split(list, ";") {
-		var fds []int32
-		for _, word := range strings.Split(line, ",") {
-			addr, err := kernel.ParseAddress(word)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", socketsEnv, err)
-			}
-			if loop == 0 {
-				s.addrs = append(s.addrs, addr)
-			}
-			if err := kernel.Inherit(fd); err != nil {
-				return nil, fmt.Errorf("%s: %s: %w", socketsEnv, word, err)
-			}
-			fds = append(fds, fd)
-			fd++
-		}
-		s.byFD = append(s.byFD, fds)
-	}
-	return s, nil
-}
-
-// text says which sockets are handed over, as inherited reads it.
-func (s *sockets) text() string {
-	var loops []string
-	for range s.byFD {
-		var words []string
-		for _, a := range s.addrs {
-			words = append(words, a.String())
-		}
-		loops = append(loops, strings.Join(words, ","))
-	}
-	return strings.Join(loops, ";")
-}
-
-// worker is a process that serves.
-type worker struct {
-	cmd   *exec.Cmd
-	life  *os.File
-	ended chan struct{}
-	err   error // valid once ended is closed
-}
-
-// startWorker starts a worker and waits until it serves, or fails.
-func startWorker(s *sockets, report *reporter) (*worker, error) {
-	program, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	program = strings.TrimSuffix(program, " (deleted)") // it has been replaced: that is the one to start
-	readyRead, readyWrite, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = readyRead.Close() }()
-	lifeRead, lifeWrite, err := os.Pipe()
-	if err != nil {
-		_ = readyWrite.Close()
-		return nil, err
-	}
-	w := &worker{cmd: exec.Command(program, os.Args[1:]...), life: lifeWrite, ended: make(chan struct{})}
-	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = os.Stdin, os.Stdout, report.out
-	w.cmd.Env = append(os.Environ(), socketsEnv+"="+s.text())
-	w.cmd.ExtraFiles = []*os.File{readyWrite, lifeRead}
-	for _, fds := range s.byFD {
-		for _, fd := range fds {
-			own, err := kernel.Duplicate(fd) // so that closing the file below leaves ours alone
-			if err != nil {
-				return nil, err
-			}
-			w.cmd.ExtraFiles = append(w.cmd.ExtraFiles, os.NewFile(uintptr(own), "socket"))
-		}
-	}
-	err = w.cmd.Start()
-	for _, f := range w.cmd.ExtraFiles {
-		_ = f.Close()
-	}
-	if err != nil {
-		_ = lifeWrite.Close()
-		return nil, err
-	}
-	go func() {
-		w.err = w.cmd.Wait()
-		close(w.ended)
-	}()
-	_ = readyRead.SetReadDeadline(time.Now().Add(readyTimeout))
-	if _, err := bufio.NewReader(readyRead).ReadByte(); err != nil {
-		_ = w.cmd.Process.Kill()
-		<-w.ended
-		_ = lifeWrite.Close()
-		return nil, errors.New("the worker did not come to serve")
-	}
-	return w, nil
-}
-
-// end lets a worker drain, and waits until it has ended.
-func (w *worker) end() error {
-	_ = w.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-w.ended:
-	case <-time.After(workerEndsSlow):
-		_ = w.cmd.Process.Kill()
-		<-w.ended
-	}
-	_ = w.life.Close()
-	return w.err
-}
-
-// supervise binds the addresses and keeps a worker running until the process is told to end.
-func supervise(s *sockets, report *reporter) error {
-	signals := make(chan os.Signal, 4)
+// run keeps a worker running until the process is told to end, or the first worker fails.
+func (s *supervisor) run() error {
+	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(signals)
-	current, err := startWorker(s, report)
-	if err != nil {
-		return errors.Join(err, s.close())
+	looks := time.NewTicker(lookEvery)
+	defer looks.Stop()
+	period := watchdogPeriod()
+	s.watchdog = period > 0
+	feeds := time.NewTicker(max(period/3, time.Millisecond))
+	defer feeds.Stop()
+	if !s.watchdog {
+		feeds.Stop()
 	}
-	notify(daemon.SdNotifyReady)
-	stopWatchdog := watchdog()
-	defer stopWatchdog()
-	ending := make(chan error, 16) // workers that drain
-	drains := 0
-	for {
+	s.startNext()
+	for !s.over() {
 		select {
 		case sig := <-signals:
-			switch sig {
-			case syscall.SIGUSR1:
-				_ = current.cmd.Process.Signal(sig)
-			case syscall.SIGHUP, syscall.SIGUSR2:
-				notify(daemon.SdNotifyReloading + "\n" + monotonic())
-				next, err := startWorker(s, report)
-				if err != nil {
-					report.Error(fmt.Sprintf("%v: worker %d stays", err, current.cmd.Process.Pid), "worker", current.cmd.Process.Pid)
-				} else {
-					report.Info(fmt.Sprintf("worker %d serves, worker %d drains", next.cmd.Process.Pid, current.cmd.Process.Pid),
-						"worker", next.cmd.Process.Pid, "drains", current.cmd.Process.Pid)
-					old := current
-					current = next
-					drains++
-					go func() { ending <- old.end() }()
-				}
-				notify(daemon.SdNotifyReady)
-			default:
-				notify(daemon.SdNotifyStopping)
-				err := current.end()
-				for ; drains > 0; drains-- {
-					err = errors.Join(err, <-ending)
-				}
-				return errors.Join(err, s.close())
-			}
-		case err := <-ending:
-			drains--
-			if err != nil {
-				report.Warn(fmt.Sprintf("a worker that drained: %v", err), "error", err.Error())
-			}
-		case <-current.ended:
-			report.Error(fmt.Sprintf("worker %d ended: %v; another one is started", current.cmd.Process.Pid, current.err),
-				"worker", current.cmd.Process.Pid)
-			_ = current.life.Close()
-			for {
-				next, err := startWorker(s, report)
-				if err == nil {
-					current = next
-					break
-				}
-				report.fail(err)
-				select {
-				case sig := <-signals:
-					if sig == syscall.SIGTERM || sig == syscall.SIGINT {
-						return errors.Join(err, s.close())
-					}
-				case <-time.After(restartPause):
-				}
+			s.onSignal(sig)
+		case e := <-s.events:
+			s.onEvent(e)
+		case <-s.retry:
+			s.retry = nil
+			s.startNext()
+		case <-looks.C:
+			s.look()
+		case <-feeds.C:
+			if s.current != nil && s.current.silent < silentLooksFed {
+				notify(daemon.SdNotifyWatchdog)
 			}
 		}
 	}
+	return errors.Join(append(s.failures, s.sockets.close(s.report))...)
 }
 
-// serving tells whoever has started the process that it serves: a supervisor, or systemd. The
-// server ends when its supervisor does.
-func serving(worker bool, server *goloop.Server) {
-	if !worker {
-		notify(daemon.SdNotifyReady)
+// over reports whether there is nothing left to supervise.
+func (s *supervisor) over() bool {
+	return s.current == nil && s.next == nil && len(s.draining) == 0 && (s.ending || len(s.failures) > 0)
+}
+
+// startNext starts a worker, which is to take over once it serves.
+func (s *supervisor) startNext() {
+	w, err := startWorker(s.sockets, s.kept, s.report, s.events)
+	if err != nil {
+		s.report.Error(fmt.Sprintf("no worker can be started: %v", err), "error", err.Error())
+		s.failed(nil, err)
 		return
 	}
-	ready := os.NewFile(readyFD, "ready")
-	_, _ = ready.Write([]byte{1})
-	_ = ready.Close()
-	go func() {
-		life := os.NewFile(lifeFD, "life")
-		_, _ = life.Read(make([]byte, 1)) // nobody writes: it returns when the supervisor is gone
-		server.Shutdown()
-	}()
+	s.next = w
+	s.start.doing(s.report, "waiting for worker %d to serve", w.pid)
+	w.after(slowStart, isSlow, s.events)
+	w.after(s.startTimeout, isLate, s.events)
 }
 
-// notify tells systemd, if it has started the process and wants to know (sd_notify(3)).
-func notify(state string) { _, _ = daemon.SdNotify(false, state) }
-
-// monotonic is the field that goes with RELOADING=1.
-func monotonic() string {
-	return "MONOTONIC_USEC=" + strconv.FormatInt(kernel.Monotonic().Microseconds(), 10)
+// replace starts a worker that is to take the place of the one that serves.
+func (s *supervisor) replace() {
+	s.retry = nil
+	notify(daemon.SdNotifyReloading + "\n" + monotonic())
+	s.startNext()
 }
 
-// watchdog keeps systemd's watchdog quiet, if there is one, until the function that it returns is
-// called.
-func watchdog() (stop func()) {
-	period, err := daemon.SdWatchdogEnabled(false)
-	if err != nil || period == 0 {
-		return func() {}
-	}
-	ticker := time.NewTicker(period / 2)
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-ticker.C:
-				notify(daemon.SdNotifyWatchdog)
-			case <-done:
-				return
-			}
+func (s *supervisor) onSignal(sig os.Signal) {
+	switch sig {
+	case syscall.SIGUSR1:
+		if s.current != nil {
+			s.current.signal(syscall.SIGUSR1)
 		}
-	}()
-	return func() {
-		ticker.Stop()
-		close(done)
+	case syscall.SIGHUP, syscall.SIGUSR2:
+		switch {
+		case s.ending:
+		case s.next != nil:
+			s.again = true
+			s.report.Info(fmt.Sprintf("worker %d is just starting: another one is started after it", s.next.pid), "worker", s.next.pid)
+		default:
+			s.replace()
+		}
+	default:
+		s.end()
+	}
+}
+
+// end lets all workers end. Nobody listens at the addresses any more once they have closed them, too.
+func (s *supervisor) end() {
+	if s.ending {
+		return
+	}
+	s.ending = true
+	s.retry = nil
+	s.start.done()
+	notify(daemon.SdNotifyStopping)
+	if err := s.sockets.close(s.report); err != nil {
+		s.failures = append(s.failures, err)
+	}
+	if s.next != nil {
+		s.report.Info(fmt.Sprintf("worker %d does not serve yet: it is ended", s.next.pid), "worker", s.next.pid)
+		s.next.signal(syscall.SIGTERM)
+		s.next.after(startSpare, endsNow, s.events)
+		s.draining = append(s.draining, s.next)
+		s.next = nil
+	}
+	if s.current != nil {
+		s.drain(s.current)
+		s.current = nil
+	}
+}
+
+// drain tells a worker to end.
+func (s *supervisor) drain(w *worker) {
+	w.signal(syscall.SIGTERM)
+	w.signal(syscall.SIGCONT) // should it be stopped
+	w.after(w.drainIn+drainSpare, endsNow, s.events)
+	s.draining = append(s.draining, w)
+}
+
+func (s *supervisor) onEvent(e workerEvent) {
+	w := e.w
+	switch e.what {
+	case serves:
+		s.onServes(w, e.news)
+	case ended:
+		w.forget()
+		s.onEnded(w)
+	case isSlow:
+		if w == s.next && s.served {
+			s.report.Info(fmt.Sprintf("worker %d does not serve yet; it is given up after %v", w.pid, s.startTimeout), "worker", w.pid)
+		}
+	case isLate:
+		if w == s.next {
+			w.tooLate = true
+			w.signal(syscall.SIGKILL)
+		}
+	case endsNow:
+		if slices.Contains(s.draining, w) {
+			if w.serves {
+				err := fmt.Errorf("worker %d has not ended %v after it was told to, and is killed", w.pid, w.drainIn+drainSpare)
+				s.report.Error(err.Error(), "worker", w.pid)
+			}
+			w.signal(syscall.SIGKILL)
+		}
+	}
+}
+
+// onServes lets a worker take over.
+func (s *supervisor) onServes(w *worker, news workerReport) {
+	w.serves, w.began = true, time.Now()
+	w.drainIn = time.Duration(news.DrainMs) * time.Millisecond
+	if w.drainIn <= 0 { // a worker of an earlier version
+		w.drainIn = 10 * time.Second
+	}
+	for _, t := range w.timers {
+		t.Stop()
+	}
+	if w != s.next { // it had been told to end just before
+		w.after(w.drainIn+drainSpare, endsNow, s.events)
+		return
+	}
+	old := s.current
+	s.current, s.next = w, nil
+	s.start.done()
+	if old != nil {
+		s.report.Info(fmt.Sprintf("worker %d serves, worker %d drains", w.pid, old.pid), "worker", w.pid, "drains", old.pid)
+		s.drain(old)
+	} else if s.served {
+		s.report.Info(fmt.Sprintf("worker %d serves", w.pid), "worker", w.pid)
+	}
+	s.served = true
+	s.ready()
+}
+
+// ready tells systemd that there is a worker and no other is starting, or starts the other.
+func (s *supervisor) ready() {
+	if s.current != nil {
+		notify(fmt.Sprintf("%s\nSTATUS=Worker %d serves.", daemon.SdNotifyReady, s.current.pid))
+	}
+	if s.again && !s.ending {
+		s.again = false
+		s.replace()
+	}
+}
+
+// onEnded learns that a worker is no more.
+func (s *supervisor) onEnded(w *worker) {
+	switch w {
+	case s.next:
+		s.next = nil
+		s.failed(w, nil)
+	case s.current:
+		s.current = nil
+		s.died(w)
+	default:
+		s.draining = slices.DeleteFunc(s.draining, func(d *worker) bool { return d == w })
+		switch {
+		case w.err == nil || !w.serves:
+		case s.ending:
+			s.failures = append(s.failures, fmt.Errorf("worker %d: %s", w.pid, w.howEnded()))
+		default:
+			s.report.Warn(fmt.Sprintf("worker %d, which drained: %s", w.pid, w.howEnded()), "worker", w.pid)
+		}
+	}
+}
+
+// failed deals with a worker that has not come to serve. It is nil if it could not even be started.
+func (s *supervisor) failed(w *worker, err error) {
+	why := "the worker did not come to serve"
+	if w != nil {
+		why = fmt.Sprintf("worker %d did not come to serve (%s)", w.pid, w.howEnded())
+		if w.tooLate {
+			why = fmt.Sprintf("worker %d did not come to serve within %v (--start-timeout), and is ended", w.pid, s.startTimeout)
+		}
+	}
+	switch {
+	case s.ending:
+	case s.current != nil:
+		s.report.Error(fmt.Sprintf("%s: worker %d stays", why, s.current.pid), "worker", s.current.pid)
+		s.ready()
+	case s.served:
+		s.later(why)
+	default:
+		if err == nil {
+			err = errors.New(why)
+		}
+		if w != nil && w.cmd.ProcessState.ExitCode() == exitUsage {
+			err = configError{err}
+		}
+		s.failures = append(s.failures, err)
+	}
+}
+
+// died deals with the death of the worker that served.
+func (s *supervisor) died(w *worker) {
+	if time.Since(w.began) >= restartForgets {
+		s.deaths = 0
+	}
+	why := fmt.Sprintf("worker %d ended by itself (%s)", w.pid, w.howEnded())
+	if s.next != nil {
+		s.report.Error(fmt.Sprintf("%s; worker %d is just starting", why, s.next.pid), "worker", w.pid)
+		return
+	}
+	s.later(why)
+}
+
+// later has another worker started, at once for the first death in a while, and later each time. Whoever ends
+// a worker in good order may be ending all of them, the supervisor as well, so that is given a moment.
+func (s *supervisor) later(why string) {
+	pause := time.Duration(0)
+	if s.deaths > 0 {
+		pause = min(restartPauseFirst<<min(s.deaths-1, 10), restartPauseMax)
+	}
+	s.deaths++
+	when := "at once"
+	if pause > 0 {
+		when = "in " + pause.String()
+	}
+	s.again = false // it reads everything anew
+	s.retry = time.After(max(pause, groupPause))
+	notify("STATUS=No worker serves; another one is started " + when + ".")
+	s.report.Error(fmt.Sprintf("%s: another one is started %s", why, when), "pause_seconds", pause.Seconds())
+}
+
+// groupPause is how long after a death the process waits for a signal of its own.
+const groupPause = 50 * time.Millisecond
+
+// look finds out whether the worker's loops turn. One whose loops do not is ended, and so replaced; if
+// systemd watches, it is told no more, and does what the unit says.
+func (s *supervisor) look() {
+	w := s.current
+	if w == nil || !w.watched.Load() {
+		return
+	}
+	if beats := w.beats.Load(); beats != w.counted {
+		if w.silent >= silentLooksFed {
+			s.report.Info(fmt.Sprintf("worker %d: its loops turn again", w.pid), "worker", w.pid)
+		}
+		w.counted, w.silent = beats, 0
+		return
+	}
+	w.silent++
+	silence := time.Duration(w.silent) * lookEvery
+	switch w.silent {
+	case silentLooksFed:
+		s.report.Warn(fmt.Sprintf("worker %d: its loops have not turned for %v", w.pid, silence), "worker", w.pid)
+	case silentLooksMax:
+		if s.watchdog {
+			s.report.Error(fmt.Sprintf("worker %d: its loops have not turned for %v; systemd's watchdog is not told any more", w.pid, silence), "worker", w.pid)
+			return
+		}
+		s.report.Error(fmt.Sprintf("worker %d: its loops have not turned for %v, and it is ended", w.pid, silence), "worker", w.pid)
+		w.signal(syscall.SIGQUIT) // upon which it says where it is
+		time.AfterFunc(stuckSpare, func() { w.signal(syscall.SIGKILL) })
 	}
 }

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Times of a start that takes long.
+const (
+	slowStart      = time.Second // what lasts longer is told
+	slowStartAgain = 10 * time.Second
+)
+
+// startUp tells what a process is doing that does not come to serve at once: a disk that does not
+// answer, or a file that is a pipe, looks like nothing at all otherwise. The zero value, and nil, tell
+// nothing.
+type startUp struct {
+	mu     sync.Mutex
+	log    *slog.Logger // as the reporter had it when doing was called, which is set up meanwhile
+	began  time.Time
+	what   string
+	told   string
+	toldAt time.Time
+	timer  *time.Timer
+}
+
+// begin begins a start.
+func (s *startUp) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.began = time.Now()
+	s.timer = time.AfterFunc(slowStart, s.look)
+}
+
+// doing notes what is about to be done. It is called by the goroutine that sets up the reporter.
+func (s *startUp) doing(report *reporter, format string, args ...any) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log, s.what = report.Logger, fmt.Sprintf(format, args...)
+}
+
+// look tells what is being done, if that has not been told.
+func (s *startUp) look() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer == nil {
+		return
+	}
+	now := time.Now()
+	if s.what != "" && (s.what != s.told || now.Sub(s.toldAt) >= slowStartAgain) {
+		took := now.Sub(s.began).Round(100 * time.Millisecond)
+		s.log.Info(fmt.Sprintf("still starting after %v: %s", took, s.what), "doing", s.what, "seconds", took.Seconds())
+		s.told, s.toldAt = s.what, now
+	}
+	s.timer.Reset(slowStart)
+}
+
+// done is called when the process serves, or gives up.
+func (s *startUp) done() {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+}
