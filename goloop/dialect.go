@@ -34,6 +34,10 @@ type Finder interface {
 	// Make returns what build makes, with a reference, or false when that has to be waited for. It is
 	// kept under the key for as long as a name is trusted. build runs off the loop.
 	Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, bool)
+	// Folders returns what a Build may use.
+	Folders() kernel.Folders
+	// Random returns a number that nobody outside can tell in advance.
+	Random() uint64
 	// Small returns the content of a small file that is in memory, or nil: it is cheaper to send from
 	// there than by sendfile.
 	Small(f *docroot.File) []byte

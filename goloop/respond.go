@@ -148,6 +148,12 @@ func (f *finder) Make(m *docroot.Mount, key []byte, build Build) (*docroot.File,
 	return nil, false
 }
 
+// Folders implements Finder.
+func (f *finder) Folders() kernel.Folders { return f.k }
+
+// Random implements Finder.
+func (f *finder) Random() uint64 { return f.k.Random() }
+
 // Small implements Finder. The content is as old as the name's latest look-up; a file that has changed
 // since then is another one at the next.
 func (f *finder) Small(file *docroot.File) []byte {

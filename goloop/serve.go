@@ -2,7 +2,6 @@ package goloop
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"path"
 	"strings"
 
@@ -618,7 +617,7 @@ func (q *query) partial() response.Status {
 		return response.PartialContent
 	}
 	var boundary [response.BoundaryBytes]byte
-	mark := response.AppendBoundary(boundary[:0], rand.Uint64(), rand.Uint64())
+	mark := response.AppendBoundary(boundary[:0], q.find.Random(), q.find.Random())
 	mediaType := q.plain.Extra.(*meta).mediaType
 	length := response.MultipartBytes(q.ranges, mediaType, size)
 	q.multipartHead(mark, length)

@@ -31,9 +31,9 @@ func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 	key := append(append(q.a.scratch[:0], name...), 0)
 	key = append(append(key, order.String()...), ending...)
 	q.a.scratch = key
-	folder, path, asJSON, now := string(name), string(p), ending == listJSON, q.find.Unix()
+	folder, path, asJSON, now, k := string(name), string(p), ending == listJSON, q.find.Unix(), q.find.Folders()
 	f, ok := q.find.Make(m, key, func() (kernel.Opened, kernel.Class) {
-		return q.d.renderList(m.Root, folder, path, order, asJSON, now)
+		return q.d.renderList(k, m.Root, folder, path, order, asJSON, now)
 	})
 	if !ok {
 		return 0, false
@@ -49,13 +49,13 @@ func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 
 // renderList reads a folder and renders its listing into a file in memory. It touches nothing of
 // the loop.
-func (d *serveDialect) renderList(root kernel.Root, folder, path string, order listing.Order, asJSON bool, now int64) (kernel.Opened, kernel.Class) {
+func (d *serveDialect) renderList(k kernel.Folders, root kernel.Root, folder, path string, order listing.Order, asJSON bool, now int64) (kernel.Opened, kernel.Class) {
 	most := d.ListMax
 	if most <= 0 {
 		most = listMaxDefault
 	}
 	hide := func(name string) bool { return strings.HasPrefix(name, ".") && !d.DotFiles }
-	entries, more, class := kernel.ReadFolder(root, folder, most, hide)
+	entries, more, class := k.ReadFolder(root, folder, most, hide)
 	if class != kernel.Done {
 		return kernel.Opened{}, class
 	}
@@ -67,7 +67,7 @@ func (d *serveDialect) renderList(root kernel.Root, folder, path string, order l
 	}
 	page.Sort()
 	if asJSON {
-		return kernel.MemoryFile(page.AppendJSON(nil))
+		return k.MemoryFile(page.AppendJSON(nil))
 	}
-	return kernel.MemoryFile(page.AppendHTML(nil))
+	return k.MemoryFile(page.AppendHTML(nil))
 }

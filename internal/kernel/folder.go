@@ -14,10 +14,8 @@ type FolderEntry struct {
 	Info
 }
 
-// ReadFolder returns the regular files and folders beneath a folder, at most entriesMax of them in no
-// order, and how many more there are. Links count as what they lead to, and not at all when that
-// is outside the root. Names that hide refuses do not count. It waits for disks and is for helpers.
-func ReadFolder(root Root, name string, entriesMax int, hide func(name string) bool) (entries []FolderEntry, more int, class Class) {
+// ReadFolder implements Folders.
+func (*Linux) ReadFolder(root Root, name string, entriesMax int, hide func(name string) bool) (entries []FolderEntry, more int, class Class) {
 	fd, class := openFolder(root, name)
 	if class != Done {
 		return nil, 0, class
@@ -92,8 +90,8 @@ func entryOf(root Root, dir int32, folder, name string) (FolderEntry, bool) {
 	return FolderEntry{Name: name, Folder: kind == unix.S_IFDIR, Info: infoOf(&stat)}, true
 }
 
-// MemoryFile returns an open file that has no name and holds the bytes (memfd_create(2), Linux 3.17).
-func MemoryFile(content []byte) (Opened, Class) {
+// MemoryFile implements Folders (memfd_create(2), Linux 3.17).
+func (*Linux) MemoryFile(content []byte) (Opened, Class) {
 	fd, err := unix.MemfdCreate("aws", unix.MFD_CLOEXEC)
 	if err != nil {
 		return Opened{}, Classify(-int64(errnoOf(err)))

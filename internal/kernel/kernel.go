@@ -138,8 +138,21 @@ type Job struct {
 	Func   func()
 }
 
+// Folders is the part of a Kernel that the Func of a job may call: it waits for disks, and goes with
+// whatever the loop does meanwhile.
+type Folders interface {
+	// ReadFolder returns the regular files and folders beneath a folder, at most entriesMax of them in no
+	// order, and how many more there are. Links count as what they lead to, and not at all when that
+	// is outside the root. Names that hide refuses do not count.
+	ReadFolder(root Root, name string, entriesMax int, hide func(name string) bool) (entries []FolderEntry, more int, class Class)
+	// MemoryFile returns an open file that has no name and holds the bytes.
+	MemoryFile(content []byte) (Opened, Class)
+}
+
 // Kernel is all that a loop knows of the world outside.
 type Kernel interface {
+	Folders
+
 	// Now returns the monotonic time at which the latest Wait returned.
 	Now() time.Duration
 	// Wall returns the wall-clock time at which the latest Wait returned, in seconds since 1970.
@@ -159,6 +172,8 @@ type Kernel interface {
 	Wait(changes []Op, timeout time.Duration) ([]Event, error)
 	// Do runs the operations in order.
 	Do(ops []Op)
+	// Random returns a number that nobody outside can tell in advance.
+	Random() uint64
 	// Poller returns the descriptor that EpollAdd and EpollMod name in File.
 	Poller() int32
 

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"syscall"
 	"time"
 	"unsafe"
@@ -137,6 +138,9 @@ func (k *Linux) WallNs() int64 { return k.wall }
 
 // Clock implements Kernel.
 func (k *Linux) Clock() time.Duration { return time.Since(start) }
+
+// Random implements Kernel.
+func (k *Linux) Random() uint64 { return rand.Uint64() }
 
 // Poller implements Kernel.
 func (k *Linux) Poller() int32 { return k.epfd }

@@ -27,6 +27,7 @@ type File struct {
 	pages        []uint64      // bits: which are in memory
 	beyond       bool          // whether those are that pages has no bits for
 	used         time.Duration // when pages of it were last fetched, asked about or sent
+	content      []byte        // of a file in memory; nil: by its number
 	bad          []span
 	memAlign     uint32
 	fileAlign    uint32
@@ -46,6 +47,8 @@ type disk struct {
 	files    []*File
 	pressure bool // memory is wanted elsewhere: evict at the next Wait
 	evicted  int
+
+	folderReads []FolderRead
 }
 
 // Tree is a folder whose files may be asked for.
@@ -152,6 +155,10 @@ func (k *Kernel) wallNs() int64 { return wallStart*1e9 + int64(k.clock.now) }
 
 // Fill writes the file's content at an offset to b.
 func (f *File) Fill(offset int64, b []byte) {
+	if f.content != nil {
+		copy(b, f.content[min(offset, int64(len(f.content))):])
+		return
+	}
 	var word [8]byte
 	for len(b) > 0 {
 		v := uint64(offset)>>3*0x9e3779b97f4a7c15 + f.Ino*0xbf58476d1ce4e5b9
@@ -378,7 +385,7 @@ func (k *Kernel) Open(root kernel.Root, name []byte, file *kernel.Opened) kernel
 		case e == nil && k.rnd.IntN(8) > 0, e != nil && e.cold, k.strikes(FaultOpenCold):
 			c = kernel.Again
 		default:
-			c = k.openEntry(e, file)
+			c = k.openEntry(e, e == nil && t.isFolder(string(name)), file)
 		}
 	}
 	k.mark(markOpen, int64(c), int64(file.FD))
@@ -387,8 +394,10 @@ func (k *Kernel) Open(root kernel.Root, name []byte, file *kernel.Opened) kernel
 }
 
 // openEntry opens what a name leads to.
-func (k *Kernel) openEntry(e *entry, file *kernel.Opened) kernel.Class {
+func (k *Kernel) openEntry(e *entry, folder bool, file *kernel.Opened) kernel.Class {
 	switch {
+	case e == nil && folder:
+		return kernel.Folder
 	case e == nil:
 		return kernel.Absent
 	case e.denied:

@@ -86,7 +86,7 @@ func (k *Kernel) doJob(p *pending) {
 		job.Class = kernel.Fault
 		if t := k.tree(job.Root); t != nil {
 			e := t.names[p.name]
-			job.Class = k.openEntry(e, &job.File)
+			job.Class = k.openEntry(e, e == nil && t.isFolder(p.name), &job.File)
 			if e != nil {
 				e.cold = false
 			}
@@ -108,7 +108,6 @@ func (k *Kernel) doJob(p *pending) {
 		job.Class = kernel.Done
 	case kernel.JobFunc:
 		job.Func()
-		job.Class = kernel.Done
 	}
 }
 
@@ -181,7 +180,7 @@ func (j *jobs) close(k *Kernel) {
 		k.finish(p)
 	}
 	for _, p := range j.ready {
-		if p.job.Kind == kernel.JobOpen && p.job.Class == kernel.Done {
+		if (p.job.Kind == kernel.JobOpen || p.job.Kind == kernel.JobFunc) && p.job.Class == kernel.Done {
 			k.remove(k.table[p.job.File.FD])
 		}
 	}

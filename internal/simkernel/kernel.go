@@ -33,6 +33,7 @@ type Kernel struct {
 	cfg     Config
 	profile Profile
 	rnd     *rand.Rand
+	secret  *rand.Rand // what Random says
 	clock   clock
 	sampled time.Duration // what Now says
 	closed  bool
@@ -81,7 +82,7 @@ func New(cfg Config) *Kernel {
 	orElse(&cfg.ReadsMax, readsMaxDefault)
 	orElse(&cfg.JobsMax, jobsMaxDefault)
 	orElse(&cfg.DescriptorsMax, descriptorsMaxDefault)
-	k := &Kernel{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 1)), trail: 14695981039346656037}
+	k := &Kernel{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 1)), secret: rand.New(rand.NewPCG(cfg.Seed, 3)), trail: 14695981039346656037}
 	if cfg.Profile != nil {
 		k.profile = *cfg.Profile
 	} else {
@@ -109,6 +110,9 @@ func (k *Kernel) ownEvent(name string, token uint64) *desc {
 
 // Profile returns what is wrong with this world.
 func (k *Kernel) Profile() *Profile { return &k.profile }
+
+// Random implements kernel.Kernel.
+func (k *Kernel) Random() uint64 { return k.secret.Uint64() }
 
 // Poller implements kernel.Kernel.
 func (k *Kernel) Poller() int32 { return k.polls.fd }

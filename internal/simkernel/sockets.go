@@ -316,7 +316,7 @@ func (k *Kernel) sendfile(op *kernel.Op) int64 {
 	if n > 1 && k.strikes(FaultShortSendfile) {
 		n = k.between(1, n-1)
 	}
-	if n = f.readable(op.Offset, n); n == 0 || k.strikes(FaultReadError) {
+	if n = f.readable(op.Offset, n); n == 0 || f.content == nil && k.strikes(FaultReadError) {
 		f.Faulted++
 		return -int64(syscall.EIO)
 	}
