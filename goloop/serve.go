@@ -578,6 +578,11 @@ func (q *query) begin(s response.Status, length int64) {
 	} else {
 		q.a.Head = q.d.appendFileHead(q.a.Head, s, q.find.Date(), q.file, m, q.coding, length)
 	}
+	q.appendVary()
+}
+
+// appendVary appends what the choice among the file's forms depends on, and what goes with a listing.
+func (q *query) appendVary() {
 	if q.vary {
 		q.a.Head = response.AppendField(q.a.Head, "Vary", "Accept-Encoding")
 	}
@@ -641,9 +646,7 @@ func (q *query) multipartHead(mark []byte, length int64) {
 	q.a.scratch = response.AppendMultipartType(q.a.scratch[:0], mark)
 	typed.mediaType = string(q.a.scratch)
 	q.a.Head = q.d.appendFileHead(q.a.Head, response.PartialContent, q.find.Date(), q.file, &typed, q.coding, length)
-	if q.vary {
-		q.a.Head = response.AppendField(q.a.Head, "Vary", "Accept-Encoding")
-	}
+	q.appendVary()
 	q.a.end(q.req)
 }
 
