@@ -42,7 +42,7 @@ type interestChange struct {
 	mask uint32
 }
 
-// hangUp is a descriptor that waits for the next crossing to be closed.
+// hangUp is a descriptor that waits for the next crossing to be closed, or to be shut for sending.
 type hangUp struct {
 	kind netKind
 	fd   int32

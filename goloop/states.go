@@ -69,7 +69,7 @@ var transitions = [stateCount]stateSet{
 	StateSending:      states(StateWReady, StateReadingAsync, StateWarming, StateInit, StateDraining, StateLingering, StateClosing, StateFree),
 	StateReadingAsync: states(StateSending, StateClosing, StateFree),
 	StateWarming:      states(StateSending, StateFree),
-	StateDraining:     states(StateInit, StateFree),
+	StateDraining:     states(StateInit, StateLingering, StateFree),
 	StateLingering:    states(StateFree),
 	StateClosing:      states(StateFree),
 }

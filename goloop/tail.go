@@ -81,12 +81,20 @@ func (l *Loop) nextSegment(c *conn) {
 	}
 }
 
+// lingerAfter ends a connection that has had its answer, and may be sending on: closed now, what it has sent
+// would be answered with a reset, which may overtake the answer.
+func (l *Loop) lingerAfter(c *conn) {
+	l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpShutdown, fd: c.fd})
+	l.setState(c, StateLingering)
+	l.release(c)
+}
+
 // drainBody throws away what has arrived of a request's body.
 func (l *Loop) drainBody(c *conn, buf []byte) {
 	n, done, defect := c.tail.body.Next(buf)
 	switch {
 	case defect != request.DefectNone:
-		l.abort(c, kernel.OpClose)
+		l.lingerAfter(c)
 	case done:
 		l.dropTail(c)
 		l.setState(c, StateInit)
