@@ -220,12 +220,15 @@ bench-quick: build ## the same with short runs, under two minutes, and nothing w
 microbench: ## the Go benchmarks, each COUNT=1 times; benchstat compares two of their outputs
 	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
 
-.PHONY: deb deb-check dist
+.PHONY: deb deb-check deb-live dist
 deb: ## the Debian package awsd, into dist/
 	$(GO) run ./packaging/deb
 
 deb-check: ## install, upgrade and remove it in a chroot, as root
 	packaging/deb/check
+
+deb-live: ## the service under a systemd that is booted for it: reload, upgrade, watchdog, socket; as root
+	packaging/deb/live
 
 dist: ## reproducible archives with checksums and a list of what is in them, into dist/
 	$(GO) run ./packaging/dist
