@@ -10,7 +10,9 @@
 // flag -unjust leaves that out.
 //
 // The second form repeats one run and writes down all that happens in it. TestSim is about the drop-in,
-// TestServe about `aws serve` and its connections that are kept, pipelined and asked for ranges.
+// TestServe about `aws serve`: connections that are kept and pipelined, ranges and several of them, folders, files
+// that are there in compressed forms, and requests with bodies, some of them too long or broken. Each answer is
+// compared byte for byte with what it may have been made of.
 //
 // mutations holds deliberate bugs, each of which the simulation must find:
 //

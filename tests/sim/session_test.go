@@ -1,11 +1,9 @@
 package sim
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 	"strings"
 	"time"
 
@@ -19,15 +17,6 @@ type session struct {
 	asks   []ask
 	inTurn bool // each request is sent when the answer before has come
 	sent   int  // of asks, if inTurn
-}
-
-// ask is one request of a session.
-type ask struct {
-	name string
-	head bool
-	from int64 // of a range; -1: no range
-	to   int64 // its last byte
-	text string
 }
 
 // drawSession draws a session. The last request closes the connection.
@@ -60,26 +49,6 @@ func (w *world) drawSession(i int, spread int64) *session {
 	return c
 }
 
-func (w *world) drawAsk(rnd *rand.Rand, last bool) ask {
-	a := ask{name: pick(rnd, w.site...).name, from: -1}
-	if rnd.IntN(10) == 0 {
-		a.name = "static/absent"
-	}
-	method, extra := "GET", ""
-	if rnd.IntN(8) == 0 {
-		method, a.head = "HEAD", true
-	} else if rnd.IntN(4) == 0 {
-		a.from = rnd.Int64N(20000)
-		a.to = a.from + rnd.Int64N(20000)
-		extra = fmt.Sprintf("Range: bytes=%d-%d\r\n", a.from, a.to)
-	}
-	if last {
-		extra += "Connection: close\r\n"
-	}
-	a.text = method + " /" + a.name + " HTTP/1.1\r\nHost: example.org\r\n" + extra + "\r\n"
-	return a
-}
-
 // goOn sends the next request when the answer before is complete.
 func (c *session) goOn(p *simkernel.Peer) {
 	rest := p.Received
@@ -96,67 +65,6 @@ func (c *session) goOn(p *simkernel.Peer) {
 	}
 }
 
-// reply is one answer of a session.
-type reply struct {
-	status int
-	length int64 // of the body that follows
-	whole  int64 // Content-Length, or the file's length of a range
-	body   []byte
-	from   int64
-}
-
-// parseReply takes the first answer off what was received and returns its length, as far as it has
-// come. Without a complete header it is nil.
-func parseReply(b []byte, q *ask) (*reply, int, error) {
-	const start = "HTTP/1.1 "
-	if n := min(len(b), len(start)); string(b[:n]) != start[:n] {
-		return nil, 0, fmt.Errorf("it begins with %.40q", b)
-	}
-	end := bytes.Index(b, []byte("\r\n\r\n"))
-	if end < 0 {
-		return nil, 0, nil
-	}
-	r := &reply{length: -1}
-	lines := strings.Split(string(b[:end]), "\r\n")
-	if _, err := fmt.Sscanf(lines[0], "HTTP/1.1 %d", &r.status); err != nil {
-		return nil, 0, fmt.Errorf("status line %q", lines[0])
-	}
-	var last int64
-	for _, line := range lines[1:] {
-		name, value, ok := strings.Cut(line, ": ")
-		if !ok {
-			return nil, 0, fmt.Errorf("header line %q", line)
-		}
-		var err error
-		switch strings.ToLower(name) {
-		case "content-length":
-			r.length, err = strconv.ParseInt(value, 10, 64)
-		case "content-range":
-			if r.status == 206 {
-				_, err = fmt.Sscanf(value, "bytes %d-%d/%d", &r.from, &last, &r.whole)
-			}
-		}
-		if err != nil {
-			return nil, 0, fmt.Errorf("header line %q", line)
-		}
-	}
-	if r.length < 0 {
-		return nil, 0, fmt.Errorf("no length in %q", lines)
-	}
-	switch {
-	case r.status != 206:
-		r.whole = r.length
-	case last-r.from+1 != r.length || r.from != q.from || last > q.to:
-		return nil, 0, fmt.Errorf("range %d-%d of %d with %d bytes", r.from, last, r.whole, r.length)
-	}
-	if q.head {
-		r.length = 0
-	}
-	n := end + 4 + int(min(r.length, int64(len(b)-end-4)))
-	r.body = b[end+4 : n]
-	return r, n, nil
-}
-
 // checkSession checks every answer of a session, and that none is missing.
 func (w *world) checkSession(c *session) error {
 	p := c.peer
@@ -170,7 +78,9 @@ func (w *world) checkSession(c *session) error {
 	}
 	owed := w.owes(p, c.manner)
 	for i := range c.asks {
-		owed = owed && !w.damaged(c.asks[i].name)
+		for _, name := range c.asks[i].names() {
+			owed = owed && !w.damaged(name)
+		}
 	}
 	rest := p.Received
 	for i := range c.asks {
@@ -186,6 +96,9 @@ func (w *world) checkSession(c *session) error {
 		}
 		if err := w.checkReply(c, q, r); err != nil {
 			return fmt.Errorf("answer %d, to %q: %w", i, q.text, err)
+		}
+		for _, kind := range r.kinds(q) {
+			w.answers[kind]++
 		}
 		if got := int64(len(r.body)); got < r.length {
 			switch {
@@ -205,49 +118,4 @@ func (w *world) checkSession(c *session) error {
 		return fmt.Errorf("a complete session ends with %v", p.End)
 	}
 	return nil
-}
-
-// checkReply checks an answer against what its name has stood for.
-func (w *world) checkReply(c *session, q *ask, r *reply) error {
-	past := w.tree.Past(q.name)
-	asked := c.peer.ConnectedAt - maxAge - slack
-	absent := len(past) == 0
-	for i, v := range past {
-		switch {
-		case i+1 < len(past) && past[i+1].From < asked || v.From > c.peer.EndedAt:
-			continue
-		case v.File == nil:
-			absent = true
-			continue
-		}
-		for j, x := range v.File.Sizes {
-			if j+1 < len(v.File.Sizes) && v.File.Sizes[j+1].From < asked {
-				continue
-			}
-			if w.fits(v.File, x.Size, q, r) {
-				return nil
-			}
-		}
-	}
-	if r.status == 404 && absent {
-		return nil
-	}
-	return fmt.Errorf("status %d with %d of %d bytes is no version of the file", r.status, len(r.body), r.whole)
-}
-
-// fits reports whether an answer is right for a file of a size.
-func (w *world) fits(f *simkernel.File, size int64, q *ask, r *reply) bool {
-	switch {
-	case r.status == 416:
-		return q.from >= size
-	case r.status == 206 && (q.from < 0 || r.whole != size || r.length != min(q.to+1, size)-q.from):
-		return false
-	case r.status == 200 && (q.from >= 0 && size > 0 || r.whole != size): // no range fits an empty file
-		return false
-	case r.status != 200 && r.status != 206:
-		return false
-	}
-	want := make([]byte, len(r.body))
-	f.Fill(r.from, want)
-	return bytes.Equal(r.body, want)
 }

@@ -4,8 +4,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +54,9 @@ func TestRegressions(t *testing.T) {
 		{34209, false, "a client that reads slowly was taken for one that does not read"},
 		{40, true, "requests behind which the client shut its side were lost"},
 		{98, true, "the same"},
+		{310, true, "several ranges of a listing came without Vary: Accept"},
+		{1168, true, "a reset overtook the answer to a request whose body was broken"},
+		{1180, true, "the same"},
 	} {
 		if _, err := play(r.seed, r.serve); err != nil {
 			t.Errorf("seed %d (%s): %v", r.seed, r.bug, err)
@@ -118,6 +123,7 @@ type tally struct {
 	served               simkernel.Served
 	ends                 [simkernel.EndRefused + 1]int
 	struck               [simkernel.Faults]int
+	answers              map[string]int
 }
 
 func (n *tally) add(w *world) {
@@ -132,6 +138,12 @@ func (n *tally) add(w *world) {
 		n.ends[p.End]++
 		n.bytes += int64(len(p.Received))
 	}
+	if n.answers == nil {
+		n.answers = map[string]int{}
+	}
+	for kind, count := range w.answers {
+		n.answers[kind] += count
+	}
 	for f := range simkernel.Faults {
 		n.struck[f] += w.k.Struck(f)
 	}
@@ -144,6 +156,10 @@ func (n *tally) String() string {
 		fmt.Fprintf(&b, " %v %d", simkernel.End(e), count)
 	}
 	fmt.Fprintf(&b, "\nnobody was left alone for more than %d turns, where %d were allowed", n.served.Waits, n.served.Limit)
+	b.WriteString("\nanswers:")
+	for _, kind := range slices.Sorted(maps.Keys(n.answers)) {
+		fmt.Fprintf(&b, " %s %d;", kind, n.answers[kind])
+	}
 	b.WriteString("\nfaults:")
 	for f := range simkernel.Faults {
 		fmt.Fprintf(&b, " %v %d;", f, n.struck[f])

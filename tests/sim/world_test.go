@@ -8,6 +8,7 @@ import (
 
 	"aws/goloop"
 	"aws/internal/docroot"
+	"aws/internal/request"
 	"aws/internal/simkernel"
 )
 
@@ -21,6 +22,9 @@ type world struct {
 	site     []*page
 	clients  []*client
 	sessions []*session // instead of clients, where the server is `aws serve`
+	options  goloop.ServeOptions
+	calm     bool           // nothing happens to the files
+	answers  map[string]int // that sessions have got in full or in part, by kind
 	cfg      goloop.Config
 	loop     *goloop.Loop
 	scarce   bool          // there are fewer descriptors than the connections need
@@ -39,7 +43,7 @@ func pick[T any](rnd *rand.Rand, from ...T) T { return from[rnd.IntN(len(from))]
 
 // newWorld draws a world for the drop-in, or for `aws serve`.
 func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
-	w := &world{seed: seed, rnd: rand.New(rand.NewPCG(seed, 10))}
+	w := &world{seed: seed, answers: map[string]int{}, rnd: rand.New(rand.NewPCG(seed, 10))}
 	rnd := w.rnd
 	w.drawConfig()
 	w.cfg.Trace = trace
@@ -60,6 +64,9 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 	w.listener = w.k.Listen(pick(rnd, 1, 4, 128))
 	w.tree = w.k.AddTree("site")
 	w.drawSite()
+	if serve {
+		w.drawOptions(rand.New(rand.NewPCG(seed, 20)))
+	}
 	w.drawMisfortunes()
 	n := 1 + rnd.IntN(pick(rnd, 3, 6, 12))
 	if rnd.IntN(100) == 0 {
@@ -94,11 +101,30 @@ func (w *world) face(serve bool) (goloop.Dialect, docroot.Limits, error) {
 		d, err := goloop.NewDropIn(w.tree.Root(), "site")
 		return d, goloop.DropInCacheLimits(0), err
 	}
-	d, err := goloop.NewServe(goloop.ServeOptions{Mounts: []*docroot.Mount{
+	w.options.Mounts = []*docroot.Mount{
 		{Prefix: "/", Strip: 1, Root: w.tree.Root(), Kind: docroot.Static},
 		{Prefix: "/dynamic/", Strip: 1, Root: w.tree.Root(), Kind: docroot.Dynamic},
-	}})
+	}
+	d, err := goloop.NewServe(w.options)
 	return d, docroot.Limits{MaxAge: maxAge, IdleMax: maxAge, AbsentMax: maxAge}, err
+}
+
+// drawOptions draws what `aws serve` answers, and the compressed forms of files.
+func (w *world) drawOptions(rnd *rand.Rand) {
+	w.options = goloop.ServeOptions{
+		RangesMax: pick(rnd, 0, 0, 2), List: rnd.IntN(4) > 0, ListMax: pick(rnd, 0, 0, 2), Precompress: rnd.IntN(4) > 0,
+		Body: request.BodyLimits{BytesMax: pick(rnd, int64(0), 100, 5000), OverheadBytesMax: pick(rnd, 0, 100)},
+	}
+	for _, p := range w.site {
+		for _, c := range codings {
+			if rnd.IntN(4) > 0 {
+				continue
+			}
+			form := &page{name: p.name + suffixes[c], size: w.drawSize()}
+			form.file = w.tree.Add(form.name, form.size)
+			w.site = append(w.site, form)
+		}
+	}
 }
 
 // drawConfig draws the loop's limits: small ones, so that everything runs out now and then.
@@ -164,7 +190,7 @@ func (w *world) drawSite() {
 // drawMisfortunes draws what happens to files while they are served.
 func (w *world) drawMisfortunes() {
 	rnd := w.rnd
-	if rnd.IntN(3) > 0 {
+	if w.calm = rnd.IntN(3) > 0; w.calm {
 		return
 	}
 	for range 1 + rnd.IntN(4) {

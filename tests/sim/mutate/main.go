@@ -1,7 +1,7 @@
 // Command mutate proves that the simulation bites. Each patch in tests/sim/mutations is a deliberate
 // bug; its first line says which. The command applies one after the other to a copy of the file that
 // it changes, builds tests/sim with the copy in the file's place, and says how many seeds it took until
-// a run failed. It ends with status 1 if a bug was not found or a patch does not apply any more.
+// a run of TestSim failed, or of TestServe if the patch's name begins with serve-. It ends with status 1 if a bug was not found or a patch does not apply any more.
 //
 //	go run ./tests/sim/mutate [-seeds 10000] [-unjust] [NAME...]
 //
@@ -38,9 +38,11 @@ func main() {
 			names = append(names, strings.TrimSuffix(filepath.Base(p), ".patch"))
 		}
 	}
-	if out, err := run(soundSeeds); err != nil {
-		fmt.Fprintf(os.Stderr, "mutate: the simulation fails without any of the bugs:\n%s", out)
-		os.Exit(1)
+	for _, test := range []string{"TestSim", "TestServe"} {
+		if out, err := run(test, soundSeeds); err != nil {
+			fmt.Fprintf(os.Stderr, "mutate: the simulation fails without any of the bugs:\n%s", out)
+			os.Exit(1)
+		}
 	}
 	missed := 0
 	for _, name := range names {
@@ -64,9 +66,9 @@ const soundSeeds = 200
 var unjust bool
 
 // run runs the simulation.
-func run(seeds int, args ...string) ([]byte, error) {
+func run(test string, seeds int, args ...string) ([]byte, error) {
 	args = append([]string{"test", "-count=1", "-timeout=5m", "-vet=off"}, args...)
-	args = append(args, "./tests/sim", "-run=^TestSim$", "-failures=1", fmt.Sprintf("-seeds=%d", seeds), fmt.Sprintf("-unjust=%t", unjust))
+	args = append(args, "./tests/sim", "-run=^"+test+"$", "-failures=1", fmt.Sprintf("-seeds=%d", seeds), fmt.Sprintf("-unjust=%t", unjust))
 	return exec.Command("go", args...).CombinedOutput()
 }
 
@@ -98,7 +100,11 @@ func try(name string, seeds int) (*finding, error) {
 	}
 	defer cleanUp()
 	start := time.Now()
-	out, err := run(seeds, "-overlay="+overlay)
+	test := "TestSim"
+	if strings.HasPrefix(name, "serve-") {
+		test = "TestServe"
+	}
+	out, err := run(test, seeds, "-overlay="+overlay)
 	if err == nil {
 		return nil, fmt.Errorf("NOT FOUND in %d seeds", seeds)
 	}
