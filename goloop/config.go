@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/netip"
 	"time"
+
+	"aws/internal/kernel"
 )
 
 // Config holds every limit of a loop. All durations and sizes must be positive; Check says which
@@ -27,6 +29,11 @@ type Config struct {
 	// DeferAbove is the rate of connections per second above which the kernel holds each back until it has
 	// sent something. 0 leaves that to how the addresses were bound.
 	DeferAbove int
+
+	// LocalCongestion is the congestion control (tcp(7), TCP_CONGESTION) of connections that come from this
+	// machine and get a body of LocalBodyBytes or more: there is no network to be congested, and one that
+	// paces, as bbr does, costs twice the time. "" leaves them to the system's.
+	LocalCongestion string
 
 	IdleTimeout   time.Duration // without a byte of a request
 	HeadTimeout   time.Duration // from the first byte of a head to its last
@@ -58,6 +65,7 @@ func DropInConfig() Config {
 		PoolBytes:       256 << 20,
 		ReadsPerConnMax: 8,
 		DeferAbove:      2000,
+		LocalCongestion: kernel.LocalCongestion,
 		IdleTimeout:     60 * time.Second,
 		HeadTimeout:     30 * time.Second,
 		SendTimeout:     60 * time.Second,

@@ -43,6 +43,7 @@ type conn struct {
 
 	peer     netip.AddrPort
 	counted  bool          // by the crowd
+	paced    bool          // by a congestion control that it has no use for, as it comes from this machine
 	total    int64         // bytes that were sent to the client, since it was accepted
 	acked    int64         // of them, acknowledged when that was last looked at
 	sendMark time.Duration // time spent on sending when the client last took bytes

@@ -147,6 +147,8 @@ type Loop struct {
 	date     [response.DateBytes]byte
 	dateOf   int64
 
+	congestion []byte // Config.LocalCongestion
+
 	pool    pool
 	windows []*window
 	reads   []kernel.Read
@@ -191,6 +193,10 @@ func NewLoop(k kernel.Kernel, cfg Config, d Dialect, cache *docroot.Cache, liste
 	if l.peers, err = k.Map(batchConnsMax * kernel.PeerBytes); err != nil {
 		return nil, err
 	}
+	if l.congestion, err = k.Map(max(len(cfg.LocalCongestion), 1)); err != nil {
+		return nil, err
+	}
+	l.congestion = l.congestion[:copy(l.congestion, cfg.LocalCongestion)]
 	l.crowd = crowd{most: cfg.ConnsPerAddressMax, count: map[netip.Addr]int{}}
 	if err := l.pool.init(k, &cfg); err != nil {
 		return nil, err

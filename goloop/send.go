@@ -15,9 +15,12 @@ func (l *Loop) toSend(c *conn) {
 	}
 }
 
-// chainMax is how many operations one connection adds to a batch at the most: header, buffers or
-// resident and sendfile, and the end.
-const chainMax = sendBuffersMax + 3
+// chainMax is how many operations one connection adds to a batch at the most: congestion control, header,
+// buffers or resident and sendfile, and the end.
+const chainMax = sendBuffersMax + 4
+
+// LocalBodyBytes is from which size of a body on Config.LocalCongestion is worth its system call.
+const LocalBodyBytes = 256 << 10
 
 // send lets every connection that can, send its next bytes, and closes what is over. A
 // connection's operations are linked, so that a short count stops the rest of its chain.
@@ -73,6 +76,12 @@ func (l *Loop) addHangUps() {
 func (l *Loop) addChain(c *conn) {
 	var link kernel.OpFlag
 	body := c.end - c.off
+	if c.paced && body >= LocalBodyBytes {
+		op := kernel.Op{Kind: kernel.OpCongestion, FD: c.fd}
+		op.SetBuf(l.congestion)
+		l.add(owner{}, op) // where it is refused, all goes on as before
+		c.paced = false
+	}
 	if c.state == StateWReady {
 		l.sendMessage(c, roleHeader, c.writeBuf, 0, body > 0 && l.bodyReady(c))
 		link = kernel.Link

@@ -73,6 +73,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 		} else {
 			fd, bound[i], err = kernel.Listen(addr, kernel.ListenOptions{
 				Shared: cfg.Loops > 1, Defer: cfg.Defer, Alone: first, Flag: cfg.ListenFlag,
+				Congestion: cfg.Loop.LocalCongestion,
 			})
 		}
 		if err != nil {

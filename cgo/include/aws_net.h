@@ -26,6 +26,7 @@ enum aws_op_kind {
     AWS_OP_RESIDENT = 10,  /* is [off, off+len) of file in the page cache? res is len if so,
                               a smaller count if not */
     AWS_OP_EPOLL_DEL = 11, /* epoll_ctl(file, EPOLL_CTL_DEL, fd) */
+    AWS_OP_CONGESTION = 12, /* setsockopt(fd, TCP_CONGESTION, buf, len) */
 };
 
 enum aws_op_flag {

@@ -6,6 +6,8 @@
 #include "aws_net.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -109,6 +111,9 @@ static int64_t aws_run(const struct aws_op *op)
         return aws_epoll_ctl(op, EPOLL_CTL_DEL);
     case AWS_OP_RESIDENT:
         return aws_resident(op);
+    case AWS_OP_CONGESTION:
+        n = setsockopt(op->fd, IPPROTO_TCP, TCP_CONGESTION, op->buf, (socklen_t)op->len);
+        break;
     case AWS_OP_NONE:
         return 0;
     default:

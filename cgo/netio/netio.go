@@ -38,12 +38,14 @@ const (
 	EpollMod
 	Resident
 	EpollDel
+	Congestion
 )
 
 var kindNames = [...]string{
 	None: "none", Accept: "accept4", Recv: "recv", Send: "send", Sendfile: "sendfile",
 	Close: "close", Shutdown: "shutdown", Reset: "reset", EpollAdd: "epoll_ctl add",
 	EpollMod: "epoll_ctl mod", Resident: "resident", EpollDel: "epoll_ctl del",
+	Congestion: "setsockopt",
 }
 
 // String returns the name of the system call behind the kind.
@@ -88,7 +90,7 @@ const (
 	_ = uint(C.sizeof_struct_aws_op - unsafe.Sizeof(Op{}))
 )
 
-// SetBuf names the memory that a Recv fills or a Send reads. b must lie outside the Go heap and
+// SetBuf names the memory that a Recv fills or a Send reads, or a Congestion's name. b must lie outside the Go heap and
 // stay mapped until the batch has run.
 func (op *Op) SetBuf(b []byte) {
 	op.buf = unsafe.SliceData(b)

@@ -125,6 +125,25 @@ func TestLinkStopsAfterWhatWasNotDoneInFull(t *testing.T) {
 	equal(t, "a link to nothing", results(first), canceled)
 }
 
+func TestCongestion(t *testing.T) {
+	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(listener) }()
+	mem := memory(t, 4096)
+	known := Op{Kind: Congestion, FD: int32(listener)}
+	known.SetBuf(mem[:copy(mem, "reno")])
+	unknown := Op{Kind: Congestion, FD: int32(listener)}
+	unknown.SetBuf(mem[100 : 100+copy(mem[100:], "no-such")])
+	ops := batch(t, known, unknown)
+	Do(ops)
+	equal(t, "results", results(ops), 0, -int64(syscall.ENOENT))
+	if name, err := unix.GetsockoptString(listener, unix.IPPROTO_TCP, unix.TCP_CONGESTION); err != nil || name != "reno" {
+		t.Errorf("congestion control %q, %v", name, err)
+	}
+}
+
 func TestUnknownKindIsRefused(t *testing.T) {
 	ops := batch(t, Op{Kind: 99}, Op{Kind: None})
 	Do(ops)

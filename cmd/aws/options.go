@@ -12,6 +12,7 @@ import (
 	"aws/goloop"
 	"aws/internal/accesslog"
 	"aws/internal/config"
+	"aws/internal/kernel"
 	"aws/internal/request"
 	"aws/internal/tracefile"
 
@@ -51,6 +52,11 @@ func (o *serveOptions) table() []config.Group {
 				Name: "defer-accept", Into: &o.deferAccept, Default: true,
 				Usage:  "let the kernel hold new connections back until they send something",
 				Advice: "Turn it off if health checks connect without sending, or if you want to see idle connections as such. Takes a restart to change.",
+			},
+			{
+				Name: "local-congestion", Into: &o.congestion, Default: kernel.LocalCongestion,
+				Usage:  "congestion control `NAME` of connections from this machine; system is that of all others",
+				Advice: "Choose system if you emulate a network on the loopback device. Takes a restart to change.",
 			},
 			{
 				Name: "supervise", Into: &o.supervise,

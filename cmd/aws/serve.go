@@ -43,6 +43,7 @@ type serveOptions struct {
 	mimes        []string
 	errorPages   []string
 	deferAccept  bool
+	congestion   string
 	headMax      int64
 	targetMax    int64
 	fieldsMax    int
@@ -229,6 +230,11 @@ func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, er
 	}
 	cfg.Loop.IdleTimeout, cfg.Loop.HeadTimeout, cfg.Loop.SendTimeout = o.idle, o.head, o.send
 	cfg.Loop.DrainTimeout = o.drainTimeout
+	if cfg.Loop.LocalCongestion = o.localCongestion(); cfg.Loop.LocalCongestion != "" {
+		if err := kernel.CheckCongestion(cfg.Loop.LocalCongestion); err != nil {
+			return nil, usageError{fmt.Errorf("--local-congestion: %w", err)}
+		}
+	}
 	cfg.Loop.ConnsMax, cfg.Loop.ConnsPerAddressMax, cfg.Loop.SendRateMin = o.connsMax, o.perAddress, o.sendRate
 	cfg.Loop.WindowBytes, cfg.Loop.PoolBytes = o.windowBytes, o.poolBytes
 	cfg.Loop.RateMax, cfg.Loop.LoopRateMax = o.rate, o.rateTotal/int64(o.loops)
@@ -243,6 +249,14 @@ func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, er
 		return nil, usageError{errors.New(limitFlags.Replace(err.Error()))}
 	}
 	return cfg, nil
+}
+
+// localCongestion returns the congestion control of connections from this machine, or "" for the system's.
+func (o *serveOptions) localCongestion() string {
+	if o.congestion == "system" {
+		return ""
+	}
+	return o.congestion
 }
 
 // dialectOptions opens the mounts and reads the files that the options name. The function that it

@@ -39,6 +39,7 @@ func bind(addrs []kernel.Address, o *serveOptions, report *reporter) (*sockets, 
 			} else {
 				fd, s.addrs[i], err = kernel.Listen(addr, kernel.ListenOptions{
 					Shared: o.loops > 1, Defer: o.deferAccept, Alone: loop == 0, Flag: "--listen",
+					Congestion: o.localCongestion(),
 				})
 				if err == nil {
 					s.files = append(s.files, socketFiles(s.addrs[i:i+1], report)...)

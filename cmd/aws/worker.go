@@ -67,7 +67,7 @@ func (r *running) tellSupervisor() (ended func()) {
 
 // Options that a supervisor goes by as they were when it was started.
 var (
-	takeRestart = []string{"listen", "loops", "defer-accept", "supervise", "start-timeout"}
+	takeRestart = []string{"listen", "loops", "defer-accept", "local-congestion", "supervise", "start-timeout"}
 	// The worker has them at once.
 	takeRestartForSupervisor = []string{"log-format", "log-level"}
 )

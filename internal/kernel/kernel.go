@@ -34,6 +34,8 @@ const (
 	OpResident = netio.Resident
 	OpEpollDel = netio.EpollDel
 
+	OpCongestion = netio.Congestion
+
 	Link     = netio.Link
 	IfAgain  = netio.IfAgain
 	Accepted = netio.Accepted

@@ -344,6 +344,15 @@ func (k *Kernel) shutdown(op *kernel.Op) int64 {
 	return 0
 }
 
+// congestion is setsockopt(2) with TCP_CONGESTION, which changes nothing that a program can see.
+func (k *Kernel) congestion(op *kernel.Op) int64 {
+	k.checkBuffer(op.FD, "setsockopt", op.Buf())
+	if _, errno := k.socket(op); errno != 0 {
+		return errno
+	}
+	return 0
+}
+
 // checkBuffer looks whether memory that a call is given may be given to it.
 func (k *Kernel) checkBuffer(fd int32, what string, buf []byte) {
 	if len(buf) == 0 {
