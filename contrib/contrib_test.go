@@ -462,6 +462,67 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+// TestReplicas has two replicas with a copy of the files each, and a client that goes from one to the
+// other: what it knows from the first has to hold at the second.
+func TestReplicas(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "0"), filepath.Join(dir, "1")
+	mustSite(t, first)
+	if err := os.WriteFile(filepath.Join(first, "a.bin.gz"), []byte("not really"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("cp", "-a", first, second).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	urls := [2]string{}
+	for i, root := range []string{first, second} {
+		url, stop := mustServe(t, program("serve", root, "--listen=127.0.0.1:0"))
+		defer stop()
+		urls[i] = url
+	}
+	ask := func(replica int, path string, fields ...string) *http.Response {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, urls[replica]+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := 0; i < len(fields); i += 2 {
+			req.Header.Set(fields[i], fields[i+1])
+		}
+		resp, err := (&http.Transport{DisableCompression: true, DisableKeepAlives: true}).RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp
+	}
+	for _, path := range []string{"/index.html", "/a.bin", "/dynamic/b.bin", "/sub/c.txt"} {
+		for _, coding := range []string{"identity", "gzip"} {
+			one, other := ask(0, path, "Accept-Encoding", coding), ask(1, path, "Accept-Encoding", coding)
+			tag, modified := one.Header.Get("ETag"), one.Header.Get("Last-Modified")
+			if one.StatusCode != 200 || tag == "" || modified == "" || tag != other.Header.Get("ETag") || modified != other.Header.Get("Last-Modified") {
+				t.Errorf("%s, %s: %d %s %s, and the other has %s %s", path, coding, one.StatusCode, tag, modified, other.Header.Get("ETag"), other.Header.Get("Last-Modified"))
+			}
+			for _, c := range []struct {
+				name, value string
+				status      int
+			}{
+				{"If-None-Match", tag, 304},
+				{"If-Modified-Since", modified, 304},
+				{"If-Range", tag, 206},
+				{"If-Range", `"another"`, 200},
+			} {
+				fields := []string{"Accept-Encoding", coding, c.name, c.value}
+				if c.name == "If-Range" {
+					fields = append(fields, "Range", "bytes=1-")
+				}
+				if got := ask(1, path, fields...); got.StatusCode != c.status {
+					t.Errorf("%s, %s, with %s: %s is %d at the other, want %d", path, coding, c.name, c.value, got.StatusCode, c.status)
+				}
+			}
+		}
+	}
+}
+
 // TestBalancer puts HAProxy before three replicas with a copy of the files each, as the Compose file
 // does, and sees that it makes no difference which of them answers.
 func TestBalancer(t *testing.T) {
