@@ -55,6 +55,10 @@ aws-cgocheck: preflight ## ./aws-cgocheck: every pointer that is stored in C mem
 preflight:
 	@scripts/need -n build
 
+.PHONY: tools
+tools: ## install all that any test or check can use, large things too
+	@scripts/need all
+
 .PHONY: clean
 clean: ## remove what was built; the linters in .tools stay
 	rm -rf aws aws-valgrind aws-asan aws-race aws-cgocheck build dist
@@ -98,7 +102,7 @@ sanitize: step-cgocheck step-race step-asan ## the packages that touch C under c
 sim: step-sim ## the loop on the simulated kernel, at length
 contract: step-contract ## what the classic server's own tests look at, point by point
 crosscheck: step-crosscheck ## ./aws beside the reference server in C, and the tests of the test tools
-hostile: step-hostile ## ./aws under faults of the kernel and attackers, confined, and for a while
+hostile: step-hostile ## ./aws under faults of the kernel and attackers, confined, replaced under load, and for a while
 fuzz-smoke: step-fuzz-smoke ## every fuzz target for 5 s
 fuzz: step-fuzz ## every fuzz target for FUZZTIME=1m
 
@@ -134,11 +138,11 @@ step-contract: $(STEP)
 
 step-crosscheck: $(STEP)
 	@$(MAKE) -s aws aws-valgrind
-	@$(STEP) test crosscheck '^tests/ !^tests/(sim|contract|bench|faults|attack|confine|soak)(/|$$)' -p 1 $(TEST_FLAGS)
+	@$(STEP) test crosscheck '^tests/ !^tests/(sim|contract|bench|faults|attack|confine|reload|soak)(/|$$)' -p 1 $(TEST_FLAGS)
 
 step-hostile: $(STEP)
 	@$(MAKE) -s aws
-	@$(STEP) test hostile '^tests/(faults|attack|confine|soak)(/|$$)' -p 1 $(TEST_FLAGS)
+	@$(STEP) test hostile '^tests/(faults|attack|confine|reload|soak)(/|$$)' -p 1 $(TEST_FLAGS)
 
 step-fuzz-smoke: $(STEP)
 	@$(STEP) fuzz fuzz-smoke 5s
@@ -225,9 +229,11 @@ deb: ## the Debian package awsd, into dist/
 	$(GO) run ./packaging/deb
 
 deb-check: ## install, upgrade and remove it in a chroot, as root
+	@scripts/need package || true
 	packaging/deb/check
 
 deb-live: ## the service under a systemd that is booted for it: reload, upgrade, watchdog, socket; as root
+	@scripts/need package || true
 	packaging/deb/live
 
 dist: ## reproducible archives with checksums and a list of what is in them, into dist/

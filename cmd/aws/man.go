@@ -47,12 +47,32 @@ func (p *page) text(s string) {
 			}
 			out.WriteString(roff(part))
 		}
-		s := out.String()
-		if strings.HasPrefix(s, ".") || strings.HasPrefix(s, "'") {
-			p.WriteString(`\&`)
+		for s := out.String(); s != ""; {
+			var line string
+			line, s = cut(s)
+			if strings.HasPrefix(line, ".") || strings.HasPrefix(line, "'") {
+				p.WriteString(`\&`)
+			}
+			p.WriteString(line + "\n")
 		}
-		p.WriteString(s + "\n")
 	}
+}
+
+// lineBytesMax is how long the lines of a page's source may be.
+const lineBytesMax = 76
+
+// cut returns what fits on a line, and the rest.
+func cut(s string) (line, rest string) {
+	if len(s) <= lineBytesMax {
+		return s, ""
+	}
+	at := strings.LastIndexByte(s[:lineBytesMax+1], ' ')
+	if at <= 0 {
+		if at = strings.IndexByte(s, ' '); at <= 0 {
+			return s, ""
+		}
+	}
+	return s[:at], s[at+1:]
 }
 
 // paragraphs writes texts with a line's space between them.

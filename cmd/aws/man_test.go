@@ -39,30 +39,35 @@ func TestManual(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("groff", func(t *testing.T) {
-		said := formatter(t, "groff", "-man", "-Tutf8", "-ww", "-z", file)
+		said := formatter(t, "groff", "groff", "-man", "-Tutf8", "-ww", "-z", file)
 		if said != "" {
 			t.Errorf("groff warns: %s", said)
 		}
 	})
 	t.Run("mandoc", func(t *testing.T) {
-		for line := range strings.Lines(formatter(t, "mandoc", "-T", "lint", "-W", "warning", file)) {
+		for line := range strings.Lines(formatter(t, "mandoc", "mandoc", "-T", "lint", "-W", "style", file)) {
 			if !strings.Contains(line, "missing date") {
 				t.Errorf("mandoc warns: %s", line)
 			}
 		}
 	})
+	t.Run("man", func(t *testing.T) {
+		if said := formatter(t, "man", "man-db", "--warnings=w", "-E", "UTF-8", "-l", "-Tutf8", file); strings.Contains(said, "troff:") || !strings.Contains(said, "AWS(1)") {
+			t.Errorf("man warns: %s", said)
+		}
+	})
 	t.Run("lexgrog", func(t *testing.T) {
-		if said := formatter(t, "lexgrog", file); !strings.Contains(said, `"aws - the asynchronous web server"`) {
+		if said := formatter(t, "lexgrog", "man-db", file); !strings.Contains(said, `"aws - the asynchronous web server"`) {
 			t.Errorf("lexgrog finds %s", said)
 		}
 	})
 }
 
-// formatter runs a program over the page and returns what it prints.
-func formatter(t *testing.T, name string, args ...string) string {
+// formatter runs a program of a package over the page and returns what it prints.
+func formatter(t *testing.T, name, pkg string, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("%s is not installed", name)
+		t.Skipf("%s is not installed (apt-get install %s)", name, pkg)
 	}
 	cmd := exec.Command(name, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
