@@ -16,6 +16,7 @@ type Built struct {
 	Shorten   string // preload library that cuts every call short
 	Faults    string // preload library that makes calls fail
 	Count     string // preload library that counts calls
+	Hang      string // preload library whose sendfile does not return for a while
 }
 
 // scratch is the folder that everything is built into; Main removes it.
@@ -41,6 +42,7 @@ var build = sync.OnceValues(func() (Built, error) {
 		Shorten:   filepath.Join(folder, "shorten.so"),
 		Faults:    filepath.Join(folder, "faults.so"),
 		Count:     filepath.Join(folder, "count.so"),
+		Hang:      filepath.Join(folder, "hang.so"),
 	}, nil
 })
 
