@@ -233,6 +233,23 @@ func TestWorkerWhoseLoopsHang(t *testing.T) {
 	}
 }
 
+// TestEndOfAWorkerThatHangs is not waited for longer than a drain may take, and a bit.
+func TestEndOfAWorkerThatHangs(t *testing.T) {
+	t.Parallel()
+	s := prepare(t)
+	s.configure(`drain-timeout = "1s"`)
+	s.startToHang()
+	worker := s.worker()
+	defer s.hang()()
+	s.says(fmt.Sprintf(`worker %d: its loops have not turned for 3s`, worker))
+	s.Signal(t, syscall.SIGTERM)
+	if status := s.Wait(t); status != 1 {
+		t.Errorf("exit status %d, want 1: not all ended well", status)
+	}
+	gone(t, worker)
+	s.says(fmt.Sprintf(`worker %d has not ended 6s after it was told to, and is killed`, worker))
+}
+
 // manager is what systemd is to a service that notifies (sd_notify(3)).
 type manager struct {
 	*net.UnixConn
