@@ -37,12 +37,12 @@ func (o *logOptions) options() []config.Option {
 	return []config.Option{
 		{
 			Name: "log-format", Into: &o.format, Default: logText, OneOf: []string{logText, logJSON},
-			Usage:  "how messages on the standard error look, as `FORMAT`: text for people, json for programs",
-			Advice: "json has an object per line, with time, level, msg, pid and what the message names as members of its own. The access log has its own format.",
+			Usage:  "how messages on the standard error look, as `FORMAT`",
+			Advice: "text is for people, json for programs: an object per line, with time, level, msg, pid and what the message names as members of its own. The access log has its own format.",
 		},
 		{
 			Name: "log-level", Into: &o.level, Default: "info", OneOf: []string{"debug", "info", "warn", "error"},
-			Usage:  "the least `LEVEL` of messages that are told: debug, info, warn or error",
+			Usage:  "the least `LEVEL` of messages that are told",
 			Advice: "warn leaves out what is as it should be; debug adds where each option comes from.",
 		},
 	}

@@ -189,6 +189,9 @@ func TestTables(t *testing.T) {
 				if o.Advice != "" && !strings.HasSuffix(o.Advice, ".") {
 					t.Errorf("--%s: the advice is no sentence: %q", o.Name, o.Advice)
 				}
+				if o.Advice == "" && len(groups) > 1 {
+					t.Errorf("--%s: nothing says when to change it", o.Name)
+				}
 				if strings.Contains(o.Usage, "(repeatable)") != o.IsList() {
 					t.Errorf("--%s: a list says that it is repeatable, and only a list does", o.Name)
 				}
