@@ -32,8 +32,12 @@ func (*Linux) ReadFolder(root Root, name string, entriesMax int, hide func(name 
 				more++ // not looked at, so that a huge folder stays cheap
 				continue
 			}
-			if e, ok := entryOf(root, fd, name, n); ok {
+			switch e, class := entryOf(root, fd, name, n); class {
+			case Done:
 				entries = append(entries, e)
+			case Absent, Folder, Denied: // it is nothing to be shown
+			default:
+				return nil, 0, class // a listing without it would be wrong
 			}
 		}
 		if err == io.EOF {
@@ -50,44 +54,35 @@ func openFolder(root Root, name string) (int32, Class) {
 	if name == "" {
 		name = "."
 	}
-	z, err := unix.BytePtrFromString(name)
-	if err != nil {
-		return -1, Absent
-	}
-	var how unix.OpenHow
-	fd, errno := openBeneath(root, z, &how, openFlags, 0)
-	if errno == unix.ENOSYS || errno == unix.EPERM {
-		fd, errno = openRooted(root, name)
-	}
-	if errno != 0 {
-		return -1, ClassifyOpen(errno)
-	}
-	return fd, Done
+	return openSurely(root, name)
 }
 
-// entryOf looks up what a name in a folder stands for.
-func entryOf(root Root, dir int32, folder, name string) (FolderEntry, bool) {
+// entryOf looks up what a name in a folder stands for. Absent is what is neither file nor folder, too.
+func entryOf(root Root, dir int32, folder, name string) (FolderEntry, Class) {
 	var stat unix.Statx_t
 	z, err := unix.BytePtrFromString(name)
 	if err != nil {
-		return FolderEntry{}, false
+		return FolderEntry{}, Absent
 	}
 	errno := statx(dir, z, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &stat)
 	if errno == 0 && stat.Mode&unix.S_IFMT == unix.S_IFLNK {
 		// Only openat2 can tell whether it stays beneath the root.
 		fd, class := openFolder(root, folder+name)
 		if class != Done {
-			return FolderEntry{}, false
+			return FolderEntry{}, class
 		}
 		var empty [1]byte
 		errno = statx(fd, &empty[0], unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, &stat)
 		_ = unix.Close(int(fd))
 	}
 	kind := stat.Mode & unix.S_IFMT
-	if errno != 0 || kind != unix.S_IFREG && kind != unix.S_IFDIR {
-		return FolderEntry{}, false
+	if errno != 0 {
+		return FolderEntry{}, ClassifyOpen(errno)
 	}
-	return FolderEntry{Name: name, Folder: kind == unix.S_IFDIR, Info: infoOf(&stat)}, true
+	if kind != unix.S_IFREG && kind != unix.S_IFDIR {
+		return FolderEntry{}, Absent
+	}
+	return FolderEntry{Name: name, Folder: kind == unix.S_IFDIR, Info: infoOf(&stat)}, Done
 }
 
 // MemoryFile implements Folders (memfd_create(2), Linux 3.17).

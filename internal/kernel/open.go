@@ -207,26 +207,39 @@ func openWaiting(root Root, name []byte, file *Opened) Class {
 	if len(name) >= unix.PathMax {
 		return Absent
 	}
-	z := make([]byte, len(name)+1)
-	copy(z, name)
+	fd, class := openSurely(root, string(name))
+	if class != Done {
+		return class
+	}
+	var stat unix.Statx_t
+	return describe(fd, &stat, file, true)
+}
+
+// openSurely opens a name beneath a root, and tries again where openat2(2) asks for it: EAGAIN means that a
+// rename raced with "..". A name that can't be told after so many tries is worth another one later, which is
+// Exhausted; it has not been found to be absent.
+func openSurely(root Root, name string) (int32, Class) {
+	z, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return -1, Absent
+	}
 	var how unix.OpenHow
 	var fd int32
 	errno := unix.EAGAIN
 	for try := 0; try < 8 && (errno == unix.EAGAIN || errno == unix.EINTR); try++ {
-		fd, errno = openBeneath(root, &z[0], &how, openFlags, 0) // EAGAIN: a rename raced with ".."
+		fd, errno = openBeneath(root, z, &how, openFlags, 0)
 	}
 	if errno == unix.ENOSYS || errno == unix.EPERM {
-		fd, errno = openRooted(root, string(name))
+		fd, errno = openRooted(root, name)
 	}
-	if errno != 0 {
-		c := ClassifyOpen(errno)
-		if c == Again {
-			c = Absent
-		}
-		return c
+	switch class := ClassifyOpen(errno); class {
+	case Done:
+		return fd, Done
+	case Again:
+		return -1, Exhausted
+	default:
+		return -1, class
 	}
-	var stat unix.Statx_t
-	return describe(fd, &stat, file, true)
 }
 
 // String names the root by its descriptor, for messages to developers.
