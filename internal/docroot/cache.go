@@ -151,10 +151,10 @@ func NewFile(m *Mount, name string, class kernel.Class, opened *kernel.Opened) *
 }
 
 // Add puts a new file into the cache in place of what it had under that name. Absences that are
-// not to be remembered stay out.
+// not to be remembered stay out, and so does a disk's fault: it says nothing about the name.
 func (c *Cache) Add(f *File, now time.Duration) {
 	f.validated.Store(int64(now))
-	if f.Class != kernel.Done && c.limits.AbsentMax == 0 {
+	if f.Class != kernel.Done && (c.limits.AbsentMax == 0 || f.Class == kernel.Fault) {
 		return
 	}
 	c.mu.Lock()

@@ -62,6 +62,14 @@ func TestCacheForgetsAbsences(t *testing.T) {
 	}
 }
 
+func TestCacheDoesNotRememberFaults(t *testing.T) {
+	c, m := NewCache(testLimits()), &Mount{}
+	c.Add(NewFile(m, "bad", kernel.Fault, nil), 0)
+	if _, fresh := c.Get(m, []byte("bad"), 0); fresh != Missing {
+		t.Fatalf("a fault of the disk is %v", fresh)
+	}
+}
+
 func TestCacheClosesEachDescriptorOnce(t *testing.T) {
 	c, m := NewCache(testLimits()), &Mount{}
 	held := add(c, m, "held", 10, 0)
