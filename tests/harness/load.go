@@ -64,6 +64,7 @@ type Load struct {
 	From     string        // the clients' address; empty: the system's choice
 	Pause    time.Duration // of a client between two connections
 	Patience time.Duration // for one answer to make progress; 0 means a minute
+	Missing  bool          // 404 is how this server refuses what it can't open
 }
 
 // Loaded is what has come of a load.
@@ -71,7 +72,7 @@ type Loaded struct {
 	Requests  int             // asked
 	Whole     int             // answered in full, byte for byte
 	Lost      int             // ended before that by the end of the connection, all before the end being right
-	Refused   int             // answered 408, 500 or 503
+	Refused   int             // answered 408, 500 or 503, or 404 where that may be
 	Unheard   int             // connections that could not be made, or ended before a byte of an answer
 	Bytes     int64           // of bodies
 	Latencies []time.Duration // of the answers in full, sorted
@@ -367,6 +368,11 @@ func (c *loader) answer(a ask) outcome {
 	case status:
 	case "408", "500", "503":
 		return refused
+	case "404":
+		if c.load.Missing {
+			return refused
+		}
+		fallthrough
 	default:
 		return c.wrong(a, "%s", line)
 	}
