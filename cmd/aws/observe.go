@@ -184,6 +184,7 @@ func (ob *observer) start(server *goloop.Server) {
 		for range ob.signals {
 			if ob.log != nil {
 				ob.log.Reopen()
+				ob.report.Debug("the access log is opened anew", "signal", "SIGUSR1")
 			}
 		}
 	}()

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -23,9 +25,9 @@ type restrictOptions struct {
 	sockets  []string // folders in which files may be removed: those of Unix sockets
 }
 
-// restrict gives up what serving does not need. What an older kernel can't take away is said to warn;
-// an error is something that was asked for and can't be done.
-func restrict(o *restrictOptions, warn func(string)) error {
+// restrict gives up what serving does not need. What an older kernel can't take away is a warning; an
+// error is something that was asked for and can't be done.
+func restrict(o *restrictOptions, report *reporter) error {
 	var who identity
 	if o.user != "" {
 		var err error
@@ -33,16 +35,20 @@ func restrict(o *restrictOptions, warn func(string)) error {
 			return err
 		}
 	} else if o.warnRoot {
-		warnRoot(warn)
+		warnRoot(report.warn)
 	}
 	if o.landlock {
-		if err := confine(o, warn); err != nil {
+		if err := confine(o, report); err != nil {
 			return err
 		}
 	}
-	if o.user != "" {
-		return become(who)
+	if o.user == "" {
+		return nil
 	}
+	if err := become(who); err != nil {
+		return err
+	}
+	report.Debug(fmt.Sprintf("the process is %s's from now on", who.name), "user", who.name, "uid", who.uid, "gid", who.gid)
 	return nil
 }
 
@@ -55,10 +61,10 @@ func warnRoot(warn func(string)) {
 
 // confine lets the process, all its threads, read the roots and nothing else (landlock(7), Linux
 // 5.13). It also takes away new privileges (no_new_privs), which Landlock asks for.
-func confine(o *restrictOptions, warn func(string)) error {
+func confine(o *restrictOptions, report *reporter) error {
 	version, err := llsyscall.LandlockGetABIVersion()
 	if err != nil {
-		warn("this kernel has no Landlock, or it is off: files outside the roots are kept from clients, but not from the process")
+		report.Warn("this kernel has no Landlock, or it is off: files outside the roots are kept from clients, but not from the process")
 		return nil
 	}
 	rules := []landlock.Rule{
@@ -76,6 +82,8 @@ func confine(o *restrictOptions, warn func(string)) error {
 	if err := landlock.V5.BestEffort().RestrictPaths(rules...); err != nil {
 		return fmt.Errorf("landlock (ABI %d): %w (--landlock=false does without)", version, err)
 	}
+	report.Debug(fmt.Sprintf("Landlock (ABI %d) lets the process read %s only", version, strings.Join(o.readable, ", ")),
+		"abi", version, "readable", o.readable, "writable", slices.Concat(o.writable, o.folders))
 	return nil
 }
 

@@ -62,7 +62,7 @@ func runServer(cfg *goloop.ServerConfig, o *serverRun) error {
 	}
 	defer r.removeFiles()
 	o.start.doing(o.report, "giving up what is not needed")
-	if err := restrict(o.give, cfg.Warn); err != nil {
+	if err := restrict(o.give, o.report); err != nil {
 		return errors.Join(err, server.Discard())
 	}
 	signals := make(chan os.Signal, 2)
