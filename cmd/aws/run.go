@@ -151,10 +151,12 @@ func (r *running) drain(reason string) {
 // name begins the messages of a process that is not the only one.
 func (r *running) name() string {
 	if r.worker {
-		return fmt.Sprintf("worker %d: ", os.Getpid())
+		return workerName()
 	}
 	return ""
 }
+
+func workerName() string { return fmt.Sprintf("worker %d: ", os.Getpid()) }
 
 // Times of what is told of a drain.
 const (

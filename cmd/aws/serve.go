@@ -85,6 +85,9 @@ func serveCommand(stdout io.Writer, report *reporter) *cobra.Command {
 	cmd := newCommand("serve [ROOT]", "serve a folder over HTTP/1.1", cobra.MaximumNArgs(1),
 		func(_ *cobra.Command, args []string) error {
 			var start startUp
+			if _, worker := os.LookupEnv(socketsEnv); worker {
+				start.name = workerName()
+			}
 			start.begin()
 			defer start.done()
 			if file := line.configFile(); file != "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strings"
 
@@ -111,7 +112,11 @@ func inherited() (*sockets, error) {
 	for loop, line := range strings.Split(list, ";") {
 		var fds []int32
 		for _, word := range strings.Split(line, ",") {
-			addr, err := kernel.ParseAddress(word)
+			plain, err := url.PathUnescape(word)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", socketsEnv, err)
+			}
+			addr, err := kernel.ParseAddress(plain)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", socketsEnv, err)
 			}
@@ -129,13 +134,16 @@ func inherited() (*sockets, error) {
 	return s, nil
 }
 
+// escapeAddress keeps a path apart from what stands between addresses.
+var escapeAddress = strings.NewReplacer("%", "%25", ",", "%2C", ";", "%3B")
+
 // text says which sockets are handed over, as inherited reads it.
 func (s *sockets) text() string {
 	var loops []string
 	for range s.byFD {
 		var words []string
 		for _, a := range s.addrs {
-			words = append(words, a.String())
+			words = append(words, escapeAddress.Replace(a.String()))
 		}
 		loops = append(loops, strings.Join(words, ","))
 	}

@@ -17,6 +17,7 @@ const (
 // answer, or a file that is a pipe, looks like nothing at all otherwise. The zero value, and nil, tell
 // nothing.
 type startUp struct {
+	name   string // begins each message
 	mu     sync.Mutex
 	log    *slog.Logger // as the reporter had it when doing was called, which is set up meanwhile
 	began  time.Time
@@ -54,7 +55,7 @@ func (s *startUp) look() {
 	now := time.Now()
 	if s.what != "" && (s.what != s.told || now.Sub(s.toldAt) >= slowStartAgain) {
 		took := now.Sub(s.began).Round(100 * time.Millisecond)
-		s.log.Info(fmt.Sprintf("still starting after %v: %s", took, s.what), "doing", s.what, "seconds", took.Seconds())
+		s.log.Info(fmt.Sprintf("%sstill starting after %v: %s", s.name, took, s.what), "doing", s.what, "seconds", took.Seconds())
 		s.told, s.toldAt = s.what, now
 	}
 	s.timer.Reset(slowStart)

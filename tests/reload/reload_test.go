@@ -67,7 +67,8 @@ func prepare(t *testing.T) *stage {
 	folder := t.TempDir()
 	s := &stage{
 		t: t, folder: folder,
-		program: filepath.Join(folder, "aws"), config: filepath.Join(folder, "c.toml"), socket: filepath.Join(folder, "s"),
+		program: filepath.Join(folder, "aws"), config: filepath.Join(folder, "c.toml"),
+		socket: filepath.Join(folder, "s,1;%41"), // what is handed to a worker has commas and semicolons of its own
 	}
 	s.install(harness.AWS(t))
 	harness.WriteFile(t, filepath.Join(folder, "root", "page"), []byte("page"))

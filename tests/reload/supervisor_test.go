@@ -70,7 +70,7 @@ func TestEndWhileAWorkerStarts(t *testing.T) {
 			line, pipe := s.hanging()
 			s.configure(line)
 			s.launch()
-			s.says(`still starting after 1\S*s: reading ` + pipe)
+			s.says(`worker \d+: still starting after 1\S*s: reading ` + pipe)
 			worker := number(t, s.says(`still starting after 1\S*s: waiting for worker (\d+) to serve`)[1])
 			s.Signal(t, sig)
 			if status := s.Wait(t); status != 0 {
