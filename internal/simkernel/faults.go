@@ -34,6 +34,7 @@ const (
 	FaultJobLate                    // a helper that takes a hundred times as long
 	FaultEvict                      // pages leave memory
 	FaultBusyProbe                  // Probe cannot tell
+	FaultOpenError                  // EIO from an open, or from reading a folder
 	// Faults is their number.
 	Faults
 )
@@ -42,7 +43,7 @@ var faultNames = [Faults]string{
 	"short recv", "short send", "short sendfile", "spurious EAGAIN", "spurious event", "reset",
 	"no buffers", "accept refused", "accept aborted", "epoll refused", "interrupted", "close fails",
 	"read error", "short read", "read refused", "read late", "open cold", "open exhausted",
-	"ask refused", "job late", "evict", "busy probe",
+	"ask refused", "job late", "evict", "busy probe", "open error",
 }
 
 // String returns the fault's name.
@@ -104,6 +105,8 @@ func DrawProfile(rnd *rand.Rand) Profile {
 	for _, f := range []Fault{FaultReset, FaultNoBuffers, FaultEpollRefused, FaultReadError} {
 		p.Ratio[f] = min(p.Ratio[f], 0.02)
 	}
+	// Nothing follows such an answer.
+	p.Ratio[FaultOpenError] = min(p.Ratio[FaultOpenError], 0.1)
 	// It keeps a loop from sleeping.
 	p.Ratio[FaultSpuriousEvent] = min(p.Ratio[FaultSpuriousEvent], 0.1)
 	return p

@@ -56,6 +56,8 @@ type Tree struct {
 	k     *Kernel
 	root  kernel.Root
 	names map[string]*entry
+
+	folderFaults map[string][]time.Duration
 }
 
 // entry is a name: what it leads to and how the lookup behaves.
@@ -64,6 +66,7 @@ type entry struct {
 	cold   bool  // only a helper can tell
 	denied bool
 	past   []Version
+	faults []time.Duration // when it could not be opened
 }
 
 // Version says what a name led to from a time on.
@@ -74,7 +77,7 @@ type Version struct {
 
 // AddTree opens a root.
 func (k *Kernel) AddTree(label string) *Tree {
-	t := &Tree{k: k, names: map[string]*entry{}}
+	t := &Tree{k: k, names: map[string]*entry{}, folderFaults: map[string][]time.Duration{}}
 	t.root = kernel.Root(k.install(&desc{kind: descRoot, name: label}))
 	k.disk.trees = append(k.disk.trees, t)
 	return t
@@ -126,6 +129,17 @@ func (t *Tree) Deny(name string) { t.names[name].denied = true }
 
 // Remove takes a name away. Who has the file open keeps it.
 func (t *Tree) Remove(name string) { t.Link(name, nil) }
+
+// OpenFaults returns when the disk has failed at opening a name, or at reading it if it is a folder's.
+func (t *Tree) OpenFaults(name string) []time.Duration {
+	if name == "" || name[len(name)-1] == '/' {
+		return t.folderFaults[name]
+	}
+	if e := t.names[name]; e != nil {
+		return e.faults
+	}
+	return nil
+}
 
 // Past returns what a name has led to, oldest first.
 func (t *Tree) Past(name string) []Version {
@@ -406,6 +420,9 @@ func (k *Kernel) openEntry(e *entry, folder bool, file *kernel.Opened) kernel.Cl
 		return kernel.Exhausted
 	case e.file == nil:
 		return kernel.Absent
+	case k.strikes(FaultOpenError):
+		e.faults = append(e.faults, k.clock.now)
+		return kernel.Fault
 	}
 	f := e.file
 	fd := k.install(&desc{kind: descFile, owned: true, file: f})

@@ -39,6 +39,9 @@ func (k *Kernel) ReadFolder(root kernel.Root, name string, entriesMax int, hide 
 		return nil, 0, kernel.Absent
 	case k.full() || k.strikes(FaultOpenExhausted):
 		return nil, 0, kernel.Exhausted
+	case k.strikes(FaultOpenError):
+		t.folderFaults[name] = append(t.folderFaults[name], k.clock.now)
+		return nil, 0, kernel.Fault
 	}
 	beneath := map[string]kernel.FolderEntry{}
 	for other, e := range t.names {

@@ -148,6 +148,16 @@ func (w *world) damaged(name string) bool {
 	return false
 }
 
+// openFailed reports whether the disk has failed at opening a name within a time.
+func (w *world) openFailed(name string, from, to time.Duration) bool {
+	for _, at := range w.tree.OpenFaults(name) {
+		if from <= at && at <= to {
+			return true
+		}
+	}
+	return false
+}
+
 // checkBody checks the status, the length and each byte of an answer against what the name has
 // stood for since the request was sent.
 func (w *world) checkBody(c *client, a *answer) error {
@@ -177,7 +187,7 @@ func (w *world) checkBody(c *client, a *answer) error {
 		}
 	}
 	if a.status == 404 {
-		if !mayBeAbsent {
+		if !mayBeAbsent && !w.openFailed(c.name, asked, c.peer.EndedAt) {
 			return errors.New("404 for a file that was there")
 		}
 		return nil

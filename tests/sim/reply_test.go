@@ -80,6 +80,12 @@ func (r *reply) kinds(q *ask) []string {
 
 // checkReply checks an answer against all that it may have been made of.
 func (w *world) checkReply(c *session, q *ask, r *reply) error {
+	if r.status == 500 && q.status <= 0 {
+		if !w.openFailed(q.name, c.peer.ConnectedAt-slack, c.peer.EndedAt) {
+			return fmt.Errorf("status 500, and the disk has not failed since it was asked")
+		}
+		return w.checkText(r)
+	}
 	switch {
 	case q.doubt && (r.status == 413 || r.status == 400 || r.status == 431):
 		return w.checkText(r)
@@ -146,20 +152,21 @@ func (w *world) forms(c *session, q *ask) (list []form, absent bool) {
 	if q.coded < 0 || !w.options.Precompress || len(plain) == 0 {
 		return list, absent
 	}
+	var coded []form
 	for _, coding := range acceptLines[q.coded].best {
-		there, _ := w.versions(q.name+suffixes[coding], asked, c.peer.EndedAt)
+		name := q.name + suffixes[coding]
+		there, _ := w.versions(name, asked, c.peer.EndedAt)
 		for _, v := range there {
 			if !slices.ContainsFunc(plain, func(p version) bool { return p.file.Sizes[0].From <= v.file.Sizes[len(v.file.Sizes)-1].From }) {
 				continue // it is older than the file
 			}
-			f := form{size: v.size, content: v.file.Fill, mediaType: mediaType, coding: coding, vary: "Accept-Encoding"}
-			if w.calm {
-				return []form{f}, false // the best one is the only right one
+			coded = append(coded, form{size: v.size, content: v.file.Fill, mediaType: mediaType, coding: coding, vary: "Accept-Encoding"})
+			if w.calm && !w.openFailed(name, asked, c.peer.EndedAt) {
+				return coded, false // nothing behind it is right
 			}
-			list = append(list, f)
 		}
 	}
-	return list, absent
+	return append(list, coded...), absent
 }
 
 // version is a file that a name has led to, with one of its sizes.

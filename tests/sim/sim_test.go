@@ -156,7 +156,9 @@ func (n *tally) String() string {
 		fmt.Fprintf(&b, " %v %d", simkernel.End(e), count)
 	}
 	fmt.Fprintf(&b, "\nnobody was left alone for more than %d turns, where %d were allowed", n.served.Waits, n.served.Limit)
-	b.WriteString("\nanswers:")
+	if len(n.answers) > 0 {
+		b.WriteString("\nanswers:")
+	}
 	for _, kind := range slices.Sorted(maps.Keys(n.answers)) {
 		fmt.Fprintf(&b, " %s %d;", kind, n.answers[kind])
 	}

@@ -59,6 +59,9 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 			w.cfg.ConnsMax = min(w.cfg.ConnsMax, (kcfg.DescriptorsMax-9)/3)
 		}
 		w.scarce = 3*w.cfg.ConnsMax+9 > kcfg.DescriptorsMax
+		if serve { // whoever chooses among the forms of a file has all of them open
+			w.scarce = 3*w.cfg.ConnsMax+9+len(codings) > kcfg.DescriptorsMax
+		}
 	}
 	w.k = simkernel.New(kcfg)
 	w.listener = w.k.Listen(pick(rnd, 1, 4, 128))
