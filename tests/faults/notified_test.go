@@ -188,8 +188,8 @@ func TestListingsFail(t *testing.T) {
 		refuses  bool
 	}{
 		{errors: "EINTR:EAGAIN", permille: 200},
-		{errors: "EMFILE:ENFILE:ENOMEM", permille: 10},
-		{errors: "EIO", permille: 10, refuses: true},
+		{errors: "EMFILE:ENFILE:ENOMEM", permille: 20},
+		{errors: "EIO", permille: 20, refuses: true},
 	} {
 		t.Run(p.errors, func(t *testing.T) {
 			n := newNotifier(t, "openat2", p.errors, p.permille, i+1)
