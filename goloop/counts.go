@@ -54,6 +54,7 @@ type Counts struct {
 	ReadLatency   [rungCount]Histogram // of those that are done, by RungNames
 	ReadsRefused  uint64               // io_submit took none for now
 	PoolWaits     uint64               // connections that waited for buffers
+	PoolShort     uint64               // times that the machine had no memory for the pool to grow
 	BuffersLent   uint64               // buffers taken back from clients that took nothing
 	Buffers       int                  // of the pool; this and the next two are set when the counters are published
 	BuffersFree   int
@@ -78,14 +79,14 @@ accepted %d (pauses %d, crowded %d), requests %d (refused %d), bytes sent %d
 peers gone %d, resets %d, truncated %d, disk faults %d, expired %d, watches failed %d
 opens: on the loop %d, by helpers %d; static chunks warmed %d
 reads: RWF_NOWAIT %d (missed %d), O_DIRECT %d, by helpers %d; short %d, refused for now %d
-buffers: waits %d, lent %d
+buffers: waits %d, lent %d, short of memory %d
 `,
 		n.Turns, n.Events, n.StaleEvents, n.Crossings,
 		n.Accepted, n.AcceptPauses, n.Crowded, n.Requests, n.Refused, n.BytesSent,
 		n.PeersGone, n.Resets, n.Truncated, n.DiskFaults, n.Expired, n.WatchesFailed,
 		n.OpensCached, n.OpensHelped, n.ChunksWarmed,
 		n.ReadsNoWait, n.ReadsMissed, n.ReadsDirect, n.ReadsHelped, n.ReadsShort, n.ReadsRefused,
-		n.PoolWaits, n.BuffersLent)
+		n.PoolWaits, n.BuffersLent, n.PoolShort)
 }
 
 // Counts returns a copy of the counters. It is meant for after Run, or for the loop's goroutine.

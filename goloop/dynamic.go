@@ -78,9 +78,16 @@ type buffer struct {
 	since time.Duration // when that read was handed over
 }
 
-// pool is a loop's memory for dynamic files.
+// pool is a loop's memory for dynamic files. It begins without any, and grows by a part at a time, when
+// somebody waits. Where memory comes in huge pages, so many that a read or a send meets few of them, the
+// kernel has to clear and sometimes to compact some for a part: a helper waits for that.
 type pool struct {
+	mem       []byte
 	bufs      []buffer
+	part      int // buffers by which it grows
+	grown     int // buffers at the front that have memory behind them
+	growing   bool
+	growAt    time.Duration // not before
 	free      []int32
 	available int  // buffers that are free and granted to nobody
 	waiters   fifo // connections in line for buffers
@@ -94,15 +101,69 @@ func (p *pool) init(k kernel.Kernel, cfg *Config) error {
 	if err != nil {
 		return err
 	}
+	p.mem = mem
 	p.bufs = make([]buffer, n)
-	for i := n - 1; i >= 0; i-- {
+	for i := range p.bufs {
 		p.bufs[i].mem = mem[i*cfg.BufferBytes : (i+1)*cfg.BufferBytes : (i+1)*cfg.BufferBytes]
-		p.free = append(p.free, int32(i))
 	}
-	p.available = n
+	p.free = make([]int32, 0, n)
+	p.part = max(min(growBytes/cfg.BufferBytes, n/growPartsMin), 1)
 	p.window = cfg.WindowBytes / int64(cfg.BufferBytes)
 	return nil
 }
+
+// A pool grows by the size of a huge page of most processors, and in so many parts at least.
+const (
+	growBytes    = 2 << 20
+	growPartsMin = 4
+	growAgain    = time.Second // after the kernel had no memory
+)
+
+// grow lets a helper bring memory for the pool's next part, if there is one.
+func (l *Loop) grow(c *conn) {
+	p := &l.pool
+	if p.growing || p.grown == len(p.bufs) || l.k.Now() < p.growAt {
+		return
+	}
+	size := l.cfg.BufferBytes
+	j := l.newJob(kernel.JobPopulate, c)
+	j.Buf = p.mem[p.grown*size : min(p.grown+p.part, len(p.bufs))*size]
+	if !l.k.Ask(&j.Job) {
+		l.freeJob(j)
+		return // borrow looks again
+	}
+	p.growing = true
+}
+
+// onGrown gives the buffers to those in line that have memory now.
+func (l *Loop) onGrown(j *job) {
+	p := &l.pool
+	p.growing = false
+	if j.Class != kernel.Done {
+		l.counts.PoolShort++
+		p.growAt = l.k.Now() + growAgain
+	} else {
+		n := len(j.Buf) / l.cfg.BufferBytes
+		for i := n - 1; i >= 0; i-- {
+			p.free = append(p.free, int32(p.grown+i))
+		}
+		p.grown += n
+		p.available += n
+	}
+	l.grant()
+}
+
+// size returns how many buffers the pool can be expected to have: as many as it has when the machine has
+// no memory for more.
+func (p *pool) size() int {
+	if p.growAt > 0 && p.grown > 0 {
+		return p.grown
+	}
+	return len(p.bufs)
+}
+
+// unused returns how many buffers are granted to nobody, those included that have no memory yet.
+func (p *pool) unused() int { return p.available + len(p.bufs) - p.grown }
 
 // window is the part of a dynamic file that is in memory, or on its way.
 type window struct {
@@ -152,7 +213,7 @@ func (l *Loop) line(c *conn) {
 	if !c.waiting {
 		c.waiting = true
 		l.pool.waiters.push(c.slot)
-		if l.pool.available < int(l.wanted(c.win)) || l.pool.waiters.peek() != c.slot {
+		if l.pool.unused() < int(l.wanted(c.win)) || l.pool.waiters.peek() != c.slot {
 			l.counts.PoolWaits++
 		}
 	}
@@ -171,8 +232,9 @@ func (l *Loop) grant() {
 		c := l.conns[p.waiters.peek()]
 		if c.win != nil && c.waiting {
 			wanted := int(l.wanted(c.win))
-			n := min(wanted, max(len(p.bufs)/p.waiters.len(), 1))
+			n := min(wanted, max(p.size()/p.waiters.len(), 1))
 			if p.available < n {
+				l.grow(c)
 				return
 			}
 			c.win.whole = c.win.whole && n == wanted

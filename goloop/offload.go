@@ -98,6 +98,8 @@ func (l *Loop) collect() {
 				l.onWarmed(c, j, alive)
 			case kernel.JobRead:
 				l.onHelped(c, j)
+			case kernel.JobPopulate:
+				l.onGrown(j)
 			case kernel.JobClose: // nothing follows
 			}
 			l.freeJob(j)

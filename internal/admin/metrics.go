@@ -53,6 +53,7 @@ var simples = []simple{
 	gauge("awsd_pool_buffers", "Buffers for dynamic files.", func(n *goloop.Counts) int { return n.Buffers }),
 	gauge("awsd_pool_buffers_free", "Those of them that nobody has.", func(n *goloop.Counts) int { return n.BuffersFree }),
 	gauge("awsd_pool_waiting_connections", "Connections in line for buffers.", func(n *goloop.Counts) int { return n.BufferWaiters }),
+	count("awsd_pool_short_total", "Times that the machine had no memory for the buffer pool to grow.", func(n *goloop.Counts) uint64 { return n.PoolShort }),
 	count("awsd_pool_waits_total", "Times that a connection had to wait for buffers.", func(n *goloop.Counts) uint64 { return n.PoolWaits }),
 	count("awsd_pool_buffers_lent_total", "Buffers that were taken back from clients that took nothing.", func(n *goloop.Counts) uint64 { return n.BuffersLent }),
 	count("awsd_records_dropped_total", "Answers that the access log and the live page have missed.", func(n *goloop.Counts) uint64 { return n.RecordsDropped }),

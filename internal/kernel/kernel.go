@@ -116,11 +116,12 @@ type JobKind uint8
 
 // The jobs that may have to wait for a disk and are therefore done off the loop.
 const (
-	JobOpen  JobKind = iota // open Name beneath Root: Class and File
-	JobWarm                 // bring [Offset, Offset+Len) of FD into memory
-	JobRead                 // read Buf from FD at Offset: Result
-	JobClose                // close FD
-	JobFunc                 // call Func, which sets Class, and File if that is Done
+	JobOpen     JobKind = iota // open Name beneath Root: Class and File
+	JobWarm                    // bring [Offset, Offset+Len) of FD into memory
+	JobRead                    // read Buf from FD at Offset: Result
+	JobClose                   // close FD
+	JobFunc                    // call Func, which sets Class, and File if that is Done
+	JobPopulate                // bring memory for Buf, which is zero and not used yet
 )
 
 // Job is a request to a helper and, once it has come back from Answers, its outcome. It belongs

@@ -29,7 +29,7 @@ const (
 	FaultReadRefused                // Submit: Again or Exhausted, after some of the reads
 	FaultReadLate                   // a completion that takes a hundred times as long
 	FaultOpenCold                   // Again for a name that has been looked up before
-	FaultOpenExhausted              // Exhausted from Open, Direct or a helper's open
+	FaultOpenExhausted              // Exhausted from Open, Direct, or a helper that opens or brings memory
 	FaultAskRefused                 // Ask says false though there is room
 	FaultJobLate                    // a helper that takes a hundred times as long
 	FaultEvict                      // pages leave memory

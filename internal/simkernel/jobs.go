@@ -47,10 +47,10 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 			d.handed = true
 		}
 		p.desc = d
-	case kernel.JobOpen, kernel.JobFunc:
+	case kernel.JobOpen, kernel.JobFunc, kernel.JobPopulate:
 	}
-	if job.Kind == kernel.JobRead {
-		k.checkBuffer(job.FD, "a helper's read", job.Buf)
+	if job.Kind == kernel.JobRead || job.Kind == kernel.JobPopulate {
+		k.checkBuffer(job.FD, "a helper's job", job.Buf)
 		for i := range job.Buf {
 			job.Buf[i] = poison
 		}
@@ -108,6 +108,11 @@ func (k *Kernel) doJob(p *pending) {
 		job.Class = kernel.Done
 	case kernel.JobFunc:
 		job.Func()
+	case kernel.JobPopulate:
+		job.Class = kernel.Done
+		if k.strikes(FaultOpenExhausted) {
+			job.Class = kernel.Exhausted
+		}
 	}
 }
 
