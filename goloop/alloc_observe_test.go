@@ -21,15 +21,16 @@ type oneRecord struct {
 	puts int
 }
 
-func (s *oneRecord) Take() *Record {
+func (s *oneRecord) Take(list []*Record) int {
 	if s.out {
-		return nil
+		return 0
 	}
 	s.out = true
-	return &s.r
+	list[0] = &s.r
+	return 1
 }
 
-func (s *oneRecord) Put(*Record)                            { s.out = false; s.puts++ }
+func (s *oneRecord) Put(list []*Record)                     { s.out = false; s.puts += len(list) }
 func (s *oneRecord) State(int, uint64, State, State)        {}
 func (s *oneRecord) ReadBegin(int, uint64, int, int64, int) {}
 func (s *oneRecord) ReadEnd(int, uint64, int, int64)        {}

@@ -39,8 +39,16 @@ func TestRateBoundsAConnection(t *testing.T) {
 // sinkFunc is a Sink that shows each record to a function.
 type sinkFunc func(r *Record)
 
-func (f sinkFunc) Take() *Record { return &Record{} }
-func (f sinkFunc) Put(r *Record) { f(r) }
+func (f sinkFunc) Take(list []*Record) int {
+	list[0] = &Record{}
+	return 1
+}
+
+func (f sinkFunc) Put(list []*Record) {
+	for _, r := range list {
+		f(r)
+	}
+}
 
 func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 	s := newSite(t)

@@ -149,6 +149,9 @@ type Loop struct {
 
 	congestion []byte // Config.LocalCongestion
 
+	records []*Record // to be filled
+	filled  []*Record // for the sink, by the end of the turn
+
 	pool    pool
 	windows []*window
 	reads   []kernel.Read
@@ -187,6 +190,8 @@ func NewLoop(k kernel.Kernel, cfg Config, d Dialect, cache *docroot.Cache, liste
 		return nil, err
 	}
 	l.owners = make([]owner, batchOpsMax)
+	l.records = make([]*Record, 0, recordsMax)
+	l.filled = make([]*Record, 0, recordsMax)
 	if l.scratch, err = k.Map(batchConnsMax * receiveBytes); err != nil {
 		return nil, err
 	}
@@ -296,6 +301,7 @@ func (l *Loop) Turn() (bool, error) {
 	l.expire()
 	l.tidy()
 	l.counts.EventsPerTurn.add(l.events)
+	l.putRecords()
 	l.publish()
 	l.beat.Store(l.counts.Turns)
 	if l.draining {
@@ -543,5 +549,6 @@ func (l *Loop) close() error {
 		l.addHangUps()
 		l.run()
 	}
+	l.putRecords()
 	return l.k.Close()
 }

@@ -41,10 +41,45 @@ type Record struct {
 
 // Sink takes records. Its methods are called by loops and must not wait.
 type Sink interface {
-	// Take returns a record to be filled, or nil when there is none to be had now.
-	Take() *Record
-	// Put takes a filled record. It is the sink's again.
-	Put(r *Record)
+	// Take fills list with records to be filled, as far as there are any now, and returns their number.
+	Take(list []*Record) int
+	// Put takes filled records, in the order in which their answers were over. They are the sink's again.
+	Put(list []*Record)
+}
+
+// recordsMax is how many records a loop takes at once, and how many it gives back within a turn at the latest.
+// One by one they would cost as much as the request's own bookkeeping.
+const recordsMax = 64
+
+// takeRecord returns a record to be filled, or nil when the sink has none.
+func (l *Loop) takeRecord() *Record {
+	if len(l.records) == 0 {
+		l.records = l.records[:recordsMax]
+		l.records = l.records[:l.cfg.Sink.Take(l.records)]
+	}
+	n := len(l.records) - 1
+	if n < 0 {
+		l.counts.RecordsDropped++
+		return nil
+	}
+	r := l.records[n]
+	l.records = l.records[:n]
+	return r
+}
+
+// putRecord gives a filled record to the sink, by the end of the turn.
+func (l *Loop) putRecord(r *Record) {
+	l.filled = append(l.filled, r)
+	if len(l.filled) == recordsMax {
+		l.putRecords()
+	}
+}
+
+func (l *Loop) putRecords() {
+	if len(l.filled) > 0 {
+		l.cfg.Sink.Put(l.filled)
+		l.filled = l.filled[:0]
+	}
 }
 
 // Tracer gets told what a loop does, as it happens. Its methods are called by loops and must not
@@ -155,18 +190,18 @@ func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 	if l.cfg.Sink == nil {
 		return nil
 	}
-	r := l.cfg.Sink.Take()
+	r := l.takeRecord()
 	if r == nil {
-		l.counts.RecordsDropped++
 		return nil
 	}
 	r.Status, r.Mount = a.Status, a.Mount
-	r.Began, r.Cold, r.Complete, r.Sent = l.wall(), false, false, 0
+	r.Cold, r.Complete, r.Sent = false, false, 0
 	r.Head, r.Disk, r.Send, r.Total = 0, 0, 0, 0
-	r.HeadBytes = int64(bytes.Index(a.Head, endOfHead) + len(endOfHead))
-	r.File = a.File != nil
-	if r.File {
+	if r.File = a.File != nil; r.File {
 		r.Kind = a.File.Mount.Kind
+		r.HeadBytes = int64(len(a.Head))
+	} else {
+		r.HeadBytes = int64(bytes.Index(a.Head, endOfHead) + len(endOfHead)) // its body follows it there
 	}
 	r.Method, r.Target = r.Method[:0], r.Target[:0]
 	r.User = append(r.User[:0], a.User...)
@@ -223,7 +258,7 @@ func (l *Loop) account(c *conn, complete bool) {
 		r.Head, r.Disk, r.Send = c.clock.spent[phaseHead], c.clock.spent[phaseDisk], c.clock.spent[phaseSend]
 		r.Total = total
 		r.Began = l.wall().Add(-total)
-		l.cfg.Sink.Put(r)
+		l.putRecord(r)
 	}
 	c.answering = false
 	c.sent = 0

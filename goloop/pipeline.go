@@ -103,7 +103,8 @@ func (l *Loop) dropAhead(c *conn) {
 		l.giveHead(p.headBuf)
 		if p.rec != nil {
 			p.rec.Conn, p.rec.Peer, p.rec.Complete = c.serial, c.peer, false
-			l.cfg.Sink.Put(p.rec)
+			p.rec.Began = l.wall()
+			l.putRecord(p.rec)
 		}
 		l.dropFile(&p.file)
 	}

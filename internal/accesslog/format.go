@@ -2,6 +2,7 @@ package accesslog
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -40,11 +41,21 @@ func ParseFormat(name string) (Format, error) {
 // Formats returns the names of the formats.
 func Formats() []string { return formatNames[:] }
 
+// Formatter makes lines. It is one goroutine's.
+type Formatter struct {
+	format Format
+	second int64  // since 1970
+	stamp  []byte // that second, as the common and combined formats have it
+}
+
+// NewFormatter returns a Formatter of lines of a format.
+func NewFormatter(f Format) *Formatter { return &Formatter{format: f, second: math.MinInt64} }
+
 // Append appends a record's line.
-func (f Format) Append(line []byte, r *goloop.Record) []byte {
-	switch f {
+func (f *Formatter) Append(line []byte, r *goloop.Record) []byte {
+	switch f.format {
 	case Combined:
-		line = appendCommon(line, r)
+		line = f.appendCommon(line, r)
 		line = append(line, ' ')
 		line = appendQuoted(line, r.Referer)
 		line = append(line, ' ')
@@ -54,7 +65,7 @@ func (f Format) Append(line []byte, r *goloop.Record) []byte {
 	case Fields:
 		line = appendFields(line, r)
 	default:
-		line = appendCommon(line, r)
+		line = f.appendCommon(line, r)
 	}
 	return append(line, '\n')
 }
@@ -64,7 +75,16 @@ func bodyBytes(r *goloop.Record) int64 { return max(0, r.Sent-r.HeadBytes) }
 
 const clfTime = "02/Jan/2006:15:04:05 -0700"
 
-func appendCommon(line []byte, r *goloop.Record) []byte {
+// appendTime appends a time as the common and combined formats have it. Thousands of lines have the same.
+func (f *Formatter) appendTime(line []byte, t time.Time) []byte {
+	if second := t.Unix(); second != f.second {
+		f.second = second
+		f.stamp = t.AppendFormat(f.stamp[:0], clfTime)
+	}
+	return append(line, f.stamp...)
+}
+
+func (f *Formatter) appendCommon(line []byte, r *goloop.Record) []byte {
 	if r.Peer.IsValid() {
 		line = r.Peer.Addr().Unmap().AppendTo(line)
 	} else {
@@ -73,7 +93,7 @@ func appendCommon(line []byte, r *goloop.Record) []byte {
 	line = append(line, " - "...)
 	line = appendUser(line, r.User)
 	line = append(line, " ["...)
-	line = r.Began.AppendFormat(line, clfTime)
+	line = f.appendTime(line, r.Began)
 	line = append(line, `] "`...)
 	if len(r.Method) == 0 {
 		line = append(line, '-')
@@ -128,14 +148,14 @@ func plain(c byte) bool { return c >= ' ' && c <= '~' && c != '"' && c != '\\' }
 
 // appendEscaped appends a value that stands within quotes: what is not plain becomes \xHH.
 func appendEscaped(line, value []byte) []byte {
-	for _, c := range value {
-		if plain(c) {
-			line = append(line, c)
-		} else {
-			line = append(line, '\\', 'x', hex[c>>4], hex[c&15])
+	from := 0
+	for i, c := range value {
+		if !plain(c) {
+			line = append(append(line, value[from:i]...), '\\', 'x', hex[c>>4], hex[c&15])
+			from = i + 1
 		}
 	}
-	return line
+	return append(line, value[from:]...)
 }
 
 // appendJSONString appends a string of JSON that is all ASCII. Bytes that are no UTF-8 become U+FFFD,

@@ -61,7 +61,7 @@ func TestFormats(t *testing.T) {
 		{Fields, known, `206 GET "/a%20b?c=d" sent=1300 user="ali" range="bytes=0-1023" agent="curl/8"`},
 		{Fields, refused, `400 - "" sent=200 aborted`},
 	} {
-		if got := string(c.f.Append(nil, c.r)); got != c.want+"\n" {
+		if got := string(NewFormatter(c.f).Append(nil, c.r)); got != c.want+"\n" {
 			t.Errorf("%v:\n got %s\nwant %s", c.f, got, c.want)
 		}
 	}
@@ -117,7 +117,7 @@ func checkLines(t *testing.T, v []byte) {
 	r.Method, r.Target, r.Range, r.IfRange, r.User = v, v, v, v, v
 	r.IfNoneMatch, r.IfModifiedSince, r.Referer, r.Agent = v, v, v, v
 	for f := range formatCount {
-		line := string(f.Append(nil, r))
+		line := string(NewFormatter(f).Append(nil, r))
 		for i, c := range []byte(line) {
 			if i == len(line)-1 && c == '\n' {
 				continue
@@ -134,11 +134,11 @@ func checkLines(t *testing.T, v []byte) {
 		return
 	}
 	request := string(v) + " " + string(v) + " HTTP/1.1"
-	m := combinedLine.FindStringSubmatch(string(Combined.Append(nil, r)))
+	m := combinedLine.FindStringSubmatch(string(NewFormatter(Combined).Append(nil, r)))
 	if m == nil || unescape(m[1]) != string(v) || unescape(m[2]) != request || unescape(m[3]) != string(v) || unescape(m[4]) != string(v) {
 		t.Fatalf("combined: %q", m)
 	}
-	m = commonLine.FindStringSubmatch(string(Common.Append(nil, r)))
+	m = commonLine.FindStringSubmatch(string(NewFormatter(Common).Append(nil, r)))
 	if m == nil || unescape(m[1]) != string(v) || unescape(m[2]) != request {
 		t.Fatalf("common: %q", m)
 	}
@@ -152,7 +152,7 @@ func checkLines(t *testing.T, v []byte) {
 		t.Fatal(err)
 	}
 	var got map[string]any
-	if err := json.Unmarshal(JSON.Append(nil, r), &got); err != nil {
+	if err := json.Unmarshal(NewFormatter(JSON).Append(nil, r), &got); err != nil {
 		t.Fatalf("json: %v", err)
 	}
 	for _, name := range []string{"method", "target", "user", "range", "if_range", "if_none_match", "if_modified_since", "referer", "agent"} {
@@ -163,10 +163,24 @@ func checkLines(t *testing.T, v []byte) {
 	if got["status"] != 206.0 || len(got) != 23 {
 		t.Fatalf("json: %d members, status %v", len(got), got["status"])
 	}
-	fields := string(Fields.Append(nil, r))
+	fields := string(NewFormatter(Fields).Append(nil, r))
 	at := strings.Index(fields, " agent=")
 	if agent, err := strconv.Unquote(strings.TrimSuffix(fields[strings.LastIndex(fields[:len(fields)-1], " agent=")+7:], "\n")); at < 0 || err != nil || agent != string(v) {
 		t.Fatalf("fields: %v, %q of %q", err, agent, fields)
+	}
+}
+
+// TestEachSecondHasItsOwnStamp lets one formatter go forwards, back, and before 1970.
+func TestEachSecondHasItsOwnStamp(t *testing.T) {
+	for f := range formatCount {
+		lay := NewFormatter(f)
+		for _, at := range []time.Duration{0, time.Millisecond, time.Second, 999 * time.Millisecond, time.Hour, -100 * 365 * 24 * time.Hour} {
+			r := record()
+			r.Began = r.Began.Add(at)
+			if got, want := string(lay.Append(nil, r)), string(NewFormatter(f).Append(nil, r)); got != want {
+				t.Errorf("%v later: %q, not %q", at, got, want)
+			}
+		}
 	}
 }
 
@@ -175,9 +189,10 @@ func BenchmarkAppend(b *testing.B) {
 		b.Run(f.String(), func(b *testing.B) {
 			r := record()
 			var line []byte
+			lay := NewFormatter(f)
 			b.ReportAllocs()
 			for b.Loop() {
-				line = f.Append(line[:0], r)
+				line = lay.Append(line[:0], r)
 			}
 		})
 	}

@@ -42,7 +42,8 @@ type Stats struct {
 // Log is a Consumer that writes a line for each record.
 type Log struct {
 	o     Options
-	batch []byte // of the queue's goroutine
+	lay   *Formatter // the queue's goroutine's, as batch
+	batch []byte
 
 	mu      sync.Mutex
 	pending []byte
@@ -72,7 +73,7 @@ func newLog(o Options, t target) *Log {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
-	l := &Log{o: o, target: t, signal: make(chan struct{}, 1), ended: make(chan struct{})}
+	l := &Log{o: o, lay: NewFormatter(o.Format), target: t, signal: make(chan struct{}, 1), ended: make(chan struct{})}
 	go l.write()
 	return l
 }
@@ -87,7 +88,7 @@ func (l *Log) Stats() Stats {
 
 // Add implements Consumer.
 func (l *Log) Add(r *goloop.Record) {
-	l.batch = l.o.Format.Append(l.batch, r)
+	l.batch = l.lay.Append(l.batch, r)
 	if len(l.batch) >= batchBytes {
 		l.Flush()
 	}

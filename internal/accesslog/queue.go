@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"sync"
 	"time"
 
 	"aws/goloop"
@@ -14,70 +15,121 @@ type Consumer interface {
 	Flush()
 }
 
-// recordsMax is how many records may wait for the consumers.
+// recordsMax is how many records there are, with the loops or waiting for the consumers.
 const recordsMax = 8192
 
 // gatherFor is how long the queue lets records gather, once the first has come. It bounds how often
-// the loops have to wake the queue's goroutine, which costs them more than handing over a record.
+// the loops have to wake the queue's goroutine, which costs them more than handing over a record. In
+// a longer time so many would gather that the processor's cache can't hold them until they are read.
 const gatherFor = 5 * time.Millisecond
+
+// recordBytes is the room that a record has from the beginning for what is copied from a request;
+// what is longer gets memory of its own, which the record keeps.
+const recordBytes = 384
 
 // Queue is the goloop.Sink of all loops.
 type Queue struct {
-	free      chan *goloop.Record
-	full      chan *goloop.Record
 	consumers []Consumer
+	signal    chan struct{} // there are records, or the end; holds one
 	ended     chan struct{}
+
+	mu     sync.Mutex
+	free   []*goloop.Record // the one used last is the first to be used again: it may be in the cache
+	full   []*goloop.Record
+	closed bool
 }
 
 // NewQueue returns a queue that hands the records on to the consumers until Close.
 func NewQueue(consumers ...Consumer) *Queue {
 	q := &Queue{
-		free: make(chan *goloop.Record, recordsMax), full: make(chan *goloop.Record, recordsMax),
-		consumers: consumers, ended: make(chan struct{}),
+		consumers: consumers, signal: make(chan struct{}, 1), ended: make(chan struct{}),
+		free: make([]*goloop.Record, recordsMax), full: make([]*goloop.Record, 0, recordsMax),
 	}
-	for range recordsMax {
-		q.free <- &goloop.Record{}
+	for i := range q.free {
+		q.free[i] = newRecord()
 	}
 	go q.run()
 	return q
 }
 
-// Take implements goloop.Sink.
-func (q *Queue) Take() *goloop.Record {
-	select {
-	case r := <-q.free:
-		return r
-	default:
-		return nil
+// newRecord returns a record whose parts lie together.
+func newRecord() *goloop.Record {
+	r := &goloop.Record{}
+	room := make([]byte, recordBytes)
+	for _, part := range []struct {
+		of    *[]byte
+		bytes int
+	}{
+		{&r.Method, 8}, {&r.Target, 96}, {&r.Agent, 128}, {&r.Referer, 64}, {&r.User, 16}, {&r.Range, 24}, {&r.IfModifiedSince, 32},
+	} {
+		*part.of = room[:0:part.bytes]
+		room = room[part.bytes:]
 	}
+	return r
+}
+
+// Take implements goloop.Sink.
+func (q *Queue) Take(list []*goloop.Record) int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	rest := max(len(q.free)-len(list), 0)
+	n := copy(list, q.free[rest:])
+	q.free = q.free[:rest]
+	return n
 }
 
 // Put implements goloop.Sink. There is room for all records that there are.
-func (q *Queue) Put(r *goloop.Record) { q.full <- r }
+func (q *Queue) Put(list []*goloop.Record) {
+	q.mu.Lock()
+	first := len(q.full) == 0
+	q.full = append(q.full, list...)
+	q.mu.Unlock()
+	if first {
+		q.wake()
+	}
+}
+
+func (q *Queue) wake() {
+	select {
+	case q.signal <- struct{}{}:
+	default:
+	}
+}
 
 // Close hands on what is left. No loop may use the queue any more.
 func (q *Queue) Close() {
-	close(q.full)
+	q.mu.Lock()
+	q.closed = true
+	q.mu.Unlock()
+	q.wake()
 	<-q.ended
 }
 
 func (q *Queue) run() {
 	defer close(q.ended)
-	for r := range q.full {
-		q.consume(r)
-		time.Sleep(gatherFor)
-		for range len(q.full) {
-			q.consume(<-q.full)
+	records := make([]*goloop.Record, 0, recordsMax)
+	for closed := false; !closed; {
+		<-q.signal
+		q.mu.Lock()
+		closed = q.closed
+		q.mu.Unlock()
+		if !closed {
+			time.Sleep(gatherFor)
+		}
+		q.mu.Lock()
+		records, q.full = q.full, records
+		q.mu.Unlock()
+		for _, r := range records {
+			for _, c := range q.consumers {
+				c.Add(r)
+			}
 		}
 		for _, c := range q.consumers {
 			c.Flush()
 		}
+		q.mu.Lock()
+		q.free = append(q.free, records...)
+		q.mu.Unlock()
+		records = records[:0]
 	}
-}
-
-func (q *Queue) consume(r *goloop.Record) {
-	for _, c := range q.consumers {
-		c.Add(r)
-	}
-	q.free <- r
 }

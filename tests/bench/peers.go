@@ -32,7 +32,7 @@ type server func(e *env, port int, path string) (*exec.Cmd, error)
 var servers = map[string]server{
 	"aws":                  dropIn,
 	"aws serve":            serve(),
-	"aws serve, log":       serve("--log", "access.log"),
+	"aws serve, log":       serve("--access-log", "access.log"),
 	"aws serve, two loops": serve("--loops", "2"),
 	"aws serve, no defer":  serve("--defer-accept=false"),
 	"h2o":                  configured("h2o", "h2o.conf", nil, "-c"),
