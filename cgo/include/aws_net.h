@@ -13,19 +13,19 @@
 
 enum aws_op_kind {
     AWS_OP_NONE = 0,
-    AWS_OP_ACCEPT = 1,     /* accept4(fd): res is the new descriptor; buf, if any, gets the
+    AWS_OP_ACCEPT = 1,      /* accept4(fd): res is the new descriptor; buf, if any, gets the
                               peer's struct sockaddr */
-    AWS_OP_RECV = 2,       /* recv(fd, buf, len): res is the count, 0 at the end */
-    AWS_OP_SEND = 3,       /* send(fd, buf, len, MSG_NOSIGNAL): res is the count */
-    AWS_OP_SENDFILE = 4,   /* sendfile(fd, file, off, len): res is the count, 0 past the end */
-    AWS_OP_CLOSE = 5,      /* close(fd) */
-    AWS_OP_SHUTDOWN = 6,   /* shutdown(fd, SHUT_WR) */
-    AWS_OP_RESET = 7,      /* SO_LINGER with 0 seconds, then close(fd): the peer sees a reset */
-    AWS_OP_EPOLL_ADD = 8,  /* epoll_ctl(file, EPOLL_CTL_ADD, fd, {mask, token}) */
-    AWS_OP_EPOLL_MOD = 9,  /* epoll_ctl(file, EPOLL_CTL_MOD, fd, {mask, token}) */
-    AWS_OP_RESIDENT = 10,  /* is [off, off+len) of file in the page cache? res is len if so,
+    AWS_OP_RECV = 2,        /* recv(fd, buf, len): res is the count, 0 at the end */
+    AWS_OP_SEND = 3,        /* send(fd, buf, len, MSG_NOSIGNAL): res is the count */
+    AWS_OP_SENDFILE = 4,    /* sendfile(fd, file, off, len): res is the count, 0 past the end */
+    AWS_OP_CLOSE = 5,       /* close(fd) */
+    AWS_OP_SHUTDOWN = 6,    /* shutdown(fd, SHUT_WR) */
+    AWS_OP_RESET = 7,       /* SO_LINGER with 0 seconds, then close(fd): the peer sees a reset */
+    AWS_OP_EPOLL_ADD = 8,   /* epoll_ctl(file, EPOLL_CTL_ADD, fd, {mask, token}) */
+    AWS_OP_EPOLL_MOD = 9,   /* epoll_ctl(file, EPOLL_CTL_MOD, fd, {mask, token}) */
+    AWS_OP_RESIDENT = 10,   /* is [off, off+len) of file in the page cache? res is len if so,
                               a smaller count if not */
-    AWS_OP_EPOLL_DEL = 11, /* epoll_ctl(file, EPOLL_CTL_DEL, fd) */
+    AWS_OP_EPOLL_DEL = 11,  /* epoll_ctl(file, EPOLL_CTL_DEL, fd) */
     AWS_OP_CONGESTION = 12, /* setsockopt(fd, TCP_CONGESTION, buf, len) */
 };
 
