@@ -149,12 +149,7 @@ func (l *Log) Close() {
 	}
 }
 
-func (l *Log) wake() {
-	select {
-	case l.signal <- struct{}{}:
-	default:
-	}
-}
+func (l *Log) wake() { wake(l.signal) }
 
 // write is the writer's goroutine.
 func (l *Log) write() {

@@ -18,10 +18,13 @@ type Consumer interface {
 // recordsMax is how many records there are, with the loops or waiting for the consumers.
 const recordsMax = 8192
 
-// gatherFor is how long the queue lets records gather, once the first has come. It bounds how often
-// the loops have to wake the queue's goroutine, which costs them more than handing over a record. In
-// a longer time so many would gather that the processor's cache can't hold them until they are read.
-const gatherFor = 5 * time.Millisecond
+// gatherFor is how long the queue lets records gather, once the first has come, unless gatherMax of them come
+// before. It bounds how often the loops have to wake the queue's goroutine, which costs them more than
+// handing over a record.
+const (
+	gatherFor = 10 * time.Millisecond
+	gatherMax = recordsMax / 4
+)
 
 // recordBytes is the room that a record has from the beginning for what is copied from a request;
 // what is longer gets memory of its own, which the record keeps.
@@ -31,6 +34,7 @@ const recordBytes = 384
 type Queue struct {
 	consumers []Consumer
 	signal    chan struct{} // there are records, or the end; holds one
+	hurry     chan struct{} // there are many; holds one
 	ended     chan struct{}
 
 	mu     sync.Mutex
@@ -42,7 +46,8 @@ type Queue struct {
 // NewQueue returns a queue that hands the records on to the consumers until Close.
 func NewQueue(consumers ...Consumer) *Queue {
 	q := &Queue{
-		consumers: consumers, signal: make(chan struct{}, 1), ended: make(chan struct{}),
+		consumers: consumers, ended: make(chan struct{}),
+		signal: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
 		free: make([]*goloop.Record, recordsMax), full: make([]*goloop.Record, 0, recordsMax),
 	}
 	for i := range q.free {
@@ -81,17 +86,22 @@ func (q *Queue) Take(list []*goloop.Record) int {
 // Put implements goloop.Sink. There is room for all records that there are.
 func (q *Queue) Put(list []*goloop.Record) {
 	q.mu.Lock()
-	first := len(q.full) == 0
+	before := len(q.full)
 	q.full = append(q.full, list...)
+	after := len(q.full)
 	q.mu.Unlock()
-	if first {
-		q.wake()
+	if before == 0 {
+		wake(q.signal)
+	}
+	if before < gatherMax && after >= gatherMax {
+		wake(q.hurry)
 	}
 }
 
-func (q *Queue) wake() {
+// wake tells a channel that holds one.
+func wake(c chan<- struct{}) {
 	select {
-	case q.signal <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -101,22 +111,24 @@ func (q *Queue) Close() {
 	q.mu.Lock()
 	q.closed = true
 	q.mu.Unlock()
-	q.wake()
+	wake(q.signal)
+	wake(q.hurry)
 	<-q.ended
 }
 
 func (q *Queue) run() {
 	defer close(q.ended)
 	records := make([]*goloop.Record, 0, recordsMax)
+	enough := time.NewTimer(gatherFor)
 	for closed := false; !closed; {
 		<-q.signal
-		q.mu.Lock()
-		closed = q.closed
-		q.mu.Unlock()
-		if !closed {
-			time.Sleep(gatherFor)
+		enough.Reset(gatherFor)
+		select {
+		case <-enough.C:
+		case <-q.hurry:
 		}
 		q.mu.Lock()
+		closed = q.closed
 		records, q.full = q.full, records
 		q.mu.Unlock()
 		for _, r := range records {
