@@ -21,6 +21,7 @@ type ServerConfig struct {
 	// them the server binds the addresses itself.
 	Sockets    [][]int32
 	Defer      bool   // TCP_DEFER_ACCEPT
+	Cork       bool   // TCP_CORK, for a dialect that keeps no connection
 	ListenFlag string // the flag by which an address is chosen, for messages
 	Kernel     kernel.Config
 	// Warn gets what the operator should know and the server can live with, if it is not nil.
@@ -73,7 +74,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 		} else {
 			fd, bound[i], err = kernel.Listen(addr, kernel.ListenOptions{
 				Shared: cfg.Loops > 1, Defer: cfg.Defer, Alone: first, Flag: cfg.ListenFlag,
-				Congestion: cfg.Loop.LocalCongestion,
+				Congestion: cfg.Loop.LocalCongestion, Cork: cfg.Cork,
 			})
 		}
 		if err != nil {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"aws/internal/kernel"
+
+	"golang.org/x/sys/unix"
 )
 
 // site is a folder with files for the tests, and their contents by path.
@@ -128,6 +130,23 @@ func TestDropInServesEveryFile(t *testing.T) {
 	server := startDropIn(t, s, nil)
 	for path := range s.files {
 		checkFile(t, s, server, path)
+	}
+}
+
+// TestCorkedServerServesEveryFile has answers that leave with the end of their connections, some of them in
+// full packets by chance, and one that a client takes with its own side shut.
+func TestCorkedServerServesEveryFile(t *testing.T) {
+	s := newSite(t)
+	server := startDropIn(t, s, func(cfg *ServerConfig) { cfg.Cork = true })
+	fd := int(server.loops[0].listeners[0].fd)
+	if on, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_CORK); err != nil || on == 0 {
+		t.Errorf("TCP_CORK is %d: %v", on, err)
+	}
+	for path := range s.files {
+		checkFile(t, s, server, path)
+	}
+	if all := exchange(t, server, "POST /static/k HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"); !bytes.Contains(all, []byte("404")) {
+		t.Errorf("an answer whose client is still sending: %q", all)
 	}
 }
 

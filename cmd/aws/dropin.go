@@ -70,6 +70,7 @@ func dropIn(o *dropInOptions, stdout io.Writer, report *reporter, start *startUp
 		Loops:      1,
 		Listen:     []kernel.Address{{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(o.port))}},
 		ListenFlag: "--port",
+		Cork:       true,
 		Kernel:     kernel.DefaultConfig(),
 	}
 	if o.trace {

@@ -90,6 +90,9 @@ type ListenOptions struct {
 	// Congestion is the congestion control of an address that only this machine can reach (127.0.0.0/8 and
 	// ::1); accepted sockets inherit it. "" leaves it to the system.
 	Congestion string
+	// Cork lets what is sent wait for a full packet, the connection's end, or 200 ms (tcp(7), TCP_CORK;
+	// accepted sockets inherit it): where each answer is a connection's last, its end leaves in the same packet.
+	Cork bool
 }
 
 // Listen returns a socket that listens at an address and does not block, and the address with the
@@ -251,6 +254,7 @@ func listen(address Address, o ListenOptions) (int, netip.AddrPort, error) {
 		// acknowledgement (tcp(7)).
 		{true, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, "TCP_NODELAY"},
 		{true, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentBytes, "TCP_NOTSENT_LOWAT"},
+		{o.Cork, unix.IPPROTO_TCP, unix.TCP_CORK, 1, "TCP_CORK"},
 		{o.Shared, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, "SO_REUSEPORT"},
 		{o.Defer, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferSeconds, "TCP_DEFER_ACCEPT"},
 		{domain == unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, number(!address.Dual), "IPV6_V6ONLY"},
