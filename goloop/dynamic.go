@@ -458,7 +458,7 @@ func (l *Loop) prepare() bool {
 			l.grant()
 			continue
 		}
-		if l.choose(c.file, b) == rungHelper {
+		if l.choose(c.file, b, c.win.hot) == rungHelper {
 			if l.askRead(c, i, b) {
 				l.pool.queue.pop()
 			}
@@ -476,8 +476,9 @@ func (l *Loop) prepare() bool {
 
 // choose decides by which rung of the ladder a chunk is read. What is in memory is copied from
 // there; what is not is read past the page cache, because a buffered read would wait for the
-// disk inside io_submit. A file or kernel that can do neither has helpers.
-func (l *Loop) choose(f *docroot.File, b *buffer) rung {
+// disk inside io_submit. A file or kernel that can do neither has helpers. Where the chunk before was in
+// memory (hot), nobody is asked whether this one is, too: if not, the read says so.
+func (l *Loop) choose(f *docroot.File, b *buffer, hot bool) rung {
 	if b.rung == rungNoWait || b.rung == rungHelper {
 		return b.rung
 	}
@@ -493,6 +494,7 @@ func (l *Loop) choose(f *docroot.File, b *buffer) rung {
 		b.rung = rungHelper
 	case f.NoWaitOff.Load():
 		b.rung = rungDirect
+	case hot:
 	default:
 		offset := b.chunk*int64(len(b.mem)) + int64(b.got)
 		if l.k.Probe(f.FD, offset, int64(b.want-b.got)) == kernel.ResidencyNone {
