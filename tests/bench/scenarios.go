@@ -156,9 +156,14 @@ var scenarios = []*scenario{
 		},
 	},
 	{
-		Name: "loops", Title: "One loop and two", path: static1K, load: load{conns: 64}, show: usual, cores: bothCores,
-		Method:  "The server may use both cores, and shares one with the client. What can be seen is whether a request costs the same.",
-		entries: []entry{{server: "aws serve"}, {server: "aws serve, two loops"}},
+		Name: "loops", Title: "One loop, two and four", path: static1K, load: load{conns: 64}, show: usual,
+		Method:  "The loops share the server's core. What can be seen is what a further loop costs by itself.",
+		entries: of("aws serve", "aws serve, two loops", "aws serve, four loops"),
+	},
+	{
+		Name: "loops-on-two-cores", Title: "One loop and two, on two cores", path: dynamic2M, load: load{conns: 16}, show: usual, cores: bothCores,
+		Method:  "The server may use both cores, and shares one of them with the client, which does little for a file of 2 MiB.",
+		entries: of("aws serve", "aws serve, two loops"),
 	},
 	{
 		Name: "second-opinion", Title: "A second opinion: wrk and h2load", path: static1K, load: load{conns: 64},

@@ -52,7 +52,10 @@ var targets = []target{
 	{"idle", "aws serve", "aws serve, none idle", mRate, 0.95, true, "10,000 idle connections: requests per second beside none idle"},
 	{"clients", "aws serve, 5000", "aws serve, 64", mCPU, 1.15, false, "5,000 clients: CPU beside 64"},
 	{"clients", "aws serve, 1", "aws serve, 64", mCPU, 1.15, false, "1 client: CPU beside 64"},
-	{"loops", "aws serve, two loops", "aws serve", mCPU, 1.15, false, "two loops: CPU beside one"},
+	{"loops", "aws serve, two loops", "aws serve", mCPU, 1.15, false, "two loops on one core: CPU beside one"},
+	{"loops", "aws serve, four loops", "aws serve", mCPU, 1.15, false, "four loops on one core: CPU beside one"},
+	{"loops-on-two-cores", "aws serve, two loops", "aws serve", mCPU, 1.15, false, "two loops on two cores: CPU beside one"},
+	{"loops-on-two-cores", "aws serve, two loops", "aws serve", mBytes, 1.3, true, "two loops on two cores: bytes per second beside one"},
 	{"start", "aws", "", mStart, 30, false, "from exec to the first answer, ms"},
 	{"start", "aws serve", "", mStart, 30, false, "from exec to the first answer, serve, ms"},
 }
