@@ -120,7 +120,7 @@ func TestDrainGivesUpSharedSockets(t *testing.T) {
 	s := newSite(t)
 	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {
 		cfg.Listen, cfg.Sockets = []kernel.Address{addr}, [][]int32{{fd}}
-		cfg.Loop.DrainIdle = time.Second
+		cfg.Loop.DrainIdle, cfg.Loop.DrainTimeout = time.Hour, time.Hour // the loop turns until the client has gone
 	})
 	c := dial(t, server)
 	if _, err := io.WriteString(c, "GET /k HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
