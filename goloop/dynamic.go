@@ -84,10 +84,11 @@ type buffer struct {
 type pool struct {
 	mem       []byte
 	bufs      []buffer
-	part      int // buffers by which it grows
-	grown     int // buffers at the front that have memory behind them
-	growing   bool
-	growAt    time.Duration // not before
+	part      int  // buffers by which it grows
+	grown     int  // buffers at the front that have memory behind them
+	asked     *job // to bring memory for the next part, if not nil
+	askedAt   time.Duration
+	growAt    time.Duration // not before; 0 unless the machine had no memory for more
 	free      []int32
 	available int  // buffers that are free and granted to nobody
 	waiters   fifo // connections in line for buffers
@@ -116,39 +117,59 @@ func (p *pool) init(k kernel.Kernel, cfg *Config) error {
 const (
 	growBytes    = 2 << 20
 	growPartsMin = 4
-	growAgain    = time.Second // after the kernel had no memory
+	growAgain    = time.Second            // after the machine had no memory
+	growPatience = 100 * time.Millisecond // with helpers that may all be waiting for disks
 )
 
-// grow lets a helper bring memory for the pool's next part, if there is one.
-func (l *Loop) grow(c *conn) {
+// grow lets a helper bring memory for the pool's next part, if there is one. It returns true when there
+// are more buffers at once: a part whose memory takes long is used without it, and touching it brings it.
+func (l *Loop) grow(c *conn) bool {
 	p := &l.pool
-	if p.growing || p.grown == len(p.bufs) || l.k.Now() < p.growAt {
-		return
+	now := l.k.Now()
+	if p.asked != nil {
+		if now-p.askedAt < growPatience {
+			return false
+		}
+		l.addPart()
+		return true
+	}
+	if p.grown == len(p.bufs) || now < p.growAt {
+		return false
 	}
 	size := l.cfg.BufferBytes
 	j := l.newJob(kernel.JobPopulate, c)
 	j.Buf = p.mem[p.grown*size : min(p.grown+p.part, len(p.bufs))*size]
 	if !l.k.Ask(&j.Job) {
 		l.freeJob(j)
-		return // borrow looks again
+		return false // borrow looks again
 	}
-	p.growing = true
+	p.asked, p.askedAt = j, now
+	return false
+}
+
+// addPart makes buffers of the part that was asked for.
+func (l *Loop) addPart() {
+	p := &l.pool
+	n := len(p.asked.Buf) / l.cfg.BufferBytes
+	for i := n - 1; i >= 0; i-- {
+		p.free = append(p.free, int32(p.grown+i))
+	}
+	p.grown += n
+	p.available += n
+	p.asked, p.growAt = nil, 0
 }
 
 // onGrown gives the buffers to those in line that have memory now.
 func (l *Loop) onGrown(j *job) {
 	p := &l.pool
-	p.growing = false
-	if j.Class != kernel.Done {
+	switch {
+	case p.asked != j: // its part has been used without it
+		return
+	case j.Class == kernel.Done:
+		l.addPart()
+	default:
 		l.counts.PoolShort++
-		p.growAt = l.k.Now() + growAgain
-	} else {
-		n := len(j.Buf) / l.cfg.BufferBytes
-		for i := n - 1; i >= 0; i-- {
-			p.free = append(p.free, int32(p.grown+i))
-		}
-		p.grown += n
-		p.available += n
+		p.asked, p.growAt = nil, l.k.Now()+growAgain
 	}
 	l.grant()
 }
@@ -234,7 +255,9 @@ func (l *Loop) grant() {
 			wanted := int(l.wanted(c.win))
 			n := min(wanted, max(p.size()/p.waiters.len(), 1))
 			if p.available < n {
-				l.grow(c)
+				if l.grow(c) {
+					continue
+				}
 				return
 			}
 			c.win.whole = c.win.whole && n == wanted

@@ -121,7 +121,7 @@ const (
 	JobRead                    // read Buf from FD at Offset: Result
 	JobClose                   // close FD
 	JobFunc                    // call Func, which sets Class, and File if that is Done
-	JobPopulate                // bring memory for Buf, which is zero and not used yet
+	JobPopulate                // bring memory for Buf, whose contents stay as they are
 )
 
 // Job is a request to a helper and, once it has come back from Answers, its outcome. It belongs

@@ -49,7 +49,7 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 		p.desc = d
 	case kernel.JobOpen, kernel.JobFunc, kernel.JobPopulate:
 	}
-	if job.Kind == kernel.JobRead || job.Kind == kernel.JobPopulate {
+	if job.Kind == kernel.JobRead {
 		k.checkBuffer(job.FD, "a helper's job", job.Buf)
 		for i := range job.Buf {
 			job.Buf[i] = poison

@@ -198,7 +198,7 @@ func (k *Kernel) bufferUser(buf []byte) string {
 		}
 	}
 	for _, p := range k.jobs.pending {
-		if overlap(buf, p.job.Buf) {
+		if p.job.Kind != kernel.JobPopulate && overlap(buf, p.job.Buf) {
 			return "a helper"
 		}
 	}
