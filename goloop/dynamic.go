@@ -362,7 +362,7 @@ func (l *Loop) addBuffers(c *conn, link kernel.OpFlag, allowed int64) (int64, ke
 			break
 		}
 		sum += int64(len(message))
-		l.sendMessage(c, roleBuffer, message, link, c.off+sum < c.end)
+		l.sendMessage(c, roleBuffer, message, link, c.off+sum < c.end || l.last(c))
 		link = kernel.Link
 	}
 	return sum, link

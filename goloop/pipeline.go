@@ -150,7 +150,7 @@ func (l *Loop) addAhead(c *conn, link kernel.OpFlag) {
 		if !l.room(chainMax) || body > 0 && (limited || p.file.Loads()) {
 			return
 		}
-		l.sendMessage(c, roleHeader, p.writeBuf, link, body > 0)
+		l.sendMessage(c, roleHeader, p.writeBuf, link, body > 0 || !p.keep)
 		link = kernel.Link
 		if body > 0 {
 			var sent int64

@@ -83,7 +83,7 @@ func (l *Loop) addChain(c *conn) {
 		c.paced = false
 	}
 	if c.state == StateWReady {
-		l.sendMessage(c, roleHeader, c.writeBuf, 0, body > 0 && l.bodyReady(c))
+		l.sendMessage(c, roleHeader, c.writeBuf, 0, body > 0 && l.bodyReady(c) || body == 0 && l.last(c))
 		link = kernel.Link
 	}
 	var sent int64
@@ -121,6 +121,10 @@ func (l *Loop) addEnd(c *conn, linger bool) {
 
 // bodyReady reports whether body bytes follow the header in the same batch.
 func (l *Loop) bodyReady(c *conn) bool { return c.win == nil || l.loaded(c) }
+
+// last reports whether the connection ends in the batch that holds the last byte that is to be sent now: then
+// that byte waits for the end, and both leave in one packet.
+func (l *Loop) last(c *conn) bool { return !c.keep && !c.tail.more() }
 
 // sendMessage adds a send of message, which is the header in writeBuf or a buffer of a dynamic
 // file alike. With more, the kernel may wait for what follows before it makes a packet.
