@@ -107,8 +107,8 @@ func (s *Server) Addrs() []kernel.Address { return s.addrs }
 
 // Run serves until Shutdown has been called and everything is given back, or until a loop fails.
 func (s *Server) Run() error {
-	// A loop keeps its thread's processor while it waits for a moment; there must be others.
-	if n := len(s.loops) + 1; runtime.GOMAXPROCS(0) < n {
+	// A loop that has waited wants a processor of the Go scheduler at once, whatever two other goroutines do.
+	if n := len(s.loops) + 2; runtime.GOMAXPROCS(0) < n {
 		runtime.GOMAXPROCS(n)
 	}
 	s.runs = make([]error, len(s.loops))

@@ -27,12 +27,6 @@ func DefaultConfig() Config {
 	return Config{EventsMax: 512, ReadsMax: 256, HelpersMax: 64, JobsMax: 4096}
 }
 
-// spinTimeoutMax bounds the wait that keeps the processor of the Go scheduler. A system call that
-// the runtime knows of gives it away after some 20 µs, and taking it back costs context switches;
-// one that it does not know of holds up the garbage collector until a signal interrupts it. So a
-// busy loop waits here, and an idle one, after this time, in a way that the runtime knows of.
-const spinTimeoutMax = 2 * time.Millisecond
-
 // Linux is the Kernel of a real machine. It needs Linux 5.6 (openat2) and is at its best from
 // 5.12 on (RESOLVE_CACHED); what is missing is done by the helpers.
 type Linux struct {
@@ -170,38 +164,15 @@ func (k *Linux) Ops(count int) ([]Op, error) {
 	return ops, err
 }
 
-// Wait implements Kernel. It looks first without waiting, in the same crossing as the changes;
-// then it waits a little while holding on to its processor; then it waits as long as it takes.
+// Wait implements Kernel. The changes and the wait are one crossing, with the whole timeout: one that is over
+// soon has the kernel set the machine's timer anew each time, which costs as much as a system call.
 func (k *Linux) Wait(changes []Op, timeout time.Duration) ([]Event, error) {
-	n, errno := netio.Wait(k.epfd, changes, k.events, 0)
-	if n == 0 && errno == 0 && timeout != 0 {
-		short := timeout
-		if short < 0 || short > spinTimeoutMax {
-			short = spinTimeoutMax
-		}
-		n, errno = k.waitHere(milliseconds(short))
-		if n == 0 && errno == 0 && short != timeout {
-			n, errno = netio.Wait(k.epfd, nil, k.events, milliseconds(timeout))
-		}
-	}
+	n, errno := netio.Wait(k.epfd, changes, k.events, milliseconds(timeout))
 	k.tick()
 	if errno != 0 {
 		return nil, NamedError("epoll_wait", -int64(errno))
 	}
 	return k.events[:n], nil
-}
-
-// waitHere waits without telling the Go runtime.
-func (k *Linux) waitHere(timeoutMs int) (int, syscall.Errno) {
-	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(k.epfd),
-		uintptr(unsafe.Pointer(&k.events[0])), uintptr(len(k.events)), uintptr(timeoutMs), 0, 0)
-	if errno == unix.EINTR {
-		return 0, 0
-	}
-	if errno != 0 {
-		return 0, errno
-	}
-	return int(n), 0
 }
 
 // milliseconds rounds up, so that a wait never ends before its time; negative is for ever.
