@@ -3,6 +3,7 @@ package kernel
 import (
 	"encoding/binary"
 	"errors"
+	"runtime"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -56,6 +57,7 @@ func (h *helpers) ask(job *Job) bool {
 
 func (h *helpers) run() {
 	defer h.group.Done()
+	yieldToLoops()
 	scratch := make([]byte, 0)
 	for {
 		h.mu.Lock()
@@ -73,6 +75,22 @@ func (h *helpers) run() {
 		h.finished = append(h.finished, job)
 		h.signal()
 		h.mu.Unlock()
+	}
+}
+
+// helperNice is how much nicer than the rest of the process a helper is (nice(1)).
+const helperNice = 5
+
+// yieldToLoops keeps the goroutine on its thread, and has the thread never take a core away from a loop: it runs
+// when the loop sleeps, or when it is its turn (sched(7), SCHED_BATCH). What a helper brings into memory has been
+// waited for already. Where it is not allowed, helpers compete as all threads do.
+func yieldToLoops() {
+	runtime.LockOSThread()
+	nice, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err == nil { // as getpriority(2) has it, 20 is none
+		_ = unix.SchedSetAttr(0, &unix.SchedAttr{
+			Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH, Nice: int32(min(20-nice+helperNice, 19)),
+		}, 0)
 	}
 }
 
