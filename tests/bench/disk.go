@@ -177,7 +177,7 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 		defer r.stop()
 		closes := t.server == "aws" || t.server == "reference"
 		before, during := b.isolation, 3*b.isolation
-		cold := load{conns: coldConns, close: closes, measured: during}
+		cold := load{conns: coldConns, close: closes, measured: during, yields: true}
 		if kind == "names" {
 			for i := range nameFiles {
 				cold.paths = append(cold.paths, "/static/"+deepName(i))

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // load says what a client does.
@@ -25,6 +27,7 @@ type load struct {
 	marks    []time.Duration // sum up at these moments
 	requests int             // stop after so many, if not 0
 	paths    []string
+	yields   bool // another client on the core measures, and goes first
 }
 
 // moment is a line of a timeline: what has happened since the one before.
@@ -98,6 +101,11 @@ func newClient(e *env, port int, l *load) (*client, error) {
 	c.lines = bufio.NewScanner(output)
 	if err := startOn(c.cmd, clientCores...); err != nil {
 		return nil, err
+	}
+	if l.yields {
+		if err := unix.SchedSetAttr(c.cmd.Process.Pid, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH, Nice: 10}, 0); err != nil {
+			return nil, os.NewSyscallError("sched_setattr", err)
+		}
 	}
 	c.watch = time.AfterFunc(patience+l.warm+l.measured, func() { _ = c.cmd.Process.Signal(syscall.SIGKILL) })
 	if !c.lines.Scan() || c.lines.Text() != "ready" {
