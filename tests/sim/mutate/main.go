@@ -3,7 +3,7 @@
 // it changes, builds tests/sim with the copy in the file's place, and says how many seeds it took until
 // a run of TestSim failed, or of TestServe if the patch's name begins with serve-. It ends with status 1 if a bug was not found or a patch does not apply any more.
 //
-//	go run ./tests/sim/mutate [-seeds 10000] [-unjust] [NAME...]
+//	go run ./tests/sim/mutate [-seeds 20000] [-unjust] [NAME...]
 //
 // With -unjust nobody looks whether connections starve, which shows what only that finds.
 package main
@@ -24,7 +24,7 @@ import (
 const folder = "tests/sim/mutations"
 
 func main() {
-	seeds := flag.Int("seeds", 10000, "how many seeds to try for each bug")
+	seeds := flag.Int("seeds", 20000, "how many seeds to try for each bug")
 	flag.BoolVar(&unjust, "unjust", false, "do not look whether connections starve")
 	flag.Parse()
 	names := flag.Args()
