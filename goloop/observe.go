@@ -197,11 +197,9 @@ func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 	r.Status, r.Mount = a.Status, a.Mount
 	r.Cold, r.Complete, r.Sent = false, false, 0
 	r.Head, r.Disk, r.Send, r.Total = 0, 0, 0, 0
+	r.HeadBytes = int64(bytes.Index(a.Head, endOfHead) + len(endOfHead)) // a small body may follow it there
 	if r.File = a.File != nil; r.File {
 		r.Kind = a.File.Mount.Kind
-		r.HeadBytes = int64(len(a.Head))
-	} else {
-		r.HeadBytes = int64(bytes.Index(a.Head, endOfHead) + len(endOfHead)) // its body follows it there
 	}
 	r.Method, r.Target = r.Method[:0], r.Target[:0]
 	r.User = append(r.User[:0], a.User...)
