@@ -235,10 +235,31 @@ type logged struct {
 	line           string
 }
 
-// answers returns what the server has logged of the client's folders, and waits until nothing has been
-// added for a moment: it logs an answer when it is through with it.
+// caughtUp counts the requests by which a test knows how far the log is.
+var caughtUp int
+
+// catchUp waits until the log has all that the server has answered: it is written a while later. The second
+// request begins when the log has the first, and with it all that another loop was about to say then.
+func (l *lab) catchUp() {
+	l.Helper()
+	for range 2 {
+		caughtUp++
+		target := fmt.Sprintf("/alive?%d", caughtUp)
+		l.alive(target)
+		harness.Eventually(l, patience, "the log has "+target, func() error {
+			text, err := os.ReadFile(l.log)
+			if err == nil && !bytes.Contains(text, []byte(`"`+target+`"`)) {
+				err = harness.Errorf("it has %d bytes", len(text))
+			}
+			return err
+		})
+	}
+}
+
+// answers returns what the server has logged of the client's folders.
 func (l *lab) answers() (list []logged) {
 	l.Helper()
+	l.catchUp()
 	text, err := os.ReadFile(l.log)
 	if err != nil {
 		l.Fatal(err)
@@ -351,8 +372,20 @@ func (l *lab) settled() {
 	if !l.server.Running() {
 		l.Fatalf("the server is gone:\n%s", l.server.Output())
 	}
+	l.alive("/alive")
+	harness.Eventually(l, patience, "the server has closed what the client has left", func() error {
+		if n := l.server.Descriptors(l)["socket"]; n > l.base {
+			return harness.Errorf("%d sockets, %d at first", n, l.base)
+		}
+		return nil
+	})
+}
+
+// alive fails the test unless the server answers over a new connection.
+func (l *lab) alive(target string) {
+	l.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	response, err := client.Get("http://" + l.server.Address + "/alive")
+	response, err := client.Get("http://" + l.server.Address + target)
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -361,10 +394,4 @@ func (l *lab) settled() {
 	if err != nil || string(body) != "alive" {
 		l.Errorf("the server answers %s %q, %v", response.Status, body, err)
 	}
-	harness.Eventually(l, patience, "the server has closed what the client has left", func() error {
-		if n := l.server.Descriptors(l)["socket"]; n > l.base {
-			return harness.Errorf("%d sockets, %d at first", n, l.base)
-		}
-		return nil
-	})
 }
