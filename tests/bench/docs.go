@@ -51,7 +51,7 @@ func writeDocs(folder string, r *report) error {
 
 func writeMethod(b *strings.Builder, r *report) {
 	m := r.Machine
-	fmt.Fprintf(b, "Written by `make bench` (`go run ./tests/bench`); mode %s, %s, %g s each. The figures are medians, "+
+	fmt.Fprintf(b, "Written by `make bench` (`go run ./tests/bench`); mode %s, %s, %g s each; isolation, which takes long, has half as many rounds. The figures are medians, "+
 		"with the smallest and the largest in brackets, and behind × the ratio to the first line that is ours.\n\n",
 		r.Mode, count(r.Rounds, "round"), r.Seconds)
 	fmt.Fprintf(b, "Machine: %d cores, %s, %d MiB of memory, Linux %s, congestion control %s.\n",

@@ -223,8 +223,12 @@ func (b *bench) scenario(s *scenario, entries []entry, quick bool, interrupted <
 	}
 	begin := time.Now()
 	rounds := b.rounds
-	if quick && s.long {
+	switch {
+	case !s.long:
+	case quick:
 		rounds = 1
+	default:
+		rounds = (rounds + 1) / 2
 	}
 	for round := range rounds {
 		for i := range entries {

@@ -40,7 +40,7 @@ type scenario struct {
 	// once takes the sample of one run in a way of its own, if it is not nil.
 	once func(b *bench, s *scenario, t *entry) (sample, []moment, error)
 	show []metric
-	long bool // quick mode takes one round of it
+	long bool // it takes half as many rounds as others, and one in quick mode
 }
 
 // The machine's cores: one for the server, one for the client.
@@ -97,14 +97,17 @@ var scenarios = []*scenario{
 	},
 	{
 		Name: "keep-2m", Title: "2 MiB static, connections kept", path: static2M, load: load{conns: 16}, show: usual,
-		Method:  "16 clients ask for a file of 2 MiB that is in the page cache.",
+		Method: "16 clients ask for a file of 2 MiB that is in the page cache. The machine's congestion control is that of all servers but aws, " +
+			"which gives connections from the machine itself one that does not pace (--local-congestion).",
 		quick:   []string{"aws serve", "h2o", "nginx"},
 		entries: of("aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "C loop, kept"),
 	},
 	{
 		Name: "close-2m", Title: "2 MiB static, a connection for each request", path: static2M,
 		load: load{conns: 16, close: true}, show: usual,
-		Method:  "16 clients ask the drop-in and its peers for a file of 2 MiB that is in the page cache.",
+		Method: "16 clients ask the drop-in and its peers for a file of 2 MiB that is in the page cache. The server's time is not all of it: " +
+			"a server that fills a large socket buffer and leaves has its bytes sent by the client's acknowledgements, in the client's time. " +
+			"So the client's core belongs to the comparison.",
 		quick:   []string{"aws", "nginx", "reference"},
 		entries: of("aws", "nginx", "reference", "C loop"),
 	},
