@@ -215,7 +215,7 @@ build-image-check: $(STEP) ## carry out the steps of Dockerfile.build in a chroo
 # --- measuring --------------------------------------------------------------------------------------------
 
 .PHONY: bench bench-quick microbench
-bench: build ## ./aws beside its peers, every scenario, into docs/benchmarks.md; half an hour, as root
+bench: build ## ./aws beside its peers, every scenario, into docs/benchmarks.md; forty minutes, as root
 	$(GO) run ./tests/bench -aws ./aws -docs docs
 
 bench-quick: build ## the same with short runs, under two minutes, and nothing written
