@@ -74,7 +74,7 @@ func TestWire(t *testing.T) {
 			}
 			wantSockets(t, server, sockets)
 			if status := server.Stop(t); status != 0 {
-				t.Errorf("status %d after SIGTERM\n%s", status, server.Output())
+				t.Errorf("status %d after SIGTERM\n%s", status, server.Findings())
 			}
 		})
 	}

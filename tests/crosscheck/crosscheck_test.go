@@ -173,7 +173,7 @@ func (m mode) run(t *testing.T, s *site) (count int, occurred map[string]int) {
 		}
 	}
 	if status := aws.Stop(t); status != 0 {
-		t.Errorf("aws ended with status %d\n%s", status, aws.Output())
+		t.Errorf("aws ended with status %d\n%s", status, aws.Findings())
 	}
 	if m.check != nil {
 		m.check(t)
