@@ -57,7 +57,8 @@ func (h *helpers) ask(job *Job) bool {
 
 func (h *helpers) run() {
 	defer h.group.Done()
-	yieldToLoops()
+	bringProcessors(1)
+	defer bringProcessors(-1)
 	scratch := make([]byte, 0)
 	for {
 		h.mu.Lock()
@@ -78,19 +79,27 @@ func (h *helpers) run() {
 	}
 }
 
-// helperNice is how much nicer than the rest of the process a helper is (nice(1)).
-const helperNice = 5
+// processors counts the helpers of this process, and how many processors of the Go scheduler were added for them.
+var processors struct {
+	mu             sync.Mutex
+	helpers, added int
+}
 
-// yieldToLoops keeps the goroutine on its thread, and has the thread never take a core away from a loop: it runs
-// when the loop sleeps, or when it is its turn (sched(7), SCHED_BATCH). What a helper brings into memory has been
-// waited for already. Where it is not allowed, helpers compete as all threads do.
-func yieldToLoops() {
-	runtime.LockOSThread()
-	nice, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
-	if err == nil { // as getpriority(2) has it, 20 is none
-		_ = unix.SchedSetAttr(0, &unix.SchedAttr{
-			Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH, Nice: int32(min(20-nice+helperNice, 19)),
-		}, 0)
+// processorStep is how many processors are added at once: the world stops for it.
+const processorStep = 16
+
+// bringProcessors makes room for n more helpers, or fewer. A goroutine keeps its processor of the Go scheduler during a
+// system call until the runtime's monitor takes it away, which may be 10 ms later. As long as all were held by
+// helpers that wait for a disk, a loop could not go on after its wait. So each helper has one of its own.
+func bringProcessors(n int) {
+	p := &processors
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.helpers += n
+	wanted := (p.helpers + processorStep - 1) / processorStep * processorStep
+	if change := wanted - p.added; change != 0 {
+		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0)+change, 1))
+		p.added = wanted
 	}
 }
 
