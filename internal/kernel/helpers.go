@@ -9,13 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// warmPieceBytes is what a helper reads at once when it brings a file into memory.
+// warmPieceBytes is what a helper waits for at once when it brings a file into memory.
 const warmPieceBytes = 256 << 10
 
 // helpers do, on threads of their own, what may have to wait for a disk. They are started as they
 // are needed. An eventfd tells the loop that answers are there.
 type helpers struct {
 	eventFD int32
+	null    int // /dev/null, or -1: what is sent there is in memory
 	jobs    chan *Job
 	most    int
 	group   sync.WaitGroup
@@ -33,8 +34,12 @@ func newHelpers(most, jobsMax int) (*helpers, error) {
 	if err != nil {
 		return nil, NamedError("eventfd2", -int64(errnoOf(err)))
 	}
+	null, err := unix.Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		null = -1 // an empty root folder, say
+	}
 	return &helpers{
-		eventFD: int32(fd), jobs: make(chan *Job, jobsMax), most: most,
+		eventFD: int32(fd), null: null, jobs: make(chan *Job, jobsMax), most: most,
 		finished: make([]*Job, 0, jobsMax+most),
 	}, nil
 }
@@ -59,7 +64,7 @@ func (h *helpers) run() {
 	defer h.group.Done()
 	bringProcessors(1)
 	defer bringProcessors(-1)
-	scratch := make([]byte, 0)
+	var scratch []byte
 	for {
 		h.mu.Lock()
 		h.idle++
@@ -71,7 +76,7 @@ func (h *helpers) run() {
 		if !ok {
 			return
 		}
-		scratch = perform(job, scratch)
+		h.perform(job, &scratch)
 		h.mu.Lock()
 		h.finished = append(h.finished, job)
 		h.signal()
@@ -153,19 +158,19 @@ func (h *helpers) close() error {
 			errs = append(errs, unix.Close(int(job.File.FD)))
 		}
 	}
+	if h.null >= 0 {
+		errs = append(errs, unix.Close(h.null))
+	}
 	return errors.Join(append(errs, unix.Close(int(h.eventFD)))...)
 }
 
-// perform does a job and returns the scratch memory for the next one.
-func perform(job *Job, scratch []byte) []byte {
+// perform does a job. What it has to allocate for that is kept in scratch.
+func (h *helpers) perform(job *Job, scratch *[]byte) {
 	switch job.Kind {
 	case JobOpen:
 		job.Class = openWaiting(job.Root, job.Name, &job.File)
 	case JobWarm:
-		if len(scratch) == 0 {
-			scratch = make([]byte, warmPieceBytes)
-		}
-		job.Result, job.Class = warm(job.FD, job.Offset, job.Len, scratch)
+		job.Result, job.Class = h.warm(job.FD, job.Offset, job.Len, scratch)
 	case JobRead:
 		job.Result = readFull(job.FD, job.Buf, job.Offset)
 		job.Class = Classify(job.Result)
@@ -177,7 +182,6 @@ func perform(job *Job, scratch []byte) []byte {
 	case JobPopulate:
 		job.Class = populate(job.Buf)
 	}
-	return scratch
 }
 
 // populate brings memory for all of b, and changes nothing that is there. madvise(2): MADV_POPULATE_WRITE,
@@ -195,12 +199,11 @@ func populate(b []byte) Class {
 	}
 }
 
-// warm reads a part of a file, so that it is in memory afterwards. It ends early at the end of
-// the file.
-func warm(fd int32, offset, n int64, scratch []byte) (int64, Class) {
+// warm brings a part of a file into memory. It ends early at the end of the file.
+func (h *helpers) warm(fd int32, offset, n int64, scratch *[]byte) (int64, Class) {
 	var done int64
 	for done < n {
-		r := readFull(fd, scratch[:min(int64(len(scratch)), n-done)], offset+done)
+		r := h.warmPiece(fd, offset+done, min(n-done, warmPieceBytes), scratch)
 		if r < 0 {
 			return r, Classify(r)
 		}
@@ -210,6 +213,30 @@ func warm(fd int32, offset, n int64, scratch []byte) (int64, Class) {
 		done += r
 	}
 	return done, Done
+}
+
+// warmPiece asks for all of a piece at once, and waits for it by sending it nowhere, which copies nothing. Where
+// that can't be done it reads. It returns how much of the file is there, or minus errno.
+func (h *helpers) warmPiece(fd int32, offset, n int64, scratch *[]byte) int64 {
+	_ = unix.Fadvise(int(fd), offset, n, unix.FADV_WILLNEED) // advice: without it the kernel reads ahead less
+	for h.null >= 0 {
+		at := offset
+		sent, err := unix.Sendfile(h.null, int(fd), &at, int(n))
+		switch err {
+		case nil:
+			return int64(sent)
+		case unix.EINTR:
+			continue
+		case unix.EINVAL, unix.ENOSYS: // the file can't be spliced (sendfile(2))
+		default:
+			return -int64(errnoOf(err))
+		}
+		break
+	}
+	if *scratch == nil {
+		*scratch = make([]byte, warmPieceBytes)
+	}
+	return readFull(fd, (*scratch)[:n], offset)
 }
 
 // readFull fills b from the file, as far as the file goes, and returns the count or minus errno.
