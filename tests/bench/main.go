@@ -196,7 +196,19 @@ func (b *bench) run(quick bool, only, peers string) (*report, error) {
 			return nil, err
 		}
 	}
+	if found.Scenarios == nil {
+		return nil, fmt.Errorf("no server of a scenario matches -only %q and -servers %q: the scenarios are %s",
+			only, peers, strings.Join(scenarioNames(), ", "))
+	}
 	return found, nil
+}
+
+func scenarioNames() []string {
+	var names []string
+	for _, s := range scenarios {
+		names = append(names, s.Name)
+	}
+	return names
 }
 
 // selected returns the entries that are wanted.
