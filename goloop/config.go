@@ -18,6 +18,9 @@ type Config struct {
 	WindowBytes     int64 // of a dynamic file in memory per connection, at the most
 	PoolBytes       int64 // of all dynamic files in memory, at the most; at least one window
 	ReadsPerConnMax int   // reads in flight for one connection, at the most
+	// ReadsShared is how many reads in flight the connections share before each is held to two: more of them make
+	// no disk faster, and what they bring is no longer in the processor's cache when it is sent. 0 is no bound.
+	ReadsShared int
 
 	// ConnsPerAddressMax bounds the connections of one client address at once (of an IPv6 client, its
 	// /64); further ones are closed at once. 0 is no bound.
@@ -83,6 +86,7 @@ func ServeConfig() Config {
 	c.WindowBytes = 1 << 20
 	c.PoolBytes = 128 << 20
 	c.DrainIdle = 2 * time.Second
+	c.ReadsShared = 16
 	c.DeferAbove = 0
 	c.ConnsPerAddressMax = 1000
 	c.SendRateMin = 500
@@ -113,8 +117,8 @@ func (cfg *Config) Check() error {
 			return fmt.Errorf("%s is %d: it must be positive", v.name, v.value)
 		}
 	}
-	if cfg.DeferAbove < 0 {
-		return fmt.Errorf("DeferAbove is %d: it may not be negative", cfg.DeferAbove)
+	if cfg.DeferAbove < 0 || cfg.ReadsShared < 0 {
+		return fmt.Errorf("DeferAbove is %d and ReadsShared is %d: neither may be negative", cfg.DeferAbove, cfg.ReadsShared)
 	}
 	if cfg.ConnsPerAddressMax < 0 || cfg.SendRateMin < 0 {
 		return fmt.Errorf("ConnsPerAddressMax is %d and SendRateMin is %d: neither may be negative",

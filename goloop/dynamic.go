@@ -276,8 +276,9 @@ func (l *Loop) feed(c *conn) {
 	w, p := c.win, &l.pool
 	// What is copied from memory is there at once: one chunk at a time, so that it is still in the
 	// processor's cache when it is sent. A disk is better asked for several.
-	for w.granted > 0 && w.busy < l.cfg.ReadsPerConnMax && w.next < w.last &&
-		(w.whole || !w.hot || w.next == w.head) {
+	was := w.busy
+	for depth := l.depth(w); w.granted > 0 && w.busy < depth && w.next < w.last &&
+		(w.whole || !w.hot || w.next == w.head); {
 		i := p.free[len(p.free)-1]
 		p.free = p.free[:len(p.free)-1]
 		b := &p.bufs[i]
@@ -292,6 +293,24 @@ func (l *Loop) feed(c *conn) {
 		w.next++
 		p.queue.push(i)
 	}
+	if was == 0 && w.busy > 0 {
+		l.reading++
+	}
+}
+
+// readsOwn is how many reads a connection may have in flight, however many the others have.
+const readsOwn = 2
+
+// depth returns how many reads a connection may have in flight.
+func (l *Loop) depth(w *window) int {
+	most, reading := l.cfg.ReadsPerConnMax, l.reading
+	if w.busy == 0 {
+		reading++
+	}
+	if shared := l.cfg.ReadsShared; shared > 0 {
+		most = min(most, max(shared/reading, readsOwn))
+	}
+	return most
 }
 
 // freeBuffer takes a buffer back that nobody fills.
@@ -319,6 +338,9 @@ func (l *Loop) dropWindow(c *conn) {
 		w.bufs[at] = -1
 	}
 	l.pool.available += w.granted
+	if w.busy > 0 {
+		l.reading--
+	}
 	c.win = nil
 	c.waiting = false
 	l.windows = append(l.windows, w)
@@ -759,7 +781,9 @@ func (l *Loop) onRead(i int32, result int64) {
 	}
 	b.state = bufferLoaded
 	c.win.hot = b.rung == rungNoWait
-	c.win.busy--
+	if c.win.busy--; c.win.busy == 0 {
+		l.reading--
+	}
 	c.refresh = true
 	l.touch(c)
 	l.feed(c)

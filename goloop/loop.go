@@ -154,6 +154,7 @@ type Loop struct {
 
 	pool    pool
 	windows []*window
+	reading int // connections whose windows have chunks that are queued or in flight
 	reads   []kernel.Read
 	queued  []int32 // the buffers of reads
 	dones   []kernel.ReadDone
@@ -549,6 +550,7 @@ func (l *Loop) close() error {
 		l.addHangUps()
 		l.run()
 	}
+	assert(l.reading == 0, "a window that is gone still counts among those that read")
 	l.putRecords()
 	return l.k.Close()
 }
