@@ -72,17 +72,18 @@ type Answer struct {
 	HasBody bool
 	Body    request.Body
 
-	segments []segment
-	text     []byte
-	path     []byte // scratch for resolved paths
-	scratch  []byte
-	q        query
+	headBytes int // of Head, what is the header; 0: up to the empty line
+	segments  []segment
+	text      []byte
+	path      []byte // scratch for resolved paths
+	scratch   []byte
+	q         query
 }
 
 func (a *Answer) reset() {
 	a.Head, a.path, a.segments, a.text = a.Head[:0], a.path[:0], a.segments[:0], a.text[:0]
 	a.File, a.Mount, a.User, a.From, a.To = nil, nil, a.User[:0], 0, 0
-	a.Keep, a.Linger, a.HasBody = false, false, false
+	a.Keep, a.Linger, a.HasBody, a.headBytes = false, false, false, 0
 }
 
 // AddSegment adds bytes that follow what the answer has so far: a text, then the file's bytes

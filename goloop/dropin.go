@@ -130,6 +130,7 @@ func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finde
 	}
 	a.Status = response.OK
 	a.Head = appendDated(a.Head, f.Head, okDateAt, find.Date())
+	a.headBytes = len(a.Head)
 	if req.Method == request.MethodGet {
 		a.To = f.Size
 	}

@@ -197,7 +197,10 @@ func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 	r.Status, r.Mount = a.Status, a.Mount
 	r.Cold, r.Complete, r.Sent = false, false, 0
 	r.Head, r.Disk, r.Send, r.Total = 0, 0, 0, 0
-	r.HeadBytes = int64(bytes.Index(a.Head, endOfHead) + len(endOfHead)) // a small body may follow it there
+	r.HeadBytes = int64(a.headBytes)
+	if a.headBytes == 0 {
+		r.HeadBytes = int64(bytes.Index(a.Head, endOfHead) + len(endOfHead)) // a body may follow it there
+	}
 	if r.File = a.File != nil; r.File {
 		r.Kind = a.File.Mount.Kind
 	}

@@ -186,6 +186,7 @@ func (a *Answer) end(req *request.Request) {
 		a.Head = response.AppendField(a.Head, "Connection", "keep-alive")
 	}
 	a.Head = response.AppendEnd(a.Head)
+	a.headBytes = len(a.Head)
 }
 
 // Answer implements Dialect.

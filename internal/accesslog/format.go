@@ -3,6 +3,7 @@ package accesslog
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -46,6 +47,9 @@ type Formatter struct {
 	format Format
 	second int64  // since 1970
 	stamp  []byte // that second, as the common and combined formats have it
+
+	peer     netip.Addr
+	peerText []byte
 }
 
 // NewFormatter returns a Formatter of lines of a format.
@@ -84,9 +88,17 @@ func (f *Formatter) appendTime(line []byte, t time.Time) []byte {
 	return append(line, f.stamp...)
 }
 
+// appendPeer appends an address. One that asks often has its text from the last time.
+func (f *Formatter) appendPeer(line []byte, a netip.Addr) []byte {
+	if a != f.peer {
+		f.peer, f.peerText = a, a.Unmap().AppendTo(f.peerText[:0])
+	}
+	return append(line, f.peerText...)
+}
+
 func (f *Formatter) appendCommon(line []byte, r *goloop.Record) []byte {
 	if r.Peer.IsValid() {
-		line = r.Peer.Addr().Unmap().AppendTo(line)
+		line = f.appendPeer(line, r.Peer.Addr())
 	} else {
 		line = append(line, '-')
 	}

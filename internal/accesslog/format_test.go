@@ -219,3 +219,18 @@ func BenchmarkAppend(b *testing.B) {
 		}
 	})
 }
+
+// TestPeersTakeTurns has one formatter for records of several clients, as a log has.
+func TestPeersTakeTurns(t *testing.T) {
+	f := NewFormatter(Common)
+	for _, peer := range []string{"", "192.0.2.1", "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.7", "", "2001:db8::1", "192.0.2.1"} {
+		r, want := goloop.Record{}, "-"
+		if peer != "" {
+			addr := netip.MustParseAddr(peer)
+			r.Peer, want = netip.AddrPortFrom(addr, 80), addr.Unmap().String()
+		}
+		if got, _, _ := strings.Cut(string(f.Append(nil, &r)), " "); got != want {
+			t.Errorf("client %q: %q, want %q", peer, got, want)
+		}
+	}
+}

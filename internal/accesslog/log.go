@@ -183,11 +183,15 @@ func (l *Log) write() {
 func (l *Log) put(lines []byte) {
 	n, err := l.target.write(lines)
 	l.bytes.Add(uint64(n))
-	whole := countLines(lines[:n])
+	all := countLines(lines)
+	whole := all
+	if n < len(lines) {
+		whole = countLines(lines[:n])
+	}
 	l.lines.Add(whole)
-	defer l.handled.Add(countLines(lines))
+	defer l.handled.Add(all)
 	if err != nil {
-		l.dropped.Add(countLines(lines) - whole)
+		l.dropped.Add(all - whole)
 		l.fail(err)
 	}
 }
