@@ -139,7 +139,7 @@ func (s *step) goTest(args []string) error {
 			break
 		}
 	}
-	if err := cmd.Wait(); err != nil && len(s.Failed) == failedBefore {
+	if err := cmd.Wait(); err != nil && len(s.Failed) == failedBefore && !c.overtime {
 		fmt.Printf("  FAIL  go %s: %v\n%s", strings.Join(args, " "), err, tail.String())
 		s.Failed = append(s.Failed, "go "+strings.Join(args, " "))
 	}

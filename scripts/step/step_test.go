@@ -51,6 +51,30 @@ func TestCollector(t *testing.T) {
 			want: record{Passed: 1},
 		},
 		{
+			name: "a fuzz target that has only run out of time has passed",
+			lines: `{"Action":"run","Package":"p","Test":"FuzzA"}
+{"Action":"output","Package":"p","Test":"FuzzA","Output":"=== RUN   FuzzA\n"}
+{"Action":"output","Package":"p","Test":"FuzzA","Output":"fuzz: elapsed: 5s, execs: 250420 (49876/sec), new interesting: 0 (total: 100)\n"}
+{"Action":"output","Package":"p","Test":"FuzzA","Output":"--- FAIL: FuzzA (5.06s)\n"}
+{"Action":"output","Package":"p","Test":"FuzzA","Output":"    context deadline exceeded\n"}
+{"Action":"fail","Package":"p","Test":"FuzzA"}
+{"Action":"output","Package":"p","Output":"FAIL\n"}
+{"Action":"fail","Package":"p"}`,
+			want:    record{Passed: 1},
+			printed: "ok    p  0s  1 passed, 0 failed, 0 skipped",
+		},
+		{
+			name: "a fuzz target that has found something has not",
+			lines: `{"Action":"run","Package":"p","Test":"FuzzA"}
+{"Action":"output","Package":"p","Test":"FuzzA","Output":"--- FAIL: FuzzA (5.06s)\n"}
+{"Action":"output","Package":"p","Test":"FuzzA","Output":"    --- FAIL: FuzzA (0.00s)\n        a_test.go:9: context deadline exceeded\n"}
+{"Action":"output","Package":"p","Test":"FuzzA","Output":"    Failing input written to testdata/fuzz/FuzzA/1\n"}
+{"Action":"fail","Package":"p","Test":"FuzzA"}
+{"Action":"fail","Package":"p"}`,
+			want:    record{Failed: []string{"p FuzzA"}},
+			printed: "Failing input written",
+		},
+		{
 			name: "the failed subtest is named, not its parent",
 			lines: `{"Action":"run","Package":"p","Test":"TestA"}
 {"Action":"output","Package":"p","Test":"TestA/x","Output":"    a_test.go:9: got 1\n"}
