@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -94,7 +95,11 @@ func compareWithLibrary(t *testing.T, r *Request, buf []byte) {
 			t.Fatalf("%q: query %q, the library has %q", head, q, want.URL.RawQuery)
 		}
 	}
-	if a := string(r.Authority().Of(buf)); r.TargetForm() != AuthorityForm && want.Host != a {
+	a := string(r.Authority().Of(buf))
+	if host, err := url.PathUnescape(a); err == nil && r.TargetForm() == AbsoluteForm {
+		a = host // the library decodes the host of an absolute target; nobody here needs it decoded
+	}
+	if r.TargetForm() != AuthorityForm && want.Host != a {
 		t.Fatalf("%q: authority %q, the library has %q", head, a, want.Host)
 	}
 	length, chunked := r.BodyLength()
