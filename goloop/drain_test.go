@@ -106,6 +106,45 @@ func TestPulse(t *testing.T) {
 	beats(true)
 }
 
+// stopper shuts its loop down while that takes in answers.
+type stopper struct {
+	kernel.Kernel
+	loop *Loop
+	once sync.Once
+}
+
+func (s *stopper) Answers(jobs []*kernel.Job) int {
+	s.once.Do(s.loop.Shutdown)
+	return s.Kernel.Answers(jobs)
+}
+
+// TestShutdownWithinATurn: that the loop is to end is not forgotten with the wake-up that has come for something else.
+func TestShutdownWithinATurn(t *testing.T) {
+	k, _, err := kernel.NewLinux(kernel.Config{EventsMax: 8, HelpersMax: 1, JobsMax: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stopper{Kernel: k}
+	dialect, err := NewDropIn(-1, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.loop, err = NewLoop(s, DropInConfig(), dialect, docroot.NewCache(DropInCacheLimits(8))); err != nil {
+		t.Fatal(err)
+	}
+	k.Wake()
+	ended := make(chan error, 1)
+	go func() { ended <- s.loop.Run() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the loop goes on")
+	}
+}
+
 // TestDrainGivesUpSharedSockets has a socket that another process has open as well.
 func TestDrainGivesUpSharedSockets(t *testing.T) {
 	fd, addr, err := kernel.Listen(kernel.Address{TCP: netip.MustParseAddrPort("127.0.0.1:0")}, kernel.ListenOptions{})

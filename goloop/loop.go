@@ -443,6 +443,9 @@ func (l *Loop) timeout() time.Duration {
 	if len(l.sendq) > 0 || len(l.parseq) > 0 || len(l.hangUps) > 0 || len(l.closing) > 0 || l.submittable() {
 		return 0
 	}
+	if l.stop.Load() && !l.draining {
+		return 0 // Shutdown came within the turn, and its wake-up may have been taken for a helper's
+	}
 	now := l.k.Now()
 	next := time.Duration(-1)
 	sooner := func(at time.Duration) {
