@@ -32,6 +32,9 @@ type Config struct {
 	// DeferAbove is the rate of connections per second above which the kernel holds each back until it has
 	// sent something. 0 leaves that to how the addresses were bound.
 	DeferAbove int
+	// GatherAbove is the rate of connections per second above which the loop tries whether they come no slower when
+	// it lets some gather before it waits for the next, and then does. 0 is never.
+	GatherAbove int
 
 	// LocalCongestion is the congestion control (tcp(7), TCP_CONGESTION) of connections that come from this
 	// machine and get a body of LocalBodyBytes or more: there is no network to be congested, and one that
@@ -68,6 +71,7 @@ func DropInConfig() Config {
 		PoolBytes:       256 << 20,
 		ReadsPerConnMax: 8,
 		DeferAbove:      2000,
+		GatherAbove:     2000,
 		LocalCongestion: kernel.LocalCongestion,
 		IdleTimeout:     60 * time.Second,
 		HeadTimeout:     30 * time.Second,
@@ -116,6 +120,9 @@ func (cfg *Config) Check() error {
 		if v.value <= 0 {
 			return fmt.Errorf("%s is %d: it must be positive", v.name, v.value)
 		}
+	}
+	if cfg.GatherAbove < 0 {
+		return fmt.Errorf("GatherAbove is %d and may not be negative", cfg.GatherAbove)
 	}
 	if cfg.DeferAbove < 0 || cfg.ReadsShared < 0 {
 		return fmt.Errorf("DeferAbove is %d and ReadsShared is %d: neither may be negative", cfg.DeferAbove, cfg.ReadsShared)

@@ -16,6 +16,7 @@ type Counts struct {
 	Crossings      uint64 // batches run, besides the waits
 	Accepted       uint64
 	AcceptPauses   uint64 // descriptors or connections were used up
+	Rests          uint64 // connections were let gather
 	Crowded        uint64 // connections closed because their address had too many
 	Requests       uint64
 	Refused        uint64                       // malformed heads
@@ -75,14 +76,14 @@ var (
 // String returns the counters as lines of name and value.
 func (n *Counts) String() string {
 	return fmt.Sprintf(`turns %d, events %d (stale %d), crossings %d
-accepted %d (pauses %d, crowded %d), requests %d (refused %d), bytes sent %d
+accepted %d (pauses %d, crowded %d, rests %d), requests %d (refused %d), bytes sent %d
 peers gone %d, resets %d, truncated %d, disk faults %d, expired %d, watches failed %d
 opens: on the loop %d, by helpers %d; static chunks warmed %d
 reads: RWF_NOWAIT %d (missed %d), O_DIRECT %d, by helpers %d; short %d, refused for now %d
 buffers: waits %d, lent %d, short of memory %d
 `,
 		n.Turns, n.Events, n.StaleEvents, n.Crossings,
-		n.Accepted, n.AcceptPauses, n.Crowded, n.Requests, n.Refused, n.BytesSent,
+		n.Accepted, n.AcceptPauses, n.Crowded, n.Rests, n.Requests, n.Refused, n.BytesSent,
 		n.PeersGone, n.Resets, n.Truncated, n.DiskFaults, n.Expired, n.WatchesFailed,
 		n.OpensCached, n.OpensHelped, n.ChunksWarmed,
 		n.ReadsNoWait, n.ReadsMissed, n.ReadsDirect, n.ReadsHelped, n.ReadsShort, n.ReadsRefused,

@@ -127,25 +127,26 @@ type Loop struct {
 	opCount int
 	changed []kernel.Op // the batch of the interest changes, which Wait runs
 
-	scratch  []byte // where receives go: batchConnsMax pieces
-	req      request.Request
-	ans      Answer
-	finding  finder
-	opened   kernel.Opened // out-parameters of the kernel, here so that they need no allocation
-	looked   kernel.Info
-	peers    []byte // where accepts write whom they have accepted
-	crowd    crowd
-	yielded  time.Duration
-	deferral deferral
-	bucket   bucket
-	parts    []*part
-	headBufs [][]byte // for headers of the usual size
-	bigBufs  [][]byte // for the others
-	tails    []*tail
-	aheads   []*ahead
-	headsMax int
-	date     [response.DateBytes]byte
-	dateOf   int64
+	scratch   []byte // where receives go: batchConnsMax pieces
+	req       request.Request
+	ans       Answer
+	finding   finder
+	opened    kernel.Opened // out-parameters of the kernel, here so that they need no allocation
+	looked    kernel.Info
+	peers     []byte // where accepts write whom they have accepted
+	crowd     crowd
+	yielded   time.Duration
+	deferral  deferral
+	gathering gathering
+	bucket    bucket
+	parts     []*part
+	headBufs  [][]byte // for headers of the usual size
+	bigBufs   [][]byte // for the others
+	tails     []*tail
+	aheads    []*ahead
+	headsMax  int
+	date      [response.DateBytes]byte
+	dateOf    int64
 
 	congestion []byte // Config.LocalCongestion
 
@@ -333,7 +334,7 @@ func (l *Loop) wait() error {
 		n++
 	}
 	l.changes = l.changes[:0]
-	events, err := l.k.Wait(l.changed[:n], l.timeout())
+	events, err := l.waitEvents(l.changed[:n], l.timeout())
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ func gauge(name, help string, value func(n *goloop.Counts) int) simple {
 var simples = []simple{
 	count("awsd_accepted_connections_total", "Connections that were accepted.", func(n *goloop.Counts) uint64 { return n.Accepted }),
 	count("awsd_accept_pauses_total", "Times that new connections stayed in the backlog because connections or descriptors were used up.", func(n *goloop.Counts) uint64 { return n.AcceptPauses }),
+	count("awsd_rests_total", "Times that a loop without work rested, so that connections gathered.", func(n *goloop.Counts) uint64 { return n.Rests }),
 	count("awsd_requests_total", "Complete requests.", func(n *goloop.Counts) uint64 { return n.Requests }),
 	count("awsd_malformed_requests_total", "Request heads that were refused.", func(n *goloop.Counts) uint64 { return n.Refused }),
 	count("awsd_answers_taken_total", "Answers that the client took in full.", func(n *goloop.Counts) uint64 { return n.Answered }),

@@ -173,6 +173,8 @@ type Kernel interface {
 	// Wait runs the changes, then waits for events until timeout is over (0: not at all,
 	// negative: for ever). It returns the events, valid until the next call.
 	Wait(changes []Op, timeout time.Duration) ([]Event, error)
+	// Rest lets time pass, and a little more than it is asked for, whatever happens meanwhile.
+	Rest(d time.Duration)
 	// Do runs the operations in order.
 	Do(ops []Op)
 	// Random returns a number that nobody outside can tell in advance.

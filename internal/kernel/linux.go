@@ -183,6 +183,12 @@ func milliseconds(d time.Duration) int {
 	return int((d + time.Millisecond - 1) / time.Millisecond)
 }
 
+// Rest implements Kernel (nanosleep(2)). A signal may end it early.
+func (k *Linux) Rest(d time.Duration) {
+	left := unix.NsecToTimespec(int64(d))
+	_, _, _ = unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&left)), 0, 0)
+}
+
 // Do implements Kernel.
 func (k *Linux) Do(ops []Op) { netio.Do(ops) }
 

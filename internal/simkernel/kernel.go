@@ -53,6 +53,7 @@ type Kernel struct {
 	accepted []*conn // all that ever were, in that order
 	open     []*conn // of them, those that the loop has not closed
 	crammed  bool    // the loop has no room for another one
+	same     bool    // the latest Wait was a look that found nothing; one that waits is of the same turn
 	served   Served
 
 	progress int // counts what the loop got done
@@ -170,8 +171,9 @@ func (k *Kernel) Ops(count int) ([]kernel.Op, error) {
 	return make([]kernel.Op, count), nil
 }
 
-// usable notes a call after Close.
+// usable notes a call after Close, and one that makes the next Wait one of another turn.
 func (k *Kernel) usable(call string) bool {
+	k.same = k.same && (call == "Wait" || call == "Rest")
 	if k.closed {
 		k.violate(-1, "%s after Close", call)
 	}
@@ -185,6 +187,16 @@ var (
 	// ErrSpinning means that the loop turns and turns and gets nothing done.
 	ErrSpinning = errors.New("simkernel: the loop spins")
 )
+
+// restSlack is how much longer than asked for a rest may be.
+const restSlack = 60 * time.Microsecond
+
+// Rest implements kernel.Kernel.
+func (k *Kernel) Rest(d time.Duration) {
+	k.usable("Rest")
+	k.advance(d + time.Duration(k.rnd.Int64N(int64(restSlack))))
+	k.tracef("rest %v", d)
+}
 
 // spinTurnsMax is how many turns in a row may pass without sleep and without result.
 const spinTurnsMax = 200
@@ -202,13 +214,16 @@ func (k *Kernel) Wait(changes []kernel.Op, timeout time.Duration) ([]kernel.Even
 			return nil, err
 		}
 	}
-	k.audit()
+	if !k.same || timeout == 0 {
+		k.audit()
+	}
 	k.Do(changes)
 	before := k.clock.now
 	k.advance(waitTime)
 	k.evict()
 	events, err := k.wait(timeout)
 	k.sampled = k.clock.now
+	k.same = timeout == 0 && len(events) == 0
 	k.turns++
 	k.mark(markWait, int64(len(events)), int64(timeout))
 	k.tracef("wait %v: %d events", timeout, len(events))

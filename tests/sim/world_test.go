@@ -142,6 +142,7 @@ func (w *world) drawConfig() {
 	c.PoolBytes = window + int64(buffer*rnd.IntN(pick(rnd, 1, 3, 20)))
 	c.ReadsPerConnMax = pick(rnd, 1, 2, 8)
 	c.ReadsShared = min(c.ConnsMax*c.BufferBytes/4096%7, 5) // from what was drawn: the seeds stay what they are
+	c.GatherAbove = c.ConnsMax % 5
 	c.IdleTimeout = 6 * time.Second
 	c.HeadTimeout = 4 * time.Second
 	c.SendTimeout = 20 * time.Second // the slowest reader makes room in a third of the largest buffer in less

@@ -1,0 +1,112 @@
+package goloop
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"aws/internal/kernel"
+)
+
+// restRecorder notes how it is waited for, and says that an event is there whenever it is told to.
+type restRecorder struct {
+	kernel.Kernel
+	now   time.Duration
+	calls []string
+	ready []kernel.Event
+}
+
+func (r *restRecorder) Now() time.Duration { return r.now }
+
+func (r *restRecorder) Wait(_ []kernel.Op, timeout time.Duration) ([]kernel.Event, error) {
+	if timeout != 0 {
+		r.calls = append(r.calls, "wait")
+		return nil, nil
+	}
+	r.calls = append(r.calls, "look")
+	return r.ready, nil
+}
+
+func (r *restRecorder) Rest(time.Duration) { r.calls = append(r.calls, "rest") }
+
+// TestGatheringRests is about single waits of a loop that lets connections gather.
+func TestGatheringRests(t *testing.T) {
+	for _, test := range []struct {
+		name            string
+		above           int
+		came            uint64
+		ready           []kernel.Event
+		off, drain, now bool
+		want            []string
+	}{
+		{name: "connections have come", came: 1, want: []string{"look", "rest", "wait"}},
+		{name: "none has come", want: []string{"wait"}},
+		{name: "there is something to do", came: 1, ready: make([]kernel.Event, 1), want: []string{"look"}},
+		{name: "something is to be done at once", came: 1, now: true, want: []string{"look"}},
+		{name: "connections do not gather", came: 1, off: true, want: []string{"wait"}},
+		{name: "a drain", came: 1, drain: true, want: []string{"wait"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			k := &restRecorder{ready: test.ready}
+			l := &Loop{k: k, draining: test.drain}
+			l.gathering.on, l.gathering.until = !test.off, time.Hour
+			l.counts.Accepted = test.came
+			timeout := time.Second
+			if test.now {
+				timeout = 0
+			}
+			if _, err := l.waitEvents(nil, timeout); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(k.calls, test.want) {
+				t.Errorf("%v, want %v", k.calls, test.want)
+			}
+		})
+	}
+}
+
+// TestGatheringIsTried lets connections come at a pace that depends on whether the loop rests, and looks how often it does.
+func TestGatheringIsTried(t *testing.T) {
+	for _, test := range []struct {
+		name            string
+		above           int
+		without, with   float64 // connections per second
+		atLeast, atMost float64 // share of the time with rests
+	}{
+		{"few come", 2000, 1900, 1900, 0, 0},
+		{"more come with rests", 2000, 20000, 24000, 0.9, 1},
+		{"as many come", 2000, 20000, 20000, 0.9, 1},
+		{"fewer come with rests", 2000, 20000, 17900, 0.01, 0.05},
+		{"it is not wanted", 0, 20000, 24000, 0, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var g gathering
+			var now, rests time.Duration
+			var accepted float64
+			const step, end = 100 * time.Microsecond, 20 * time.Second
+			for ; now < end; now += step {
+				if now >= g.until {
+					g.look(now, uint64(accepted), test.above)
+				}
+				if g.on {
+					accepted += test.with * step.Seconds()
+					rests += step
+				} else {
+					accepted += test.without * step.Seconds()
+				}
+			}
+			if share := rests.Seconds() / end.Seconds(); share < test.atLeast || share > test.atMost {
+				t.Errorf("rests for %.3f of the time, want %v to %v", share, test.atLeast, test.atMost)
+			}
+		})
+	}
+}
+
+// TestGatheringEnds: a loop that connections no longer come to forgets about it.
+func TestGatheringEnds(t *testing.T) {
+	g := gathering{on: true}
+	g.look(time.Second, 10, 2000)
+	if g.on || g.left > 0 {
+		t.Errorf("%+v", g)
+	}
+}
