@@ -6,8 +6,8 @@ import (
 	"aws/internal/kernel"
 )
 
-// With a connection per request, half of what one costs is waking up for it: the loop sleeps, is woken by the
-// first connection that comes, serves it, and sleeps again. And whoever connects does the waking, which costs a
+// With a connection per request, up to a fifth of what one costs is waking up for it: the loop sleeps, is woken by
+// the first connection that comes, serves it, and sleeps again. And whoever connects does the waking, which costs a
 // client on the same machine as much. So a loop that connections come to thick and fast lets some gather before
 // it waits for the next, as a network card does with packets. Whether that is good depends on the clients: many
 // that have been held up by wake-ups come faster, two or three that wait for their answers come slower. So the
