@@ -520,18 +520,22 @@ func TestReadableMeansReapable(t *testing.T) {
 		at := i * size
 		mustSubmit(t, c, Read{FD: fd, Offset: int64(at), Len: size, Buf: addr(mem[at:]), Token: uint64(i)})
 	}
-	wakeups := 0
+	full, empty := 0, 0
 	out := make([]Done, c.Slots())
 	for c.InFlight() > 0 {
 		if !readable(t, c.EventFD(), 10*time.Second) {
 			t.Fatalf("%d reads still in flight after ten seconds", c.InFlight())
 		}
-		if c.Reap(out) == 0 {
-			t.Error("readable, but nothing could be reaped")
+		if c.Reap(out) > 0 {
+			full++
+		} else {
+			empty++ // a Reap before has taken what completed after it had made the eventfd unreadable
 		}
-		wakeups++
+		if empty > full {
+			t.Fatal("readable, but nothing could be reaped")
+		}
 	}
-	t.Logf("16 reads of 1 MiB, %d wake-ups", wakeups)
+	t.Logf("16 reads of 1 MiB, %d wake-ups, %d of them for nothing", full+empty, empty)
 }
 
 // TestNoWait shows the ladder's first rung: nothing waits for the disk with NoWait.
