@@ -99,10 +99,11 @@ func ServeConfig() Config {
 
 // Check returns an error that names the first value that can't work.
 func (cfg *Config) Check() error {
-	for _, v := range []struct {
+	type limit struct {
 		name  string
 		value int64
-	}{
+	}
+	for _, v := range []limit{
 		{"ConnsMax", int64(cfg.ConnsMax)},
 		{"BufferBytes", int64(cfg.BufferBytes)},
 		{"WindowBytes", cfg.WindowBytes},
@@ -121,15 +122,16 @@ func (cfg *Config) Check() error {
 			return fmt.Errorf("%s is %d: it must be positive", v.name, v.value)
 		}
 	}
-	if cfg.GatherAbove < 0 {
-		return fmt.Errorf("GatherAbove is %d and may not be negative", cfg.GatherAbove)
-	}
-	if cfg.DeferAbove < 0 || cfg.ReadsShared < 0 {
-		return fmt.Errorf("DeferAbove is %d and ReadsShared is %d: neither may be negative", cfg.DeferAbove, cfg.ReadsShared)
-	}
-	if cfg.ConnsPerAddressMax < 0 || cfg.SendRateMin < 0 {
-		return fmt.Errorf("ConnsPerAddressMax is %d and SendRateMin is %d: neither may be negative",
-			cfg.ConnsPerAddressMax, cfg.SendRateMin)
+	for _, v := range []limit{ // for which 0 means that there is none
+		{"GatherAbove", int64(cfg.GatherAbove)},
+		{"DeferAbove", int64(cfg.DeferAbove)},
+		{"ReadsShared", int64(cfg.ReadsShared)},
+		{"ConnsPerAddressMax", int64(cfg.ConnsPerAddressMax)},
+		{"SendRateMin", cfg.SendRateMin},
+	} {
+		if v.value < 0 {
+			return fmt.Errorf("%s is %d: it may not be negative", v.name, v.value)
+		}
 	}
 	for _, rate := range []int64{cfg.RateMax, cfg.LoopRateMax} {
 		if rate != 0 && rate < max(rateFloor, cfg.SendRateMin) {
