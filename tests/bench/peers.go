@@ -50,6 +50,10 @@ var servers = map[string]server{
 	"C loop, deferred":      cLoop("-d"),
 	"C loop, kept":          cLoop("-k"),
 	"C loop, kept, memory":  cLoop("-k", "-m"),
+	"C loop, unpaced":       cLoop("-u"),
+	"C loop, copying":       cLoop("-u", "-r"),
+	"C loop, kept, unpaced": cLoop("-k", "-u"),
+	"C loop, kept, copying": cLoop("-k", "-u", "-r"),
 }
 
 func dropIn(e *env, port int, _ string) (*exec.Cmd, error) {

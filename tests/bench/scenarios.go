@@ -113,21 +113,25 @@ var scenarios = []*scenario{
 	},
 	{
 		Name: "dynamic-2m", Title: "2 MiB dynamic, in the page cache", path: dynamic2M, load: load{conns: 16}, show: usual,
-		Method: "16 clients ask for a file of 2 MiB that is served by asynchronous reads; its pages are in memory. nginx reads it past the page cache.",
-		quick:  []string{"aws serve", "nginx, directio"},
+		Method: "16 clients ask for a file of 2 MiB that is served by asynchronous reads; its pages are in memory. nginx reads it past the page cache. " +
+			"The C loop shows what copying costs at the least, beside itself with sendfile: it reads into one block for all clients and sends that, " +
+			"with congestion control that does not pace, as aws has it here.",
+		quick: []string{"aws serve", "nginx, directio"},
 		entries: []entry{
 			{server: "aws serve"},
 			{server: "aws serve", label: "aws serve, static", path: static2M},
 			{server: "nginx, directio"},
+			{server: "C loop, kept, copying"}, {server: "C loop, kept, unpaced", path: static2M},
 		},
 	},
 	{
 		Name: "dynamic-close-2m", Title: "2 MiB dynamic, a connection for each request", path: dynamic2M,
 		load: load{conns: 16, close: true}, show: usual,
-		Method: "The same with the drop-in and the reference server, which reads through the page cache.",
+		Method: "The same with the drop-in, which loads the whole file before it sends, and the reference server, which reads through the page cache.",
 		quick:  []string{"aws", "reference"},
 		entries: []entry{
 			{server: "aws"}, {server: "aws", label: "aws, static", path: static2M}, {server: "reference"},
+			{server: "C loop, copying"}, {server: "C loop, unpaced", path: static2M},
 		},
 	},
 	coldDynamic,

@@ -3,9 +3,12 @@
  * taken for one request, and the answer is always the same header and the same file. It is the
  * floor that a server which does its work is measured against.
  *
- *     cloop [-k] [-d] [-m] PORT FILE
+ *     cloop [-k] [-d] [-m] [-r] [-u] PORT FILE
  *
  *     -k  keep connections    -d  TCP_DEFER_ACCEPT    -m  one send from memory, no sendfile
+ *     -r  the file is read into memory and sent from there, a block at a time: one block for all,
+ *         which never leaves the processor's cache, so that nothing copies for less
+ *     -u  congestion control reno, which does not pace
  *
  * A connection is accepted, received from at once, and given to epoll only when there is nothing to
  * receive yet or no room for the answer.
@@ -28,7 +31,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 512, FDS_MAX = 65536, HEADER_SIZE = 128, ACCEPTS_MAX = 64 };
+enum { EVENTS_MAX = 512, FDS_MAX = 65536, HEADER_SIZE = 128, ACCEPTS_MAX = 64, BLOCK_SIZE = 128 << 10 };
 
 static struct {
     bool watched;
@@ -39,7 +42,8 @@ static struct {
 static char header[HEADER_SIZE], *whole;
 static int64_t header_len, file_len;
 static int epfd, file;
-static bool keep, memory;
+static char block[BLOCK_SIZE] __attribute__((aligned(4096)));
+static bool keep, memory, copies;
 
 static void fail(const char *what)
 {
@@ -62,6 +66,16 @@ static void watch(int fd, uint32_t mask)
     conns[fd].watched = true;
 }
 
+/* Reads a block of the file and sends it. What has no room is read again. */
+static ssize_t copy_block(int fd, off_t off)
+{
+    ssize_t n = pread(file, block, sizeof(block), off);
+
+    if (n <= 0)
+        return n;
+    return send(fd, block, (size_t)n, MSG_NOSIGNAL | (off + n < file_len ? MSG_MORE : 0));
+}
+
 /* Sends what is missing of an answer; true when all of it is gone. */
 static bool answer(int fd)
 {
@@ -76,6 +90,8 @@ static bool answer(int fd)
             n = send(fd, whole + at, (size_t)(all - at), MSG_NOSIGNAL);
         else if (at < header_len)
             n = send(fd, header + at, (size_t)(header_len - at), MSG_NOSIGNAL | MSG_MORE);
+        else if (copies)
+            n = copy_block(fd, off);
         else
             n = sendfile(fd, file, &off, (size_t)(all - at));
         if (n < 0 && errno == EAGAIN)
@@ -124,7 +140,7 @@ static void serve(int fd)
         watch(fd, EPOLLIN);
 }
 
-static int listen_at(uint16_t port, bool defer)
+static int listen_at(uint16_t port, bool defer, bool unpaced)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -135,6 +151,8 @@ static int listen_at(uint16_t port, bool defer)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     if (defer)
         setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof(one));
+    if (unpaced && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4) < 0)
+        fail("TCP_CONGESTION");
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
         fail("bind");
@@ -165,10 +183,10 @@ static void load(const char *name)
 int main(int argc, char **argv)
 {
     struct epoll_event events[EVENTS_MAX];
-    bool defer = false;
+    bool defer = false, unpaced = false;
     int option, listener;
 
-    while ((option = getopt(argc, argv, "kdm")) != -1) {
+    while ((option = getopt(argc, argv, "kdmru")) != -1) {
         switch (option) {
         case 'k':
             keep = true;
@@ -179,18 +197,24 @@ int main(int argc, char **argv)
         case 'm':
             memory = true;
             break;
+        case 'r':
+            copies = true;
+            break;
+        case 'u':
+            unpaced = true;
+            break;
         default:
             return 2;
         }
     }
     if (argc - optind != 2) {
-        fprintf(stderr, "cloop [-k] [-d] [-m] PORT FILE\n");
+        fprintf(stderr, "cloop [-k] [-d] [-m] [-r] [-u] PORT FILE\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
     load(argv[optind + 1]);
     epfd = epoll_create1(EPOLL_CLOEXEC);
-    listener = listen_at((uint16_t)atoi(argv[optind]), defer);
+    listener = listen_at((uint16_t)atoi(argv[optind]), defer, unpaced);
     watch(listener, EPOLLIN);
     for (;;) {
         int n = epoll_wait(epfd, events, EVENTS_MAX, -1);
