@@ -37,9 +37,11 @@ type Config struct {
 	GatherAbove int
 
 	// LocalCongestion is the congestion control (tcp(7), TCP_CONGESTION) of connections that come from this
-	// machine and get a body of LocalBodyBytes or more: there is no network to be congested, and one that
-	// paces, as bbr does, costs twice the time. "" leaves them to the system's.
-	LocalCongestion string
+	// machine: there is no network to be congested, and one that paces, as bbr does, costs twice the time. Listening
+	// sockets have it, and connections from elsewhere get SystemCongestion before the first body that
+	// it could matter for. A connection whose route has one of its own keeps that. With either of them "" all
+	// connections are left as they are.
+	LocalCongestion, SystemCongestion string
 
 	IdleTimeout   time.Duration // without a byte of a request
 	HeadTimeout   time.Duration // from the first byte of a head to its last

@@ -38,8 +38,8 @@ func anotherCongestion(t *testing.T) (string, string) {
 	return "", ""
 }
 
-// congestionTowards returns that of this process's socket whose peer is at a port of this machine.
-func congestionTowards(t *testing.T, port int) string {
+// socketTowards returns this process's socket whose peer is at a port of this machine.
+func socketTowards(t *testing.T, port int) int {
 	t.Helper()
 	list, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -55,15 +55,37 @@ func congestionTowards(t *testing.T, port int) string {
 			continue
 		}
 		if in, ok := peer.(*unix.SockaddrInet4); ok && in.Port == port {
-			name, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return strings.TrimRight(name, "\x00")
+			return fd
 		}
 	}
 	t.Fatalf("no socket has its peer at port %d", port)
+	return -1
+}
+
+// addressElsewhere returns an address of this machine that is not on the loopback device.
+func addressElsewhere(t *testing.T) string {
+	t.Helper()
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Skip(err)
+	}
+	for _, a := range list {
+		if in, ok := a.(*net.IPNet); ok && !in.IP.IsLoopback() && in.IP.To4() != nil {
+			return in.IP.String()
+		}
+	}
+	t.Skip("this machine has no address but those on the loopback device")
 	return ""
+}
+
+// inheritListener has the server get a listening socket that has the system's congestion control.
+func inheritListener(t *testing.T, cfg *ServerConfig) {
+	t.Helper()
+	fd, addr, err := kernel.Listen(cfg.Listen[0], kernel.ListenOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Sockets, cfg.Listen = [][]int32{{fd}}, []kernel.Address{addr}
 }
 
 func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
@@ -71,19 +93,31 @@ func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
 	s := newSite(t)
 	for _, test := range []struct {
 		listen, congestion string
-		small, large       string // after an answer below and one above LocalBodyBytes
+		inherited          bool   // the listening socket is somebody else's, and has the system's
+		away               bool   // the client is not at 127.0.0.1
+		small, large       string // after an answer of 4 KiB and one above LocalBodyBytes
 	}{
-		{"0.0.0.0:0", other, usual, other},
-		{"0.0.0.0:0", "", usual, usual},
-		{"127.0.0.1:0", other, other, other},
-		{"127.0.0.1:0", "", usual, usual},
+		{"0.0.0.0:0", other, false, false, other, other},
+		{"0.0.0.0:0", "", false, false, usual, usual},
+		{"127.0.0.1:0", other, false, false, other, other},
+		{"127.0.0.1:0", "", false, false, usual, usual},
+		{"0.0.0.0:0", other, true, false, usual, other},
+		{"0.0.0.0:0", other, false, true, other, usual},
+		{"0.0.0.0:0", "", false, true, usual, usual},
 	} {
-		t.Run(fmt.Sprintf("%s %q", test.listen, test.congestion), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %q inherited=%v away=%v", test.listen, test.congestion, test.inherited, test.away), func(t *testing.T) {
+			host := "127.0.0.1"
+			if test.away {
+				host = addressElsewhere(t)
+			}
 			server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {
 				cfg.Listen = []kernel.Address{{TCP: netip.MustParseAddrPort(test.listen)}}
 				cfg.Loop.LocalCongestion = test.congestion
+				if test.inherited {
+					inheritListener(t, cfg)
+				}
 			})
-			c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", server.Addrs()[0].TCP.Port()))
+			c, err := net.Dial("tcp", net.JoinHostPort(host, strconv.Itoa(int(server.Addrs()[0].TCP.Port()))))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,10 +145,119 @@ func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
 				if err != nil || string(body) != string(want) {
 					t.Fatalf("%s: %d bytes, %v", step.path, len(body), err)
 				}
-				if got := congestionTowards(t, port); got != step.want {
-					t.Errorf("after %s: %s, not %s", step.path, got, step.want)
+				got, err := unix.GetsockoptString(socketTowards(t, port), unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+				if got = strings.TrimRight(got, "\x00"); err != nil || got != step.want {
+					t.Errorf("after %s: %s, not %s, %v", step.path, got, step.want, err)
 				}
 			}
 		})
+	}
+}
+
+// The answer after which a connection ends waits in the socket as a whole: the server has done with it before the
+// client has taken a byte.
+func TestLastAnswerWaitsInTheSocket(t *testing.T) {
+	_, other := anotherCongestion(t)
+	s := newSite(t)
+	for _, test := range []struct {
+		path, connection string
+		inherited        bool // the listening socket is somebody else's, and what it accepts may be paced
+		want             int
+	}{
+		{"/m", "close", false, LocalUnsentBytes},
+		{"/dynamic/m", "close", false, LocalUnsentBytes},
+		{"/m", "keep-alive", false, 0},
+		{"/page", "close", false, 0},
+		{"/m", "close", true, 0},
+	} {
+		t.Run(fmt.Sprintf("%s %s inherited=%v", test.path, test.connection, test.inherited), func(t *testing.T) {
+			server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {
+				cfg.Loop.LocalCongestion = other
+				if test.inherited {
+					inheritListener(t, cfg)
+				}
+			})
+			usual, err := unix.GetsockoptInt(int(server.loops[0].listeners[0].fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := test.want
+			if want == 0 {
+				want = usual
+			}
+			c, err := net.Dial("tcp", server.Addrs()[0].TCP.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = c.Close() }()
+			_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+			// What follows the request makes the server linger, so that its socket is still there to be asked.
+			if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n\r\nG", test.path, test.connection); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+				t.Fatal(err)
+			}
+			got, err := unix.GetsockoptInt(socketTowards(t, c.LocalAddr().(*net.TCPAddr).Port), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
+			if err != nil || got != want {
+				t.Errorf("%d bytes may wait, not %d, %v", got, want, err)
+			}
+		})
+	}
+}
+
+// memoryTeller says what the machine's sockets hold, and is otherwise no kernel at all.
+type memoryTeller struct {
+	kernel.Kernel
+	now       time.Duration
+	held, low int64
+	looks     int
+}
+
+func (m *memoryTeller) Now() time.Duration { return m.now }
+
+func (m *memoryTeller) SocketMemory() (int64, int64) {
+	m.looks++
+	return m.held, m.low
+}
+
+func TestRoomForWholeAnswers(t *testing.T) {
+	k := &memoryTeller{now: time.Second}
+	l := &Loop{k: k}
+	granted := func() (n int) {
+		for n < 1000 && l.roomForWhole() {
+			n++
+		}
+		return n
+	}
+	for _, step := range []struct {
+		after     time.Duration
+		held, low int64
+		open      int
+		want      int
+	}{
+		{0, 0, 40 << 20, 0, 5},
+		{wholeLookAfter - 1, 0, 40 << 20, 0, 0}, // nobody knows yet what the five do
+		{1, 10<<20 - 1, 40 << 20, 0, 0},
+		{wholeLookAfter, 6 << 20, 40 << 20, 0, 2},
+		{wholeLookAfter, 6 << 20, 40 << 20, 1, 1},
+		{wholeLookAfter, 6 << 20, 40 << 20, 3, 0},
+		{wholeLookAfter, 50 << 20, 40 << 20, 0, 0},
+		{wholeLookAfter, 0, 0, 0, 0}, // the kernel does not say
+		{wholeLookAfter, 0, 1 << 40, 7, wholeMost},
+	} {
+		k.now += step.after
+		k.held, k.low, l.wholes.open = step.held, step.low, step.open
+		looks := k.looks
+		if got := granted(); got != step.want {
+			t.Errorf("%d of %d held: %d answers may wait, not %d", step.held, step.low, got, step.want)
+		}
+		if k.looks > looks+1 {
+			t.Errorf("%d of %d held: %d looks", step.held, step.low, k.looks-looks)
+		}
 	}
 }

@@ -43,7 +43,8 @@ type conn struct {
 
 	peer     netip.AddrPort
 	counted  bool          // by the crowd
-	paced    bool          // by a congestion control that it has no use for, as it comes from this machine
+	whole    bool          // its last answer may wait in its socket
+	home     home          // whether it comes from this machine, and what that still asks for
 	total    int64         // bytes that were sent to the client, since it was accepted
 	acked    int64         // of them, acknowledged when that was last looked at
 	sendMark time.Duration // time spent on sending when the client last took bytes
@@ -209,6 +210,10 @@ func (l *Loop) freeSlot(c *conn) {
 func (l *Loop) release(c *conn) {
 	if c.answering {
 		l.account(c, false)
+	}
+	if c.whole {
+		c.whole = false
+		l.wholes.open--
 	}
 	l.dropPart(c)
 	l.dropHead(c)

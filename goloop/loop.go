@@ -148,7 +148,9 @@ type Loop struct {
 	date      [response.DateBytes]byte
 	dateOf    int64
 
-	congestion []byte // Config.LocalCongestion
+	hereNames, awayNames []byte // of congestion controls; nil where all connections have the same
+
+	wholes wholes
 
 	records []*Record // to be filled
 	filled  []*Record // for the sink, by the end of the turn
@@ -200,10 +202,9 @@ func NewLoop(k kernel.Kernel, cfg Config, d Dialect, cache *docroot.Cache, liste
 	if l.peers, err = k.Map(batchConnsMax * kernel.PeerBytes); err != nil {
 		return nil, err
 	}
-	if l.congestion, err = k.Map(max(len(cfg.LocalCongestion), 1)); err != nil {
+	if err := l.setHome(); err != nil {
 		return nil, err
 	}
-	l.congestion = l.congestion[:copy(l.congestion, cfg.LocalCongestion)]
 	l.crowd = crowd{most: cfg.ConnsPerAddressMax, count: map[netip.Addr]int{}}
 	if err := l.pool.init(k, &cfg); err != nil {
 		return nil, err
@@ -554,6 +555,7 @@ func (l *Loop) close() error {
 		l.addHangUps()
 		l.run()
 	}
+	assert(l.wholes.open == 0, "a connection that is gone may still let its answer wait")
 	assert(l.reading == 0, "a window that is gone still counts among those that read")
 	l.putRecords()
 	return l.k.Close()

@@ -177,7 +177,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		l.counts.Accepted++
 		c.peer = peerOf(op)
 		l.setState(c, StateInit)
-		c.paced = len(l.congestion) > 0 && c.peer.Addr().Unmap().IsLoopback()
+		c.home = l.homeOf(c.peer)
 		c.preface = l.trusted(c.peer.Addr())
 		c.counted = c.preface || l.crowd.enter(neighbourhood(c.peer.Addr()))
 		li.successes++

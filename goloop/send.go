@@ -15,12 +15,9 @@ func (l *Loop) toSend(c *conn) {
 	}
 }
 
-// chainMax is how many operations one connection adds to a batch at the most: congestion control, header,
+// chainMax is how many operations one connection adds to a batch at the most: two of its home, header,
 // buffers or resident and sendfile, and the end.
-const chainMax = sendBuffersMax + 4
-
-// LocalBodyBytes is from which size of a body on Config.LocalCongestion is worth its system call.
-const LocalBodyBytes = 256 << 10
+const chainMax = sendBuffersMax + 5
 
 // send lets every connection that can, send its next bytes, and closes what is over. A
 // connection's operations are linked, so that a short count stops the rest of its chain.
@@ -76,11 +73,8 @@ func (l *Loop) addHangUps() {
 func (l *Loop) addChain(c *conn) {
 	var link kernel.OpFlag
 	body := c.end - c.off
-	if c.paced && body >= LocalBodyBytes {
-		op := kernel.Op{Kind: kernel.OpCongestion, FD: c.fd}
-		op.SetBuf(l.congestion)
-		l.add(owner{}, op) // where it is refused, all goes on as before
-		c.paced = false
+	if c.home != homeUnknown {
+		l.addHome(c, body)
 	}
 	if c.state == StateWReady {
 		l.sendMessage(c, roleHeader, c.writeBuf, 0, body > 0 && l.bodyReady(c) || body == 0 && l.last(c))

@@ -47,6 +47,9 @@ type Server struct {
 // The error says what could not be had and what to change.
 func NewServer(cfg *ServerConfig) (*Server, error) {
 	s := &Server{}
+	if cfg.Loop.SystemCongestion == "" {
+		cfg.Loop.SystemCongestion = kernel.SystemCongestion()
+	}
 	cache := docroot.NewCache(cfg.Cache)
 	bound := append([]kernel.Address(nil), cfg.Listen...)
 	for i := range max(cfg.Loops, 1) {

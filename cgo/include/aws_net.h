@@ -26,8 +26,15 @@ enum aws_op_kind {
     AWS_OP_RESIDENT = 10,   /* is [off, off+len) of file in the page cache? res is len if so,
                               a smaller count if not */
     AWS_OP_EPOLL_DEL = 11,  /* epoll_ctl(file, EPOLL_CTL_DEL, fd) */
-    AWS_OP_CONGESTION = 12, /* setsockopt(fd, TCP_CONGESTION, buf, len) */
+    AWS_OP_CONGESTION = 12, /* buf holds two names, AWS_CONGESTION_NAME bytes each: a socket whose
+                              TCP_CONGESTION is the first gets the second: res is 1
+                              then, and 0, which counts as done in full, if there is
+                              nothing to change */
+    AWS_OP_NOTSENT = 13,    /* setsockopt(fd, TCP_NOTSENT_LOWAT, mask) */
 };
+
+/* Of a congestion control, with a zero byte behind it if it is shorter (TCP_CA_NAME_MAX, linux/tcp.h). */
+enum { AWS_CONGESTION_NAME = 16 };
 
 enum aws_op_flag {
     AWS_OP_LINK = 1,     /* run only if the operation before ran and was done in full */

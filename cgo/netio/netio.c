@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -54,6 +55,23 @@ static int64_t aws_epoll_ctl(const struct aws_op *op, int call)
     struct epoll_event event = {.events = op->mask, .data.u64 = op->token};
 
     return epoll_ctl(op->file, call, op->fd, &event) < 0 ? -errno : 0;
+}
+
+/* A socket that has another congestion control than it is thought to have, say its route's, keeps that. */
+static int64_t aws_congestion(const struct aws_op *op)
+{
+    const char *from = (const char *)op->buf, *to = from + AWS_CONGESTION_NAME;
+    char now[AWS_CONGESTION_NAME] = "";
+    socklen_t len = sizeof(now);
+
+    if (op->len != 2 * AWS_CONGESTION_NAME)
+        return -EINVAL;
+    if (getsockopt(op->fd, IPPROTO_TCP, TCP_CONGESTION, now, &len) < 0)
+        return -errno;
+    if (strncmp(now, from, sizeof(now)) != 0)
+        return 0;
+    len = (socklen_t)strnlen(to, AWS_CONGESTION_NAME);
+    return setsockopt(op->fd, IPPROTO_TCP, TCP_CONGESTION, to, len) < 0 ? -errno : 1;
 }
 
 static int64_t aws_run(const struct aws_op *op)
@@ -112,7 +130,9 @@ static int64_t aws_run(const struct aws_op *op)
     case AWS_OP_RESIDENT:
         return aws_resident(op);
     case AWS_OP_CONGESTION:
-        n = setsockopt(op->fd, IPPROTO_TCP, TCP_CONGESTION, op->buf, (socklen_t)op->len);
+        return aws_congestion(op);
+    case AWS_OP_NOTSENT:
+        n = setsockopt(op->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &op->mask, sizeof(op->mask));
         break;
     case AWS_OP_NONE:
         return 0;
@@ -131,6 +151,8 @@ static int aws_done_in_full(const struct aws_op *op)
         return op->res >= 0 && (uint64_t)op->res == op->len;
     case AWS_OP_RECV:
         return op->res > 0;
+    case AWS_OP_CONGESTION:
+        return op->res == 0;
     default:
         return op->res >= 0;
     }

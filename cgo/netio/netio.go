@@ -39,13 +39,14 @@ const (
 	Resident
 	EpollDel
 	Congestion
+	NotSent
 )
 
 var kindNames = [...]string{
 	None: "none", Accept: "accept4", Recv: "recv", Send: "send", Sendfile: "sendfile",
 	Close: "close", Shutdown: "shutdown", Reset: "reset", EpollAdd: "epoll_ctl add",
 	EpollMod: "epoll_ctl mod", Resident: "resident", EpollDel: "epoll_ctl del",
-	Congestion: "setsockopt",
+	Congestion: "setsockopt", NotSent: "setsockopt",
 }
 
 // String returns the name of the system call behind the kind.
@@ -90,7 +91,7 @@ const (
 	_ = uint(C.sizeof_struct_aws_op - unsafe.Sizeof(Op{}))
 )
 
-// SetBuf names the memory that a Recv fills or a Send reads, or a Congestion's name. b must lie outside the Go heap and
+// SetBuf names the memory that a Recv fills or a Send reads, or a Congestion's names. b must lie outside the Go heap and
 // stay mapped until the batch has run.
 func (op *Op) SetBuf(b []byte) {
 	op.buf = unsafe.SliceData(b)
@@ -117,6 +118,8 @@ func (op *Op) DoneInFull() bool {
 		return op.Result >= 0 && uint64(op.Result) == op.size
 	case Recv:
 		return op.Result > 0
+	case Congestion:
+		return op.Result == 0
 	default:
 		return op.Result >= 0
 	}

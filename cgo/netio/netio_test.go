@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -131,16 +132,43 @@ func TestCongestion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = unix.Close(listener) }()
+	usual, err := unix.GetsockoptString(listener, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+	if err != nil {
+		t.Fatal(err)
+	}
+	usual = strings.TrimRight(usual, "\x00")
 	mem := memory(t, 4096)
-	known := Op{Kind: Congestion, FD: int32(listener)}
-	known.SetBuf(mem[:copy(mem, "reno")])
-	unknown := Op{Kind: Congestion, FD: int32(listener)}
-	unknown.SetBuf(mem[100 : 100+copy(mem[100:], "no-such")])
-	ops := batch(t, known, unknown)
+	change := func(at int, from, to string) Op {
+		op := Op{Kind: Congestion, FD: int32(listener)}
+		op.SetBuf(mem[at : at+32])
+		copy(mem[at:], from)
+		copy(mem[at+16:], to)
+		return op
+	}
+	short := Op{Kind: Congestion, FD: int32(listener)}
+	short.SetBuf(mem[:4])
+	ops := batch(t, change(0, "another", "no-such"), change(32, usual, "no-such"), change(64, usual, "reno"),
+		change(96, "reno", "reno"), short, Op{Kind: Congestion, FD: -1, buf: &mem[0], size: 32},
+		change(128, "another", "no-such"), Op{Kind: NotSent, FD: int32(listener), Mask: 77 << 10, Flags: Link},
+		change(160, "reno", "reno"), Op{Kind: NotSent, FD: int32(listener), Mask: 78 << 10, Flags: Link})
 	Do(ops)
-	equal(t, "results", results(ops), 0, -int64(syscall.ENOENT))
-	if name, err := unix.GetsockoptString(listener, unix.IPPROTO_TCP, unix.TCP_CONGESTION); err != nil || name != "reno" {
+	equal(t, "results", results(ops), 0, -int64(syscall.ENOENT), 1, 1, -int64(syscall.EINVAL), badFD, 0, 0, 1, canceled)
+	if name, err := unix.GetsockoptString(listener, unix.IPPROTO_TCP, unix.TCP_CONGESTION); err != nil || strings.TrimRight(name, "\x00") != "reno" {
 		t.Errorf("congestion control %q, %v", name, err)
+	}
+}
+
+func TestNotSent(t *testing.T) {
+	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(listener) }()
+	ops := batch(t, Op{Kind: NotSent, FD: int32(listener), Mask: 77 << 10}, Op{Kind: NotSent, FD: -1})
+	Do(ops)
+	equal(t, "results", results(ops), 0, badFD)
+	if n, err := unix.GetsockoptInt(listener, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT); err != nil || n != 77<<10 {
+		t.Errorf("%d bytes, %v", n, err)
 	}
 }
 

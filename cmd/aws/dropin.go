@@ -73,6 +73,9 @@ func dropIn(o *dropInOptions, stdout io.Writer, report *reporter, start *startUp
 		Cork:       true,
 		Kernel:     kernel.DefaultConfig(),
 	}
+	if kernel.CheckCongestion(cfg.Loop.LocalCongestion) != nil {
+		cfg.Loop.LocalCongestion = "" // nobody has asked for it here
+	}
 	if o.trace {
 		cfg.Loop.Trace = report.lines("trace")
 	}

@@ -35,6 +35,7 @@ const (
 	OpEpollDel = netio.EpollDel
 
 	OpCongestion = netio.Congestion
+	OpNotSent    = netio.NotSent
 
 	Link     = netio.Link
 	IfAgain  = netio.IfAgain
@@ -187,6 +188,10 @@ type Kernel interface {
 	Defer(fd int32, on bool)
 	// Unsent returns how many bytes that were sent to a socket its peer has not acknowledged yet.
 	Unsent(fd int32) int64
+
+	// SocketMemory returns how many bytes the machine's TCP sockets hold, and below how many the kernel does not
+	// restrain them (tcp(7), the low of tcp_mem). Both are 0 where it does not say.
+	SocketMemory() (held, low int64)
 
 	// Submit hands a prefix of the reads to the kernel and returns its length. The class is that
 	// of the first read that was not taken: Done when all were, Again or Exhausted when it may

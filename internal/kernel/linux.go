@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"syscall"
 	"time"
 	"unsafe"
@@ -44,6 +45,10 @@ type Linux struct {
 	how    unix.OpenHow
 
 	advice string
+
+	sockstat   *os.File // what all sockets hold; nil where that can't be told
+	socketsLow int64    // below that the kernel does not restrain them, in bytes
+	sockets    [1024]byte
 
 	cachedOpens bool // openat2 knows RESOLVE_CACHED
 	cachestat   bool // cachestat is there and tells this user the truth
@@ -91,6 +96,7 @@ func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
 			}
 		}
 	}
+	k.sockstat, k.socketsLow = openSockstat()
 	k.tick()
 	return k, aioErr, nil
 }
@@ -380,6 +386,9 @@ func (k *Linux) Close() error {
 	}
 	if k.epfd >= 0 {
 		errs = append(errs, unix.Close(int(k.epfd)))
+	}
+	if k.sockstat != nil {
+		errs = append(errs, k.sockstat.Close())
 	}
 	for _, mem := range k.mapped {
 		errs = append(errs, netio.Unmap(mem))

@@ -87,8 +87,8 @@ type ListenOptions struct {
 	// another server of the same user share it, too.
 	Alone bool
 	Flag  string // by which the address is chosen, for the remedy in the error
-	// Congestion is the congestion control of an address that only this machine can reach (127.0.0.0/8 and
-	// ::1); accepted sockets inherit it. "" leaves it to the system.
+	// Congestion is the congestion control that accepted sockets begin with, unless their route has one of its
+	// own. "" leaves it to the system.
 	Congestion string
 	// Cork lets what is sent wait for a full packet, the connection's end, or 200 ms (tcp(7), TCP_CORK;
 	// accepted sockets inherit it): where each answer is a connection's last, its end leaves in the same packet.
@@ -266,7 +266,7 @@ func listen(address Address, o ListenOptions) (int, netip.AddrPort, error) {
 			return fd, addr, os.NewSyscallError(option.call, err)
 		}
 	}
-	if o.Congestion != "" && addr.Addr().IsLoopback() {
+	if o.Congestion != "" {
 		if err := congestion(fd, o.Congestion); err != nil {
 			return fd, addr, err
 		}
@@ -312,6 +312,34 @@ func CheckCongestion(name string) error {
 	}
 	defer func() { _ = unix.Close(fd) }()
 	return congestion(fd, name)
+}
+
+// CongestionBytes is the size of what PutCongestions makes.
+const CongestionBytes = 2 * congestionNameBytes
+
+const congestionNameBytes = 16 // TCP_CA_NAME_MAX of linux/tcp.h
+
+// PutCongestions fills the buffer of an OpCongestion, by which a socket whose congestion control is from gets
+// to. Longer names do not exist.
+func PutCongestions(b []byte, from, to string) {
+	clear(b[:CongestionBytes])
+	copy(b[:congestionNameBytes], from)
+	copy(b[congestionNameBytes:CongestionBytes], to)
+}
+
+// SystemCongestion returns the congestion control that a socket has from the beginning
+// (net.ipv4.tcp_congestion_control), or "" where that can't be told.
+func SystemCongestion() string {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = unix.Close(fd) }()
+	name, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(name, "\x00")
 }
 
 func congestion(fd int, name string) error {

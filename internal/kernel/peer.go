@@ -10,6 +10,15 @@ import (
 // PeerBytes is room for the address that an OpAccept writes.
 const PeerBytes = 28 // sizeof(struct sockaddr_in6)
 
+// PutPeerAddress writes an IPv4 address as an OpAccept does.
+func PutPeerAddress(b []byte, peer netip.AddrPort) {
+	clear(b[:PeerBytes])
+	binary.NativeEndian.PutUint16(b, unix.AF_INET)
+	binary.BigEndian.PutUint16(b[2:], peer.Port())
+	at := peer.Addr().As4()
+	copy(b[4:], at[:])
+}
+
 // PeerAddress reads a struct sockaddr (ip(7), ipv6(7)). What is neither IPv4 nor IPv6 gives the zero
 // value.
 func PeerAddress(b []byte) netip.AddrPort {

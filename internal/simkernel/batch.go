@@ -102,6 +102,8 @@ func (k *Kernel) perform(op *kernel.Op) int64 {
 		return k.resident(op)
 	case kernel.OpCongestion:
 		return k.congestion(op)
+	case kernel.OpNotSent:
+		return k.notSent(op)
 	case 0:
 		return 0
 	default:

@@ -2,6 +2,7 @@ package simkernel
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -64,6 +65,15 @@ type Plan struct {
 	SendBuffer int           // the server's, for this connection; 0: 64 KiB
 	Linger     time.Duration // from the server's end to its own; negative: it never closes
 	Patience   time.Duration // after so long it resets whatever is left; 0: never
+}
+
+// address is on this machine for every other peer.
+func (p *Peer) address() netip.AddrPort {
+	at := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	if p.ID%2 == 1 {
+		at = netip.AddrFrom4([4]byte{192, 0, 2, 1})
+	}
+	return netip.AddrPortFrom(at, uint16(1024+p.ID))
 }
 
 // Peer is a client.

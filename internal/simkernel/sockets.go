@@ -185,6 +185,9 @@ func (k *Kernel) accept(op *kernel.Op) int64 {
 	k.accepted = append(k.accepted, c)
 	k.open = append(k.open, c)
 	k.tracef("peer %d is descriptor %d", c.peer.ID, fd)
+	if buf := op.Buf(); len(buf) >= kernel.PeerBytes {
+		kernel.PutPeerAddress(buf, c.peer.address())
+	}
 	return int64(fd)
 }
 
@@ -344,13 +347,37 @@ func (k *Kernel) shutdown(op *kernel.Op) int64 {
 	return 0
 }
 
+// SocketMemory implements kernel.Kernel: there is much room, or little, or the kernel does not say.
+func (k *Kernel) SocketMemory() (held, low int64) {
+	if k.rnd.IntN(4) == 0 {
+		return 0, 0
+	}
+	return k.between(0, simSocketsLow), simSocketsLow
+}
+
+const simSocketsLow = 64 << 20
+
+// sendBufferMost is the most that DrawPlan gives a connection: whoever reads slowly takes no longer for more.
+const sendBufferMost = 256 << 10
+
+// notSent is setsockopt(2) with TCP_NOTSENT_LOWAT: more may wait in the socket.
+func (k *Kernel) notSent(op *kernel.Op) int64 {
+	c, errno := k.socket(op)
+	if errno != 0 {
+		return errno
+	}
+	c.outMax = max(c.outMax, min(int(op.Mask), sendBufferMost))
+	return 0
+}
+
 // congestion is setsockopt(2) with TCP_CONGESTION, which changes nothing that a program can see.
 func (k *Kernel) congestion(op *kernel.Op) int64 {
 	k.checkBuffer(op.FD, "setsockopt", op.Buf())
-	if _, errno := k.socket(op); errno != 0 {
+	c, errno := k.socket(op)
+	if errno != 0 {
 		return errno
 	}
-	return 0
+	return int64(c.peer.ID / 2 % 2) // it was another one
 }
 
 // checkBuffer looks whether memory that a call is given may be given to it.

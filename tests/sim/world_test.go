@@ -143,6 +143,9 @@ func (w *world) drawConfig() {
 	c.ReadsPerConnMax = pick(rnd, 1, 2, 8)
 	c.ReadsShared = min(c.ConnsMax*c.BufferBytes/4096%7, 5) // from what was drawn: the seeds stay what they are
 	c.GatherAbove = c.ConnsMax % 5
+	if c.BufferBytes > 4096 {
+		c.SystemCongestion = "bbr"
+	}
 	c.IdleTimeout = 6 * time.Second
 	c.HeadTimeout = 4 * time.Second
 	c.SendTimeout = 20 * time.Second // the slowest reader makes room in a third of the largest buffer in less

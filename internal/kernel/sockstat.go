@@ -1,0 +1,68 @@
+package kernel
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// openSockstat opens what SocketMemory reads: neither can be opened any more once the process is confined to
+// its folders.
+func openSockstat() (*os.File, int64) {
+	limits, err := os.ReadFile("/proc/sys/net/ipv4/tcp_mem")
+	if err != nil {
+		return nil, 0
+	}
+	pages, ok := leadingInt(limits)
+	if !ok {
+		return nil, 0
+	}
+	file, err := os.Open("/proc/self/net/sockstat")
+	if err != nil {
+		return nil, 0
+	}
+	return file, pages * int64(os.Getpagesize())
+}
+
+// SocketMemory implements Kernel (proc_net(5), sockstat). It costs some ten microseconds, and waits for no disk.
+func (k *Linux) SocketMemory() (held, low int64) {
+	if k.sockstat == nil {
+		return 0, 0
+	}
+	n, err := unix.Pread(int(k.sockstat.Fd()), k.sockets[:], 0)
+	if err != nil {
+		return 0, 0
+	}
+	pages, ok := tcpPages(k.sockets[:n])
+	if !ok {
+		return 0, 0
+	}
+	return pages * int64(os.Getpagesize()), k.socketsLow
+}
+
+// tcpPages finds the number behind "mem" in the line that begins with "TCP:".
+func tcpPages(stat []byte) (int64, bool) {
+	for line := range bytes.Lines(stat) {
+		rest, ok := bytes.CutPrefix(line, []byte("TCP:"))
+		if !ok {
+			continue
+		}
+		if _, rest, ok = bytes.Cut(rest, []byte(" mem ")); !ok {
+			return 0, false
+		}
+		return leadingInt(rest)
+	}
+	return 0, false
+}
+
+// leadingInt returns the number that b begins with.
+func leadingInt(b []byte) (int64, bool) {
+	digits := 0
+	for digits < len(b) && b[digits] >= '0' && b[digits] <= '9' {
+		digits++
+	}
+	n, err := strconv.ParseInt(string(b[:digits]), 10, 64)
+	return n, err == nil
+}
