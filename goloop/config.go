@@ -17,7 +17,7 @@ type Config struct {
 	BufferBytes     int   // size of one buffer of the pool, a multiple of 4096
 	WindowBytes     int64 // of a dynamic file in memory per connection, at the most
 	PoolBytes       int64 // of all dynamic files in memory, at the most; at least one window
-	ReadsPerConnMax int   // reads in flight for one connection, at the most
+	ReadsPerConnMax int   // reads in flight for one connection, at the most; a whole file that is in memory is asked for at once
 	// ReadsShared is how many reads in flight the connections share before each is held to two: more of them make
 	// no disk faster, and what they bring is no longer in the processor's cache when it is sent. 0 is no bound.
 	ReadsShared int
@@ -42,6 +42,10 @@ type Config struct {
 	// it could matter for. A connection whose route has one of its own keeps that. With either of them "" all
 	// connections are left as they are.
 	LocalCongestion, SystemCongestion string
+
+	// SubmitsMax is how many reads one turn hands to the kernel. Each costs the loop up to a tenth of a millisecond,
+	// which everybody else waits for.
+	SubmitsMax int
 
 	IdleTimeout   time.Duration // without a byte of a request
 	HeadTimeout   time.Duration // from the first byte of a head to its last
@@ -72,6 +76,7 @@ func DropInConfig() Config {
 		WindowBytes:     8 << 20,
 		PoolBytes:       256 << 20,
 		ReadsPerConnMax: 8,
+		SubmitsMax:      16,
 		DeferAbove:      2000,
 		GatherAbove:     2000,
 		LocalCongestion: kernel.LocalCongestion,
@@ -111,6 +116,7 @@ func (cfg *Config) Check() error {
 		{"WindowBytes", cfg.WindowBytes},
 		{"PoolBytes", cfg.PoolBytes},
 		{"ReadsPerConnMax", int64(cfg.ReadsPerConnMax)},
+		{"SubmitsMax", int64(cfg.SubmitsMax)},
 		{"IdleTimeout", int64(cfg.IdleTimeout)},
 		{"HeadTimeout", int64(cfg.HeadTimeout)},
 		{"SendTimeout", int64(cfg.SendTimeout)},

@@ -93,6 +93,7 @@ type pool struct {
 	available int  // buffers that are free and granted to nobody
 	waiters   fifo // connections in line for buffers
 	queue     fifo // buffers whose reads are to be submitted
+	later     fifo // connections that are to be fed when the queue is short, and their generations
 	window    int64
 }
 
@@ -197,6 +198,7 @@ type window struct {
 	limit   int64   // chunks that it may hold
 	whole   bool    // all is loaded before the first byte is sent
 	hot     bool    // the latest read found its bytes in memory
+	later   bool    // it stands in the pool's line of that name
 	since   time.Duration
 }
 
@@ -209,8 +211,11 @@ func (l *Loop) startDynamic(c *conn) {
 	w.last = (c.end-1)/size + 1
 	w.limit = l.pool.window
 	w.whole = w.last-w.head <= w.limit
-	w.hot = l.k.Slots() > 0 && !c.file.NoWaitOff.Load() &&
-		l.k.Probe(c.file.FD, c.off, min(c.end-c.off, size)) == kernel.ResidencyFull
+	asked := min(c.end-c.off, size)
+	if w.whole {
+		asked = c.end - c.off // all of it is read at once if it is there
+	}
+	w.hot = l.k.Slots() > 0 && !c.file.NoWaitOff.Load() && l.k.Probe(c.file.FD, c.off, asked) == kernel.ResidencyFull
 	c.win = w
 	l.line(c)
 }
@@ -274,6 +279,16 @@ func (l *Loop) grant() {
 // feed queues reads for the connection's next chunks.
 func (l *Loop) feed(c *conn) {
 	w, p := c.win, &l.pool
+	// A whole file that is in memory is loaded when those before it are: it is sent at once then, while it is still
+	// in the processor's cache, and its buffers serve the next one.
+	if w.whole && w.hot && w.next == w.head && p.queue.len() >= l.cfg.SubmitsMax {
+		if !w.later {
+			w.later = true
+			p.later.push(c.slot)
+			p.later.push(int32(c.gen))
+		}
+		return
+	}
 	// What is copied from memory is there at once: one chunk at a time, so that it is still in the
 	// processor's cache when it is sent. A disk is better asked for several.
 	was := w.busy
@@ -301,8 +316,12 @@ func (l *Loop) feed(c *conn) {
 // readsOwn is how many reads a connection may have in flight, however many the others have.
 const readsOwn = 2
 
-// depth returns how many reads a connection may have in flight.
+// depth returns how many reads a connection may have in flight. A whole file that is in memory is asked for all at
+// once: each read is over when it has been submitted.
 func (l *Loop) depth(w *window) int {
+	if w.whole && w.hot {
+		return int(w.limit)
+	}
 	most, reading := l.cfg.ReadsPerConnMax, l.reading
 	if w.busy == 0 {
 		reading++
@@ -472,10 +491,6 @@ func (l *Loop) submittable() bool {
 	return l.readsWait() && !l.refused && (l.flying < l.k.Slots() || l.k.Slots() == 0)
 }
 
-// submitsMax is how many reads one turn submits. Each costs the loop up to a tenth of a millisecond,
-// which everybody else waits for.
-const submitsMax = 16
-
 // submit hands queued reads to the kernel, in order and in one crossing, and those that kernel AIO
 // can't do to the helpers. What is left has its turn after the others' events.
 func (l *Loop) submit() {
@@ -486,13 +501,20 @@ func (l *Loop) submit() {
 	if l.readsWait() && l.prepare() {
 		l.hand()
 	}
+	for p := &l.pool; p.queue.len() < l.cfg.SubmitsMax && !p.later.empty(); {
+		c, gen := l.conns[p.later.pop()], uint32(p.later.pop())
+		if c.gen == gen && c.win != nil && c.win.later { // it may be gone, and another in its place
+			c.win.later = false
+			l.feed(c)
+		}
+	}
 }
 
 // prepare takes queued reads up to the number of free slots. It returns false when none is left
 // for the kernel.
 func (l *Loop) prepare() bool {
 	l.reads, l.queued = l.reads[:0], l.queued[:0]
-	most := min(l.k.Slots()-l.flying, submitsMax)
+	most := min(l.k.Slots()-l.flying, l.cfg.SubmitsMax)
 	for l.readsWait() && !l.refused {
 		i := l.pool.queue.peek()
 		b := &l.pool.bufs[i]

@@ -143,6 +143,7 @@ func (w *world) drawConfig() {
 	c.ReadsPerConnMax = pick(rnd, 1, 2, 8)
 	c.ReadsShared = min(c.ConnsMax*c.BufferBytes/4096%7, 5) // from what was drawn: the seeds stay what they are
 	c.GatherAbove = c.ConnsMax % 5
+	c.SubmitsMax = 1 + (c.ConnsMax+c.BufferBytes/4096)%5
 	if c.BufferBytes > 4096 {
 		c.SystemCongestion = "bbr"
 	}
