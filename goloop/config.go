@@ -39,8 +39,8 @@ type Config struct {
 	// LocalCongestion is the congestion control (tcp(7), TCP_CONGESTION) of connections that come from this
 	// machine: there is no network to be congested, and one that paces, as bbr does, costs twice the time. Listening
 	// sockets have it, and connections from elsewhere get SystemCongestion before the first body that
-	// it could matter for. A connection whose route has one of its own keeps that. With either of them "" all
-	// connections are left as they are.
+	// it could matter for (NewServer asks the kernel for it if it is ""). A connection whose route has one of its own
+	// keeps that. "" leaves all connections to the system's.
 	LocalCongestion, SystemCongestion string
 
 	// SubmitsMax is how many reads one turn hands to the kernel. Each costs the loop up to a tenth of a millisecond,
