@@ -121,7 +121,8 @@ var scenarios = []*scenario{
 			{server: "aws serve"},
 			{server: "aws serve", label: "aws serve, static", path: static2M},
 			{server: "nginx, directio"},
-			{server: "C loop, kept, copying"}, {server: "C loop, kept, unpaced", path: static2M},
+			{server: "C loop, kept, copying"},
+			{server: "C loop, kept, unpaced", path: static2M},
 		},
 	},
 	{
@@ -130,8 +131,11 @@ var scenarios = []*scenario{
 		Method: "The same with the drop-in, which loads the whole file before it sends, and the reference server, which reads through the page cache.",
 		quick:  []string{"aws", "reference"},
 		entries: []entry{
-			{server: "aws"}, {server: "aws", label: "aws, static", path: static2M}, {server: "reference"},
-			{server: "C loop, copying"}, {server: "C loop, unpaced", path: static2M},
+			{server: "aws"},
+			{server: "aws", label: "aws, static", path: static2M},
+			{server: "reference"},
+			{server: "C loop, copying"},
+			{server: "C loop, unpaced", path: static2M},
 		},
 	},
 	coldDynamic,

@@ -31,7 +31,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 512, FDS_MAX = 65536, HEADER_SIZE = 128, ACCEPTS_MAX = 64, BLOCK_SIZE = 128 << 10 };
+enum {
+    EVENTS_MAX = 512,
+    FDS_MAX = 65536,
+    HEADER_SIZE = 128,
+    ACCEPTS_MAX = 64,
+    BLOCK_SIZE = 128 << 10
+};
 
 static struct {
     bool watched;
