@@ -17,6 +17,7 @@ import (
 // Deadlines that only a broken server reaches, on a slow and busy machine.
 const (
 	StartDeadline = 60 * time.Second
+	SayDeadline   = 60 * time.Second
 	StopDeadline  = 60 * time.Second
 )
 
@@ -140,6 +141,22 @@ func (s *Server) PID() int { return s.command.Process.Pid }
 
 // Output returns what the server has printed so far.
 func (s *Server) Output() string { return s.output.String() }
+
+// Says waits until the server has printed something that matches the pattern for so many times, and
+// returns the latest match with its groups. What is printed beside the address where the server listens may
+// come after that.
+func (s *Server) Says(tb testing.TB, pattern string, times int) []string {
+	tb.Helper()
+	var found [][]string
+	re := regexp.MustCompile(pattern)
+	Eventually(tb, SayDeadline, fmt.Sprintf("it has said %q %d times", pattern, times), func() error {
+		if found = re.FindAllStringSubmatch(s.Output(), -1); len(found) < times {
+			return fmt.Errorf("%d times", len(found))
+		}
+		return nil
+	})
+	return found[len(found)-1]
+}
 
 // Running reports whether the process is there.
 func (s *Server) Running() bool {

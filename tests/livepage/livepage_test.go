@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -133,8 +132,6 @@ func page(t *testing.T, b *browser) map[string]float64 {
 	return numbers
 }
 
-var adminAt = regexp.MustCompile(`admin at (http://\S+)`)
-
 func TestLivePage(t *testing.T) {
 	folder := t.TempDir()
 	if err := os.Mkdir(filepath.Join(folder, "dynamic"), 0o755); err != nil {
@@ -147,11 +144,7 @@ func TestLivePage(t *testing.T) {
 	}
 	b := startBrowser(t)
 	s := harness.StartServe(t, harness.Options{}, folder, "--admin", "127.0.0.1:0", "--pool-bytes", "16777216")
-	m := adminAt.FindStringSubmatch(s.Output())
-	if m == nil {
-		t.Fatalf("it does not say where its admin is:\n%s", s.Output())
-	}
-	admin := m[1]
+	admin := s.Says(t, `admin at (http://\S+)`, 1)[1]
 	b.screen(1280, 800, "light")
 	b.open(admin)
 	l := startLoad(fmt.Sprint(s.Address))

@@ -2,7 +2,6 @@ package observe
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -136,21 +135,11 @@ func TestLogThatTakesNothing(t *testing.T) {
 	}
 }
 
-var adminAt = regexp.MustCompile(`admin at http://(\S+)/`)
-
 // TestDrain looks at /readyz while a transfer ends, and at the trace after that.
 func TestDrain(t *testing.T) {
 	trace := filepath.Join(t.TempDir(), "trace.json")
 	s := harness.StartServe(t, harness.Options{}, site(t), "--admin", "127.0.0.1:0", "--trace-file", trace)
-	var admin string
-	harness.Eventually(t, patience, "the admin's address", func() error {
-		m := adminAt.FindStringSubmatch(s.Output())
-		if m == nil {
-			return errors.New(s.Output())
-		}
-		admin = m[1]
-		return nil
-	})
+	admin := s.Says(t, `admin at http://(\S+)/`, 1)[1]
 	if status, _ := get(t, admin, "/readyz"); status != 200 {
 		t.Errorf("/readyz is %d", status)
 	}
@@ -289,20 +278,11 @@ func TestMessagesAsJSON(t *testing.T) {
 	const options = "log-format = \"json\"\nlog-level = \"debug\"\nverbose = true\n"
 	write(options)
 	s := harness.StartServe(t, harness.Options{}, site(t), "--supervise", "--config", config)
-	tells := func(what string) {
-		t.Helper()
-		harness.Eventually(t, patience, what, func() error {
-			if !strings.Contains(s.Output(), what) {
-				return errors.New(s.Output())
-			}
-			return nil
-		})
-	}
 	s.Signal(t, syscall.SIGHUP)
-	tells("serves, worker")
+	s.Says(t, "serves, worker", 1)
 	write(options + "lisen = 1\n")
 	s.Signal(t, syscall.SIGHUP)
-	tells("stays")
+	s.Says(t, "stays", 1)
 	write(options)
 	get(t, s.Address, "/page")
 	if code := s.Stop(t); code != 0 {

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,27 +98,14 @@ func (s *stage) start(o harness.Options, args ...string) {
 // says waits until the server has printed something that matches, and returns the latest match.
 func (s *stage) says(pattern string) []string {
 	s.t.Helper()
-	return s.saysTimes(pattern, 1)
-}
-
-func (s *stage) saysTimes(pattern string, times int) []string {
-	s.t.Helper()
-	var found [][]string
-	re := regexp.MustCompile(pattern)
-	harness.Eventually(s.t, deadline, fmt.Sprintf("it has said %q %d times", pattern, times), func() error {
-		if found = re.FindAllStringSubmatch(s.Output(), -1); len(found) < times {
-			return fmt.Errorf("%d times", len(found))
-		}
-		return nil
-	})
-	return found[len(found)-1]
+	return s.Says(s.t, pattern, 1)
 }
 
 // replaced waits until another worker has taken over, and returns its number.
 func (s *stage) replaced() int {
 	s.t.Helper()
 	s.serves++
-	return number(s.t, s.saysTimes(`worker (\d+) serves, worker \d+ drains`, s.serves)[1])
+	return number(s.t, s.Says(s.t, `worker (\d+) serves, worker \d+ drains`, s.serves)[1])
 }
 
 func number(t *testing.T, text string) int {
@@ -289,7 +275,7 @@ func TestNoRequestIsLost(t *testing.T) {
 		configure(more...)
 		s.Signal(t, syscall.SIGHUP)
 		refused++
-		s.saysTimes(fmt.Sprintf(`worker \d+ did not come to serve \(exit status 2\): worker %d stays`, worker), 1)
+		s.Says(s.t, fmt.Sprintf(`worker \d+ did not come to serve \(exit status 2\): worker %d stays`, worker), 1)
 		if !strings.Contains(s.Output(), want) {
 			t.Errorf("it does not say %q", want)
 		}
@@ -376,7 +362,7 @@ func TestNoRequestIsLost(t *testing.T) {
 // upgrade replaces the program and then the worker, and checks that the worker is of that program.
 func upgrade(t *testing.T, s *stage, programs map[string]string, version string, replace func(syscall.Signal), worker *int) {
 	t.Helper()
-	before := s.saysTimes(`admin at (http://\S+)`, 1)[1]
+	before := s.Says(s.t, `admin at (http://\S+)`, 1)[1]
 	s.install(programs[version])
 	replace(syscall.SIGUSR2)
 	exe, err := os.Stat(fmt.Sprintf("/proc/%d/exe", *worker))
@@ -391,7 +377,7 @@ func upgrade(t *testing.T, s *stage, programs map[string]string, version string,
 		t.Errorf("worker %d does not run the program that was installed", *worker)
 	}
 	harness.Eventually(t, deadline, "the running version is "+version, func() error {
-		at := s.saysTimes(`admin at (http://\S+)`, 1)[1]
+		at := s.Says(s.t, `admin at (http://\S+)`, 1)[1]
 		if at == before {
 			return errors.New("the address is that of the worker before")
 		}

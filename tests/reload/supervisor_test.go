@@ -161,7 +161,7 @@ func TestWorkerThatDies(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.says(fmt.Sprintf(`worker %d ended by itself \(signal: killed\): another one is started %s`, worker, when))
-		s.saysTimes(`worker \d+ serves\n`, i+1)
+		s.Says(s.t, `worker \d+ serves\n`, i+1)
 		s.page()
 	}
 	if err := syscall.Kill(s.worker(), syscall.SIGKILL); err != nil {
@@ -169,7 +169,7 @@ func TestWorkerThatDies(t *testing.T) {
 	}
 	s.says("is started in 4s")
 	s.Signal(t, syscall.SIGHUP) // which does not wait
-	s.saysTimes(`worker \d+ serves\n`, 4)
+	s.Says(s.t, `worker \d+ serves\n`, 4)
 	s.page()
 	if n := strings.Count(s.Output(), "running as root"); os.Geteuid() == 0 && n != 1 {
 		t.Errorf("it warns %d times of being root", n)
