@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -33,6 +34,34 @@ func dial(address, from string, receiveBytes int) (*net.TCPConn, error) {
 	}
 	tcp := conn.(*net.TCPConn)
 	return tcp, tcp.SetDeadline(time.Now().Add(time.Minute))
+}
+
+// unfinished are connections that have sent the first bytes of a request and send no more: the server has
+// accepted them, deferred or not, and waits. A fault may end one at any time, from its first moment on.
+type unfinished []net.Conn
+
+func begin(t *testing.T, s *harness.Server, count int) unfinished {
+	t.Helper()
+	var u unfinished
+	for range count {
+		conn, err := net.Dial("tcp", s.Address)
+		if errors.Is(err, syscall.ECONNRESET) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		u = append(u, conn)
+		_, _ = io.WriteString(conn, "GET /")
+	}
+	return u
+}
+
+// leave may be called more than once.
+func (u unfinished) leave() {
+	for _, conn := range u {
+		_ = conn.Close()
+	}
 }
 
 // reset ends a connection as a client does that has crashed.

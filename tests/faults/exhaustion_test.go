@@ -38,18 +38,8 @@ func TestDescriptorsFew(t *testing.T) {
 	paths := manyFiles(t, site, 100)
 	onFaces(t, func(t *testing.T, face string) {
 		server := start(t, face, site.Root, harness.Options{Wrap: []string{harness.Tool(t, "prlimit"), "--nofile=96:96"}})
-		var idle []net.Conn
-		for range 200 {
-			conn, err := net.Dial("tcp", server.Address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close() }()
-			if _, err := conn.Write([]byte("GET /")); err != nil { // so that a deferred accept takes place
-				t.Fatal(err)
-			}
-			idle = append(idle, conn)
-		}
+		idle := begin(t, server, 200)
+		defer idle.leave()
 		l := load(server, face, site, 24)
 		l.Paths = append(l.Paths, paths...)
 		running := l.Start()
@@ -58,9 +48,7 @@ func TestDescriptorsFew(t *testing.T) {
 		if used := processorTime(t, server) - before; used > 500*time.Millisecond {
 			t.Errorf("%v of processor time in a second of waiting: it spins", used)
 		}
-		for _, conn := range idle {
-			_ = conn.Close()
-		}
+		idle.leave()
 		harness.Eventually(t, 40*time.Second, "the load is served", func() error {
 			if n := running.Served(); n < 300 {
 				return harness.Errorf("%d answers", n)
