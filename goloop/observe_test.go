@@ -59,7 +59,7 @@ func TestPublished(t *testing.T) {
 		_ = conn.Close()
 	}
 	var n Counts
-	for end := time.Now().Add(5 * time.Second); n.Answered < 4; n = srv.Published()[0] {
+	for end := time.Now().Add(time.Minute); n.Answered < 4; n = srv.Published()[0] {
 		if time.Now().After(end) {
 			t.Fatalf("%d of 4 answers are published", n.Answered)
 		}

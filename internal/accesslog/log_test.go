@@ -65,7 +65,7 @@ func put(q *Queue, first, n int) int {
 // eventually waits for something that another goroutine does.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("not seen: %s", what)
 		}
@@ -194,7 +194,7 @@ func TestPipeThatNobodyReads(t *testing.T) {
 	q.Close()
 	began = time.Now()
 	l.Close()
-	if d := time.Since(began); d > closeWait+time.Second {
+	if d := time.Since(began); d > 10*closeWait {
 		t.Errorf("closing took %v", d)
 	}
 	if s := l.Stats(); s.Lines+s.Dropped != uint64(put1) {
