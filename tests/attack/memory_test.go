@@ -79,19 +79,20 @@ func TestSocketMemory(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s/ends=%v", face, folder, ends), func(t *testing.T) {
 					server := start(t, face, site.Root)
 					count, head := 200, "GET /"+folder+"/huge HTTP/1.1\r\nHost: a\r\n\r\n"
-					most := int64(count) * 256 << 10
+					most, mostOfOne := int64(count)*256<<10, int64(512<<10)
 					if ends {
 						count = int(min(max(4*quarter/whole, 200), 900))
 						head = "GET /" + folder + "/huge HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 						most = quarter + atATime*whole + int64(count)*256<<10
+						mostOfOne += whole
 					}
 					crowd := attackers(t, server.Address, count, 4096, func(int) string { return head })
-					var sum int64
+					var longest, sum int64
 					harness.Eventually(t, 20*time.Second, "all clients are being sent to", func() error {
-						sum = 0
+						longest, sum = 0, 0
 						busy := 0
 						for _, n := range sendQueues(t, server) {
-							sum += n
+							longest, sum = max(longest, n), sum+n
 							if n > 16<<10 {
 								busy++
 							}
@@ -101,7 +102,11 @@ func TestSocketMemory(t *testing.T) {
 						}
 						return nil
 					})
-					t.Logf("%d clients that read nothing: %d KiB wait for each on average, %d MiB for all", count, sum/int64(count)>>10, sum>>20)
+					t.Logf("%d clients that read nothing: %d KiB wait for each on average, %d KiB at the most, %d MiB for all",
+						count, sum/int64(count)>>10, longest>>10, sum>>20)
+					if longest > mostOfOne {
+						t.Errorf("%d bytes wait for one client, more than %d", longest, mostOfOne)
+					}
 					if sum > most {
 						t.Errorf("%d bytes wait for all clients, more than %d", sum, most)
 					}
