@@ -18,7 +18,7 @@ COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
 # -trimpath keeps the builder's folders out of the binary. Never -s or -w: the symbol table is part of the
 # contract, `nm -u aws` has to show the real calls into libc and libaio.
-BUILD_FLAGS = -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT)'
+BUILD_FLAGS = -trimpath -buildvcs=false -ldflags '-X aws/internal/command.Version=$(VERSION) -X aws/internal/command.Commit=$(COMMIT)'
 
 export CGO_ENABLED := 1
 
@@ -33,23 +33,30 @@ help: ## list the targets
 .PHONY: all build aws aws-valgrind aws-asan aws-race aws-cgocheck
 all: build ## the same as build
 
-build: aws ## build ./aws
+build: aws ## build ./aws, and ./awsd, which it becomes for all but the drop-in
 
 # Go's build cache knows what has changed; make asks it every time.
 aws: preflight
-	$(GO) build $(BUILD_FLAGS) -o $@ ./cmd/aws
+	$(GO) build $(BUILD_FLAGS) -o ./ ./cmd/aws ./cmd/awsd
 
-aws-valgrind: preflight ## ./aws-valgrind: the Go runtime tells valgrind about its memory and its stacks
-	$(GO) build $(BUILD_FLAGS) -tags valgrind -o $@ ./cmd/aws
+# both VARIANT,FLAGS: the two programs, called aws-VARIANT and awsd-VARIANT.
+define both
+$(GO) build $(BUILD_FLAGS) $(2) -o aws-$(1) ./cmd/aws
+$(GO) build $(BUILD_FLAGS) $(2) -o awsd-$(1) ./cmd/awsd
+endef
 
-aws-asan: preflight ## ./aws-asan: with the address sanitizer, in C and in Go
-	$(GO) build $(BUILD_FLAGS) -asan -o $@ ./cmd/aws
+aws-valgrind: preflight ## ./aws-valgrind, ./awsd-valgrind: the Go runtime reports its memory and its stacks to valgrind
+	$(call both,valgrind,-tags valgrind)
 
-aws-race: preflight ## ./aws-race: with the race detector
-	$(GO) build $(BUILD_FLAGS) -race -o $@ ./cmd/aws
+aws-asan: preflight ## ./aws-asan, ./awsd-asan: with the address sanitizer, in C and in Go
+	$(call both,asan,-asan)
 
-aws-cgocheck: preflight ## ./aws-cgocheck: every pointer that is stored in C memory is checked
-	GOEXPERIMENT=cgocheck2 $(GO) build $(BUILD_FLAGS) -o $@ ./cmd/aws
+aws-race: preflight ## ./aws-race, ./awsd-race: with the race detector
+	$(call both,race,-race)
+
+aws-cgocheck: export GOEXPERIMENT := cgocheck2
+aws-cgocheck: preflight ## ./aws-cgocheck, ./awsd-cgocheck: every pointer that is stored in C memory is checked
+	$(call both,cgocheck,)
 
 .PHONY: preflight
 preflight:
@@ -61,7 +68,7 @@ tools: ## install all that any test or check can use, large things too
 
 .PHONY: clean
 clean: ## remove what was built; the linters in .tools stay
-	rm -rf aws aws-valgrind aws-asan aws-race aws-cgocheck build dist
+	rm -rf aws awsd aws-valgrind awsd-valgrind aws-asan awsd-asan aws-race awsd-race aws-cgocheck awsd-cgocheck build dist
 
 # --- running ----------------------------------------------------------------------------------------------
 

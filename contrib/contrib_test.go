@@ -37,7 +37,7 @@ func withBinary(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	bin = filepath.Join(dir, "aws")
-	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/aws").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/awsd").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v: %s\n", err, out)
 		return 1
 	}

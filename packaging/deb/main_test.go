@@ -19,7 +19,7 @@ func TestPackage(t *testing.T) {
 	}
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "aws")
-	if out, err := exec.Command("go", "build", "-trimpath", "-o", binary, "../../cmd/aws").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-trimpath", "-o", binary, "../../cmd/awsd").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	info := release.Info{Version: "v1.2.3", Commit: "abc", Time: time.Date(2026, 2, 3, 4, 5, 6, 0, time.UTC)}

@@ -132,11 +132,16 @@ func programFiles(dir, binary string, bill []byte, info release.Info) ([]release
 		return nil, err
 	}
 	top := "aws-" + info.Version + "/"
-	program, err := release.FileOf(binary, top+"aws")
+	dropIn, err := release.FileOf(filepath.Join(dir, release.DropIn), top+release.DropIn)
+	if err != nil {
+		return nil, err
+	}
+	program, err := release.FileOf(binary, top+"awsd")
 	if err != nil {
 		return nil, err
 	}
 	files := []release.File{
+		dropIn,
 		program,
 		{Name: top + "sbom.cdx.json", Mode: 0o644, Data: bill},
 		{Name: top + "NOTICES", Mode: 0o644, Data: notices},

@@ -66,15 +66,19 @@ func output(cmd *exec.Cmd) (string, error) {
 	return string(out), nil
 }
 
-// Build has the Makefile in dir build the binary, with more variables, and returns where it is.
+// Build has the Makefile in dir build the programs, with more variables, and returns where awsd is. DropIn is
+// the name of the other one, beside it.
 func Build(dir string, i Info, env ...string) (string, error) {
 	cmd := exec.Command("make", "-C", dir, "aws", "VERSION="+i.Version, "COMMIT="+i.Commit)
 	cmd.Env = append(os.Environ(), env...)
 	if _, err := output(cmd); err != nil {
 		return "", err
 	}
-	return filepath.Join(dir, "aws"), nil
+	return filepath.Join(dir, "awsd"), nil
 }
+
+// DropIn is the program that becomes awsd for all but the drop-in.
+const DropIn = "aws"
 
 // Sources returns the names of the files that belong to the sources in dir, sorted.
 func Sources(dir string) ([]string, error) {

@@ -184,7 +184,7 @@ func needed(data []byte) ([]string, error) {
 
 // moduleDirs returns the folders of the modules that the sources in dir are built with.
 func moduleDirs(dir string) (map[string]string, error) {
-	cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}\t{{.Dir}}{{end}}", "./cmd/aws")
+	cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}\t{{.Dir}}{{end}}", "./cmd/awsd")
 	cmd.Dir = dir
 	out, err := cmd.Output()
 	if err != nil {

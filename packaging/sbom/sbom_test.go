@@ -13,7 +13,7 @@ import (
 // TestDocument makes the document of the program itself, twice.
 func TestDocument(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "aws")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/aws").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/awsd").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	subject := Subject{
@@ -69,7 +69,7 @@ func TestDocument(t *testing.T) {
 
 func TestNotices(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "aws")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/aws").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/awsd").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	text, err := Notices(binary, "../..")

@@ -81,7 +81,7 @@ func check(dockerfile, keep, output string, args map[string]string) error {
 		if err := last.run(); err != nil {
 			return fmt.Errorf("%s: %w", dockerfile, err)
 		}
-		binaries[i], err = os.ReadFile(filepath.Join(output, "aws"))
+		binaries[i], err = os.ReadFile(filepath.Join(output, "awsd"))
 		if err != nil {
 			return err
 		}
@@ -95,21 +95,21 @@ func check(dockerfile, keep, output string, args map[string]string) error {
 		return err
 	}
 	if want := args["VERSION"]; !strings.Contains(version, want) {
-		return fmt.Errorf("aws --version says %q, which lacks %q", version, want)
+		return fmt.Errorf("awsd --version says %q, which lacks %q", version, want)
 	}
-	fmt.Printf("both builds have the same bytes; the binary, %s, says: %s\n", filepath.Join(output, "aws"), version)
+	fmt.Printf("both builds have the same bytes; the binary, %s, says: %s\n", filepath.Join(output, "awsd"), version)
 	return os.RemoveAll(last.root())
 }
 
 // start runs the binary in the system that built it.
 func (b *build) start() (version string, err error) {
-	copied := filepath.Join(b.root(), "aws")
-	if out, err := exec.Command("cp", filepath.Join(b.output, "aws"), copied).CombinedOutput(); err != nil {
+	copied := filepath.Join(b.root(), "awsd")
+	if out, err := exec.Command("cp", filepath.Join(b.output, "awsd"), copied).CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	out, err := b.inChroot("/", nil, "exec /aws --version").CombinedOutput()
+	out, err := b.inChroot("/", nil, "exec /awsd --version").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("aws --version: %w: %s", err, out)
+		return "", fmt.Errorf("awsd --version: %w: %s", err, out)
 	}
 	return strings.TrimSpace(string(out)), nil
 }

@@ -18,13 +18,7 @@ func TestPlainStart(t *testing.T) {
 	if name := filepath.Base(harness.AWS(t)); name != "aws" {
 		t.Errorf("the executable is called %s", name)
 	}
-	probe, err := net.Listen("tcp4", "0.0.0.0:8888")
-	if err != nil {
-		t.Skipf("port 8888 is taken on this machine: %v", err)
-	}
-	if err := probe.Close(); err != nil {
-		t.Fatal(err)
-	}
+	freePort(t)
 	s := newSite(t)
 	const tries = 5
 	for try := 1; ; try++ {

@@ -155,7 +155,7 @@ func (s *stage) worker() int {
 func build(t *testing.T, version string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "aws")
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-X main.version="+version, "-o", path, "./cmd/aws")
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-X aws/internal/command.Version="+version, "-o", path, "./cmd/awsd")
 	command.Dir = harness.Root(t)
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)

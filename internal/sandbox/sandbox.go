@@ -1,4 +1,4 @@
-package main
+package sandbox
 
 import (
 	"errors"
@@ -10,39 +10,56 @@ import (
 	"strings"
 	"syscall"
 
+	"aws/internal/config"
+	"aws/internal/logging"
+
 	"github.com/landlock-lsm/go-landlock/landlock"
 	llsyscall "github.com/landlock-lsm/go-landlock/landlock/syscall"
 )
 
-// restrictOptions say what a process that has bound its addresses gives up.
-type restrictOptions struct {
-	user     string   // whom to become; empty: nobody else
-	warnRoot bool     // say that root is more than serving needs
+// Options say what a process that has bound its addresses gives up.
+type Options struct {
+	User     string   // whom to become; empty: nobody else
+	WarnRoot bool     // say that root is more than serving needs
 	landlock bool     // confine the files to those below
-	readable []string // folders that may be read
+	Readable []string // folders that may be read
 	writable []string // files that may be written
-	folders  []string // folders in which files may be written and made
-	sockets  []string // folders in which files may be removed: those of Unix sockets
+	Folders  []string // folders in which files may be written and made
+	Sockets  []string // folders in which files may be removed: those of Unix sockets
 }
 
-// restrict gives up what serving does not need. What an older kernel can't take away is a warning; an
+// Table define what a process gives up.
+func (o *Options) Table() []config.Option {
+	return []config.Option{
+		{
+			Name: "user", Into: &o.User, Usage: "become the user `NAME` once the addresses are bound (as root)",
+			Advice: "Not needed if systemd starts the server as that user.",
+		},
+		{
+			Name: "landlock", Into: &o.landlock, Default: true, Usage: "let the process itself read the served folders only",
+			Advice: "It needs Linux 5.13. Turn it off if something that is served is mounted or moved there later.",
+		},
+	}
+}
+
+// Apply gives up what serving does not need. What an older kernel can't take away is a warning; an
 // error is something that was asked for and can't be done.
-func restrict(o *restrictOptions, report *reporter) error {
+func Apply(o *Options, report *logging.Reporter) error {
 	var who identity
-	if o.user != "" {
+	if o.User != "" {
 		var err error
-		if who, err = lookUpUser(o.user); err != nil { // while /etc/passwd can be read
+		if who, err = lookUpUser(o.User); err != nil { // while /etc/passwd can be read
 			return err
 		}
-	} else if o.warnRoot {
-		warnRoot(report.warn)
+	} else if o.WarnRoot {
+		WarnRoot(report.WarnText)
 	}
 	if o.landlock {
 		if err := confine(o, report); err != nil {
 			return err
 		}
 	}
-	if o.user == "" {
+	if o.User == "" {
 		return nil
 	}
 	if err := become(who); err != nil {
@@ -52,8 +69,8 @@ func restrict(o *restrictOptions, report *reporter) error {
 	return nil
 }
 
-// warnRoot says so if the process is root's, which is more than serving needs.
-func warnRoot(warn func(string)) {
+// WarnRoot says so if the process is root's, which is more than serving needs.
+func WarnRoot(warn func(string)) {
 	if os.Geteuid() == 0 {
 		warn("running as root: --user NAME drops to another user once the addresses are bound")
 	}
@@ -61,29 +78,29 @@ func warnRoot(warn func(string)) {
 
 // confine lets the process, all its threads, read the roots and nothing else (landlock(7), Linux
 // 5.13). It also takes away new privileges (no_new_privs), which Landlock asks for.
-func confine(o *restrictOptions, report *reporter) error {
+func confine(o *Options, report *logging.Reporter) error {
 	version, err := llsyscall.LandlockGetABIVersion()
 	if err != nil {
 		report.Warn("this kernel has no Landlock, or it is off: files outside the roots are kept from clients, but not from the process")
 		return nil
 	}
 	rules := []landlock.Rule{
-		landlock.RODirs(o.readable...),
+		landlock.RODirs(o.Readable...),
 	}
 	if len(o.writable) > 0 {
 		rules = append(rules, landlock.RWFiles(o.writable...))
 	}
-	if len(o.folders) > 0 {
-		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSWriteFile|llsyscall.AccessFSMakeReg, o.folders...))
+	if len(o.Folders) > 0 {
+		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSWriteFile|llsyscall.AccessFSMakeReg, o.Folders...))
 	}
-	if len(o.sockets) > 0 {
-		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSRemoveFile, o.sockets...))
+	if len(o.Sockets) > 0 {
+		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSRemoveFile, o.Sockets...))
 	}
 	if err := landlock.V5.BestEffort().RestrictPaths(rules...); err != nil {
 		return fmt.Errorf("landlock (ABI %d): %w (--landlock=false does without)", version, err)
 	}
-	report.Debug(fmt.Sprintf("Landlock (ABI %d) lets the process read %s only", version, strings.Join(o.readable, ", ")),
-		"abi", version, "readable", o.readable, "writable", slices.Concat(o.writable, o.folders))
+	report.Debug(fmt.Sprintf("Landlock (ABI %d) lets the process read %s only", version, strings.Join(o.Readable, ", ")),
+		"abi", version, "readable", o.Readable, "writable", slices.Concat(o.writable, o.Folders))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"aws/internal/command"
 	"encoding/json"
 	"runtime"
 	"strings"
@@ -9,7 +10,7 @@ import (
 
 func TestVersion(t *testing.T) {
 	status, out, stderr := runs(t, "version")
-	if status != exitOK || stderr != "" {
+	if status != command.ExitOK || stderr != "" {
 		t.Fatalf("status %d, %s", status, stderr)
 	}
 	for _, want := range []string{"version ", "commit ", runtime.Version(), "libaio.so", "Linux ", "AIO ", "Landlock "} {
@@ -24,21 +25,21 @@ func TestVersion(t *testing.T) {
 
 func TestVersionJSON(t *testing.T) {
 	status, out, stderr := runs(t, "version", "--json")
-	if status != exitOK {
+	if status != command.ExitOK {
 		t.Fatalf("status %d, %s", status, stderr)
 	}
 	var r versionReport
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
-	if r.Version != version || r.Go != runtime.Version() || len(r.Features) != 7 {
+	if r.Version != command.Version || r.Go != runtime.Version() || len(r.Features) != 7 {
 		t.Errorf("got %+v", r)
 	}
 }
 
 func TestVersionOfNoFile(t *testing.T) {
 	for _, file := range []string{"/nonexistent", "/"} {
-		if status, _, _ := runs(t, "version", file); status != exitError {
+		if status, _, _ := runs(t, "version", file); status != command.ExitError {
 			t.Errorf("%s: status %d", file, status)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"bytes"
@@ -15,12 +15,12 @@ import (
 // TestTextLog holds what people read: each line with its beginning, and no attributes.
 func TestTextLog(t *testing.T) {
 	var out bytes.Buffer
-	r := newReporter(&out)
+	r := New(&out)
 	r.Info("listening at http://[::1]:80/", "url", "http://[::1]:80/")
 	r.With("conn", 1).WithGroup("g").Warn("two\nlines")
 	r.Debug("nobody has asked for it")
-	r.fail(errors.Join(errors.New("a"), errors.New("b")))
-	fmt.Fprint(r.lines("counters"), "turns 1\n")
+	r.Fail(errors.Join(errors.New("a"), errors.New("b")))
+	fmt.Fprint(r.Lines("counters"), "turns 1\n")
 	const want = "aws: listening at http://[::1]:80/\naws: warning: two\naws: warning: lines\naws: a\naws: b\nturns 1\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
@@ -30,12 +30,12 @@ func TestTextLog(t *testing.T) {
 // TestJSONLog sees an object per line, whatever a message holds.
 func TestJSONLog(t *testing.T) {
 	var out bytes.Buffer
-	r := newReporter(&out)
-	r.set(&logOptions{format: "json", level: "warn"}, true)
+	r := New(&out)
+	r.Set(&Options{format: "json", level: "warn"}, true)
 	r.Info("left out")
 	r.Warn("a \"name\"\nwith\x1b[31m everything", "url", "x")
-	r.fail(errors.New("the end"))
-	fmt.Fprint(r.lines("counters"), "turns 1\nbuffers 2\n")
+	r.Fail(errors.New("the end"))
+	fmt.Fprint(r.Lines("counters"), "turns 1\nbuffers 2\n")
 	var messages []string
 	for line := range strings.Lines(out.String()) {
 		var record struct {
@@ -62,8 +62,8 @@ func TestLogLevels(t *testing.T) {
 		"error": "aws: e\n",
 	} {
 		var out bytes.Buffer
-		r := newReporter(&out)
-		r.set(&logOptions{format: "text", level: level}, true)
+		r := New(&out)
+		r.Set(&Options{format: "text", level: level}, true)
 		r.Debug("d")
 		r.Info("i")
 		r.Warn("w")
@@ -119,20 +119,6 @@ func TestColours(t *testing.T) {
 		t.Setenv("TERM", c.term)
 		if got := coloured(c.out); got != c.want {
 			t.Errorf("%s, NO_COLOR=%s, TERM=%s: %v", c.out.Name(), c.noColor, c.term, got)
-		}
-	}
-}
-
-// TestMistakesAsJSON sees the option hold for what is wrong with the others, too.
-func TestMistakesAsJSON(t *testing.T) {
-	_, file := site(t, "log-format = \"json\"\nlisen = 1\nconns = \"a\"\n")
-	status, _, stderr := runs(t, "check", "--config", file)
-	if status != exitUsage || strings.Count(stderr, "\n") != 2 {
-		t.Fatalf("status %d, %s", status, stderr)
-	}
-	for line := range strings.Lines(stderr) {
-		if !json.Valid([]byte(line)) {
-			t.Errorf("no JSON: %s", line)
 		}
 	}
 }

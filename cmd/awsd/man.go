@@ -4,6 +4,7 @@ import (
 	"io"
 	"strings"
 
+	"aws/internal/command"
 	"aws/internal/config"
 
 	"github.com/spf13/cobra"
@@ -108,7 +109,7 @@ func manual(root *cobra.Command) string {
 	p := &page{}
 	name := root.Name()
 	p.WriteString(`.\" Made by "` + name + ` man" of the program's own definitions.` + "\n")
-	p.macro("TH", strings.ToUpper(name), "1", "", "aws "+version, "User Commands")
+	p.macro("TH", strings.ToUpper(name), "1", "", "aws "+command.Version, "User Commands")
 	p.macro("SH", "NAME")
 	p.text(name + " - " + root.Short)
 	p.macro("SH", "SYNOPSIS")
@@ -135,7 +136,7 @@ func manual(root *cobra.Command) string {
 		p.paragraphs(strings.Split(long, "\n\n")...)
 	}
 	p.macro("SH", "OPTIONS WITHOUT A COMMAND")
-	p.options(new(dropInOptions).table(), false)
+	p.options(new(command.DropIn).Table(), false)
 	p.item("`--version`, `-v`", "Print version, commit and Go's version.")
 	p.item("`--help`, `-h`", "Print the flags; every command has it.")
 	p.macro("SH", "OPTIONS OF SERVE AND CHECK")

@@ -6,32 +6,21 @@ import (
 	"maps"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 
 	"aws/goloop"
-	"aws/internal/accesslog"
+	"aws/internal/command"
 	"aws/internal/config"
 	"aws/internal/kernel"
+	"aws/internal/logging"
 	"aws/internal/request"
-	"aws/internal/tracefile"
 
 	"github.com/spf13/pflag"
 )
 
 // The tables below are where options are defined. Flags, variables, keys of the configuration file,
-// the manual page and the tables in the documents derive from them; `go test ./cmd/aws -update` writes
+// the manual page and the tables in the documents derive from them; `go test ./cmd/awsd -update` writes
 // the documents anew.
-
-// table defines the options of the drop-in.
-func (o *dropInOptions) table() []config.Group {
-	return []config.Group{{Name: "Options", Options: slices.Concat([]config.Option{
-		{Name: "port", Into: &o.port, Default: 8888, Most: 65535, Usage: "listen on this `PORT` of all IPv4 addresses; 0 lets the system choose"},
-		{Name: "root", Into: &o.root, Default: ".", Usage: "the `DIR` that holds static/ and dynamic/"},
-		{Name: "verbose", Into: &o.verbose, Usage: "print the counters at exit"},
-		{Name: "trace", Into: &o.trace, Usage: "print every transition of every connection's state"},
-	}, o.watch.options(), o.log.options(), o.give.options())}}
-}
 
 // table defines the options of aws serve.
 func (o *serveOptions) table() []config.Group {
@@ -204,57 +193,11 @@ func (o *serveOptions) table() []config.Group {
 				Advice: "Raise it if connections wait for buffers (the counter waits grows). What is never used costs nothing.",
 			},
 		}},
-		{Name: "Watching", Options: append(append(o.watch.options(), o.log.options()...),
+		{Name: "Watching", Options: append(append(o.watch.Table(), o.log.Table()...),
 			config.Option{Name: "verbose", Into: &o.verbose, Usage: "print the counters at exit", Advice: "To see what a run was about, without --admin."},
 			config.Option{Name: "trace", Into: &o.trace, Usage: "print every transition of every connection's state", Advice: "It costs a line per transition: for study."},
 		)},
-		{Name: "Safety", Options: o.give.options()},
-	}
-}
-
-// options define what a server tells about itself.
-func (o *observeOptions) options() []config.Option {
-	return []config.Option{
-		{
-			Name: "access-log", Into: &o.accessLog,
-			Usage:  "write a line per answer to `TARGET`: a file, - for the standard output, syslog or syslog:FACILITY; SIGUSR1 opens a file anew",
-			Advice: "What can't be written in time is dropped and counted, never waited for.",
-		},
-		{
-			Name: "access-log-format", Into: &o.format, Default: accesslog.Combined.String(), OneOf: accesslog.Formats(),
-			Usage:  "how the lines look, as `FORMAT`",
-			Advice: "Analyzers know common and combined; json has the times in each state.",
-		},
-		{Name: "log", Into: &o.log, Usage: "short for --access-log `FILE` --access-log-format fields", Advice: "For tests: a line has what an answer depended on, and no time."},
-		{
-			Name: "admin", Into: &o.admin,
-			Usage:  "answer /metrics, /healthz, /readyz, /debug/pprof/ and a live page at this `ADDRESS`, such as 127.0.0.1:9100",
-			Advice: "There is no authentication: keep it on the loopback or on a network for management.",
-		},
-		{
-			Name: "trace-file", Into: &o.traceFile,
-			Usage:  "write what the loops do to `FILE`, for Perfetto and chrome://tracing",
-			Advice: "For study: it costs some hundred bytes per request.",
-		},
-		{
-			Name: "trace-file-bytes", Into: (*config.Size)(&o.traceMax), Default: config.Size(tracefile.DefaultBytesMax),
-			Usage:  "how long the trace file may become, as `SIZE`; 0 is no bound",
-			Advice: "The server says once that it is full, and goes on without. Raise it if your viewer opens more.",
-		},
-	}
-}
-
-// options define what a process gives up.
-func (o *restrictOptions) options() []config.Option {
-	return []config.Option{
-		{
-			Name: "user", Into: &o.user, Usage: "become the user `NAME` once the addresses are bound (as root)",
-			Advice: "Not needed if systemd starts the server as that user.",
-		},
-		{
-			Name: "landlock", Into: &o.landlock, Default: true, Usage: "let the process itself read the served folders only",
-			Advice: "It needs Linux 5.13. Turn it off if something that is served is mounted or moved there later.",
-		},
+		{Name: "Safety", Options: o.give.Table()},
 	}
 }
 
@@ -285,11 +228,11 @@ func (l *commandLine) flags(f *pflag.FlagSet) {
 
 // options returns the options that result from arguments, flags, variables and the configuration file,
 // and where each comes from. It may be called again, and reads the file and the variables anew.
-func (l *commandLine) options(args []string, report *reporter) (*serveOptions, config.Origins, error) {
+func (l *commandLine) options(args []string, report *logging.Reporter) (*serveOptions, config.Origins, error) {
 	given := maps.Clone(l.given)
 	if len(args) > 0 {
 		if len(given["root"]) > 0 {
-			return nil, nil, usageError{fmt.Errorf("ROOT is %s and --root is %s: one of them, not both", args[0], given["root"][0])}
+			return nil, nil, command.UsageError(fmt.Errorf("ROOT is %s and --root is %s: one of them, not both", args[0], given["root"][0]))
 		}
 		given["root"] = args[:1]
 	}
@@ -303,12 +246,12 @@ func (l *commandLine) options(args []string, report *reporter) (*serveOptions, c
 	}
 	o := &serveOptions{}
 	origins, strangers, err := config.Resolve(o.table(), src)
-	report.set(&o.log, true)
+	report.Set(&o.log, true)
 	for _, s := range strangers {
 		report.Warn(s)
 	}
 	if err != nil {
-		return nil, nil, configError{err}
+		return nil, nil, command.ConfigError(err)
 	}
 	return o, origins, nil
 }

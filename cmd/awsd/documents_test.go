@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"aws/internal/command"
 	"aws/internal/config"
 )
 
@@ -13,7 +14,7 @@ var update = flag.Bool("update", false, "write the tables in the documents anew"
 
 // TestDocuments holds the tables in the documents against the definitions.
 func TestDocuments(t *testing.T) {
-	dropIn := config.ShortMarkdown(new(dropInOptions).table())
+	dropIn := config.ShortMarkdown(new(command.DropIn).Table())
 	for _, d := range []struct{ file, name, want string }{
 		{"../../README.md", "flags of aws", dropIn},
 		{"../../README.md", "flags of aws serve", config.ShortMarkdown(new(serveOptions).table())},
@@ -33,7 +34,7 @@ func TestDocuments(t *testing.T) {
 			continue
 		}
 		if !*update {
-			t.Errorf("%s: %s: the table is not what cmd/aws/options.go says; `go test ./cmd/aws -update` writes it anew", d.file, d.name)
+			t.Errorf("%s: %s: the table is not what cmd/awsd/options.go says; `go test ./cmd/awsd -update` writes it anew", d.file, d.name)
 			continue
 		}
 		if err := os.WriteFile(d.file, text, 0o644); err != nil {

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"errors"
@@ -13,95 +13,97 @@ import (
 
 	"aws/goloop"
 	"aws/internal/kernel"
+	"aws/internal/logging"
+	"aws/internal/sandbox"
 )
 
-// serverRun is what goes with a server besides its configuration.
-type serverRun struct {
-	give    *restrictOptions
-	watch   *observer
-	verbose bool
-	report  *reporter
-	start   *startUp
-	worker  bool
+// ProcessOptions is what goes with a server besides its configuration.
+type ProcessOptions struct {
+	Give    *sandbox.Options
+	Watch   *observer
+	Verbose bool
+	Report  *logging.Reporter
+	Start   *StartUp
+	Worker  bool
 	// serves is called once the server serves. The function that it returns is called when the server
 	// has ended.
-	serves func(r *running) (ended func())
-	idle   []os.Signal // signals that change nothing, which is said
+	Serves func(r *Process) (ended func())
+	Idle   []os.Signal // signals that change nothing, which is said
 }
 
-// running is a server that runs in this process.
-type running struct {
-	*serverRun
-	server  *goloop.Server
-	cfg     *goloop.ServerConfig
+// Process is a server that runs in this process.
+type Process struct {
+	*ProcessOptions
+	Server  *goloop.Server
+	Cfg     *goloop.ServerConfig
 	files   []kernel.SocketFile // of the Unix sockets that this process has bound
 	remove  sync.Once
 	once    sync.Once
 	began   time.Time     // of the drain; valid once draining is closed
-	drains  chan struct{} // closed when the drain begins
+	Drains  chan struct{} // closed when the drain begins
 	ended   chan struct{} // closed when Run has returned
 	telling sync.WaitGroup
 }
 
-// runServer serves until the process is told to end, and prints the counters if they are wanted.
-func runServer(cfg *goloop.ServerConfig, o *serverRun) error {
-	cfg.Warn = o.report.warn
-	cfg.Doing = func(what string) { o.start.doing(o.report, "%s", what) }
+// Run serves until the process is told to end, and prints the counters if they are wanted.
+func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
+	cfg.Warn = o.Report.WarnText
+	cfg.Doing = func(what string) { o.Start.Doing(o.Report, "%s", what) }
 	for _, a := range cfg.Listen {
 		if a.Path != "" && cfg.Sockets == nil {
-			o.give.sockets = append(o.give.sockets, filepath.Dir(a.Path))
+			o.Give.Sockets = append(o.Give.Sockets, filepath.Dir(a.Path))
 		}
 	}
 	server, err := goloop.NewServer(cfg)
 	if err != nil {
 		return err
 	}
-	r := &running{serverRun: o, server: server, cfg: cfg, drains: make(chan struct{}), ended: make(chan struct{})}
+	r := &Process{ProcessOptions: o, Server: server, Cfg: cfg, Drains: make(chan struct{}), ended: make(chan struct{})}
 	if cfg.Sockets == nil {
-		r.files = socketFiles(server.Addrs(), o.report)
+		r.files = SocketFiles(server.Addrs(), o.Report)
 	}
 	defer r.removeFiles()
-	o.start.doing(o.report, "giving up what is not needed")
-	if err := restrict(o.give, o.report); err != nil {
+	o.Start.Doing(o.Report, "giving up what is not needed")
+	if err := sandbox.Apply(o.Give, o.Report); err != nil {
 		return errors.Join(err, server.Discard())
 	}
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, o.idle...)...)
-	if o.worker {
+	signal.Notify(signals, append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, o.Idle...)...)
+	if o.Worker {
 		signal.Ignore(syscall.SIGINT, syscall.SIGHUP) // of a terminal, which the supervisor gets, too
 	}
 	go func() {
 		for sig := range signals {
 			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
-				r.drain("")
+				r.Drain("")
 				continue
 			}
 			what := "needs --supervise"
-			if o.worker {
+			if o.Worker {
 				what = fmt.Sprintf("is for the supervisor, process %d", os.Getppid())
 			}
-			o.report.Warn(fmt.Sprintf("%s%v %s: nothing is changed", r.name(), sig, what), "signal", sig.String())
+			o.Report.Warn(fmt.Sprintf("%s%v %s: nothing is changed", r.name(), sig, what), "signal", sig.String())
 		}
 	}()
-	o.watch.start(server)
-	ended := o.serves(r)
-	o.watch.announce()
-	o.start.done()
+	o.Watch.start(server)
+	ended := o.Serves(r)
+	o.Watch.announce()
+	o.Start.Done()
 	err = server.Run()
 	close(r.ended)
 	signal.Stop(signals)
 	close(signals)
 	r.telling.Wait()
 	ended()
-	if o.verbose {
+	if o.Verbose {
 		counts := server.Counts()
-		fmt.Fprint(o.report.lines("counters"), counts.String())
+		fmt.Fprint(o.Report.Lines("counters"), counts.String())
 	}
 	return err
 }
 
-// socketFiles returns the files of Unix sockets that have just been bound.
-func socketFiles(addrs []kernel.Address, report *reporter) []kernel.SocketFile {
+// SocketFiles returns the files of Unix sockets that have just been bound.
+func SocketFiles(addrs []kernel.Address, report *logging.Reporter) []kernel.SocketFile {
 	var files []kernel.SocketFile
 	for _, a := range addrs {
 		if a.Path == "" {
@@ -109,7 +111,7 @@ func socketFiles(addrs []kernel.Address, report *reporter) []kernel.SocketFile {
 		}
 		f, err := kernel.SocketFileOf(a.Path)
 		if err != nil {
-			report.warn(err.Error())
+			report.Warn(err.Error())
 			continue
 		}
 		files = append(files, f)
@@ -117,8 +119,8 @@ func socketFiles(addrs []kernel.Address, report *reporter) []kernel.SocketFile {
 	return files
 }
 
-// removeSocketFiles removes the files of sockets at which nobody listens any more.
-func removeSocketFiles(files []kernel.SocketFile, report *reporter) {
+// RemoveSocketFiles removes the files of sockets at which nobody listens any more.
+func RemoveSocketFiles(files []kernel.SocketFile, report *logging.Reporter) {
 	for _, f := range files {
 		if err := f.Remove(); err != nil {
 			report.Warn(fmt.Sprintf("the socket's file stays, until the next server replaces it: %v", err), "path", f.Path())
@@ -128,35 +130,35 @@ func removeSocketFiles(files []kernel.SocketFile, report *reporter) {
 
 // removeFiles removes the files of the sockets, once, and while they are still open if that is possible:
 // until then no other file can have their numbers.
-func (r *running) removeFiles() {
-	r.remove.Do(func() { removeSocketFiles(r.files, r.report) })
+func (r *Process) removeFiles() {
+	r.remove.Do(func() { RemoveSocketFiles(r.files, r.Report) })
 }
 
-// drain ends the server, and tells what it waits for meanwhile. It may be called by any goroutine, and
+// Drain ends the server, and tells what it waits for meanwhile. It may be called by any goroutine, and
 // more than once. The reason, if there is one, is told.
-func (r *running) drain(reason string) {
+func (r *Process) Drain(reason string) {
 	r.once.Do(func() {
 		if reason != "" {
-			r.report.Warn(r.name() + reason)
+			r.Report.Warn(r.name() + reason)
 		}
 		r.began = time.Now()
-		close(r.drains)
-		r.watch.drain()
+		close(r.Drains)
+		r.Watch.drain()
 		r.removeFiles()
 		r.telling.Go(r.tell)
-		r.server.Shutdown()
+		r.Server.Shutdown()
 	})
 }
 
 // name begins the messages of a process that is not the only one.
-func (r *running) name() string {
-	if r.worker {
-		return workerName()
+func (r *Process) name() string {
+	if r.Worker {
+		return WorkerName()
 	}
 	return ""
 }
 
-func workerName() string { return fmt.Sprintf("worker %d: ", os.Getpid()) }
+func WorkerName() string { return fmt.Sprintf("worker %d: ", os.Getpid()) }
 
 // Times of what is told of a drain.
 const (
@@ -165,8 +167,8 @@ const (
 )
 
 // tell says what a drain waits for: at once, every second in which it changes, and how it ended.
-func (r *running) tell() {
-	end := r.began.Add(r.cfg.Loop.DrainTimeout)
+func (r *Process) tell() {
+	end := r.began.Add(r.Cfg.Loop.DrainTimeout)
 	var told string
 	for pause := drainTellFirst; ; {
 		select {
@@ -175,7 +177,7 @@ func (r *running) tell() {
 			return
 		case <-time.After(pause):
 		}
-		left, ok := r.server.Left()
+		left, ok := r.Server.Left()
 		if !ok {
 			continue // a loop is busy
 		}
@@ -189,21 +191,21 @@ func (r *running) tell() {
 			if time.Now().After(end) {
 				until = ", which nothing can hurry" // what is left is the disk's
 			}
-			r.report.Info(r.name()+"draining: "+text+until, "connections", left.Conns, "sending", left.Sending,
+			r.Report.Info(r.name()+"draining: "+text+until, "connections", left.Conns, "sending", left.Sending,
 				"disk", left.Disk, "idle", left.Idle, "reads", left.Reads, "until", end.Format(time.RFC3339))
 		}
 	}
 }
 
 // tellEnd says how a drain has ended.
-func (r *running) tellEnd() {
+func (r *Process) tellEnd() {
 	took := time.Since(r.began)
-	if n := r.server.CutOff(); n > 0 {
-		r.report.Warn(fmt.Sprintf("%s%s cut off after %s", r.name(), count(int(n), "connection"), seconds(took)),
+	if n := r.Server.CutOff(); n > 0 {
+		r.Report.Warn(fmt.Sprintf("%s%s cut off after %s", r.name(), count(int(n), "connection"), Seconds(took)),
 			"cut_off", n, "seconds", took.Seconds())
 		return
 	}
-	r.report.Info(r.name()+"drained after "+seconds(took), "seconds", took.Seconds())
+	r.Report.Info(r.name()+"drained after "+Seconds(took), "seconds", took.Seconds())
 }
 
 // describeLeft says what a drain waits for: "12 connections (3 sending, 1 reading from disk, 8 idle)".
@@ -241,5 +243,5 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// seconds returns a duration as people say it: 2.1 s.
-func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+// Seconds returns a duration as people say it: 2.1 s.
+func Seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -7,7 +7,9 @@ import (
 	"os"
 	"strings"
 
+	"aws/internal/command"
 	"aws/internal/kernel"
+	"aws/internal/logging"
 
 	"github.com/coreos/go-systemd/v22/activation"
 )
@@ -27,12 +29,12 @@ type sockets struct {
 }
 
 // bind listens at the addresses, with one socket per loop and TCP address.
-func bind(addrs []kernel.Address, o *serveOptions, report *reporter) (*sockets, error) {
+func bind(addrs []kernel.Address, o *serveOptions, report *logging.Reporter) (*sockets, error) {
 	s := &sockets{addrs: append([]kernel.Address(nil), addrs...)}
 	for loop := range o.loops {
 		var fds []int32
 		for i, addr := range s.addrs {
-			o.start.doing(report, "listening at %s", addr)
+			o.start.Doing(report, "listening at %s", addr)
 			var fd int32
 			var err error
 			if addr.Path != "" && loop > 0 {
@@ -43,7 +45,7 @@ func bind(addrs []kernel.Address, o *serveOptions, report *reporter) (*sockets, 
 					Congestion: o.localCongestion(),
 				})
 				if err == nil {
-					s.files = append(s.files, socketFiles(s.addrs[i:i+1], report)...)
+					s.files = append(s.files, command.SocketFiles(s.addrs[i:i+1], report)...)
 				}
 			}
 			if err != nil {
@@ -90,8 +92,8 @@ func activated(loops int) (*sockets, error) {
 
 // close closes the sockets and removes the files of those that this process has bound. It may be called
 // again.
-func (s *sockets) close(report *reporter) error {
-	removeSocketFiles(s.files, report) // while they are open no other file can have their numbers
+func (s *sockets) close(report *logging.Reporter) error {
+	command.RemoveSocketFiles(s.files, report) // while they are open no other file can have their numbers
 	var errs []error
 	for _, fds := range s.byFD {
 		errs = append(errs, kernel.CloseAll(fds))

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"aws/internal/command"
 	"aws/internal/config"
 )
 
@@ -39,7 +41,7 @@ func TestCheckPrecedence(t *testing.T) {
 	t.Setenv("AWSD_HEADER_0", "Vary: a, b")
 	t.Setenv("AWSD_CONFIG", file)
 	status, out, stderr := runs(t, "check", root, "--listen=:14", "--list")
-	if status != exitOK || stderr != "" {
+	if status != command.ExitOK || stderr != "" {
 		t.Fatalf("status %d, %s", status, stderr)
 	}
 	for _, want := range []string{
@@ -61,12 +63,12 @@ func TestCheckPrecedence(t *testing.T) {
 func TestCheckRoundTrip(t *testing.T) {
 	root, _ := site(t, "")
 	status, first, stderr := runs(t, "check", root, "--header=X-A: \"1\"", "--cache-control=*.css=max-age=1, private", "--pool-bytes=1G", "--landlock=false", "--index=")
-	if status != exitOK {
+	if status != command.ExitOK {
 		t.Fatalf("status %d, %s", status, stderr)
 	}
 	_, file := site(t, first)
 	status, second, stderr := runs(t, "check", "--config", file)
-	if status != exitOK {
+	if status != command.ExitOK {
 		t.Fatalf("status %d, %s", status, stderr)
 	}
 	if withoutOrigins(first) != withoutOrigins(second) {
@@ -93,20 +95,20 @@ func TestCheckMistakes(t *testing.T) {
 		status     int
 		want       []string
 	}{
-		{"unknown key", "root = \".\"\nlisen = \":1\"\n", nil, exitUsage, []string{`aws.toml:2: unknown key "lisen"; did you mean listen?`}},
-		{"two mistakes", "lisen = 1\nconns = \"a\"\n", nil, exitUsage, []string{"aws.toml:1: ", "aws.toml:2: conns: it is a string"}},
-		{"address", "\nlisten = [\"localhost\"]\n", nil, exitUsage, []string{"--listen: ", "(listen comes from ", "aws.toml:2)"}},
-		{"mount", "static = \"/a/=" + root + "/nothing\"\n", nil, exitError, []string{"no such file", "(static comes from "}},
-		{"window", "window-bytes = 4096\n", nil, exitUsage, []string{"--window-bytes", "(window-bytes comes from "}},
-		{"header", "header = [\"no colon\"]\n", nil, exitUsage, []string{"--header"}},
-		{"error page", "error-page = \"404=/nonexistent\"\n", nil, exitError, []string{"--error-page"}},
-		{"user", "user = \"nobody-of-that-name\"\n", nil, exitError, []string{"--user"}},
-		{"two logs", "log = \"a\"\naccess-log = \"b\"\n", nil, exitUsage, []string{"--log and --access-log"}},
-		{"root twice", "", []string{"--root=/", "/tmp"}, exitUsage, []string{"one of them, not both"}},
-		{"two roots", "", []string{"/", "/tmp"}, exitUsage, []string{"at most 1 arg"}},
-		{"no file", "", []string{"--config=/nonexistent.toml"}, exitError, []string{"--config: ", "no such file"}},
-		{"flag", "", []string{"--lisen=:1"}, exitUsage, []string{"unknown flag: --lisen; did you mean --listen?"}},
-		{"port", "", []string{"--conns=0"}, exitUsage, []string{"--conns", "0 is less than 1"}},
+		{"unknown key", "root = \".\"\nlisen = \":1\"\n", nil, command.ExitUsage, []string{`aws.toml:2: unknown key "lisen"; did you mean listen?`}},
+		{"two mistakes", "lisen = 1\nconns = \"a\"\n", nil, command.ExitUsage, []string{"aws.toml:1: ", "aws.toml:2: conns: it is a string"}},
+		{"address", "\nlisten = [\"localhost\"]\n", nil, command.ExitUsage, []string{"--listen: ", "(listen comes from ", "aws.toml:2)"}},
+		{"mount", "static = \"/a/=" + root + "/nothing\"\n", nil, command.ExitError, []string{"no such file", "(static comes from "}},
+		{"window", "window-bytes = 4096\n", nil, command.ExitUsage, []string{"--window-bytes", "(window-bytes comes from "}},
+		{"header", "header = [\"no colon\"]\n", nil, command.ExitUsage, []string{"--header"}},
+		{"error page", "error-page = \"404=/nonexistent\"\n", nil, command.ExitError, []string{"--error-page"}},
+		{"user", "user = \"nobody-of-that-name\"\n", nil, command.ExitError, []string{"--user"}},
+		{"two logs", "log = \"a\"\naccess-log = \"b\"\n", nil, command.ExitUsage, []string{"--log and --access-log"}},
+		{"root twice", "", []string{"--root=/", "/tmp"}, command.ExitUsage, []string{"one of them, not both"}},
+		{"two roots", "", []string{"/", "/tmp"}, command.ExitUsage, []string{"at most 1 arg"}},
+		{"no file", "", []string{"--config=/nonexistent.toml"}, command.ExitError, []string{"--config: ", "no such file"}},
+		{"flag", "", []string{"--lisen=:1"}, command.ExitUsage, []string{"unknown flag: --lisen; did you mean --listen?"}},
+		{"port", "", []string{"--conns=0"}, command.ExitUsage, []string{"--conns", "0 is less than 1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := []string{"check"}
@@ -138,7 +140,7 @@ func TestStrangers(t *testing.T) {
 	root, _ := site(t, "")
 	t.Setenv("AWSD_IDLE_TIMEOT", "1s")
 	status, _, stderr := runs(t, "check", root)
-	if status != exitOK || !strings.Contains(stderr, "warning: AWSD_IDLE_TIMEOT is no option; did you mean AWSD_IDLE_TIMEOUT?") {
+	if status != command.ExitOK || !strings.Contains(stderr, "warning: AWSD_IDLE_TIMEOT is no option; did you mean AWSD_IDLE_TIMEOUT?") {
 		t.Errorf("status %d, %q", status, stderr)
 	}
 }
@@ -154,7 +156,7 @@ func TestUnknownCommands(t *testing.T) {
 		{"--port 65536", "65536 is more than 65535"},
 	} {
 		status, _, stderr := runs(t, strings.Fields(c.args)...)
-		if status != exitUsage || !strings.Contains(stderr, c.want) {
+		if status != command.ExitUsage || !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: status %d, %q, want %q", c.args, status, stderr, c.want)
 		}
 	}
@@ -163,18 +165,18 @@ func TestUnknownCommands(t *testing.T) {
 func TestCompletions(t *testing.T) {
 	for shell, want := range map[string]string{"bash": "__start_aws", "zsh": "#compdef aws", "fish": "complete -c aws"} {
 		status, out, stderr := runs(t, "completion", shell)
-		if status != exitOK || !strings.Contains(out, want) || stderr != "" {
+		if status != command.ExitOK || !strings.Contains(out, want) || stderr != "" {
 			t.Errorf("%s: status %d, %q, %d bytes without %q", shell, status, stderr, len(out), want)
 		}
 	}
-	if status, out, _ := runs(t, "__complete", "serve", "--idle"); status != exitOK || !strings.Contains(out, "--idle-timeout") {
+	if status, out, _ := runs(t, "__complete", "serve", "--idle"); status != command.ExitOK || !strings.Contains(out, "--idle-timeout") {
 		t.Errorf("status %d: %q", status, out)
 	}
 }
 
 // tables returns the definitions of both faces.
 func tables() [][]config.Group {
-	return [][]config.Group{new(serveOptions).table(), new(dropInOptions).table()}
+	return [][]config.Group{new(serveOptions).table(), new(command.DropIn).Table()}
 }
 
 // TestTables sees what every definition has to have.
@@ -199,6 +201,20 @@ func TestTables(t *testing.T) {
 					t.Errorf("--%s: %s is no variable", o.Name, o.Env())
 				}
 			}
+		}
+	}
+}
+
+// TestMistakesAsJSON sees the option hold for what is wrong with the others, too.
+func TestMistakesAsJSON(t *testing.T) {
+	_, file := site(t, "log-format = \"json\"\nlisen = 1\nconns = \"a\"\n")
+	status, _, stderr := runs(t, "check", "--config", file)
+	if status != command.ExitUsage || strings.Count(stderr, "\n") != 2 {
+		t.Fatalf("status %d, %s", status, stderr)
+	}
+	for line := range strings.Lines(stderr) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("no JSON: %s", line)
 		}
 	}
 }

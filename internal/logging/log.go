@@ -1,4 +1,4 @@
-package main
+package logging
 
 import (
 	"bytes"
@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// logOptions say how the program tells what goes on. Of the answers tells the access log.
-type logOptions struct {
+// Options say how the program tells what goes on. Of the answers tells the access log.
+type Options struct {
 	format string
 	level  string
 }
@@ -32,8 +32,8 @@ var logLevels = map[string]slog.Level{
 	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
 
-// options define the log.
-func (o *logOptions) options() []config.Option {
+// Table define the log.
+func (o *Options) Table() []config.Option {
 	return []config.Option{
 		{
 			Name: "log-format", Into: &o.format, Default: logText, OneOf: []string{logText, logJSON},
@@ -48,45 +48,45 @@ func (o *logOptions) options() []config.Option {
 	}
 }
 
-// reporter tells whoever runs the program what goes on: a line per record, on the standard error. A
+// Reporter tells whoever runs the program what goes on: a line per record, on the standard error. A
 // message is a whole sentence, for people; the attributes repeat its parts, for programs, and are in
 // the JSON only. It may be used by any goroutine once it is set up.
-type reporter struct {
+type Reporter struct {
 	*slog.Logger
-	out  io.Writer // the standard error itself, for other processes and for what is no message
+	Out  io.Writer // the standard error itself, for other processes and for what is no message
 	json bool
 }
 
-// newReporter returns a reporter that writes plain text.
-func newReporter(out io.Writer) *reporter {
-	return &reporter{Logger: slog.New(newTextHandler(out, slog.LevelInfo, false)), out: out}
+// New returns a reporter that writes plain text.
+func New(out io.Writer) *Reporter {
+	return &Reporter{Logger: slog.New(newTextHandler(out, slog.LevelInfo, false)), Out: out}
 }
 
-// set takes over what the options say. colour allows it, where a terminal is.
-func (r *reporter) set(o *logOptions, colour bool) {
+// Set takes over what the options say. colour allows it, where a terminal is.
+func (r *Reporter) Set(o *Options, colour bool) {
 	level := logLevels[o.level]
 	if r.json = o.format == logJSON; r.json {
-		r.Logger = slog.New(slog.NewJSONHandler(r.out, &slog.HandlerOptions{Level: level})).With("pid", os.Getpid())
+		r.Logger = slog.New(slog.NewJSONHandler(r.Out, &slog.HandlerOptions{Level: level})).With("pid", os.Getpid())
 		return
 	}
-	r.Logger = slog.New(newTextHandler(r.out, level, colour && coloured(r.out)))
+	r.Logger = slog.New(newTextHandler(r.Out, level, colour && coloured(r.Out)))
 }
 
-// warn is Warn for those who know no attributes.
-func (r *reporter) warn(message string) { r.Warn(message) }
+// WarnText logs a warning without attributes.
+func (r *Reporter) WarnText(message string) { r.Warn(message) }
 
-// fail tells of the error that ends the program, a record for each of its lines.
-func (r *reporter) fail(err error) {
+// Fail tells of the error that ends the program, a record for each of its lines.
+func (r *Reporter) Fail(err error) {
 	for line := range strings.Lines(err.Error()) {
 		r.Error(strings.TrimSuffix(line, "\n"))
 	}
 }
 
-// lines returns where lines go that were asked for and are no messages, such as the counters at the
+// Lines returns where lines go that were asked for and are no messages, such as the counters at the
 // end: as they are among text, and a record each among JSON.
-func (r *reporter) lines(kind string) io.Writer {
+func (r *Reporter) Lines(kind string) io.Writer {
 	if !r.json {
-		return r.out
+		return r.Out
 	}
 	return &recordLines{log: r.Logger, kind: kind}
 }

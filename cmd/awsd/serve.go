@@ -15,11 +15,14 @@ import (
 	"time"
 
 	"aws/goloop"
+	"aws/internal/command"
 	"aws/internal/config"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
+	"aws/internal/logging"
 	"aws/internal/request"
 	"aws/internal/response"
+	"aws/internal/sandbox"
 
 	"github.com/spf13/cobra"
 )
@@ -57,9 +60,9 @@ type serveOptions struct {
 	sendRate     int64
 	windowBytes  int64
 	poolBytes    int64
-	watch        observeOptions
-	log          logOptions
-	give         restrictOptions
+	watch        command.ObserverOptions
+	log          logging.Options
+	give         sandbox.Options
 	rate         int64
 	rateTotal    int64
 	auth         []string
@@ -70,28 +73,28 @@ type serveOptions struct {
 	verbose      bool
 	trace        bool
 
-	start  *startUp // what is being done is told, if it is not nil
-	report *reporter
+	start  *command.StartUp // what is being done is told, if it is not nil
+	report *logging.Reporter
 }
 
 // doing notes what is about to be done, which may take long.
 func (o *serveOptions) doing(format string, args ...any) {
-	o.start.doing(o.report, format, args...)
+	o.start.Doing(o.report, format, args...)
 }
 
 // serveCommand is the file server.
-func serveCommand(stdout io.Writer, report *reporter) *cobra.Command {
+func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 	var line commandLine
 	cmd := newCommand("serve [ROOT]", "serve a folder over HTTP/1.1", cobra.MaximumNArgs(1),
 		func(_ *cobra.Command, args []string) error {
-			var start startUp
+			var start command.StartUp
 			if _, worker := os.LookupEnv(socketsEnv); worker {
-				start.name = workerName()
+				start.Name = command.WorkerName()
 			}
-			start.begin()
-			defer start.done()
+			start.Begin()
+			defer start.Done()
 			if file := line.configFile(); file != "" {
-				start.doing(report, "reading %s", file)
+				start.Doing(report, "reading %s", file)
 			}
 			o, origins, err := line.options(args, report)
 			if err != nil {
@@ -111,7 +114,7 @@ Each option is a flag, a variable (AWSD_IDLE_TIMEOUT for --idle-timeout) and a k
 }
 
 // reportOrigins tells where each option comes from that is not as it would be by itself.
-func reportOrigins(report *reporter, origins config.Origins) {
+func reportOrigins(report *logging.Reporter, origins config.Origins) {
 	for _, name := range slices.Sorted(maps.Keys(origins)) {
 		if origin := origins[name]; origin != config.OriginDefault {
 			report.Debug(fmt.Sprintf("%s comes from %s", name, origin), "option", name, "origin", origin)
@@ -121,7 +124,7 @@ func reportOrigins(report *reporter, origins config.Origins) {
 
 // serve runs the file server until it is told to end. With --supervise this process only starts others
 // that do, with the sockets that it binds for them.
-func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *reporter) error {
+func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *logging.Reporter) error {
 	handed, err := inherited()
 	if err != nil {
 		return err
@@ -145,8 +148,8 @@ func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *re
 				return err
 			}
 		}
-		if o.give.user == "" {
-			warnRoot(report.warn) // here, and not once for each worker
+		if o.give.User == "" {
+			sandbox.WarnRoot(report.WarnText) // here, and not once for each worker
 		}
 		return newSupervisor(handed, o, report).run()
 	}
@@ -159,7 +162,7 @@ func (o *serveOptions) addresses() ([]kernel.Address, error) {
 	for _, s := range o.listen {
 		addr, err := kernel.ParseAddress(s)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--listen: %w", err)}
+			return nil, command.UsageError(fmt.Errorf("--listen: %w", err))
 		}
 		addrs = append(addrs, addr)
 	}
@@ -167,7 +170,7 @@ func (o *serveOptions) addresses() ([]kernel.Address, error) {
 }
 
 // serve serves at the addresses, or with the sockets that were handed over.
-func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker bool, stdout io.Writer, report *reporter) error {
+func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker bool, stdout io.Writer, report *logging.Reporter) error {
 	o.report = report
 	so, closeRoots, err := o.dialectOptions()
 	defer closeRoots()
@@ -179,7 +182,7 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 		return err
 	}
 	if o.trace {
-		cfg.Loop.Trace = report.lines("trace")
+		cfg.Loop.Trace = report.Lines("trace")
 	}
 	cfg.Listen = addrs
 	if handed != nil {
@@ -190,34 +193,34 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 		return err
 	}
 	cfg.Cache = docroot.Limits{
-		FilesMax: min(fitDescriptors(cfg, descriptors), 8192),
+		FilesMax: min(command.FitDescriptors(cfg, descriptors), 8192),
 		MaxAge:   time.Second, IdleMax: 10 * time.Second, AbsentMax: time.Second,
 	}
-	o.give.warnRoot = !worker
+	o.give.WarnRoot = !worker
 	for _, m := range so.Mounts {
-		o.give.readable = append(o.give.readable, m.Dir)
+		o.give.Readable = append(o.give.Readable, m.Dir)
 	}
-	o.watch.succeeds = worker
-	watch, err := o.watch.open(cfg, &o.give, stdout, report)
+	o.watch.Succeeds, o.watch.NewAdmin = worker, newAdmin
+	watch, err := o.watch.Open(cfg, &o.give, stdout, report)
 	if err != nil {
 		return err
 	}
-	defer watch.close()
-	return runServer(cfg, &serverRun{
-		give: &o.give, watch: watch, verbose: o.verbose, report: report, start: o.start, worker: worker,
-		serves: func(r *running) func() {
-			for _, a := range r.server.Addrs() {
+	defer watch.Close()
+	return command.Run(cfg, &command.ProcessOptions{
+		Give: &o.give, Watch: watch, Verbose: o.verbose, Report: report, Start: o.start, Worker: worker,
+		Serves: func(r *command.Process) func() {
+			for _, a := range r.Server.Addrs() {
 				report.Info("listening at "+a.URL(), "url", a.URL())
 			}
 			for _, m := range so.Mounts {
 				report.Info(fmt.Sprintf("%s serves %s (%s)", m.Prefix, m.Dir, m.Kind), "prefix", m.Prefix, "dir", m.Dir, "kind", m.Kind.String())
 			}
 			if worker {
-				return r.tellSupervisor()
+				return tellSupervisor(r)
 			}
-			return r.tellSystemd()
+			return tellSystemd(r)
 		},
-		idle: []os.Signal{syscall.SIGHUP, syscall.SIGUSR2},
+		Idle: []os.Signal{syscall.SIGHUP, syscall.SIGUSR2},
 	})
 }
 
@@ -225,7 +228,7 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, error) {
 	dialect, err := goloop.NewServe(*so)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, command.UsageError(err)
 	}
 	cfg := &goloop.ServerConfig{
 		Loop: goloop.ServeConfig(), Dialect: dialect, Loops: o.loops, Defer: o.deferAccept, ListenFlag: "--listen",
@@ -235,7 +238,7 @@ func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, er
 	cfg.Loop.DrainTimeout = o.drainTimeout
 	if cfg.Loop.LocalCongestion = o.localCongestion(); cfg.Loop.LocalCongestion != "" {
 		if err := kernel.CheckCongestion(cfg.Loop.LocalCongestion); err != nil {
-			return nil, usageError{fmt.Errorf("--local-congestion: %w", err)}
+			return nil, command.UsageError(fmt.Errorf("--local-congestion: %w", err))
 		}
 	}
 	cfg.Loop.ConnsMax, cfg.Loop.ConnsPerAddressMax, cfg.Loop.SendRateMin = o.connsMax, o.perAddress, o.sendRate
@@ -244,12 +247,12 @@ func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, er
 	for _, s := range o.proxies {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--proxy-from %q: expected a network, such as 10.0.0.0/8", s)}
+			return nil, command.UsageError(fmt.Errorf("--proxy-from %q: expected a network, such as 10.0.0.0/8", s))
 		}
 		cfg.Loop.Proxies = append(cfg.Loop.Proxies, p)
 	}
 	if err := cfg.Loop.Check(); err != nil {
-		return nil, usageError{errors.New(limitFlags.Replace(err.Error()))}
+		return nil, command.UsageError(errors.New(limitFlags.Replace(err.Error())))
 	}
 	return cfg, nil
 }
@@ -320,7 +323,7 @@ func (o *serveOptions) mounts(so *goloop.ServeOptions) error {
 	for _, m := range list {
 		prefix, dir, ok := strings.Cut(m.spec, "=")
 		if !ok || !strings.HasPrefix(prefix, "/") || dir == "" {
-			return usageError{fmt.Errorf("%s %s: expected PREFIX=DIR, such as /files/=/srv/files", m.flag, m.spec)}
+			return command.UsageError(fmt.Errorf("%s %s: expected PREFIX=DIR, such as /files/=/srv/files", m.flag, m.spec))
 		}
 		if !strings.HasSuffix(prefix, "/") {
 			prefix += "/"
@@ -340,14 +343,14 @@ func (o *serveOptions) passwords(so *goloop.ServeOptions) error {
 	for _, s := range o.auth {
 		prefix, file, ok := strings.Cut(s, "=")
 		if !ok || file == "" {
-			return usageError{fmt.Errorf("--auth %q: expected PREFIX=FILE, such as /private/=/etc/aws/users", s)}
+			return command.UsageError(fmt.Errorf("--auth %q: expected PREFIX=FILE, such as /private/=/etc/aws/users", s))
 		}
 		if !strings.HasSuffix(prefix, "/") {
 			prefix += "/"
 		}
 		at := slices.IndexFunc(so.Mounts, func(m *docroot.Mount) bool { return m.Prefix == prefix })
 		if at < 0 {
-			return usageError{fmt.Errorf("--auth %q: nothing is mounted at %s (--static %s=DIR mounts a folder there)", s, prefix, prefix)}
+			return command.UsageError(fmt.Errorf("--auth %q: nothing is mounted at %s (--static %s=DIR mounts a folder there)", s, prefix, prefix))
 		}
 		o.doing("reading %s", file)
 		content, err := os.ReadFile(file)
@@ -367,14 +370,14 @@ func (o *serveOptions) fields(so *goloop.ServeOptions) error {
 		name, value, ok := strings.Cut(h, ":")
 		value = strings.TrimSpace(value)
 		if !ok || !response.ValidField(name, value) {
-			return usageError{fmt.Errorf("--header %q: expected 'Name: value'", h)}
+			return command.UsageError(fmt.Errorf("--header %q: expected 'Name: value'", h))
 		}
 		so.Fields = append(so.Fields, goloop.Field{Name: name, Value: value})
 	}
 	for _, c := range o.cacheControl {
 		pattern, value, ok := strings.Cut(c, "=")
 		if !ok {
-			return usageError{fmt.Errorf("--cache-control %q: expected GLOB=VALUE, such as '*.css=max-age=3600'", c)}
+			return command.UsageError(fmt.Errorf("--cache-control %q: expected GLOB=VALUE, such as '*.css=max-age=3600'", c))
 		}
 		so.CacheControl = append(so.CacheControl, goloop.Glob{Pattern: pattern, Value: value})
 	}
@@ -392,12 +395,12 @@ func (o *serveOptions) types(so *goloop.ServeOptions) error {
 	for _, s := range o.mimes {
 		name, mediaType, ok := strings.Cut(s, "=")
 		if !ok || !response.ValidMediaType(mediaType) {
-			return usageError{fmt.Errorf("--mime %q: expected EXT=TYPE or GLOB=TYPE, such as md=text/markdown", s)}
+			return command.UsageError(fmt.Errorf("--mime %q: expected EXT=TYPE or GLOB=TYPE, such as md=text/markdown", s))
 		}
 		if strings.ContainsAny(name, "*?[/") {
 			so.TypeGlobs = append(so.TypeGlobs, goloop.Glob{Pattern: name, Value: mediaType})
 		} else if !so.Types.Set(name, mediaType) {
-			return usageError{fmt.Errorf("--mime %q: %q can't be an extension", s, name)}
+			return command.UsageError(fmt.Errorf("--mime %q: %q can't be an extension", s, name))
 		}
 	}
 	return nil
@@ -413,7 +416,7 @@ func (o *serveOptions) pages(so *goloop.ServeOptions) error {
 		code, file, ok := strings.Cut(s, "=")
 		status, err := strconv.ParseUint(code, 10, 16)
 		if !ok || err != nil || status < 400 || response.Status(status).Reason() == "" {
-			return usageError{fmt.Errorf("--error-page %q: expected STATUS=FILE with a status that is sent, such as 404=missing.html", s)}
+			return command.UsageError(fmt.Errorf("--error-page %q: expected STATUS=FILE with a status that is sent, such as 404=missing.html", s))
 		}
 		o.doing("reading %s", file)
 		body, err := os.ReadFile(file)

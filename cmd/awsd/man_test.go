@@ -1,6 +1,7 @@
 package main
 
 import (
+	"aws/internal/command"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 // there.
 func TestManual(t *testing.T) {
 	status, out, stderr := runs(t, "man")
-	if status != exitOK || stderr != "" {
+	if status != command.ExitOK || stderr != "" {
 		t.Fatalf("status %d, %s", status, stderr)
 	}
 	for _, groups := range tables() {

@@ -6,12 +6,13 @@ import (
 	"os/user"
 
 	"aws/internal/config"
+	"aws/internal/logging"
 
 	"github.com/spf13/cobra"
 )
 
 // checkCommand says what aws serve would do.
-func checkCommand(stdout io.Writer, report *reporter) *cobra.Command {
+func checkCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 	var line commandLine
 	cmd := newCommand("check [ROOT]", "validate the configuration of serve and print the effective one", cobra.MaximumNArgs(1),
 		func(_ *cobra.Command, args []string) error {
@@ -39,10 +40,10 @@ func (o *serveOptions) check() error {
 	if _, err := o.addresses(); err != nil {
 		return err
 	}
-	if _, _, _, err := o.watch.target(); err != nil {
+	if _, _, _, err := o.watch.Target(); err != nil {
 		return err
 	}
-	if _, err := o.watch.adminAddress(); err != nil {
+	if _, err := o.watch.AdminAddress(); err != nil {
 		return err
 	}
 	so, closeRoots, err := o.dialectOptions()
@@ -53,9 +54,9 @@ func (o *serveOptions) check() error {
 	if _, err := o.server(so); err != nil {
 		return err
 	}
-	if o.give.user != "" {
-		if _, err := user.Lookup(o.give.user); err != nil {
-			return fmt.Errorf("--user %s: %w", o.give.user, err)
+	if o.give.User != "" {
+		if _, err := user.Lookup(o.give.User); err != nil {
+			return fmt.Errorf("--user %s: %w", o.give.User, err)
 		}
 	}
 	return nil

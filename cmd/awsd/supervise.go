@@ -1,6 +1,8 @@
 package main
 
 import (
+	"aws/internal/command"
+	"aws/internal/logging"
 	"errors"
 	"fmt"
 	"os"
@@ -38,8 +40,8 @@ type supervisor struct {
 	sockets      *sockets
 	kept         string
 	startTimeout time.Duration
-	start        *startUp
-	report       *reporter
+	start        *command.StartUp
+	report       *logging.Reporter
 	watchdog     bool // systemd watches
 
 	events   chan workerEvent
@@ -55,7 +57,7 @@ type supervisor struct {
 	failures []error
 }
 
-func newSupervisor(s *sockets, o *serveOptions, report *reporter) *supervisor {
+func newSupervisor(s *sockets, o *serveOptions, report *logging.Reporter) *supervisor {
 	return &supervisor{
 		sockets: s, kept: o.keptText(), startTimeout: o.startTimeout, start: o.start, report: report,
 		events: make(chan workerEvent, 16),
@@ -111,8 +113,8 @@ func (s *supervisor) startNext() {
 		return
 	}
 	s.next = w
-	s.start.doing(s.report, "waiting for worker %d to serve", w.pid)
-	w.after(slowStart, isSlow, s.events)
+	s.start.Doing(s.report, "waiting for worker %d to serve", w.pid)
+	w.after(command.SlowStart, isSlow, s.events)
 	w.after(s.startTimeout, isLate, s.events)
 }
 
@@ -150,7 +152,7 @@ func (s *supervisor) end() {
 	}
 	s.ending = true
 	s.retry = nil
-	s.start.done()
+	s.start.Done()
 	notify(daemon.SdNotifyStopping)
 	if err := s.sockets.close(s.report); err != nil {
 		s.failures = append(s.failures, err)
@@ -220,7 +222,7 @@ func (s *supervisor) onServes(w *worker, news workerReport) {
 	}
 	old := s.current
 	s.current, s.next = w, nil
-	s.start.done()
+	s.start.Done()
 	if old != nil {
 		s.report.Info(fmt.Sprintf("worker %d serves, worker %d drains", w.pid, old.pid), "worker", w.pid, "drains", old.pid)
 		s.drain(old)
@@ -283,8 +285,8 @@ func (s *supervisor) failed(w *worker, err error) {
 		if err == nil {
 			err = errors.New(why)
 		}
-		if w != nil && w.cmd.ProcessState.ExitCode() == exitUsage {
-			err = configError{err}
+		if w != nil && w.cmd.ProcessState.ExitCode() == command.ExitUsage {
+			err = command.ConfigError(err)
 		}
 		s.failures = append(s.failures, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"aws/internal/command"
 	"aws/internal/kernel"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -29,25 +30,25 @@ func watchdogPeriod() time.Duration {
 
 // tellSystemd tells systemd that the server serves, that its loops turn, and that it drains. Without
 // systemd it does nothing. The function that it returns ends that.
-func (r *running) tellSystemd() (ended func()) {
+func tellSystemd(r *command.Process) (ended func()) {
 	notify(daemon.SdNotifyReady)
 	over := make(chan struct{})
 	go func() {
 		select {
-		case <-r.drains:
+		case <-r.Drains:
 			notify(daemon.SdNotifyStopping)
 		case <-over:
 		}
 	}()
 	if period := watchdogPeriod(); period > 0 {
-		go r.feed(period, over)
+		go feed(r, period, over)
 	}
 	return func() { close(over) }
 }
 
 // feed keeps systemd's watchdog quiet while the loops turn.
-func (r *running) feed(period time.Duration, over <-chan struct{}) {
-	pulse := r.server.Pulse()
+func feed(r *command.Process, period time.Duration, over <-chan struct{}) {
+	pulse := r.Server.Pulse()
 	ticker := time.NewTicker(min(period/3, beatEvery))
 	defer ticker.Stop()
 	silent, last := 0, time.Now()
@@ -60,7 +61,7 @@ func (r *running) feed(period time.Duration, over <-chan struct{}) {
 		if !pulse.Beat() {
 			silent++
 			if silent == silentBeatsMax {
-				r.report.Error(fmt.Sprintf("the loops do not turn, for %s: the watchdog is not told any more", seconds(time.Since(last))))
+				r.Report.Error(fmt.Sprintf("the loops do not turn, for %s: the watchdog is not told any more", command.Seconds(time.Since(last))))
 			}
 			continue
 		}

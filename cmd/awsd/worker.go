@@ -12,8 +12,10 @@ import (
 	"syscall"
 	"time"
 
+	"aws/internal/command"
 	"aws/internal/config"
 	"aws/internal/kernel"
+	"aws/internal/logging"
 )
 
 // What a supervisor and a worker have between them, besides the sockets. A worker may be of another
@@ -42,16 +44,16 @@ type workerReport struct {
 
 // tellSupervisor tells the supervisor that the server serves, and from then on that its loops turn. The
 // server ends when its supervisor does.
-func (r *running) tellSupervisor() (ended func()) {
+func tellSupervisor(r *command.Process) (ended func()) {
 	ready := os.NewFile(readyFD, "ready")
 	life := os.NewFile(lifeFD, "life")
-	line, err := json.Marshal(workerReport{DrainMs: r.cfg.Loop.DrainTimeout.Milliseconds()})
+	line, err := json.Marshal(workerReport{DrainMs: r.Cfg.Loop.DrainTimeout.Milliseconds()})
 	if err == nil {
 		_, err = ready.Write(append(append([]byte{readyByte}, line...), '\n'))
 	}
 	go func() {
 		defer func() { _ = ready.Close() }()
-		pulse := r.server.Pulse()
+		pulse := r.Server.Pulse()
 		for ; err == nil; time.Sleep(beatEvery) { // else it is a supervisor that does not listen
 			if pulse.Beat() {
 				_, err = ready.Write([]byte{beatByte})
@@ -60,7 +62,7 @@ func (r *running) tellSupervisor() (ended func()) {
 	}()
 	go func() {
 		_, _ = life.Read(make([]byte, 1)) // nobody writes: it returns when the supervisor is gone
-		r.drain("the supervisor is gone")
+		r.Drain("the supervisor is gone")
 	}()
 	return func() {}
 }
@@ -101,7 +103,7 @@ func (o *serveOptions) keptText() string {
 
 // warnKept says which options differ from those that the supervisor has been started with, and will not
 // come into force.
-func warnKept(o *serveOptions, origins config.Origins, report *reporter) {
+func warnKept(o *serveOptions, origins config.Origins, report *logging.Reporter) {
 	text, ok := os.LookupEnv(keptEnv)
 	if !ok {
 		return
@@ -161,7 +163,7 @@ const (
 )
 
 // startWorker starts a worker, whose events go to a channel.
-func startWorker(s *sockets, kept string, report *reporter, events chan<- workerEvent) (*worker, error) {
+func startWorker(s *sockets, kept string, report *logging.Reporter, events chan<- workerEvent) (*worker, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -194,7 +196,7 @@ func startWorker(s *sockets, kept string, report *reporter, events chan<- worker
 		}
 	}
 	w := &worker{cmd: exec.Command(program, os.Args[1:]...), life: lifeWrite, began: time.Now()}
-	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = os.Stdin, os.Stdout, report.out
+	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = os.Stdin, os.Stdout, report.Out
 	w.cmd.Env = append(os.Environ(), socketsEnv+"="+s.text(), keptEnv+"="+kept)
 	w.cmd.ExtraFiles = files
 	err = w.cmd.Start()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 
+	"aws/internal/command"
 	"aws/internal/kernel"
 
 	"github.com/spf13/cobra"
@@ -62,7 +63,7 @@ func newVersionReport(args []string) (*versionReport, error) {
 		file = own
 	}
 	return &versionReport{
-		Version: version, Commit: commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Version: command.Version, Commit: command.Commit, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
 		Libaio: kernel.Libaio(), Kernel: kernel.Release(), File: file, Features: kernel.Features(file),
 	}, nil
 }

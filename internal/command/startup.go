@@ -1,6 +1,7 @@
-package main
+package command
 
 import (
+	"aws/internal/logging"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -9,15 +10,15 @@ import (
 
 // Times of a start that takes long.
 const (
-	slowStart      = time.Second // what lasts longer is told
+	SlowStart      = time.Second // what lasts longer is told
 	slowStartAgain = 10 * time.Second
 )
 
-// startUp tells what a process is doing that does not come to serve at once: a disk that does not
+// StartUp tells what a process is doing that does not come to serve at once: a disk that does not
 // answer, or a file that is a pipe, looks like nothing at all otherwise. The zero value, and nil, tell
 // nothing.
-type startUp struct {
-	name   string // begins each message
+type StartUp struct {
+	Name   string // begins each message
 	mu     sync.Mutex
 	log    *slog.Logger // as the reporter had it when doing was called, which is set up meanwhile
 	began  time.Time
@@ -27,16 +28,16 @@ type startUp struct {
 	timer  *time.Timer
 }
 
-// begin begins a start.
-func (s *startUp) begin() {
+// Begin begins a start.
+func (s *StartUp) Begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.began = time.Now()
-	s.timer = time.AfterFunc(slowStart, s.look)
+	s.timer = time.AfterFunc(SlowStart, s.look)
 }
 
-// doing notes what is about to be done. It is called by the goroutine that sets up the reporter.
-func (s *startUp) doing(report *reporter, format string, args ...any) {
+// Doing notes what is about to be done. It is called by the goroutine that sets up the reporter.
+func (s *StartUp) Doing(report *logging.Reporter, format string, args ...any) {
 	if s == nil {
 		return
 	}
@@ -46,7 +47,7 @@ func (s *startUp) doing(report *reporter, format string, args ...any) {
 }
 
 // look tells what is being done, if that has not been told.
-func (s *startUp) look() {
+func (s *StartUp) look() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.timer == nil {
@@ -55,14 +56,14 @@ func (s *startUp) look() {
 	now := time.Now()
 	if s.what != "" && (s.what != s.told || now.Sub(s.toldAt) >= slowStartAgain) {
 		took := now.Sub(s.began).Round(100 * time.Millisecond)
-		s.log.Info(fmt.Sprintf("%sstill starting after %v: %s", s.name, took, s.what), "doing", s.what, "seconds", took.Seconds())
+		s.log.Info(fmt.Sprintf("%sstill starting after %v: %s", s.Name, took, s.what), "doing", s.what, "seconds", took.Seconds())
 		s.told, s.toldAt = s.what, now
 	}
-	s.timer.Reset(slowStart)
+	s.timer.Reset(SlowStart)
 }
 
-// done is called when the process serves, or gives up.
-func (s *startUp) done() {
+// Done is called when the process serves, or gives up.
+func (s *StartUp) Done() {
 	if s == nil {
 		return
 	}

@@ -1,4 +1,4 @@
-package main
+package command
 
 import (
 	"context"
@@ -14,46 +14,96 @@ import (
 
 	"aws/goloop"
 	"aws/internal/accesslog"
-	"aws/internal/admin"
+	"aws/internal/config"
 	"aws/internal/kernel"
+	"aws/internal/logging"
+	"aws/internal/sandbox"
 	"aws/internal/tracefile"
 
 	"golang.org/x/sys/unix"
 )
 
-// observeOptions say what a server tells about itself while it runs.
-type observeOptions struct {
+// ObserverOptions say what a server tells about itself while it runs.
+type ObserverOptions struct {
 	accessLog string
 	format    string
 	log       string
 	admin     string
 	traceFile string
 	traceMax  int64
-	succeeds  bool // another process may serve at the same addresses for a while
+	Succeeds  bool // another process may serve at the same addresses for a while
+
+	NewAdmin NewAdmin
+}
+
+// NewAdmin makes the server behind --admin. logStats returns the statistics of the access log; it is nil where
+// there is none.
+type NewAdmin func(logStats func() accesslog.Stats) Admin
+
+// Admin is the server behind --admin: a value from outside, so that a program without one does not hold what it
+// needs of net/http and Prometheus.
+type Admin interface {
+	accesslog.Consumer
+	Watch(*goloop.Server)
+	SetReady(bool)
+	Serve(net.Listener) error
+	Close()
+}
+
+// Table define what a server tells about itself.
+func (o *ObserverOptions) Table() []config.Option {
+	return []config.Option{
+		{
+			Name: "access-log", Into: &o.accessLog,
+			Usage:  "write a line per answer to `TARGET`: a file, - for the standard output, syslog or syslog:FACILITY; SIGUSR1 opens a file anew",
+			Advice: "What can't be written in time is dropped and counted, never waited for.",
+		},
+		{
+			Name: "access-log-format", Into: &o.format, Default: accesslog.Combined.String(), OneOf: accesslog.Formats(),
+			Usage:  "how the lines look, as `FORMAT`",
+			Advice: "Analyzers know common and combined; json has the times in each state.",
+		},
+		{Name: "log", Into: &o.log, Usage: "short for --access-log `FILE` --access-log-format fields", Advice: "For tests: a line has what an answer depended on, and no time."},
+		{
+			Name: "admin", Into: &o.admin,
+			Usage:  "answer /metrics, /healthz, /readyz, /debug/pprof/ and a live page at this `ADDRESS`, such as 127.0.0.1:9100",
+			Advice: "There is no authentication: keep it on the loopback or on a network for management.",
+		},
+		{
+			Name: "trace-file", Into: &o.traceFile,
+			Usage:  "write what the loops do to `FILE`, for Perfetto and chrome://tracing",
+			Advice: "For study: it costs some hundred bytes per request.",
+		},
+		{
+			Name: "trace-file-bytes", Into: (*config.Size)(&o.traceMax), Default: config.Size(tracefile.DefaultBytesMax),
+			Usage:  "how long the trace file may become, as `SIZE`; 0 is no bound",
+			Advice: "The server says once that it is full, and goes on without. Raise it if your viewer opens more.",
+		},
+	}
 }
 
 // observer is what watches a server.
 type observer struct {
-	report  *reporter
+	report  *logging.Reporter
 	log     *accesslog.Log
 	queue   *accesslog.Queue
 	signals chan os.Signal
 	trace   *tracefile.File
-	admin   *admin.Admin
+	admin   Admin
 	socket  net.Listener // the admin's
 	handing bool         // another process takes over when this one drains
 }
 
-// open opens what the options name, before the process gives anything up, and makes it part of cfg.
-func (o *observeOptions) open(cfg *goloop.ServerConfig, give *restrictOptions, stdout io.Writer, report *reporter) (*observer, error) {
-	ob := &observer{report: report, handing: o.succeeds}
+// Open opens what the options name, before the process gives anything up, and makes it part of cfg.
+func (o *ObserverOptions) Open(cfg *goloop.ServerConfig, give *sandbox.Options, stdout io.Writer, report *logging.Reporter) (*observer, error) {
+	ob := &observer{report: report, handing: o.Succeeds}
 	for _, step := range []func() error{
 		func() error { return ob.openLog(o, give, stdout) },
 		func() error { return ob.openTrace(o, cfg) },
 		func() error { return ob.openAdmin(o, give) },
 	} {
 		if err := step(); err != nil {
-			ob.close()
+			ob.Close()
 			return nil, err
 		}
 	}
@@ -72,11 +122,11 @@ func (o *observeOptions) open(cfg *goloop.ServerConfig, give *restrictOptions, s
 	return ob, nil
 }
 
-func (ob *observer) openTrace(o *observeOptions, cfg *goloop.ServerConfig) (err error) {
+func (ob *observer) openTrace(o *ObserverOptions, cfg *goloop.ServerConfig) (err error) {
 	if o.traceFile == "" {
 		return nil
 	}
-	if ob.trace, err = tracefile.Open(o.traceFile, max(cfg.Loops, 1), o.traceMax, ob.report.warn); err != nil {
+	if ob.trace, err = tracefile.Open(o.traceFile, max(cfg.Loops, 1), o.traceMax, ob.report.WarnText); err != nil {
 		return fmt.Errorf("--trace-file: %w", err)
 	}
 	cfg.Loop.Tracer = ob.trace
@@ -84,16 +134,16 @@ func (ob *observer) openTrace(o *observeOptions, cfg *goloop.ServerConfig) (err 
 }
 
 // openAdmin binds the admin's address.
-func (ob *observer) openAdmin(o *observeOptions, give *restrictOptions) (err error) {
+func (ob *observer) openAdmin(o *ObserverOptions, give *sandbox.Options) (err error) {
 	if o.admin == "" {
 		return nil
 	}
-	addr, err := o.adminAddress()
+	addr, err := o.AdminAddress()
 	if err != nil {
 		return err
 	}
 	var listen net.ListenConfig
-	if o.succeeds {
+	if o.Succeeds {
 		listen.Control = shareAddress
 	}
 	if ob.socket, err = listen.Listen(context.Background(), "tcp", addr.String()); err != nil {
@@ -102,17 +152,17 @@ func (ob *observer) openAdmin(o *observeOptions, give *restrictOptions) (err err
 	if !addr.Addr().IsLoopback() {
 		ob.report.Warn(fmt.Sprintf("--admin %s is not on the loopback: whoever reaches it sees every request's target, and may take profiles", o.admin), "admin", o.admin)
 	}
-	options := admin.Options{Version: version, Commit: commit}
+	var stats func() accesslog.Stats
 	if ob.log != nil {
-		options.Log = ob.log.Stats
+		stats = ob.log.Stats
 	}
-	ob.admin = admin.New(options)
-	give.readable = append(give.readable, "/proc/self") // for the metrics of the process, and profiles
+	ob.admin = o.NewAdmin(stats)
+	give.Readable = append(give.Readable, "/proc/self") // for the metrics of the process, and profiles
 	return nil
 }
 
-// adminAddress reads --admin.
-func (o *observeOptions) adminAddress() (netip.AddrPort, error) {
+// AdminAddress reads --admin.
+func (o *ObserverOptions) AdminAddress() (netip.AddrPort, error) {
 	if o.admin == "" {
 		return netip.AddrPort{}, nil
 	}
@@ -121,7 +171,7 @@ func (o *observeOptions) adminAddress() (netip.AddrPort, error) {
 		err = fmt.Errorf("%s is no IP address with a port", o.admin)
 	}
 	if err != nil {
-		return netip.AddrPort{}, usageError{fmt.Errorf("--admin: %w", err)}
+		return netip.AddrPort{}, UsageError(fmt.Errorf("--admin: %w", err))
 	}
 	return addr.TCP, nil
 }
@@ -135,33 +185,33 @@ func shareAddress(_, _ string, c syscall.RawConn) error {
 	return errors.Join(err, failed)
 }
 
-// target returns where the access log goes, how it looks and which flag said so. An empty target is
+// Target returns where the access log goes, how it looks and which flag said so. An empty target is
 // no log.
-func (o *observeOptions) target() (target string, format accesslog.Format, flag string, err error) {
+func (o *ObserverOptions) Target() (target string, format accesslog.Format, flag string, err error) {
 	name := o.format
 	target, flag = o.accessLog, "--access-log"
 	if o.log != "" {
 		if target != "" {
-			return "", 0, "", usageError{errors.New("--log and --access-log: there is one access log, give one of them")}
+			return "", 0, "", UsageError(errors.New("--log and --access-log: there is one access log, give one of them"))
 		}
 		target, name, flag = o.log, accesslog.Fields.String(), "--log"
 	}
 	if format, err = accesslog.ParseFormat(name); err != nil {
-		return "", 0, "", usageError{fmt.Errorf("--access-log-format: %w", err)}
+		return "", 0, "", UsageError(fmt.Errorf("--access-log-format: %w", err))
 	}
 	return target, format, flag, nil
 }
 
-func (ob *observer) openLog(o *observeOptions, give *restrictOptions, stdout io.Writer) error {
-	target, format, flag, err := o.target()
+func (ob *observer) openLog(o *ObserverOptions, give *sandbox.Options, stdout io.Writer) error {
+	target, format, flag, err := o.Target()
 	if err != nil || target == "" {
 		return err
 	}
-	if ob.log, err = accesslog.Open(accesslog.Options{Target: target, Format: format, Stdout: stdout, Warn: ob.report.warn}); err != nil {
+	if ob.log, err = accesslog.Open(accesslog.Options{Target: target, Format: format, Stdout: stdout, Warn: ob.report.WarnText}); err != nil {
 		return fmt.Errorf("%s: %w", flag, err)
 	}
 	if path := ob.log.Path(); path != "" {
-		give.folders = append(give.folders, filepath.Dir(path)) // for the file that comes after a rotation
+		give.Folders = append(give.Folders, filepath.Dir(path)) // for the file that comes after a rotation
 	}
 	return nil
 }
@@ -173,7 +223,7 @@ func (ob *observer) start(server *goloop.Server) {
 		ob.admin.SetReady(true)
 		go func() {
 			if err := ob.admin.Serve(ob.socket); err != nil {
-				ob.report.warn(err.Error())
+				ob.report.Warn(err.Error())
 			}
 		}()
 	}
@@ -210,8 +260,8 @@ func (ob *observer) drain() {
 	}
 }
 
-// close writes what is left. No loop runs any more.
-func (ob *observer) close() {
+// Close writes what is left. No loop runs any more.
+func (ob *observer) Close() {
 	if ob.signals != nil {
 		signal.Stop(ob.signals)
 		close(ob.signals)

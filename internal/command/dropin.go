@@ -1,0 +1,143 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"aws/goloop"
+	"aws/internal/config"
+	"aws/internal/kernel"
+	"aws/internal/logging"
+	"aws/internal/sandbox"
+
+	"github.com/spf13/pflag"
+)
+
+// DropIn is the command that takes the place of the classic C server, with its options.
+type DropIn struct {
+	port    int
+	root    string
+	verbose bool
+	trace   bool
+	watch   ObserverOptions
+	log     logging.Options
+	give    sandbox.Options
+}
+
+// Table defines the options of the drop-in.
+func (o *DropIn) Table() []config.Group {
+	return []config.Group{{Name: "Options", Options: slices.Concat([]config.Option{
+		{Name: "port", Into: &o.port, Default: 8888, Most: 65535, Usage: "listen on this `PORT` of all IPv4 addresses; 0 lets the system choose"},
+		{Name: "root", Into: &o.root, Default: ".", Usage: "the `DIR` that holds static/ and dynamic/"},
+		{Name: "verbose", Into: &o.verbose, Usage: "print the counters at exit"},
+		{Name: "trace", Into: &o.trace, Usage: "print every transition of every connection's state"},
+	}, o.watch.Table(), o.log.Table(), o.give.Table())}}
+}
+
+// ParseDropIn returns the drop-in that the arguments describe, or false where they describe something else, are wrong,
+// ask for help, or ask for --admin, whose server is not part of every program.
+func ParseDropIn(args []string) (*DropIn, bool) {
+	flags := pflag.NewFlagSet("aws", pflag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.BoolP("help", "h", false, "")
+	flags.BoolP("version", "v", false, "")
+	given := config.Flags(flags, new(DropIn).Table())
+	if err := flags.Parse(args); err != nil || flags.NArg() > 0 || flags.Changed("help") || flags.Changed("version") {
+		return nil, false
+	}
+	o, err := NewDropIn(given)
+	return o, err == nil && o.watch.admin == ""
+}
+
+// NewDropIn returns the drop-in with the options that were given as flags. No variables and no file: it is the
+// classic server.
+func NewDropIn(given config.Given) (*DropIn, error) {
+	o := &DropIn{}
+	if _, _, err := config.Resolve(o.Table(), config.Sources{Given: given}); err != nil {
+		return nil, UsageError(err)
+	}
+	return o, nil
+}
+
+// SetAdmin says how the server behind --admin is made.
+func (o *DropIn) SetAdmin(newAdmin NewAdmin) { o.watch.NewAdmin = newAdmin }
+
+// Run runs the drop-in until it is told to end.
+func (o *DropIn) Run(stdout io.Writer, report *logging.Reporter) error {
+	report.Set(&o.log, false)
+	var start StartUp
+	start.Begin()
+	defer start.Done()
+	return o.run(stdout, report, &start)
+}
+
+// run runs the drop-in, and reports to start what is done until it serves.
+func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *StartUp) error {
+	start.Doing(report, "opening the folder %s", o.root)
+	root, err := kernel.OpenRoot(o.root)
+	if err != nil {
+		return fmt.Errorf("--root %s: %w (it must be a folder that this user may enter)", o.root, errors.Unwrap(err))
+	}
+	defer func() { _ = kernel.CloseRoot(root) }()
+	warnMissing(o.root, report)
+	dialect, err := goloop.NewDropIn(root, o.root)
+	if err != nil {
+		return err
+	}
+	cfg := goloop.ServerConfig{
+		Loop:       goloop.DropInConfig(),
+		Dialect:    dialect,
+		Loops:      1,
+		Listen:     []kernel.Address{{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(o.port))}},
+		ListenFlag: "--port",
+		Cork:       true,
+		Kernel:     kernel.DefaultConfig(),
+	}
+	if kernel.CheckCongestion(cfg.Loop.LocalCongestion) != nil {
+		cfg.Loop.LocalCongestion = "" // nobody has asked for it here
+	}
+	if o.trace {
+		cfg.Loop.Trace = report.Lines("trace")
+	}
+	descriptors, err := kernel.RaiseDescriptors()
+	if err != nil {
+		return err
+	}
+	cfg.Cache = goloop.DropInCacheLimits(min(FitDescriptors(&cfg, descriptors), 1024))
+	o.give.Readable = []string{o.root}
+	watch, err := o.watch.Open(&cfg, &o.give, stdout, report)
+	if err != nil {
+		return err
+	}
+	defer watch.Close()
+	return Run(&cfg, &ProcessOptions{
+		Give: &o.give, Watch: watch, Verbose: o.verbose, Report: report, Start: start,
+		Serves: func(r *Process) func() {
+			url := fmt.Sprintf("http://%s/", r.Server.Addrs()[0])
+			report.Info(fmt.Sprintf("serving %s at %s", o.root, url), "root", o.root, "url", url)
+			return func() {}
+		},
+	})
+}
+
+// warnMissing says which of the two folders are not there. Their files are 404 until they are.
+func warnMissing(root string, report *logging.Reporter) {
+	missing := ""
+	for _, name := range []string{"static", "dynamic"} {
+		if info, err := os.Stat(filepath.Join(root, name)); err == nil && info.IsDir() {
+			continue
+		}
+		if missing != "" {
+			missing += " and "
+		}
+		missing += name + "/"
+	}
+	if missing != "" {
+		report.Warn(fmt.Sprintf("%s has no %s: requests for it are answered 404 (start it where they are, or use --root)", root, missing), "root", root)
+	}
+}
