@@ -71,7 +71,7 @@ func TestNoAllocationPerUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	dialect, err := NewServe(ServeOptions{
-		Mounts: []*docroot.Mount{{Prefix: "/", Strip: 1, Root: root, Auth: users}}, Types: response.NewMediaTypes(),
+		Mounts: []*docroot.Mount{{Prefix: "/", Strip: 1, Root: root}}, Access: []*docroot.AccessRule{{Prefix: "/", Users: users}}, Types: response.NewMediaTypes(),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"aws/internal/docroot"
+	"aws/internal/kernel"
 	"aws/internal/request"
 	"aws/internal/response"
 )
@@ -314,6 +315,10 @@ func (s *Server) Mounts() []*docroot.Mount {
 	}
 	return nil
 }
+
+// Forget takes all that was found beneath a root out of the file cache: the root stands for another directory now. It
+// may be called from any goroutine.
+func (s *Server) Forget(root kernel.Root) { s.loops[0].cache.Forget(root) }
 
 // CachedFiles returns the number of names in the file cache, absences included.
 func (s *Server) CachedFiles() int { return s.loops[0].cache.Len() }

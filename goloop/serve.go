@@ -1,6 +1,7 @@
 package goloop
 
 import (
+	"bytes"
 	"fmt"
 	"path"
 	"strings"
@@ -15,13 +16,14 @@ import (
 // ServeOptions says what the dialect of `aws serve` answers. The zero value of each field is off.
 type ServeOptions struct {
 	Mounts       []*docroot.Mount
+	Access       []*docroot.AccessRule // who may have what, by the paths that are asked for
 	Limits       request.Limits
 	Body         request.BodyLimits
 	RangesMax    int      // ranges that one request may ask for; more are ignored
 	Index        []string // names that stand for a folder, the first that is there
 	List         bool     // folders without an index are listed
 	ListMax      int      // entries that a listing shows
-	SPA          string   // path that is answered instead of 404
+	SPA          string   // path of a file that is sent instead of 404
 	DotFiles     bool     // names that begin with a dot are served
 	Precompress  bool     // name.zst, name.br and name.gz may be sent for name
 	CORS         bool     // any origin may read
@@ -35,8 +37,8 @@ type ServeOptions struct {
 // Field is a header field.
 type Field struct{ Name, Value string }
 
-// Glob gives a value to the names that match a pattern of path.Match. A pattern with a slash is
-// held against the whole path, one without against its last element.
+// Glob gives a value to the files that match a pattern of path.Match. A pattern with a slash begins with one, and is
+// held against the whole path of the file, that of the mount included; one without against its last element.
 type Glob struct{ Pattern, Value string }
 
 // ErrorPage is the body of an answer that reports an error.
@@ -63,6 +65,8 @@ func globMatch(globs []Glob, name string) (string, bool) {
 type serveDialect struct {
 	ServeOptions
 	table    *docroot.Table
+	access   *docroot.AccessTable
+	spa      []byte // SPA
 	verified verified
 }
 
@@ -71,6 +75,10 @@ const rangesMaxDefault = 64
 // NewServe returns the dialect of `aws serve`. The error says which option can't be.
 func NewServe(o ServeOptions) (Dialect, error) {
 	table, err := docroot.NewTable(o.Mounts...)
+	if err != nil {
+		return nil, err
+	}
+	access, err := docroot.NewAccessTable(o.Access...)
 	if err != nil {
 		return nil, err
 	}
@@ -90,12 +98,16 @@ func NewServe(o ServeOptions) (Dialect, error) {
 			if _, err := path.Match(g.Pattern, ""); err != nil {
 				return nil, fmt.Errorf("pattern %q: %w", g.Pattern, err)
 			}
+			if strings.Contains(g.Pattern, "/") && !strings.HasPrefix(g.Pattern, "/") {
+				return nil, fmt.Errorf("pattern %q matches nothing: one with a slash is held against whole paths, which begin with a slash; write %q",
+					g.Pattern, "/"+g.Pattern)
+			}
 			if !response.ValidField("X", g.Value) {
 				return nil, fmt.Errorf("pattern %q: %q can't be the value of a field", g.Pattern, g.Value)
 			}
 		}
 	}
-	return &serveDialect{ServeOptions: o, table: table}, nil
+	return &serveDialect{ServeOptions: o, table: table, access: access, spa: []byte(o.SPA)}, nil
 }
 
 // Mounts returns what is served, longest prefix first.
@@ -113,7 +125,7 @@ type meta struct {
 
 // Prepare implements Dialect.
 func (d *serveDialect) Prepare(f *docroot.File) {
-	name := "/" + f.Name
+	name := f.Mount.Path(f.Name)
 	m := &meta{}
 	if f.Made {
 		// A listing: whatever is said about names is not about it.
@@ -275,6 +287,7 @@ type query struct {
 	coding response.Coding
 	vary   bool
 	listed bool // the file is a folder's listing
+	denied bool // the file that would be sent instead of nothing is not for this client
 
 	lines  [][]byte
 	more   [][]byte
@@ -333,11 +346,11 @@ func (q *query) decide() (response.Status, bool) {
 	if q.hidden(p) {
 		return q.fail(response.NotFound), true
 	}
-	m := q.d.table.Match(p)
-	if m != nil && m.Auth != nil && q.req.Method == request.MethodOptions {
+	rule := q.d.access.Match(p)
+	if rule != nil && rule.Users != nil && q.req.Method == request.MethodOptions {
 		return q.options(), true // browsers ask without credentials, and get nothing to know
 	}
-	if allowed, known := q.authorize(m); !allowed {
+	if allowed, known := q.authorize(rule); !allowed {
 		if !known {
 			return 0, false
 		}
@@ -347,16 +360,8 @@ func (q *query) decide() (response.Status, bool) {
 	if !ok {
 		return 0, false
 	}
-	if class == kernel.Done && q.plain.Mount != m {
-		// A file that is answered instead of another may be somebody else's.
-		if allowed, known := q.authorize(q.plain.Mount); !allowed {
-			if !known {
-				q.release(q.plain)
-				q.plain, q.file = nil, nil
-				return 0, false
-			}
-			return q.challenge(), true
-		}
+	if q.denied {
+		return q.challenge(), true
 	}
 	switch class {
 	case kernel.Done:
@@ -391,9 +396,9 @@ func (q *query) hidden(p []byte) bool {
 	if q.d.DotFiles {
 		return false
 	}
-	const wellKnown = "/.well-known/"
-	if len(p) >= len(wellKnown) && string(p[:len(wellKnown)]) == wellKnown {
-		p = p[len(wellKnown)-1:]
+	const wellKnown = "/.well-known"
+	if bytes.HasPrefix(p, []byte(wellKnown)) && (len(p) == len(wellKnown) || p[len(wellKnown)] == '/') {
+		p = p[len(wellKnown):]
 	}
 	for i := 1; i < len(p); i++ {
 		if p[i] == '.' && p[i-1] == '/' {
@@ -403,18 +408,26 @@ func (q *query) hidden(p []byte) bool {
 	return false
 }
 
-// lookUp finds what a path stands for: a file, an index, a listing, or the file that is answered
-// instead of nothing.
+// lookUp finds what a path stands for: a file, an index, a listing, or the file that is sent instead of nothing,
+// if the client may have that one.
 func (q *query) lookUp(p []byte) (kernel.Class, bool) {
 	class, ok := q.lookUpPath(p)
 	if !ok || class != kernel.Absent || q.d.SPA == "" {
 		return class, ok
 	}
-	m := q.d.table.Match([]byte(q.d.SPA))
+	m := q.d.table.Match(q.d.spa)
 	if m == nil {
 		return class, true
 	}
-	return q.open(m, append(q.a.scratch[:0], m.Name([]byte(q.d.SPA))...))
+	if allowed, known := q.authorize(q.d.access.Match(q.d.spa)); !allowed {
+		q.denied = known
+		return class, known
+	}
+	instead, ok := q.open(m, m.Name(q.d.spa))
+	if instead == kernel.Folder {
+		return kernel.Absent, ok // a redirection there would never end
+	}
+	return instead, ok
 }
 
 func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
@@ -450,7 +463,7 @@ func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
 // isMount reports whether a path is the prefix of a mount but for its last slash: it is a folder, too.
 func (q *query) isMount(p []byte) bool {
 	m := q.d.table.Match(append(p, '/'))
-	return m != nil && len(m.Prefix) == len(p)+1
+	return m != nil && len(m.Prefix) == len(p)+1 && m.HasOwnRoot()
 }
 
 // open finds a file and makes it the request's.

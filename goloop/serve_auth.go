@@ -38,10 +38,10 @@ func (v *verified) add(key [sha256.Size]byte) {
 	v.who[key] = struct{}{}
 }
 
-// authorize reports whether the request may have the files of a mount (RFC 7617). known is false when
+// authorize reports whether the client may have what a rule is about (RFC 7617). known is false when
 // that is being found out off the loop.
-func (q *query) authorize(m *docroot.Mount) (allowed, known bool) {
-	if m == nil || m.Auth == nil {
+func (q *query) authorize(rule *docroot.AccessRule) (allowed, known bool) {
+	if rule == nil || rule.Users == nil {
 		return true, true
 	}
 	value, ok := q.single(request.Authorization)
@@ -54,10 +54,10 @@ func (q *query) authorize(m *docroot.Mount) (allowed, known bool) {
 		return false, true
 	}
 	user, password, _ := bytes.Cut(credentials, colon)
-	q.a.scratch = append(append(append(q.a.scratch[:0], m.Prefix...), 0), credentials...)
+	q.a.scratch = append(append(append(q.a.scratch[:0], rule.Prefix...), 0), credentials...)
 	key := sha256.Sum256(q.a.scratch)
 	if allowed, known = q.d.verified.has(key), true; !allowed {
-		allowed, known = q.verify(m, key, string(user), string(password))
+		allowed, known = q.verify(rule, key, string(user), string(password))
 	}
 	if allowed {
 		q.a.User = append(q.a.User[:0], user...)
@@ -66,11 +66,11 @@ func (q *query) authorize(m *docroot.Mount) (allowed, known bool) {
 }
 
 // verify has a password compared with its hash off the loop, which remembers it if it is right.
-func (q *query) verify(m *docroot.Mount, key [sha256.Size]byte, who, secret string) (allowed, known bool) {
+func (q *query) verify(rule *docroot.AccessRule, key [sha256.Size]byte, who, secret string) (allowed, known bool) {
 	v := &q.d.verified
 	name := append([]byte{0}, hex.EncodeToString(key[:])...) // no file has such a name
-	f, ok := q.find.Make(m, name, func() (kernel.Opened, kernel.Class) {
-		if !m.Auth.Check(who, secret) {
+	f, ok := q.find.Make(rule.Checks(), name, func() (kernel.Opened, kernel.Class) {
+		if !rule.Users.Check(who, secret) {
 			return kernel.Opened{}, kernel.Denied
 		}
 		v.add(key)

@@ -21,11 +21,7 @@ func TestMountWithPasswords(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := startServe(t, s, func(o *ServeOptions, _ *ServerConfig) {
-		for _, m := range o.Mounts {
-			if m.Kind == docroot.Dynamic {
-				m.Auth = users
-			}
-		}
+		o.Access = []*docroot.AccessRule{{Prefix: "/dynamic/", Users: users}}
 	})
 	base := "http://" + server.Addrs()[0].String()
 	defer http.DefaultClient.CloseIdleConnections()

@@ -23,6 +23,7 @@ func checkCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 			if _, err := stdout.Write(config.AppendTOML(nil, o.table(), origins)); err != nil {
 				return err
 			}
+			o.report = report
 			return located(o.check(), origins)
 		})
 	cmd.Long = `Takes the flags, the variables and the file that "serve" would take, prints the options that result

@@ -66,8 +66,8 @@ func (o *serveOptions) table() []config.Group {
 		{Name: "Clients", Options: []config.Option{
 			{
 				Name: "auth", Into: &o.auth,
-				Usage:  "ask for a user and password of FILE at PREFIX, as `PREFIX=FILE` (repeatable)",
-				Advice: "FILE is in the format of htpasswd with bcrypt hashes (htpasswd -B). PREFIX is that of a mount. Without TLS in front, passwords are readable on the way.",
+				Usage:  "ask for a user and password of FILE at PREFIX and below, as `PREFIX=FILE`; PREFIX=off asks for none (repeatable)",
+				Advice: "The longest PREFIX that covers a path counts, whatever is mounted below it. FILE is in the format of htpasswd with bcrypt hashes (htpasswd -B). Without TLS in front, passwords are readable on the way.",
 			},
 			{
 				Name: "proxy-from", Into: &o.proxies,
@@ -79,7 +79,7 @@ func (o *serveOptions) table() []config.Group {
 			{
 				Name: "root", Into: &o.root, Default: ".",
 				Usage:  "serve the files beneath `DIR`; the argument ROOT says the same",
-				Advice: "A relative path counts from the folder in which the process was started.",
+				Advice: "A relative path counts from the directory in which the process was started. A symbolic link in it is followed anew every second, so a link to the current release may be changed while the server runs.",
 			},
 			{
 				Name: "static", Into: &o.static,
@@ -107,7 +107,7 @@ func (o *serveOptions) table() []config.Group {
 			},
 			{
 				Name: "spa", Into: &o.spa,
-				Usage:  "answer the file at this `PATH` instead of 404",
+				Usage:  "send the file at this `PATH` instead of 404",
 				Advice: "For applications of a single page, which route by themselves: /index.html.",
 			},
 			{
@@ -126,8 +126,8 @@ func (o *serveOptions) table() []config.Group {
 			{Name: "header", Into: &o.headers, Usage: "add a field to every answer, as `'Name: value'` (repeatable)", Advice: "For policies of browsers, such as Content-Security-Policy."},
 			{
 				Name: "cache-control", Into: &o.cacheControl,
-				Usage:  "Cache-Control of matching names, as `GLOB=VALUE` (repeatable)",
-				Advice: "Names that have a hash in them may be kept for ever: '*.[0-9a-f]*.js=max-age=31536000, immutable'.",
+				Usage:  "Cache-Control of matching files, as `GLOB=VALUE` (repeatable)",
+				Advice: "A GLOB with a slash is compared with the whole path of the file, one without with its name. Names that have a hash in them may be kept for ever: '*.[0-9a-f]*.js=max-age=31536000, immutable'.",
 			},
 			{
 				Name: "mime", Into: &o.mimes,

@@ -7,7 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -198,7 +198,7 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 	}
 	o.give.WarnRoot = !worker
 	for _, m := range so.Mounts {
-		o.give.Readable = append(o.give.Readable, m.Dir)
+		o.give.Readable = append(o.give.Readable, command.Readable(m.Dir)...)
 	}
 	o.watch.Succeeds, o.watch.NewAdmin = worker, newAdmin
 	watch, err := o.watch.Open(cfg, &o.give, stdout, report)
@@ -213,7 +213,12 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 				report.Info("listening at "+a.URL(), "url", a.URL())
 			}
 			for _, m := range so.Mounts {
-				report.Info(fmt.Sprintf("%s serves %s (%s)", m.Prefix, m.Dir, m.Kind), "prefix", m.Prefix, "dir", m.Dir, "kind", m.Kind.String())
+				below := m.Prefix[m.Strip:]
+				if below != "" && kernel.LookUp(m.Root, below) != kernel.Folder {
+					continue // nobody needs to know of it
+				}
+				dir := path.Join(m.Dir, below)
+				report.Info(fmt.Sprintf("%s serves %s (%s)", m.Prefix, dir, m.Kind), "prefix", m.Prefix, "dir", dir, "kind", m.Kind.String())
 			}
 			if worker {
 				return tellSupervisor(r)
@@ -279,14 +284,13 @@ func (o *serveOptions) dialectOptions() (*goloop.ServeOptions, func(), error) {
 	}
 	closeRoots := func() {
 		for _, m := range so.Mounts {
-			_ = kernel.CloseRoot(m.Root)
+			if m.HasOwnRoot() {
+				_ = kernel.CloseRoot(m.Root)
+			}
 		}
 	}
-	if so.SPA != "" && !strings.HasPrefix(so.SPA, "/") {
-		so.SPA = "/" + so.SPA
-	}
 	for _, step := range []func(*goloop.ServeOptions) error{
-		o.mounts, o.fields, o.types, o.pages, o.passwords,
+		o.mounts, o.instead, o.fields, o.types, o.pages, o.passwords,
 	} {
 		if err := step(so); err != nil {
 			return so, closeRoots, err
@@ -295,7 +299,7 @@ func (o *serveOptions) dialectOptions() (*goloop.ServeOptions, func(), error) {
 	return so, closeRoots, nil
 }
 
-// mounts opens what is to be served: what the options say, or root and its folder dynamic.
+// mounts opens what is to be served: what the options say, and root unless something else is at "/".
 func (o *serveOptions) mounts(so *goloop.ServeOptions) error {
 	type mount struct {
 		flag, spec string
@@ -315,49 +319,129 @@ func (o *serveOptions) mounts(so *goloop.ServeOptions) error {
 	if !slash {
 		list = append(list, mount{"--root", "/=" + o.root, docroot.Static})
 	}
-	if dynamic := filepath.Join(o.root, "dynamic"); len(o.dynamic) == 0 {
-		if info, err := os.Stat(dynamic); err == nil && info.IsDir() {
-			list = append(list, mount{"--root", "/dynamic/=" + dynamic, docroot.Dynamic})
-		}
-	}
 	for _, m := range list {
 		prefix, dir, ok := strings.Cut(m.spec, "=")
-		if !ok || !strings.HasPrefix(prefix, "/") || dir == "" {
+		if !ok || dir == "" {
 			return command.UsageError(fmt.Errorf("%s %s: expected PREFIX=DIR, such as /files/=/srv/files", m.flag, m.spec))
 		}
-		if !strings.HasSuffix(prefix, "/") {
-			prefix += "/"
+		prefix, err := pathPrefix(prefix)
+		if err != nil {
+			return command.UsageError(fmt.Errorf("%s %s: %w", m.flag, m.spec, err))
 		}
-		o.doing("opening the folder %s", dir)
+		o.doing("opening the directory %s", dir)
 		r, err := kernel.OpenRoot(dir)
 		if err != nil {
-			return fmt.Errorf("%s %s: %w (it must be a folder that this user may enter)", m.flag, dir, errors.Unwrap(err))
+			return fmt.Errorf("%s %s: %w (it must be a directory that this user may enter)", m.flag, dir, errors.Unwrap(err))
 		}
 		so.Mounts = append(so.Mounts, &docroot.Mount{Prefix: prefix, Strip: len(prefix), Root: r, Kind: m.kind, Dir: dir})
 	}
+	o.addDynamicRoute(so)
 	return nil
 }
+
+// dynamicPrefix is where files are read asynchronously if no option says where.
+const dynamicPrefix = "/dynamic/"
+
+// addDynamicRoute lets the files beneath ROOT/dynamic be read asynchronously, unless the options say what is, or what
+// else is at that prefix. They stay files of ROOT, opened beneath it: a name from the served tree is never taken for
+// the operator's word.
+func (o *serveOptions) addDynamicRoute(so *goloop.ServeOptions) {
+	if len(o.dynamic) > 0 {
+		return
+	}
+	var root *docroot.Mount
+	for _, m := range so.Mounts {
+		switch m.Prefix {
+		case dynamicPrefix:
+			return
+		case "/":
+			root = m
+		}
+	}
+	if root.Dir == o.root {
+		so.Mounts = append(so.Mounts, &docroot.Mount{Prefix: dynamicPrefix, Strip: root.Strip, Root: root.Root, Kind: docroot.Dynamic, Dir: root.Dir})
+	}
+}
+
+// pathPrefix reads a prefix of paths and ends it with a slash. It refuses one that no path can have: paths are
+// normalised before they are compared.
+func pathPrefix(s string) (string, error) {
+	if !strings.HasPrefix(s, "/") {
+		return "", fmt.Errorf("the prefix %q does not begin with a slash; write %q", s, "/"+s)
+	}
+	if !strings.HasSuffix(s, "/") {
+		s += "/"
+	}
+	clean := path.Clean(s)
+	if clean != "/" {
+		clean += "/"
+	}
+	if clean != s {
+		return "", fmt.Errorf("no path begins with %q, because paths are normalised first; write %q", s, clean)
+	}
+	return s, nil
+}
+
+// instead reads --spa. It refuses a file that can never be sent.
+func (o *serveOptions) instead(so *goloop.ServeOptions) error {
+	if so.SPA == "" {
+		return nil
+	}
+	if !strings.HasPrefix(so.SPA, "/") {
+		so.SPA = "/" + so.SPA
+	}
+	refuse := func(why string, args ...any) error {
+		return command.UsageError(fmt.Errorf("--spa %s: %s", o.spa, fmt.Sprintf(why, args...)))
+	}
+	if clean := path.Clean(so.SPA); clean != so.SPA {
+		return refuse("it is not the path of a file; write %s", clean)
+	}
+	if !so.DotFiles && strings.Contains(strings.TrimPrefix(so.SPA, "/.well-known/"), "/.") {
+		return refuse("names that begin with a dot are not served (--dotfiles does)")
+	}
+	table, err := docroot.NewTable(so.Mounts...)
+	if err != nil {
+		return command.UsageError(err)
+	}
+	m := table.Match([]byte(so.SPA))
+	if m == nil {
+		return refuse("nothing is mounted there (--static %s/=DIR mounts a directory)", path.Dir(so.SPA))
+	}
+	switch name := string(m.Name([]byte(so.SPA))); kernel.LookUp(m.Root, name) {
+	case kernel.Done:
+	case kernel.Folder:
+		return refuse("it is a directory; write the path of a file in it, such as %s", path.Join(so.SPA, "index.html"))
+	default:
+		o.report.Warn(fmt.Sprintf("--spa %s: there is no such file in %s now: what is missing is 404 until there is", o.spa, m.Dir), "spa", o.spa)
+	}
+	return nil
+}
+
+// authOff is the FILE of --auth that lets anybody in.
+const authOff = "off"
 
 // passwords reads --auth.
 func (o *serveOptions) passwords(so *goloop.ServeOptions) error {
 	for _, s := range o.auth {
 		prefix, file, ok := strings.Cut(s, "=")
 		if !ok || file == "" {
-			return command.UsageError(fmt.Errorf("--auth %q: expected PREFIX=FILE, such as /private/=/etc/aws/users", s))
+			return command.UsageError(fmt.Errorf("--auth %q: expected PREFIX=FILE, such as /private/=/etc/aws/users, or PREFIX=off", s))
 		}
-		if !strings.HasSuffix(prefix, "/") {
-			prefix += "/"
+		prefix, err := pathPrefix(prefix)
+		if err != nil {
+			return command.UsageError(fmt.Errorf("--auth %q: %w", s, err))
 		}
-		at := slices.IndexFunc(so.Mounts, func(m *docroot.Mount) bool { return m.Prefix == prefix })
-		if at < 0 {
-			return command.UsageError(fmt.Errorf("--auth %q: nothing is mounted at %s (--static %s=DIR mounts a folder there)", s, prefix, prefix))
+		rule := &docroot.AccessRule{Prefix: prefix}
+		so.Access = append(so.Access, rule)
+		if file == authOff {
+			continue
 		}
 		o.doing("reading %s", file)
 		content, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("--auth %s: %w", s, err)
 		}
-		if so.Mounts[at].Auth, err = docroot.ParsePasswords(content); err != nil {
+		if rule.Users, err = docroot.ParsePasswords(content); err != nil {
 			return fmt.Errorf("--auth %s: %w", s, err)
 		}
 	}

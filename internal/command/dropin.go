@@ -109,7 +109,7 @@ func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *StartUp)
 		return err
 	}
 	cfg.Cache = goloop.DropInCacheLimits(min(FitDescriptors(&cfg, descriptors), 1024))
-	o.give.Readable = []string{o.root}
+	o.give.Readable = Readable(o.root)
 	watch, err := o.watch.Open(&cfg, &o.give, stdout, report)
 	if err != nil {
 		return err

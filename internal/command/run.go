@@ -85,6 +85,7 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 			o.Report.Warn(fmt.Sprintf("%s%v %s: nothing is changed", r.name(), sig, what), "signal", sig.String())
 		}
 	}()
+	go r.followRoots()
 	o.Watch.start(server)
 	ended := o.Serves(r)
 	o.Watch.announce()

@@ -181,6 +181,19 @@ func (c *Cache) Drop(f *File) {
 	c.mu.Unlock()
 }
 
+// Forget takes out all that was found beneath a root, which stands for another directory now. Files in use stay open.
+func (c *Cache) Forget(root kernel.Root) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for f := c.oldest; f != nil; {
+		newer := f.newer
+		if f.Mount.Root == root {
+			c.unlist(f)
+		}
+		f = newer
+	}
+}
+
 // Trim takes out what has not been used for long and what is too much, looking at no more than
 // atMost files, and appends the descriptors that are to be closed. With force it takes unused
 // files out regardless, the oldest first, to make room when descriptors are used up.

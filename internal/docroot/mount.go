@@ -25,19 +25,25 @@ func (k Kind) String() string {
 	return "static"
 }
 
-// Mount ties the paths that begin with Prefix to the files beneath a folder.
+// Mount ties the paths that begin with Prefix to the files beneath a directory. Several mounts may have one root: with
+// a Strip that is shorter than the prefix, a mount is a part of that root whose files reach the client differently.
 type Mount struct {
 	Prefix string // begins and ends with a slash
 	Strip  int    // bytes taken off the front of a path to make a name relative to Root
 	Root   kernel.Root
 	Kind   Kind
-	Auth   *Passwords // who may have its files; nil: anybody
-	Dir    string     // the folder, for people
-	Number int        // from 1 on, in the order given to NewTable, which sets it
+	Dir    string // the directory that Root was opened as
+	Number int    // from 1 on, in the order given to NewTable, which sets it
 }
 
 // Name returns the name beneath the mount's root that a path stands for. The path has matched.
 func (m *Mount) Name(path []byte) []byte { return path[m.Strip:] }
+
+// Path returns the path of a name beneath the mount's root.
+func (m *Mount) Path(name string) string { return m.Prefix[:m.Strip] + name }
+
+// HasOwnRoot reports whether the mount's prefix stands for its root, which makes it a directory whatever lies above it.
+func (m *Mount) HasOwnRoot() bool { return m.Strip == len(m.Prefix) }
 
 // Table finds the mount of a path: the one with the longest matching prefix.
 type Table struct{ mounts []*Mount }

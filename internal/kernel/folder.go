@@ -49,6 +49,21 @@ func (*Linux) ReadFolder(root Root, name string, entriesMax int, hide func(name 
 	}
 }
 
+// LookUp returns what a name beneath a root stands for now: Done is a regular file, Folder a directory. It may wait for
+// a disk.
+func LookUp(root Root, name string) Class {
+	fd, class := openFolder(root, name)
+	if class != Done {
+		return class
+	}
+	var stat unix.Statx_t
+	var file Opened
+	if class = describe(fd, &stat, &file, true); class == Done {
+		_ = unix.Close(int(fd))
+	}
+	return class
+}
+
 // openFolder opens a folder beneath a root for reading its names.
 func openFolder(root Root, name string) (int32, Class) {
 	if name == "" {

@@ -1,0 +1,82 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+)
+
+// followEvery is how often the paths of the roots are resolved anew: as long as a name is trusted.
+const followEvery = time.Second
+
+// followRoots lets each root of the server stand for what its path leads to, until the server has ended: a symbolic
+// link to the current release may be changed at any time.
+func (p *Process) followRoots() {
+	var roots []*docroot.Mount
+	failed := map[kernel.Root]string{}
+	for _, m := range p.Server.Mounts() {
+		if _, seen := failed[m.Root]; !seen {
+			failed[m.Root] = ""
+			roots = append(roots, m)
+		}
+	}
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.ended:
+			return
+		case <-ticker.C:
+		}
+		for _, m := range roots {
+			changed, err := kernel.FollowRoot(m.Root, m.Dir)
+			switch {
+			case err != nil && err.Error() != failed[m.Root]:
+				failed[m.Root] = err.Error()
+				p.Report.Warn(fmt.Sprintf("%s%v: the directory that was there before is served on (if Landlock refuses the new one, "+
+					"a reload, a restart or --landlock=false helps)", p.name(), err), "dir", m.Dir)
+			case changed:
+				failed[m.Root] = ""
+				p.Server.Forget(m.Root)
+				p.Report.Info(fmt.Sprintf("%s%s leads to another directory now, which is served", p.name(), m.Dir), "dir", m.Dir)
+			case err == nil:
+				failed[m.Root] = ""
+			}
+		}
+	}
+}
+
+// Readable returns what a process has to be allowed to read so that it can serve a directory. Where its path has a
+// symbolic link in it, that is also the directory that holds what the link leads to: releases lie side by side, and the
+// link will lead to the next one. A link into the root of the file system adds nothing.
+func Readable(dir string) []string {
+	list := []string{dir}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return list
+	}
+	at := "/"
+	for _, name := range strings.Split(strings.Trim(abs, "/"), "/") {
+		at = filepath.Join(at, name)
+		info, err := os.Lstat(at)
+		if err != nil {
+			break
+		}
+		if info.Mode()&os.ModeSymlink == 0 {
+			continue
+		}
+		target, err := filepath.EvalSymlinks(at)
+		if err != nil {
+			break
+		}
+		if parent := filepath.Dir(target); parent != "/" {
+			list = append(list, parent)
+		}
+	}
+	return list
+}
