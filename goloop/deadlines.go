@@ -126,12 +126,18 @@ func (l *Loop) giveUp(c *conn) bool {
 	}
 	l.ans.reset()
 	l.finding = finder{Loop: l, c: c}
-	if !l.dialect.Expire(&l.ans, c.state, &l.finding) {
+	req, head := &l.req, []byte(nil)
+	if c.part != nil {
+		req, head = &c.part.req, c.part.buf[:c.part.n]
+	} else {
+		req.Reset(l.dialect.Limits())
+	}
+	if !l.dialect.Expire(&l.ans, c.state, req, &l.finding) {
 		return false
 	}
 	l.ans.Keep = false // a helper's answer may still come, and must not meet another request
 	c.asked = false
-	l.ready(c, nil, nil, nil)
+	l.ready(c, req, head, nil)
 	return true
 }
 

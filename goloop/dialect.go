@@ -1,6 +1,8 @@
 package goloop
 
 import (
+	"time"
+
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
@@ -22,8 +24,9 @@ type Dialect interface {
 	// Busy decides about a connection of an address that has too many. False resets it.
 	Busy(a *Answer, find Finder) bool
 	// Expire decides about a request that is not complete in time (StateReading), or whose file could
-	// not be looked up in time (StateOpening). False closes the connection without an answer.
-	Expire(a *Answer, in State, find Finder) bool
+	// not be looked up in time (StateOpening). Of one that is not complete, req has what is known. False closes the
+	// connection without an answer.
+	Expire(a *Answer, in State, req *request.Request, find Finder) bool
 }
 
 // Finder finds files without waiting for a disk.
@@ -49,6 +52,8 @@ type Finder interface {
 	Date() []byte
 	// Unix returns the time of the answer in seconds since 1970.
 	Unix() int64
+	// Now returns the monotonic time of the answer.
+	Now() time.Duration
 }
 
 // Build makes a file for an answer, off the loop.

@@ -51,12 +51,25 @@ func (d *dropIn) Limits() *request.Limits { return &d.limits }
 
 // Prepare implements Dialect: all of the header but its date.
 func (d *dropIn) Prepare(f *docroot.File) {
-	b := appendHead(nil, response.OK, undated)
-	b = response.AppendFieldDate(b, "Last-Modified", floorSeconds(f.MtimeNs))
+	v := versionOf(f)
+	f.Head = d.appendFileHead(nil, f, response.FloorSeconds(f.MtimeNs), v.Dated())
+}
+
+// appendFileHead appends the header section of a file's response, with room for its date.
+func (d *dropIn) appendFileHead(b []byte, f *docroot.File, modifiedSeconds int64, dated bool) []byte {
+	b = appendHead(b, response.OK, undated)
+	if dated {
+		b = response.AppendFieldDate(b, "Last-Modified", modifiedSeconds)
+	}
 	b = response.AppendField(b, "Content-Type", response.WithCharset(d.types.Lookup(f.Name)))
 	b = response.AppendFieldInt(b, "Content-Length", f.Size)
 	b = response.AppendField(b, "Connection", "close")
-	f.Head = response.AppendEnd(b)
+	return response.AppendEnd(b)
+}
+
+// versionOf returns what tells a version of a file from others.
+func versionOf(f *docroot.File) response.Version {
+	return response.Version{SizeBytes: f.Size, ModifiedNs: f.MtimeNs, ChangedNs: f.CtimeNs, Inode: f.Ino}
 }
 
 // undated keeps the place of a date.
@@ -71,14 +84,6 @@ func appendHead(dst []byte, s response.Status, date string) []byte {
 	dst = response.AppendStatusLine(dst, s)
 	dst = response.AppendField(dst, "Date", date)
 	return response.AppendField(dst, "Server", "aws")
-}
-
-func floorSeconds(ns int64) int64 {
-	s := ns / 1e9
-	if ns%1e9 < 0 {
-		s--
-	}
-	return s
 }
 
 var (
@@ -129,7 +134,14 @@ func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finde
 		return true
 	}
 	a.Status = response.OK
-	a.Head = appendDated(a.Head, f.Head, okDateAt, find.Date())
+	v := versionOf(f)
+	if seconds, send, validator := response.LastModified(&v, find.Unix()); validator || !v.Dated() {
+		a.Head = appendDated(a.Head, f.Head, okDateAt, find.Date())
+	} else { // it has just been written
+		from := len(a.Head)
+		a.Head = d.appendFileHead(a.Head, f, seconds, send)
+		copy(a.Head[from+okDateAt:], find.Date())
+	}
 	a.headBytes = len(a.Head)
 	if req.Method == request.MethodGet {
 		a.To = f.Size
@@ -153,7 +165,7 @@ func (d *dropIn) Refuse(a *Answer, _ *request.Request, find Finder) {
 func (d *dropIn) Busy(*Answer, Finder) bool { return false }
 
 // Expire implements Dialect: a client that takes too long is not answered.
-func (d *dropIn) Expire(*Answer, State, Finder) bool { return false }
+func (d *dropIn) Expire(*Answer, State, *request.Request, Finder) bool { return false }
 
 // String names the dialect, for people.
 func (d *dropIn) String() string {

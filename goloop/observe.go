@@ -176,8 +176,8 @@ func (k *clock) moved(from State, now time.Duration) {
 	k.cold = k.cold || p == phaseDisk
 }
 
-// record notes what is known of an answer when it is decided. head is nil for a request that has
-// not become complete.
+// record notes what is known of an answer when it is decided. head holds as much of the request as has been read, and is
+// nil where that is nothing.
 func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 	l.counts.ByStatus[a.Status%response.StatusCount]++
 	mount := 0

@@ -385,7 +385,7 @@ func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
 		l.ans.reset()
 		l.finding = finder{Loop: l, c: c}
 		l.dialect.Refuse(&l.ans, req, &l.finding)
-		l.ready(c, nil, nil, nil)
+		l.ready(c, req, buf, nil)
 	}
 }
 

@@ -27,8 +27,8 @@ func (l *Loop) answer(c *conn, buf []byte, req *request.Request) {
 }
 
 // ready makes the answer that stands in l.ans the connection's, and lets it be sent. The bytes
-// that follow the request are kept if the connection is. head is nil when there is no request to
-// speak of.
+// that follow the request are kept if the connection is. head holds as much of the request as has been read; it is
+// nil when nothing has.
 func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
 	a := &l.ans
 	rec := l.record(a, req, head)
@@ -189,6 +189,9 @@ func (f *finder) Release(file *docroot.File) { f.dropFile(&file) }
 
 // Unix implements Finder.
 func (f *finder) Unix() int64 { return f.k.Wall() }
+
+// Now implements Finder.
+func (f *finder) Now() time.Duration { return f.k.Now() }
 
 // remember puts what a name stands for into the cache.
 func (l *Loop) remember(m *docroot.Mount, name []byte, class kernel.Class, opened *kernel.Opened, made bool) *docroot.File {

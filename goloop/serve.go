@@ -37,8 +37,8 @@ type ServeOptions struct {
 // Field is a header field.
 type Field struct{ Name, Value string }
 
-// Glob gives a value to the files that match a pattern of path.Match. A pattern with a slash begins with one, and is
-// held against the whole path of the file, that of the mount included; one without against its last element.
+// Glob gives a value to the files that match a pattern of path.Match. A pattern with a slash is held against the whole
+// path of the file, that of the mount included, which begins with a slash; one without against its last element.
 type Glob struct{ Pattern, Value string }
 
 // ErrorPage is the body of an answer that reports an error.
@@ -66,7 +66,9 @@ type serveDialect struct {
 	ServeOptions
 	table    *docroot.Table
 	access   *docroot.AccessTable
-	spa      []byte // SPA
+	spa      []byte  // SPA
+	common   []Field // of every response: the server's own, and those of the options
+	cache    string  // Cache-Control of the options
 	verified verified
 }
 
@@ -88,17 +90,16 @@ func NewServe(o ServeOptions) (Dialect, error) {
 	if o.RangesMax == 0 {
 		o.RangesMax = rangesMaxDefault
 	}
-	for _, f := range o.Fields {
-		if !response.ValidField(f.Name, f.Value) {
-			return nil, fmt.Errorf("header %q: %q is no field that may be sent", f.Name, f.Value)
-		}
+	common, cache, err := commonFields(&o)
+	if err != nil {
+		return nil, err
 	}
 	for _, globs := range [][]Glob{o.CacheControl, o.TypeGlobs} {
 		for _, g := range globs {
 			if _, err := path.Match(g.Pattern, ""); err != nil {
 				return nil, fmt.Errorf("pattern %q: %w", g.Pattern, err)
 			}
-			if strings.Contains(g.Pattern, "/") && !strings.HasPrefix(g.Pattern, "/") {
+			if strings.Contains(g.Pattern, "/") && !strings.HasPrefix(g.Pattern, "/") && !strings.HasPrefix(g.Pattern, "*") {
 				return nil, fmt.Errorf("pattern %q matches nothing: one with a slash is held against whole paths, which begin with a slash; write %q",
 					g.Pattern, "/"+g.Pattern)
 			}
@@ -107,7 +108,7 @@ func NewServe(o ServeOptions) (Dialect, error) {
 			}
 		}
 	}
-	return &serveDialect{ServeOptions: o, table: table, access: access, spa: []byte(o.SPA)}, nil
+	return &serveDialect{ServeOptions: o, table: table, access: access, spa: []byte(o.SPA), common: common, cache: cache}, nil
 }
 
 // Mounts returns what is served, longest prefix first.
@@ -132,7 +133,7 @@ func (d *serveDialect) Prepare(f *docroot.File) {
 		m.mediaType = response.WithCharset(d.Types.Lookup(f.Name[strings.LastIndexByte(f.Name, 0)+1:]))
 		m.cache = "no-cache"
 		f.Extra = m
-		f.Head = d.appendFileHead(nil, response.OK, undatedBytes, f, m, response.Identity, f.Size)
+		f.Head = d.prepareHead(f, m)
 		return
 	}
 	if t, ok := globMatch(d.TypeGlobs, name); ok {
@@ -142,21 +143,28 @@ func (d *serveDialect) Prepare(f *docroot.File) {
 	}
 	m.cache, _ = globMatch(d.CacheControl, name)
 	f.Extra = m
-	f.Head = d.appendFileHead(nil, response.OK, undatedBytes, f, m, response.Identity, f.Size)
+	f.Head = d.prepareHead(f, m)
+}
+
+// prepareHead returns the header section of the whole file in its plain form without its last fields, as it is once
+// the second of its modification has passed.
+func (d *serveDialect) prepareHead(f *docroot.File, m *meta) []byte {
+	v := versionOf(f)
+	return d.appendFileHead(nil, response.OK, undatedBytes, response.FloorSeconds(f.MtimeNs), v.Dated(), f, m, response.Identity, f.Size)
 }
 
 var undatedBytes = []byte(undated)
 
-// appendFileHead appends the header of an answer about a file, all but its last fields. A
-// negative length leaves Content-Length out.
-func (d *serveDialect) appendFileHead(b []byte, s response.Status, date []byte, f *docroot.File, m *meta, c response.Coding, length int64) []byte {
-	b = d.appendCommon(b, s, date)
-	b = response.AppendFieldDate(b, "Last-Modified", floorSeconds(f.MtimeNs))
-	var tag [response.ETagBytesMax]byte
-	b = response.AppendFieldBytes(b, "ETag", response.AppendETag(tag[:0], f.Size, f.MtimeNs, c))
-	if m.cache != "" {
-		b = response.AppendField(b, "Cache-Control", m.cache)
+// appendFileHead appends the header section of a response about a file, all but its last fields. modifiedSeconds is
+// sent as Last-Modified if dated says so. A negative length leaves Content-Length out.
+func (d *serveDialect) appendFileHead(b []byte, s response.Status, date []byte, modifiedSeconds int64, dated bool, f *docroot.File, m *meta, c response.Coding, length int64) []byte {
+	b = d.appendCommon(b, s, date, m.cache)
+	if dated {
+		b = response.AppendFieldDate(b, "Last-Modified", modifiedSeconds)
 	}
+	var tag [response.ETagBytesMax]byte
+	v := versionOf(f)
+	b = response.AppendFieldBytes(b, "ETag", response.AppendETag(tag[:0], &v, c))
 	if s == response.NotModified {
 		return b // RFC 9110 section 15.4.5: what the cache has stands
 	}
@@ -173,18 +181,19 @@ func (d *serveDialect) appendFileHead(b []byte, s response.Status, date []byte, 
 	return b
 }
 
-// appendCommon appends what every answer begins with.
-func (d *serveDialect) appendCommon(b []byte, s response.Status, date []byte) []byte {
+// appendCommon appends what every response begins with. cache is its Cache-Control; where it is empty, that of the
+// options counts.
+func (d *serveDialect) appendCommon(b []byte, s response.Status, date []byte, cache string) []byte {
 	b = response.AppendStatusLine(b, s)
 	b = response.AppendFieldBytes(b, "Date", date)
-	b = response.AppendField(b, "Server", "aws")
-	b = response.AppendField(b, "X-Content-Type-Options", "nosniff")
-	if d.CORS {
-		b = response.AppendField(b, "Access-Control-Allow-Origin", "*")
-		b = response.AppendField(b, "Access-Control-Expose-Headers", "Content-Range, ETag, Accept-Ranges, Content-Length")
-	}
-	for _, f := range d.Fields {
+	for _, f := range d.common {
 		b = response.AppendField(b, f.Name, f.Value)
+	}
+	if cache == "" {
+		cache = d.cache
+	}
+	if cache != "" {
+		b = response.AppendField(b, cacheControl, cache)
 	}
 	return b
 }
@@ -257,17 +266,17 @@ func (d *serveDialect) Busy(a *Answer, find Finder) bool {
 }
 
 // Expire implements Dialect.
-func (d *serveDialect) Expire(a *Answer, in State, find Finder) bool {
+func (d *serveDialect) Expire(a *Answer, in State, req *request.Request, find Finder) bool {
 	s := response.RequestTimeout
 	if in == StateOpening {
 		s = response.ServiceUnavailable
 	}
 	a.Linger = true
-	d.failPlain(a, s, &request.Request{}, find)
+	d.failPlain(a, s, req, find)
 	return true
 }
 
-// failPlain answers with an error, without a look at the request, and closes.
+// failPlain answers with an error, whatever the request asks for, and closes.
 func (d *serveDialect) failPlain(a *Answer, s response.Status, req *request.Request, find Finder) {
 	q := &a.q
 	*q = query{d: d, a: a, req: req, find: find}
@@ -347,8 +356,10 @@ func (q *query) decide() (response.Status, bool) {
 		return q.fail(response.NotFound), true
 	}
 	rule := q.d.access.Match(p)
-	if rule != nil && rule.Users != nil && q.req.Method == request.MethodOptions {
-		return q.options(), true // browsers ask without credentials, and get nothing to know
+	// Browsers ask beforehand, without credentials, about whatever a page wants to fetch: they get to know what may be
+	// asked, and not what there is. Anything but success would be an error of the network to the page.
+	if q.req.Method == request.MethodOptions && (q.d.CORS || rule != nil && rule.Users != nil) {
+		return q.options(), true
 	}
 	if allowed, known := q.authorize(rule); !allowed {
 		if !known {
@@ -488,8 +499,10 @@ func (q *query) negotiate() bool {
 		return true
 	}
 	q.lines = q.req.AppendLines(q.lines[:0], request.AcceptEncoding, q.head)
-	if len(q.lines) == 0 && !q.plain.Siblings.Load() {
-		return true // whether there are others does not matter yet
+	now := q.find.Now()
+	if len(q.lines) == 0 && q.plain.FormsKnown(now) {
+		q.vary = q.plain.HasForms()
+		return true // it gets the plain one, whatever others there are
 	}
 	codings := response.Codings(0).With(response.Identity)
 	var found [response.CodingCount]*docroot.File
@@ -502,7 +515,7 @@ func (q *query) negotiate() bool {
 			break
 		}
 		// One that is older than the plain file is a left-over.
-		if f.Class == kernel.Done && f.MtimeNs >= q.plain.MtimeNs {
+		if f.Class == kernel.Done && response.FormIsCurrent(q.plain.MtimeNs, f.MtimeNs) {
 			codings = codings.With(c)
 		}
 		found[c] = f
@@ -510,7 +523,7 @@ func (q *query) negotiate() bool {
 	if ok {
 		c, acceptable := response.NegotiateCoding(q.lines, codings)
 		q.vary = codings != response.Codings(0).With(response.Identity)
-		q.plain.Siblings.Store(q.vary)
+		q.plain.SetForms(q.vary, now)
 		if acceptable && c != response.Identity {
 			q.coding, q.file = c, found[c]
 			found[c] = nil
@@ -577,20 +590,27 @@ func (q *query) evaluate() response.Outcome {
 	if _, ok := q.req.Field(request.Range); ok {
 		c.IfRange, _ = q.single(request.IfRange)
 	}
+	version := versionOf(q.file)
+	seconds, _, validator := response.LastModified(&version, q.find.Unix())
 	v := response.Validators{
-		ETag:            response.AppendETag(tag[:0], q.file.Size, q.file.MtimeNs, q.coding),
-		ModifiedSeconds: floorSeconds(q.file.MtimeNs),
+		ETag: response.AppendETag(tag[:0], &version, q.coding), ModifiedSeconds: seconds, Undated: !validator,
 	}
 	return response.Evaluate(&c, &v, true, q.find.Unix())
 }
 
 // begin appends the header of an answer about the file, all but its last fields.
 func (q *query) begin(s response.Status, length int64) {
-	m := q.plain.Extra.(*meta)
-	if s == response.OK && q.coding == response.Identity {
+	q.appendFile(s, q.plain.Extra.(*meta), length)
+}
+
+// appendFile appends the header section of a response about the file, all but its last fields.
+func (q *query) appendFile(s response.Status, m *meta, length int64) {
+	version := versionOf(q.file)
+	seconds, send, validator := response.LastModified(&version, q.find.Unix())
+	if s == response.OK && q.coding == response.Identity && (validator || !version.Dated()) {
 		q.a.Head = appendDated(q.a.Head, q.file.Head, okDateAt, q.find.Date())
 	} else {
-		q.a.Head = q.d.appendFileHead(q.a.Head, s, q.find.Date(), q.file, m, q.coding, length)
+		q.a.Head = q.d.appendFileHead(q.a.Head, s, q.find.Date(), seconds, send, q.file, m, q.coding, length)
 	}
 	q.appendVary()
 }
@@ -659,8 +679,7 @@ func (q *query) multipartHead(mark []byte, length int64) {
 	typed := *q.plain.Extra.(*meta)
 	q.a.scratch = response.AppendMultipartType(q.a.scratch[:0], mark)
 	typed.mediaType = string(q.a.scratch)
-	q.a.Head = q.d.appendFileHead(q.a.Head, response.PartialContent, q.find.Date(), q.file, &typed, q.coding, length)
-	q.appendVary()
+	q.appendFile(response.PartialContent, &typed, length)
 	q.a.end(q.req)
 }
 
@@ -675,7 +694,7 @@ func (q *query) unsatisfiable() response.Status {
 
 // redirect answers with the folder's own name (RFC 9110 section 15.4.2), the query kept.
 func (q *query) redirect(p []byte) response.Status {
-	q.a.Head = q.d.appendCommon(q.a.Head, response.MovedPermanently, q.find.Date())
+	q.a.Head = q.d.appendCommon(q.a.Head, response.MovedPermanently, q.find.Date(), "")
 	q.a.scratch = response.AppendEscapedPath(q.a.scratch[:0], string(p)+"/")
 	if query := q.req.Query(); query.Len > 0 {
 		q.a.scratch = append(append(q.a.scratch, '?'), query.Of(q.head)...)
@@ -689,11 +708,11 @@ func (q *query) redirect(p []byte) response.Status {
 func (q *query) options() response.Status {
 	q.release(q.plain)
 	q.plain, q.file = nil, nil
-	q.a.Head = q.d.appendCommon(q.a.Head, response.NoContent, q.find.Date())
+	q.a.Head = q.d.appendCommon(q.a.Head, response.NoContent, q.find.Date(), "")
 	q.a.Head = response.AppendField(q.a.Head, "Allow", allowed)
 	if q.d.CORS {
 		q.a.Head = response.AppendField(q.a.Head, "Access-Control-Allow-Methods", allowed)
-		q.a.Head = response.AppendField(q.a.Head, "Access-Control-Allow-Headers", "Range, If-Range, If-None-Match, If-Modified-Since")
+		q.a.Head = response.AppendField(q.a.Head, "Access-Control-Allow-Headers", "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since")
 		q.a.Head = response.AppendField(q.a.Head, "Access-Control-Max-Age", "86400")
 	}
 	q.a.end(q.req)
@@ -707,7 +726,7 @@ func (q *query) fail(s response.Status) response.Status {
 	}
 	q.release(q.plain)
 	q.plain, q.file = nil, nil
-	q.a.Head = q.d.appendCommon(q.a.Head, s, q.find.Date())
+	q.a.Head = q.d.appendCommon(q.a.Head, s, q.find.Date(), "")
 	switch s {
 	case response.MethodNotAllowed, response.NotImplemented:
 		q.a.Head = response.AppendField(q.a.Head, "Allow", allowed)

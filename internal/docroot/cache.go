@@ -27,7 +27,8 @@ type File struct {
 	Small      atomic.Pointer[[]byte] // its content, if it is small and was in memory when it was looked for
 	SmallTried atomic.Int64           // time.Duration at which it was last looked for
 
-	Siblings atomic.Bool // it was seen that there are other codings of it; the dialect's
+	forms   atomic.Bool  // it was seen that there are other forms of it
+	formsAt atomic.Int64 // time.Duration of that look, plus 1; 0: nobody has looked
 
 	Direct     atomic.Int32 // descriptor for direct reads, open as long as the file; or DirectUnknown
 	DirectOff  atomic.Bool  // the filesystem refuses direct reads of this file
@@ -71,6 +72,24 @@ func (f *File) SetResident(offset, n int64, now time.Duration) {
 	if len(f.resident) != 0 {
 		f.resident[offset/ResidentChunkBytes].Store(uint32(now.Milliseconds()) + 1)
 	}
+}
+
+// formsFor is how long what was seen of a file's other forms is trusted: as long as a name.
+const formsFor = time.Second
+
+// FormsKnown reports whether it was seen a moment ago whether there are other forms of the file.
+func (f *File) FormsKnown(now time.Duration) bool {
+	at := time.Duration(f.formsAt.Load())
+	return at != 0 && now+1-at <= formsFor
+}
+
+// HasForms reports whether there were other forms of the file when that was looked for.
+func (f *File) HasForms() bool { return f.forms.Load() }
+
+// SetForms remembers whether there are other forms of the file.
+func (f *File) SetForms(are bool, now time.Duration) {
+	f.forms.Store(are)
+	f.formsAt.Store(int64(now) + 1)
 }
 
 // Limits bounds a cache.

@@ -138,10 +138,23 @@ func statx(dir int32, name *byte, flags, mask int, stat *unix.Statx_t) syscall.E
 func infoOf(stat *unix.Statx_t) Info {
 	return Info{
 		Size:    int64(stat.Size),
-		MtimeNs: stat.Mtime.Sec*1e9 + int64(stat.Mtime.Nsec),
-		CtimeNs: stat.Ctime.Sec*1e9 + int64(stat.Ctime.Nsec),
+		MtimeNs: nanoseconds(stat.Mtime),
+		CtimeNs: nanoseconds(stat.Ctime),
 		Dev:     unix.Mkdev(stat.Dev_major, stat.Dev_minor),
 		Ino:     stat.Ino,
+	}
+}
+
+// nanoseconds returns a time in nanoseconds since 1970, cut off at what these can hold: from 1677 to 2262.
+func nanoseconds(t unix.StatxTimestamp) int64 {
+	const limit = int64(1<<63-1) / 1e9
+	switch {
+	case t.Sec >= limit:
+		return 1<<63 - 1
+	case t.Sec < -limit:
+		return -1 << 63
+	default:
+		return t.Sec*1e9 + int64(t.Nsec)
 	}
 }
 

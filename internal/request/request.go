@@ -84,7 +84,8 @@ type repeat struct {
 }
 
 // Request is a request head and the state of its parser. Reset makes it ready for use; the exported fields
-// and the methods that describe the request are meaningful only once Parse has returned Complete. It holds
+// and the methods that describe the request are meaningful only once Parse has returned Complete. Before that, and once it
+// has returned Bad, they hold what was read of the request line and the fields, which is good for a log. It holds
 // no pointer, so it may be copied to keep it.
 type Request struct {
 	// MethodSpan and Target are the request line's first two parts as they stand in the buffer.
@@ -127,6 +128,7 @@ type Request struct {
 // defaults. The limits are copied.
 func (r *Request) Reset(l *Limits) {
 	r.state, r.defect = stateLeading, DefectNone
+	r.MethodSpan, r.Target, r.Method, r.Major, r.Minor = Span{}, Span{}, MethodUnknown, 0, 0
 	r.pos, r.mark = 0, 0
 	r.fieldCount, r.repeatCount = 0, 0
 	r.seen, r.repeated = 0, 0
@@ -235,6 +237,7 @@ func (r *Request) parseRequestLine(buf []byte) Verdict {
 			pos++
 		}
 		if pos-int(r.mark) > int(r.targetBytesMax) {
+			r.Target = Span{r.mark, r.targetBytesMax} // its beginning, for the log
 			return r.fail(TargetTooLong)
 		}
 		if pos == len(buf) {

@@ -534,3 +534,17 @@ func TestAppendLines(t *testing.T) {
 		t.Errorf("%q for a field that is not there", got)
 	}
 }
+
+// TestResetForgets parses a request behind another one with the same Request: what is malformed before its method is
+// known does not have the method of the one before.
+func TestResetForgets(t *testing.T) {
+	var r Request
+	r.Reset(nil)
+	if v := r.Parse([]byte("HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n")); v != Complete {
+		t.Fatal(v)
+	}
+	r.Reset(nil)
+	if v := r.Parse([]byte("\x00")); v != Bad || r.Method != MethodUnknown || r.MethodSpan.Len != 0 || r.Target.Len != 0 || r.Minor != 0 {
+		t.Errorf("%v with method %v, %v, %v, HTTP/%d.%d", v, r.Method, r.MethodSpan, r.Target, r.Major, r.Minor)
+	}
+}

@@ -24,7 +24,7 @@ func TestNoAllocation(t *testing.T) {
 		},
 		"conditions": func() {
 			var tag [ETagBytesMax]byte
-			v := Validators{ETag: AppendETag(tag[:0], 5, 7, Gzip), ModifiedSeconds: 784111777}
+			v := Validators{ETag: AppendETag(tag[:0], &Version{SizeBytes: 5, ModifiedNs: 7}, Gzip), ModifiedSeconds: 784111777}
 			lines := [2][]byte{[]byte(`W/"a", "b"`), []byte(`"c"`)}
 			c := Conditions{
 				IfNoneMatch:       lines[:],

@@ -2,19 +2,46 @@ package response
 
 import "strconv"
 
+// Version is what tells one version of a file from another.
+type Version struct {
+	SizeBytes  int64
+	ModifiedNs int64 // the modification time, in nanoseconds since 1970
+	ChangedNs  int64 // the time of the latest change of the inode
+	Inode      uint64
+}
+
+// Modification times outside of these say nothing about the content: tools that want the same bytes at each build or in
+// each container layer write 0, 1, or the first day of 1980 (the earliest that zip has) into all files, and what is
+// beyond what nanoseconds can hold is cut off.
+const (
+	datedFromNs  = 315_705_600_000_000_000 // 1980-01-03, so that no time zone matters
+	datedUntilNs = 9_223_372_036_000_000_000
+)
+
+// Dated reports whether the modification time tells versions apart. Where it does not, a file has no Last-Modified, and
+// its entity tag depends on the inode, too.
+func (v *Version) Dated() bool { return v.ModifiedNs >= datedFromNs && v.ModifiedNs < datedUntilNs }
+
 // AppendETag appends the entity tag of a file (RFC 9110 section 8.8.3): its modification time in
 // nanoseconds since 1970 and its size in bytes, both hexadecimal, and the coding's name where the file is a
 // precompressed form of another (section 8.8.3.3). It depends on nothing else, so replicas that hold the
-// same file with the same times agree on it.
+// same file with the same times agree on it. Only where the modification time says nothing (Dated) it has the time of
+// the inode's change and its number as well, on which replicas do not agree.
 //
 // The tag is strong: it promises that two files with the same tag have the same bytes. That promise is the
 // file system's: a writer that changes a file twice within the resolution of its clock (4 ms on common
 // kernels), keeping its size, or that sets the time back, breaks it. Files are to be replaced by rename.
-func AppendETag(dst []byte, sizeBytes, modifiedNs int64, c Coding) []byte {
+func AppendETag(dst []byte, v *Version, c Coding) []byte {
 	dst = append(dst, '"')
-	dst = strconv.AppendUint(dst, uint64(modifiedNs), 16)
+	dst = strconv.AppendUint(dst, uint64(v.ModifiedNs), 16)
 	dst = append(dst, '-')
-	dst = strconv.AppendUint(dst, uint64(sizeBytes), 16)
+	dst = strconv.AppendUint(dst, uint64(v.SizeBytes), 16)
+	if !v.Dated() {
+		dst = append(dst, '-')
+		dst = strconv.AppendUint(dst, uint64(v.ChangedNs), 16)
+		dst = append(dst, '-')
+		dst = strconv.AppendUint(dst, v.Inode, 16)
+	}
 	if c != Identity {
 		dst = append(dst, '-')
 		dst = append(dst, c.String()...)
@@ -23,7 +50,7 @@ func AppendETag(dst []byte, sizeBytes, modifiedNs int64, c Coding) []byte {
 }
 
 // ETagBytesMax is room enough for any tag that AppendETag writes.
-const ETagBytesMax = len(`"-`) + 16 + 16 + len(`-zstd"`)
+const ETagBytesMax = len(`"---`) + 4*16 + len(`-zstd"`)
 
 // nextETag cuts the first entity tag off list: opaque with its quotes, and whether W/ stands before it. ok
 // is false where the list does not begin with one.

@@ -12,12 +12,14 @@ func TestAppendETag_9110_8_8_3(t *testing.T) {
 		coding         Coding
 		want           string
 	}{
-		{0, 0, Identity, `"0-0"`},
+		{0, 0, Identity, `"0-0-5-7"`},
+		{2048, 315_532_800_000_000_000, Gzip, `"460ff68eafc0000-800-5-7-gzip"`},
 		{2048, 1_700_000_000_123_456_789, Identity, `"17979cfe3d85cd15-800"`},
 		{2048, 1_700_000_000_123_456_789, Gzip, `"17979cfe3d85cd15-800-gzip"`},
-		{1<<63 - 1, -1, Zstd, `"ffffffffffffffff-7fffffffffffffff-zstd"`},
+		{1<<63 - 1, -1, Zstd, `"ffffffffffffffff-7fffffffffffffff-5-7-zstd"`},
+		{1, 1<<63 - 1, Identity, `"7fffffffffffffff-1-5-7"`},
 	} {
-		got := AppendETag(nil, c.size, c.modified, c.coding)
+		got := AppendETag(nil, &Version{SizeBytes: c.size, ModifiedNs: c.modified, ChangedNs: 5, Inode: 7}, c.coding)
 		if string(got) != c.want || len(got) > ETagBytesMax {
 			t.Errorf("%d, %d: %s, want %s", c.size, c.modified, got, c.want)
 		}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -515,6 +516,9 @@ func someRanges(random *rand.Rand, size int) string {
 // comparedFiles makes the files: empty, short, and around the sizes of pages and buffers; of now, of the
 // epoch, of before it and of times with fractions of a second.
 func comparedFiles(t *testing.T, random *rand.Rand, folder string) (files []*compared) {
+	if err := os.Mkdir(filepath.Join(folder, "dynamic"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for i, size := range []int{0, 1, 2, 5, 10, 17, 39, 512, 4095, 4096, 4097, 8192, 65_537, 131_072, 140_000} {
 		f := &compared{name: fmt.Sprintf("file%d.txt", i), content: string(harness.Content(size, random.Uint64()))}
 		switch i % 5 {
@@ -525,17 +529,26 @@ func comparedFiles(t *testing.T, random *rand.Rand, folder string) (files []*com
 		case 2:
 			f.at = time.Unix(1_700_000_001, 999_999_999)
 		case 3:
-			f.at = time.Unix(4_102_444_800, 5) // of the year 2100
+			f.at = time.Unix(1_764_000_000, 5)
 		case 4:
 			f.at = time.Unix(0, 0)
 		}
 		f.tag = fmt.Sprintf(`"%x-%x"`, f.at.UnixNano(), size)
-		for _, dir := range []string{"", "dynamic"} {
-			path := filepath.Join(folder, dir, f.name)
-			harness.WriteFile(t, path, []byte(f.content))
-			if err := os.Chtimes(path, f.at, f.at); err != nil {
+		path := filepath.Join(folder, f.name)
+		harness.WriteFile(t, path, []byte(f.content))
+		if err := os.Chtimes(path, f.at, f.at); err != nil {
+			t.Fatal(err)
+		}
+		// The same file, so that its number and its change of time are the same, too.
+		if err := os.Link(path, filepath.Join(folder, "dynamic", f.name)); err != nil {
+			t.Fatal(err)
+		}
+		if f.at.Unix() == 0 { // which says nothing, so the tag has more in it
+			var stat syscall.Stat_t
+			if err := syscall.Stat(path, &stat); err != nil {
 				t.Fatal(err)
 			}
+			f.tag = fmt.Sprintf(`"0-%x-%x-%x"`, size, stat.Ctim.Nano(), stat.Ino)
 		}
 		files = append(files, f)
 	}

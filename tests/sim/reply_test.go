@@ -157,7 +157,10 @@ func (w *world) forms(c *session, q *ask) (list []form, absent bool) {
 		name := q.name + suffixes[coding]
 		there, _ := w.versions(name, asked, c.peer.EndedAt)
 		for _, v := range there {
-			if !slices.ContainsFunc(plain, func(p version) bool { return p.file.Sizes[0].From <= v.file.Sizes[len(v.file.Sizes)-1].From }) {
+			if !slices.ContainsFunc(plain, func(p version) bool {
+				// Every run begins at an even second, so that the time since then is as good as that of a clock.
+				return response.FormIsCurrent(int64(p.file.Sizes[0].From), int64(v.file.Sizes[len(v.file.Sizes)-1].From))
+			}) {
 				continue // it is older than the file
 			}
 			coded = append(coded, form{size: v.size, content: v.file.Fill, mediaType: mediaType, coding: coding, vary: "Accept-Encoding"})
