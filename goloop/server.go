@@ -93,6 +93,9 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 	if aioErr != nil && first && cfg.Warn != nil {
 		cfg.Warn(fmt.Sprintf("kernel AIO is not to be had, dynamic files are read by threads: %v", aioErr))
 	}
+	if calls := kernel.MissingCalls(); calls != "" && first && cfg.Warn != nil {
+		cfg.Warn(calls)
+	}
 	if advice := k.Advice(); advice != "" && first && cfg.Warn != nil {
 		cfg.Warn(advice)
 	}

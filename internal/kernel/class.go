@@ -87,6 +87,25 @@ func ClassifyOpen(errno syscall.Errno) Class {
 	}
 }
 
+// classifyCached is ClassifyOpen for a loop's lookup. What it does not settle, a worker does: a name that leads out of the
+// root or into another filesystem beneath it (EXDEV), or an errno that a file and a filter of system calls may both
+// be the reason for.
+func classifyCached(errno syscall.Errno) Class {
+	switch errno {
+	case syscall.EXDEV, syscall.EINVAL, syscall.ENOSYS, syscall.EPERM:
+		return Again
+	default:
+		return ClassifyOpen(errno)
+	}
+}
+
+// Unavailable reports whether an errno says that a call is not to be had here: the kernel does not know it, or a
+// filter of system calls (seccomp(2)) forbids it, which says EPERM in older container profiles and systemd units. Where
+// a file could be the reason for EPERM, it takes more than this to tell.
+func Unavailable(errno syscall.Errno) bool {
+	return errno == syscall.ENOSYS || errno == syscall.EPERM
+}
+
 // NamedError returns the error for a result that leaves the kernel's door, named after its call.
 func NamedError(call string, result int64) error {
 	return os.NewSyscallError(call, syscall.Errno(-result))

@@ -119,6 +119,6 @@ func (*Linux) MemoryFile(content []byte) (Opened, Class) {
 	}
 	var stat unix.Statx_t
 	var file Opened
-	class := describe(int32(fd), &stat, &file, true)
+	class := describe(int32(fd), -1, &stat, &file, true)
 	return file, class
 }

@@ -84,6 +84,7 @@ type Opened struct {
 	FD        int32
 	MemAlign  uint32 // of a buffer for a direct read (statx(2), STATX_DIOALIGN); 0: not possible
 	FileAlign uint32 // of offset and length of a direct read; 0: not possible
+	Remote    bool   // another process or machine answers for it (FUSE, NFS, ...): only helpers may use it
 }
 
 // Residency says whether a part of a file is in memory.
@@ -210,10 +211,10 @@ type Kernel interface {
 	// Direct opens the file behind fd once more for direct reads (O_DIRECT).
 	Direct(fd int32) (int32, Class)
 
-	// Open opens a regular file beneath root without waiting for a disk: Again means that only a
-	// helper can tell.
+	// Open opens a regular file beneath root without waiting for a disk, or for anything else: Again means
+	// that only a helper can tell. A file that is Remote is never opened here.
 	Open(root Root, name []byte, file *Opened) Class
-	// Stat looks a name up that an open file stands for, without waiting for a disk.
+	// Stat looks a name up that an open file, which is not Remote, stands for, without waiting for a disk.
 	Stat(root Root, name []byte, info *Info) Class
 
 	// Ask gives a job to the helpers. It returns false when too many are waiting already.

@@ -60,7 +60,8 @@ var _ Kernel = (*Linux)(nil)
 // what can be done about it. When AIO is refused, aioErr says why and the kernel works without:
 // Slots is 0 and dynamic files are read by the helpers.
 func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
-	k = &Linux{epfd: -1, cachedOpens: true, cachestat: true}
+	k = &Linux{epfd: -1, cachestat: true}
+	k.cachedOpens = missing().openat2 == 0 && missing().cached == 0
 	defer func() {
 		if err != nil {
 			_ = k.Close()
@@ -264,22 +265,18 @@ func (k *Linux) Reap(done []ReadDone) int {
 
 // Open implements Kernel.
 func (k *Linux) Open(root Root, name []byte, file *Opened) Class {
-	if !k.cachedOpens {
+	if !k.cachedOpens || root.remote() {
 		return Again
 	}
 	if len(name) >= len(k.name) {
 		return Absent
 	}
 	k.name[copy(k.name[:], name)] = 0
-	fd, errno := openBeneath(root, &k.name[0], &k.how, openFlags, resolveCached)
+	fd, errno := openBeneath(root, &k.name[0], &k.how, openFlags, onLoop)
 	if errno != 0 {
-		if errno == unix.EINVAL || errno == unix.ENOSYS {
-			k.cachedOpens = false // before Linux 5.12: only helpers may open
-			return Again
-		}
-		return ClassifyOpen(errno)
+		return classifyCached(errno)
 	}
-	return describe(fd, &k.stat, file, false)
+	return describe(fd, root, &k.stat, file, false)
 }
 
 // Stat implements Kernel. It takes the way of Open, because a plain lookup by name would wait for the
@@ -374,11 +371,21 @@ func (k *Linux) Answers(jobs []*Job) int { return k.help.answers(jobs) }
 // Wake implements Kernel.
 func (k *Linux) Wake() { k.help.wake() }
 
+// closePatience is how long Close waits for the helpers. What they do can't be taken back; it ends with the process.
+const closePatience = time.Second
+
 // Close implements Kernel.
 func (k *Linux) Close() error {
 	var errs []error
 	if k.help != nil {
-		errs = append(errs, k.help.close())
+		ended := make(chan error, 1)
+		go func() { ended <- k.help.close() }()
+		select {
+		case err := <-ended:
+			errs = append(errs, err)
+		case <-time.After(closePatience):
+			k.mapped = nil // a worker that waits for somebody who does not answer may write there yet
+		}
 	}
 	if k.aio != nil {
 		_, err := k.aio.Close() // waits for the disk; whom the reads were for no longer matters

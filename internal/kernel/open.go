@@ -17,6 +17,10 @@ const openFlags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCT
 // resolveCached is RESOLVE_CACHED: answer EAGAIN rather than wait for a disk (openat2(2), Linux 5.12).
 const resolveCached = 0x20
 
+// onLoop is how a loop opens: without waiting for a disk, and without entering another filesystem. The open of a file
+// there may be asked of another process or machine (FUSE_OPEN), which RESOLVE_CACHED does not keep from waiting.
+const onLoop = resolveCached | unix.RESOLVE_NO_XDEV
+
 // roots remembers the paths of the roots, for kernels without openat2.
 var roots = struct {
 	sync.Mutex
@@ -30,13 +34,7 @@ func OpenRoot(path string) (Root, error) {
 	if err != nil {
 		return -1, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	var how unix.OpenHow
-	dot := [...]byte{'.', 0}
-	probe, errno := openBeneath(Root(fd), &dot[0], &how, openFlags, 0)
-	if errno == 0 {
-		_ = unix.Close(int(probe))
-	}
-	if errno == unix.ENOSYS || errno == unix.EPERM {
+	if missing().openat2 != 0 {
 		root, err := os.OpenRoot(path)
 		if err != nil {
 			_ = unix.Close(fd)
@@ -46,6 +44,7 @@ func OpenRoot(path string) (Root, error) {
 		roots.byRoot[Root(fd)] = root
 		roots.Unlock()
 	}
+	learnFilesystem(Root(fd))
 	return Root(fd), nil
 }
 
@@ -57,6 +56,7 @@ func CloseRoot(root Root) error {
 		delete(roots.byRoot, root)
 		_ = r.Close()
 	}
+	forgetFilesystem(root)
 	return unix.Close(int(root))
 }
 
@@ -129,10 +129,27 @@ func errnoOf(err error) syscall.Errno {
 	return unix.EXDEV
 }
 
+// statx is statx(2), Linux 4.11, or what is left of it where that is not to be had.
 func statx(dir int32, name *byte, flags, mask int, stat *unix.Statx_t) syscall.Errno {
-	_, _, errno := syscall.RawSyscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(name)),
-		uintptr(flags), uintptr(mask), uintptr(unsafe.Pointer(stat)), 0)
-	return errno
+	if missing().statx == 0 {
+		return rawStatx(dir, name, flags, mask, stat)
+	}
+	return statxByFstat(dir, name, flags, stat)
+}
+
+func statxByFstat(dir int32, name *byte, flags int, stat *unix.Statx_t) syscall.Errno {
+	var old unix.Stat_t
+	err := unix.Fstatat(int(dir), unix.BytePtrToString(name), &old, flags&(unix.AT_EMPTY_PATH|unix.AT_SYMLINK_NOFOLLOW))
+	if err != nil {
+		return errnoOf(err)
+	}
+	*stat = unix.Statx_t{
+		Mask: unix.STATX_BASIC_STATS, Mode: uint16(old.Mode), Ino: old.Ino, Size: uint64(old.Size), Blocks: uint64(old.Blocks),
+		Mtime:     unix.StatxTimestamp{Sec: int64(old.Mtim.Sec), Nsec: uint32(old.Mtim.Nsec)},
+		Ctime:     unix.StatxTimestamp{Sec: int64(old.Ctim.Sec), Nsec: uint32(old.Ctim.Nsec)},
+		Dev_major: unix.Major(uint64(old.Dev)), Dev_minor: unix.Minor(uint64(old.Dev)),
+	}
+	return 0
 }
 
 func infoOf(stat *unix.Statx_t) Info {
@@ -162,9 +179,10 @@ func nanoseconds(t unix.StatxTimestamp) int64 {
 // does not say (before Linux 6.1); it satisfies every common disk.
 const directAlignDefault = 4096
 
-// describe fills file from an open descriptor, or closes it if it is no regular file. Unless it may
-// wait, it answers Again where a server far away may have to be asked.
-func describe(fd int32, stat *unix.Statx_t, file *Opened, wait bool) Class {
+// describe fills file from a descriptor that was opened beneath a root, or closes it if it is no regular file. Unless it
+// may wait, the file is on the root's own filesystem, which is local, and the answer is Again where that would have to be
+// asked what it is.
+func describe(fd int32, root Root, stat *unix.Statx_t, file *Opened, wait bool) Class {
 	var empty [1]byte
 	errno := statx(fd, &empty[0], unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC,
 		unix.STATX_BASIC_STATS|unix.STATX_DIOALIGN, stat)
@@ -179,40 +197,26 @@ func describe(fd int32, stat *unix.Statx_t, file *Opened, wait bool) Class {
 			return Absent
 		}
 	}
-	// Files of the kernel have no blocks, and no disk behind them; nearly every other one has either.
-	if stat.Blocks == 0 && stat.Dev_major == 0 {
-		if !wait {
-			_ = unix.Close(int(fd))
-			return Again
-		}
-		if ofKernel(fd) {
-			_ = unix.Close(int(fd))
-			return Absent
-		}
+	kind := filesystemLocal
+	switch {
+	case wait:
+		kind = kindBeneath(root, fd, stat)
+	case stat.Blocks == 0 && stat.Dev_major == 0:
+		// Files of the kernel have no blocks, and no disk behind them; nearly every other one has either.
+		_ = unix.Close(int(fd))
+		return Again
+	}
+	if kind == filesystemKernel {
+		// They look regular, but their sizes say nothing about their contents, and reading some of them waits.
+		_ = unix.Close(int(fd))
+		return Absent
 	}
 	*file = Opened{Info: infoOf(stat), FD: fd, MemAlign: directAlignDefault, FileAlign: directAlignDefault}
+	file.Remote = kind == filesystemRemote
 	if stat.Mask&unix.STATX_DIOALIGN != 0 {
 		file.MemAlign, file.FileAlign = stat.Dio_mem_align, stat.Dio_offset_align
 	}
 	return Done
-}
-
-// ofKernel reports whether a file is a window on the kernel, such as those of /proc and /sys. They look
-// regular, but their sizes say nothing about their contents, and reading some of them waits. A network
-// filesystem asks its server to answer this.
-func ofKernel(fd int32) bool {
-	var fs unix.Statfs_t
-	if unix.Fstatfs(int(fd), &fs) != nil {
-		return true
-	}
-	switch uint64(fs.Type) & 0xffffffff {
-	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC,
-		unix.DEBUGFS_MAGIC, unix.TRACEFS_MAGIC, unix.SECURITYFS_MAGIC, unix.BPF_FS_MAGIC, unix.NSFS_MAGIC,
-		unix.PSTOREFS_MAGIC, unix.BINFMTFS_MAGIC, unix.SELINUX_MAGIC, unix.SMACK_MAGIC, unix.EFIVARFS_MAGIC:
-		return true
-	default:
-		return false
-	}
 }
 
 // openWaiting opens a name for a helper, however long the disk takes.
@@ -225,7 +229,7 @@ func openWaiting(root Root, name []byte, file *Opened) Class {
 		return class
 	}
 	var stat unix.Statx_t
-	return describe(fd, &stat, file, true)
+	return describe(fd, root, &stat, file, true)
 }
 
 // openSurely opens a name beneath a root, and tries again where openat2(2) asks for it: EAGAIN means that a
@@ -240,10 +244,11 @@ func openSurely(root Root, name string) (int32, Class) {
 	var fd int32
 	errno := unix.EAGAIN
 	for try := 0; try < 8 && (errno == unix.EAGAIN || errno == unix.EINTR); try++ {
-		fd, errno = openBeneath(root, z, &how, openFlags, 0)
-	}
-	if errno == unix.ENOSYS || errno == unix.EPERM {
-		fd, errno = openRooted(root, name)
+		if missing().openat2 != 0 {
+			fd, errno = openRooted(root, name)
+		} else {
+			fd, errno = openBeneath(root, z, &how, openFlags, 0)
+		}
 	}
 	switch class := ClassifyOpen(errno); class {
 	case Done:

@@ -1,0 +1,70 @@
+package kernel
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// missingCalls says why calls that the server would use are not to be had here; 0: they are.
+type missingCalls struct{ openat2, cached, statx syscall.Errno }
+
+// missing tries the calls, once: a kernel that does not know one, or a filter that forbids it, does so for good. The
+// calls are such that no file could be the reason for the errors of Unavailable.
+var missing = sync.OnceValue(func() missingCalls {
+	var m missingCalls
+	var how unix.OpenHow
+	dot, empty := [...]byte{'.', 0}, [1]byte{}
+	try := func(resolve uint64) syscall.Errno {
+		fd, errno := openBeneath(unix.AT_FDCWD, &dot[0], &how, unix.O_PATH|unix.O_CLOEXEC, resolve)
+		if errno == 0 {
+			_ = unix.Close(int(fd))
+		}
+		return errno
+	}
+	if errno := try(0); Unavailable(errno) {
+		m.openat2 = errno
+	} else if errno := try(onLoop); Unavailable(errno) || errno == unix.EINVAL {
+		m.cached = errno
+	}
+	var stat unix.Statx_t
+	if errno := rawStatx(0, &empty[0], unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, &stat); Unavailable(errno) {
+		m.statx = errno
+	}
+	return m
+})
+
+// MissingCalls says which calls this kernel, or a filter of system calls, does not let the server make, and what
+// follows; "" if all are there.
+func MissingCalls() string {
+	m := missing()
+	var names, follows []string
+	if m.openat2 != 0 {
+		names = append(names, fmt.Sprintf("openat2 (%v)", m.openat2))
+		follows = append(follows, "every file is opened by a worker thread, one path element after the other")
+	}
+	if m.cached != 0 {
+		names = append(names, fmt.Sprintf("openat2 with RESOLVE_CACHED (%v)", m.cached))
+		follows = append(follows, "every file is opened by a worker thread")
+	}
+	if m.statx != 0 {
+		names = append(names, fmt.Sprintf("statx (%v)", m.statx))
+		follows = append(follows, "direct reads are aligned to 4096 bytes")
+	}
+	if names == nil {
+		return ""
+	}
+	return fmt.Sprintf("not to be had here: %s; so %s (an older kernel, or a seccomp filter: "+
+		"allow them in the container's profile; in a unit of systemd, RestrictSUIDSGID=yes forbids openat2)",
+		strings.Join(names, " and "), strings.Join(follows, ", and "))
+}
+
+func rawStatx(dir int32, name *byte, flags, mask int, stat *unix.Statx_t) syscall.Errno {
+	_, _, errno := syscall.RawSyscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(name)),
+		uintptr(flags), uintptr(mask), uintptr(unsafe.Pointer(stat)), 0)
+	return errno
+}
