@@ -49,10 +49,10 @@ type conn struct {
 	acked    int64         // of them, acknowledged when that was last looked at
 	sendMark time.Duration // time spent on sending when the client last took bytes
 
-	part     *part         // bytes received and not yet answered; nil when there are none
-	found    *docroot.File // what a helper has found for the request that is being answered
-	writeBuf []byte        // what sendMessage sends next: the rest of the header
-	headBuf  []byte        // the buffer that writeBuf lies in
+	part     *part           // bytes received and not yet answered; nil when there are none
+	found    []*docroot.File // what helpers have found for the request that is being answered
+	writeBuf []byte          // what sendMessage sends next: the rest of the header
+	headBuf  []byte          // the buffer that writeBuf lies in
 
 	file     *docroot.File
 	off, end int64         // the body bytes that are still to be sent
@@ -201,7 +201,7 @@ func (l *Loop) freeSlot(c *conn) {
 	// The slot stays in the queues that it is in, whoever comes next.
 	*c = conn{
 		slot: c.slot, gen: c.gen + 1, fd: -1,
-		touched: c.touched, inRecvq: c.inRecvq, inSendq: c.inSendq,
+		touched: c.touched, inRecvq: c.inRecvq, inSendq: c.inSendq, found: c.found[:0],
 	}
 	l.freeSlots = append(l.freeSlots, c.slot)
 }
@@ -220,7 +220,7 @@ func (l *Loop) release(c *conn) {
 	l.dropWindow(c)
 	l.dropTail(c)
 	l.dropAhead(c)
-	l.dropFile(&c.found)
+	l.dropFound(c)
 	l.dropFile(&c.file)
 }
 

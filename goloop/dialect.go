@@ -37,6 +37,8 @@ type Finder interface {
 	// Make returns what build makes, with a reference, or false when that has to be waited for. It is
 	// kept under the key for as long as a name is trusted. build runs off the loop.
 	Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, bool)
+	// Full reports whether made files hold so much memory that no more should be made.
+	Full() bool
 	// Folders returns what a Build may use.
 	Folders() kernel.Folders
 	// Random returns a number that nobody outside can tell in advance.

@@ -49,6 +49,22 @@ func (l *Loop) closeIdle(now time.Duration) {
 	l.run()
 }
 
+// abandonAfter is how long the end waits for workers whose files are those of somebody who does not answer.
+const abandonAfter = 5 * time.Second
+
+// ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a
+// worker has to.
+func (l *Loop) ended() bool {
+	if l.live() > 0 || l.flying > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
+		return l.drainEnd == never && l.k.Now() >= l.abandonAt && l.flying == 0
+	}
+	if !l.cleared {
+		l.cleared = true
+		l.closing = l.cache.Clear(l.closing)
+	}
+	return len(l.closing) == 0
+}
+
 // Left is what a server that drains still waits for.
 type Left struct {
 	Conns   int // connections, all in all

@@ -215,7 +215,7 @@ func (l *Loop) startDynamic(c *conn) {
 	if w.whole {
 		asked = c.end - c.off // all of it is read at once if it is there
 	}
-	w.hot = l.k.Slots() > 0 && !c.file.NoWaitOff.Load() && l.k.Probe(c.file.FD, c.off, asked) == kernel.ResidencyFull
+	w.hot = l.k.Slots() > 0 && !c.file.Remote && !c.file.NoWaitOff.Load() && l.k.Probe(c.file.FD, c.off, asked) == kernel.ResidencyFull
 	c.win = w
 	l.line(c)
 }
@@ -546,6 +546,9 @@ func (l *Loop) prepare() bool {
 // disk inside io_submit. A file or kernel that can do neither has helpers. Where the chunk before was in
 // memory (hot), nobody is asked whether this one is, too: if not, the read says so.
 func (l *Loop) choose(f *docroot.File, b *buffer, hot bool) rung {
+	if f.Remote {
+		b.rung = rungHelper // io_submit may wait for whoever answers for it
+	}
 	if b.rung == rungNoWait || b.rung == rungHelper {
 		return b.rung
 	}
@@ -591,9 +594,7 @@ func (l *Loop) direct(f *docroot.File) bool {
 	fd, class := l.k.Direct(f.FD)
 	switch class {
 	case kernel.Done:
-		if !f.Direct.CompareAndSwap(docroot.DirectUnknown, fd) {
-			l.closing = append(l.closing, fd) // another loop was faster
-		}
+		l.closing = l.cache.AddDirect(f, fd, l.closing)
 		return true
 	case kernel.Exhausted:
 		return false // for now

@@ -28,7 +28,9 @@ const (
 	retryAfter      = 10 * time.Millisecond
 	acceptPause     = 100 * time.Millisecond
 	trimEvery       = time.Second
-	trimFilesMax    = 64
+	trimAgain       = 10 * time.Millisecond // when there was more to trim than one iteration should
+	trimFilesMax    = 256                   // files that are trimmed in one iteration
+	reclaimMax      = 64                    // descriptors that are freed when there are none left
 	lingerBytesMax  = 1 << 20
 	headBufferBytes = 12 << 10
 	drainLook       = 100 * time.Millisecond
@@ -115,12 +117,16 @@ type Loop struct {
 	readAt   time.Duration // when reads that were refused may be tried again
 	changes  []interestChange
 	hangUps  []hangUp
-	closing  []int32 // descriptors of files that nobody needs any more
+	closing  []docroot.Descriptor // of files that nobody needs any more
+	slowly   []int32              // of them, those that workers close
 	lists    [deadlineCount]deadlineList
 	trimAt   time.Duration
 	stallAt  time.Duration
 	idleEnd  time.Duration // when connections without a request are closed
 	drainEnd time.Duration // when all are
+
+	cleared   bool          // the files are closed, as there is nobody left to send them to
+	abandonAt time.Duration // when what workers have not done by then is left to the end of the process
 
 	ops     []kernel.Op // the batch of the loop's phases
 	owners  []owner
@@ -313,7 +319,7 @@ func (l *Loop) Turn() (bool, error) {
 	if l.cfg.Tracer != nil {
 		l.cfg.Tracer.TurnEnd(l.id, l.events)
 	}
-	return !l.draining || l.live() > 0 || l.flying > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0, nil
+	return !l.draining || !l.ended(), nil
 }
 
 // wait makes the interest changes and waits for something to do, in one crossing.
@@ -477,6 +483,9 @@ func (l *Loop) timeout() time.Duration {
 	if l.cache.Len() > 0 {
 		sooner(l.trimAt)
 	}
+	if len(l.slowly) > 0 {
+		sooner(now + retryAfter) // the workers had no room for them
+	}
 	if at, ok := l.deferralEnds(); ok {
 		sooner(at)
 	}
@@ -485,6 +494,9 @@ func (l *Loop) timeout() time.Duration {
 	}
 	if l.draining && l.drainEnd != never {
 		sooner(max(l.idleEnd, min(l.drainEnd, now+drainLook)))
+	}
+	if l.draining && l.drainEnd == never {
+		sooner(l.abandonAt)
 	}
 	return next
 }
@@ -514,6 +526,7 @@ func (l *Loop) tidy() {
 			}
 		}
 		l.drainEnd = never // what is left is the disk's
+		l.abandonAt = now + abandonAfter
 	}
 	if l.acceptPaused && !l.connsLeft() {
 		l.shed()
@@ -532,9 +545,14 @@ func (l *Loop) tidy() {
 	}
 	l.adjustDeferral(now)
 	if now >= l.trimAt {
-		l.trimAt = now + trimEvery
-		l.closing = l.cache.Trim(now, trimFilesMax, false, l.closing)
+		var done bool
+		if l.closing, done = l.cache.Trim(now, trimFilesMax, l.closing); done {
+			l.trimAt = now + trimEvery
+		} else {
+			l.trimAt = now + trimAgain
+		}
 	}
+	l.closeSlowly()
 	if now >= l.stallAt {
 		l.stallAt = now + l.cfg.StallTimeout/4
 		l.borrow(now)
@@ -555,6 +573,7 @@ func (l *Loop) close() error {
 		l.addHangUps()
 		l.run()
 	}
+	l.closeSlowly() // what the workers have no room for ends with the process
 	assert(l.wholes.open == 0, "a connection that is gone may still let its answer wait")
 	assert(l.reading == 0, "a window that is gone still counts among those that read")
 	l.putRecords()

@@ -317,8 +317,14 @@ func (s *Server) Mounts() []*docroot.Mount {
 }
 
 // Forget takes all that was found beneath a root out of the file cache: the root stands for another directory now. It
-// may be called from any goroutine.
-func (s *Server) Forget(root kernel.Root) { s.loops[0].cache.Forget(root) }
+// may be called from any goroutine, and waits for the files to be closed.
+func (s *Server) Forget(root kernel.Root) error {
+	var fds []int32
+	for _, d := range s.loops[0].cache.Forget(root, nil) {
+		fds = append(fds, d.FD)
+	}
+	return kernel.CloseAll(fds)
+}
 
 // CachedFiles returns the number of names in the file cache, absences included.
 func (s *Server) CachedFiles() int { return s.loops[0].cache.Len() }

@@ -19,6 +19,7 @@ type job struct {
 // pendingJobs returns the number of jobs that helpers have.
 func (l *Loop) pendingJobs() int { return len(l.jobs) - len(l.freeJobs) }
 
+// newJob returns a job for a connection, or for none.
 func (l *Loop) newJob(kind kernel.JobKind, c *conn) *job {
 	var j *job
 	if n := len(l.freeJobs); n > 0 {
@@ -30,7 +31,10 @@ func (l *Loop) newJob(kind kernel.JobKind, c *conn) *job {
 		l.jobs = append(l.jobs, j)
 	}
 	token, name := j.Token, j.Name[:0]
-	*j = job{slot: c.slot, gen: c.gen}
+	*j = job{slot: -1}
+	if c != nil {
+		j.slot, j.gen = c.slot, c.gen
+	}
 	j.Kind, j.Token, j.Name = kind, token, name
 	return j
 }
@@ -82,6 +86,19 @@ func (l *Loop) askWarm(c *conn) {
 	c.asked = true
 }
 
+// closeSlowly lets workers close the descriptors whose close may wait.
+func (l *Loop) closeSlowly() {
+	for n := len(l.slowly); n > 0; n-- {
+		j := l.newJob(kernel.JobClose, nil)
+		j.FD = l.slowly[n-1]
+		if !l.k.Ask(&j.Job) {
+			l.freeJob(j)
+			return
+		}
+		l.slowly = l.slowly[:n-1]
+	}
+}
+
 // collect takes in what the helpers have done.
 func (l *Loop) collect() {
 	for l.woken || l.pendingJobs() > 0 {
@@ -89,8 +106,12 @@ func (l *Loop) collect() {
 		n := l.k.Answers(l.answered)
 		for _, answered := range l.answered[:n] {
 			j := l.jobs[answered.Token]
-			c := l.conns[j.slot]
-			alive := c.gen == j.gen && c.state != StateFree
+			var c *conn
+			alive := false
+			if j.slot >= 0 {
+				c = l.conns[j.slot]
+				alive = c.gen == j.gen && c.state != StateFree
+			}
 			switch j.Kind {
 			case kernel.JobOpen, kernel.JobFunc:
 				l.onOpened(c, j, alive)
@@ -114,7 +135,10 @@ func (l *Loop) collect() {
 func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 	l.counts.OpensHelped++
 	if j.Class == kernel.Exhausted {
-		l.closing = l.cache.Trim(l.k.Now(), trimFilesMax, true, l.closing)
+		if alive {
+			l.dropFound(c)
+		}
+		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
 		if alive {
 			c.asked = false
 			l.retry(c)
@@ -127,8 +151,7 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 		return
 	}
 	c.asked = false
-	l.dropFile(&c.found)
-	c.found = file
+	l.hold(c, file)
 	l.answer(c, c.part.buf[:c.part.n], &c.part.req)
 }
 

@@ -194,7 +194,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 	switch class {
 	case kernel.Canceled: // after one that failed
 	case kernel.Exhausted:
-		l.closing = l.cache.Trim(l.k.Now(), trimFilesMax, true, l.closing)
+		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
 		l.pauseAccepting(acceptPause)
 	default: // nobody there, or gone before we came (ECONNABORTED)
 		li.accepts = max(li.successes, 1)

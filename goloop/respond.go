@@ -22,7 +22,7 @@ func (l *Loop) answer(c *conn, buf []byte, req *request.Request) {
 		}
 		return
 	}
-	l.dropFile(&c.found)
+	l.dropFound(c)
 	l.ready(c, req, buf, buf[req.Len():])
 }
 
@@ -89,16 +89,21 @@ type finder struct {
 func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 	l, c := f.Loop, f.c
 	now := l.k.Now()
-	if c.found != nil && c.found.Mount == m && c.found.Name == string(name) {
-		c.found.Hold()
-		return c.found, true
+	if file := c.holds(m, name); file != nil {
+		return file, true
+	}
+	if file := docroot.Impossible(m, name); file != nil {
+		return file, true
 	}
 	file, fresh := l.cache.Get(m, name, now)
 	switch {
 	case fresh == docroot.Fresh:
 		l.counts.CacheHits++
 		return file, true
-	case fresh == docroot.Stale && file.Class == kernel.Done:
+	case fresh == docroot.Stale && file.Class == kernel.Done && file.Remote && f.peek:
+		l.dropFile(&file)
+		return nil, false
+	case fresh == docroot.Stale && file.Class == kernel.Done && !file.Remote:
 		l.counts.OpensCached++
 		if l.k.Stat(m.Root, name, &l.looked) == kernel.Done && l.looked.Same(&file.Info) {
 			l.cache.Validated(file, now)
@@ -106,7 +111,7 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 		}
 		fallthrough
 	case fresh == docroot.Stale:
-		l.cache.Drop(file)
+		l.closing = l.cache.Drop(file, l.closing)
 		l.dropFile(&file)
 	}
 	class := l.k.Open(m.Root, name, &l.opened)
@@ -118,7 +123,8 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 		l.askOpen(c, m, name)
 		return nil, false
 	case kernel.Exhausted:
-		l.closing = l.cache.Trim(now, trimFilesMax, true, l.closing)
+		l.dropFound(c)
+		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
 		l.retry(c)
 		return nil, false
 	default:
@@ -130,16 +136,15 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 // Make implements Finder.
 func (f *finder) Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, bool) {
 	l, c := f.Loop, f.c
-	if c.found != nil && c.found.Mount == m && c.found.Name == string(key) {
-		c.found.Hold()
-		return c.found, true
+	if file := c.holds(m, key); file != nil {
+		return file, true
 	}
 	file, fresh := l.cache.Get(m, key, l.k.Now())
 	if fresh == docroot.Fresh {
 		return file, true
 	}
 	if fresh == docroot.Stale {
-		l.cache.Drop(file)
+		l.closing = l.cache.Drop(file, l.closing)
 		l.dropFile(&file)
 	}
 	if !f.peek {
@@ -147,6 +152,9 @@ func (f *finder) Make(m *docroot.Mount, key []byte, build Build) (*docroot.File,
 	}
 	return nil, false
 }
+
+// Full implements Finder.
+func (f *finder) Full() bool { return f.cache.Full() }
 
 // Folders implements Finder.
 func (f *finder) Folders() kernel.Folders { return f.k }
@@ -200,7 +208,7 @@ func (l *Loop) remember(m *docroot.Mount, name []byte, class kernel.Class, opene
 	if class == kernel.Done {
 		l.dialect.Prepare(file)
 	}
-	l.cache.Add(file, l.k.Now())
+	l.closing = l.cache.Add(file, l.k.Now(), l.closing)
 	return file
 }
 

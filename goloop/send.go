@@ -57,8 +57,13 @@ func (l *Loop) addHangUps() {
 			continue
 		}
 		if n := len(l.closing); n > 0 {
-			l.add(owner{}, kernel.Op{Kind: kernel.OpClose, FD: l.closing[n-1]})
+			d := l.closing[n-1]
 			l.closing = l.closing[:n-1]
+			if d.Slow {
+				l.slowly = append(l.slowly, d.FD)
+			} else {
+				l.add(owner{}, kernel.Op{Kind: kernel.OpClose, FD: d.FD})
+			}
 			continue
 		}
 		n := len(l.hangUps)

@@ -389,6 +389,8 @@ func (q *query) decide() (response.Status, bool) {
 		return q.fail(response.Forbidden), true
 	case kernel.Absent:
 		return q.fail(response.NotFound), true
+	case kernel.Exhausted:
+		return q.fail(response.ServiceUnavailable), true
 	default:
 		return q.fail(response.InternalServerError), true
 	}

@@ -21,6 +21,9 @@ const (
 
 // list makes the folder's listing the request's file. It is read and rendered off the loop.
 func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
+	if q.find.Full() {
+		return kernel.Exhausted, true
+	}
 	query := q.req.Query()
 	order := listing.ParseOrder(query.Of(q.head))
 	q.lines = q.req.AppendLines(q.lines[:0], request.Accept, q.head)

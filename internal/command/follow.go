@@ -42,7 +42,9 @@ func (p *Process) followRoots() {
 					"a reload, a restart or --landlock=false helps)", p.name(), err), "dir", m.Dir)
 			case changed:
 				failed[m.Root] = ""
-				p.Server.Forget(m.Root)
+				if err := p.Server.Forget(m.Root); err != nil {
+					p.Report.Warn(p.name() + err.Error())
+				}
 				p.Report.Info(fmt.Sprintf("%s%s leads to another directory now, which is served", p.name(), m.Dir), "dir", m.Dir)
 			case err == nil:
 				failed[m.Root] = ""

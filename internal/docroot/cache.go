@@ -36,12 +36,20 @@ type File struct {
 	ProbingOff atomic.Bool  // the filesystem does not say what is in memory
 
 	refs      atomic.Int32
-	validated atomic.Int64 // time.Duration of the latest look at the name
-	used      time.Duration
-	listed    bool // in the cache, which then holds one of the references
-	newer     *File
-	older     *File
+	pinned    atomic.Bool     // true exactly while it is in the cache and in no queue, as it is in use
+	validated atomic.Int64    // time.Duration of the latest look at the name
+	cache     *Cache          // that it was added to; nil: none
 	resident  []atomic.Uint32 // by chunk: milliseconds + 1 at which it was seen in memory
+
+	// The cache's, under its lock.
+	used         time.Duration
+	listed       bool   // in the cache, which then holds one of the references
+	often        bool   // asked for again while it was in the cache
+	gone         bool   // its name stands for something else
+	queue        *queue // where it waits to be evicted; nil: nowhere
+	newer, older *File
+	descriptors  int   // that its queue has counted
+	bytes        int64 // of memory
 }
 
 // residentFor is how long a chunk that was seen in memory is taken to still be there. A page that
@@ -92,28 +100,53 @@ func (f *File) SetForms(are bool, now time.Duration) {
 	f.formsAt.Store(int64(now) + 1)
 }
 
-// Limits bounds a cache.
+// Limits bounds a cache. Where no default is given, 0 is none.
 type Limits struct {
-	FilesMax  int           // files held open without being in use
+	FilesMax  int           // descriptors of files held open without being in use, second ones for direct reads included
 	MaxAge    time.Duration // how long a name is trusted before it is looked up again
 	IdleMax   time.Duration // how long an unused file is held open
 	AbsentMax time.Duration // how long an absence is remembered; 0: not at all
+
+	AbsentBytesMax int64 // of memory for absences; 0: AbsentBytesDefault
+	MadeBytesMax   int64 // of memory for files that were made and are not in use; 0: MadeBytesDefault
 }
 
-// Cache keeps files open between requests.
+// The defaults of Limits, and how many times MadeBytesMax all made files may hold, those in use included, before Full
+// says so.
+const (
+	AbsentBytesDefault = 8 << 20
+	MadeBytesDefault   = 16 << 20
+	madeInUseFactor    = 4
+)
+
+// Cache keeps files open between requests. Its bounds hold whenever something is added: what is too much is evicted
+// then.
+//
+// A file that is asked for once stands in the queue once, and one that is asked for again in often, which may hold
+// three quarters of the descriptors. Files are evicted from once first, so that a client that asks for every file there is
+// does not evict those that others ask for all the time. Which files are in use is found out when one is the next to be
+// evicted: it then stands in no queue until its last user has released it.
 type Cache struct {
 	limits Limits
 	mu     sync.Mutex
 	byName map[*Mount]map[string]*File
-	newest *File
-	oldest *File
-	count  int
-
-	closing []int32 // descriptors of files that lost their last reference here
+	once   queue
+	often  queue
+	made   queue
+	absent queue         // in the order in which they were found absent
+	now    time.Duration // when the cache was last asked
+	count  atomic.Int64
+	making atomic.Int64 // bytes of all made files that are open
 }
 
 // NewCache returns an empty cache.
 func NewCache(limits Limits) *Cache {
+	if limits.AbsentBytesMax == 0 {
+		limits.AbsentBytesMax = AbsentBytesDefault
+	}
+	if limits.MadeBytesMax == 0 {
+		limits.MadeBytesMax = MadeBytesDefault
+	}
 	return &Cache{limits: limits, byName: map[*Mount]map[string]*File{}}
 }
 
@@ -136,13 +169,11 @@ func (c *Cache) Get(m *Mount, name []byte, now time.Duration) (*File, Freshness)
 		return nil, Missing
 	}
 	age := now - time.Duration(f.validated.Load())
-	if f.Class != kernel.Done {
-		if age > c.limits.AbsentMax || c.limits.AbsentMax == 0 && age > 0 {
-			c.unlist(f)
-			return nil, Missing
-		}
+	if f.Class != kernel.Done && age > c.limits.AbsentMax {
+		c.unlist(f, nil) // it has no descriptors
+		return nil, Missing
 	}
-	c.touch(f, now)
+	c.use(f, now)
 	f.refs.Add(1)
 	if age > c.limits.MaxAge || age < 0 {
 		return f, Stale
@@ -169,12 +200,13 @@ func NewFile(m *Mount, name string, class kernel.Class, opened *kernel.Opened) *
 	return f
 }
 
-// Add puts a new file into the cache in place of what it had under that name. Absences that are
-// not to be remembered stay out, and so does a disk's fault: it says nothing about the name.
-func (c *Cache) Add(f *File, now time.Duration) {
+// Add puts a new file into the cache in place of what it had under that name, evicts what is too much then, and
+// appends the descriptors that are to be closed. Absences that are not to be remembered stay out, and so does a disk's
+// fault: it says nothing about the name.
+func (c *Cache) Add(f *File, now time.Duration, fds []Descriptor) []Descriptor {
 	f.validated.Store(int64(now))
 	if f.Class != kernel.Done && (c.limits.AbsentMax == 0 || f.Class == kernel.Fault) {
-		return
+		return fds
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -184,143 +216,281 @@ func (c *Cache) Add(f *File, now time.Duration) {
 		c.byName[f.Mount] = names
 	}
 	if old := names[f.Name]; old != nil {
-		c.unlist(old)
+		old.gone = old.Class == kernel.Done && (f.Class != kernel.Done || !old.Same(&f.Info))
+		fds = c.unlist(old, fds)
 	}
 	names[f.Name] = f
-	f.listed = true
+	f.cache, f.listed, f.used, f.bytes = c, true, now, f.weigh()
 	f.refs.Add(1)
-	c.count++
-	c.touch(f, now)
-}
-
-// Drop takes a file out of the cache: its name stands for something else now.
-func (c *Cache) Drop(f *File) {
-	c.mu.Lock()
-	c.unlist(f)
-	c.mu.Unlock()
-}
-
-// Forget takes out all that was found beneath a root, which stands for another directory now. Files in use stay open.
-func (c *Cache) Forget(root kernel.Root) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for f := c.oldest; f != nil; {
-		newer := f.newer
-		if f.Mount.Root == root {
-			c.unlist(f)
-		}
-		f = newer
+	if f.Made {
+		c.making.Add(f.bytes)
 	}
+	c.now = now
+	c.count.Add(1)
+	c.queueOf(f).push(f)
+	return c.enforce(fds)
 }
 
-// Trim takes out what has not been used for long and what is too much, looking at no more than
-// atMost files, and appends the descriptors that are to be closed. With force it takes unused
-// files out regardless, the oldest first, to make room when descriptors are used up.
-func (c *Cache) Trim(now time.Duration, atMost int, force bool, fds []int32) []int32 {
+// Forget takes out all that was found beneath a root, which stands for another directory now, and appends the descriptors
+// that are to be closed. Files in use stay open.
+func (c *Cache) Forget(root kernel.Root, fds []Descriptor) []Descriptor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for f := c.oldest; f != nil && atMost > 0; atMost-- {
-		next := f.newer
-		idle := now-f.used > c.limits.IdleMax
-		if !idle && !force && c.count <= c.limits.FilesMax {
+	for m, names := range c.byName {
+		if m.Root != root {
+			continue
+		}
+		for _, f := range names {
+			f.gone = true
+			fds = c.unlist(f, fds)
+		}
+	}
+	return fds
+}
+
+// AddDirect makes fd the file's descriptor for direct reads, and appends the descriptors that are to be closed: others
+// that are too much now, or fd itself if the file has one by now.
+func (c *Cache) AddDirect(f *File, fd int32, fds []Descriptor) []Descriptor {
+	if !f.Direct.CompareAndSwap(DirectUnknown, fd) {
+		return append(fds, Descriptor{FD: fd})
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if q := f.queue; q != nil {
+		q.descriptors -= f.descriptors
+		f.descriptors = f.countDescriptors()
+		q.descriptors += f.descriptors
+	}
+	return c.enforce(fds)
+}
+
+// Drop takes a file out of the cache, as its name stands for something else now, and appends the descriptors that are to
+// be closed.
+func (c *Cache) Drop(f *File, fds []Descriptor) []Descriptor {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f.gone = true
+	return c.unlist(f, fds)
+}
+
+// Trim takes out what has not been used for long, at most so many files, and appends the descriptors that are to be
+// closed. It returns false when there is more to take out.
+func (c *Cache) Trim(now time.Duration, atMost int, fds []Descriptor) ([]Descriptor, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = now
+	for _, q := range [...]*queue{&c.once, &c.often, &c.made} {
+		for ; q.oldest != nil && now-q.oldest.used > c.limits.IdleMax; atMost-- {
+			if atMost <= 0 {
+				return fds, false
+			}
+			fds = c.evict(q.oldest, fds)
+		}
+	}
+	for ; c.expired(); atMost-- {
+		if atMost <= 0 {
+			return fds, false
+		}
+		c.unlist(c.absent.oldest, nil)
+	}
+	return fds, true
+}
+
+// Reclaim takes unused files out until at least so many descriptors are free, and appends these: there are none left for
+// whoever wants to open a file.
+func (c *Cache) Reclaim(descriptors int, fds []Descriptor) []Descriptor {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for had := len(fds); len(fds)-had < descriptors; {
+		f := c.next()
+		if f == nil {
 			break
 		}
-		if f.refs.Load() == 1 { // only the cache's own: nobody can take another without the lock
-			c.unlist(f)
-		}
-		f = next
+		fds = c.evict(f, fds)
 	}
-	return c.takeClosing(fds)
+	return fds
 }
 
 // Clear takes everything out and appends the descriptors that are to be closed now; files in use
 // follow with their last Release.
-func (c *Cache) Clear(fds []int32) []int32 {
+func (c *Cache) Clear(fds []Descriptor) []Descriptor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.oldest != nil {
-		c.unlist(c.oldest)
+	for _, q := range [...]*queue{&c.once, &c.often, &c.made, &c.absent} {
+		for q.oldest != nil {
+			fds = c.unlist(q.oldest, fds)
+		}
 	}
-	return c.takeClosing(fds)
-}
-
-// takeClosing moves the descriptors that unlist left over. The lock is held.
-func (c *Cache) takeClosing(fds []int32) []int32 {
-	fds = append(fds, c.closing...)
-	c.closing = c.closing[:0]
+	for _, names := range c.byName {
+		for _, f := range names { // in use
+			fds = c.unlist(f, fds)
+		}
+	}
 	return fds
 }
 
-// unlist takes f out and gives the cache's reference back. The lock is held.
-func (c *Cache) unlist(f *File) {
-	if !f.listed {
-		return
+// Len returns the number of names in the cache.
+func (c *Cache) Len() int { return int(c.count.Load()) }
+
+// Full reports whether made files, which are in memory as long as somebody uses them, hold so much that no more should
+// be made.
+func (c *Cache) Full() bool { return c.making.Load() >= madeInUseFactor*c.limits.MadeBytesMax }
+
+// queueOf returns the queue that a file belongs into. The lock is held, as it is for all that follow.
+func (c *Cache) queueOf(f *File) *queue {
+	switch {
+	case f.Class != kernel.Done:
+		return &c.absent
+	case f.Made:
+		return &c.made
+	case f.often:
+		return &c.often
+	default:
+		return &c.once
 	}
-	f.listed = false
-	c.count--
-	delete(c.byName[f.Mount], f.Name)
-	c.detach(f)
-	c.closing = f.Release(c.closing)
 }
 
-// Len returns the number of files in the cache.
-func (c *Cache) Len() int {
+// use notes that somebody asks for f.
+func (c *Cache) use(f *File, now time.Duration) {
+	c.now, f.used = now, now
+	switch q := f.queue; q {
+	case &c.often, &c.made:
+		q.touch(f)
+		return
+	case &c.once:
+	default: // in use, or absent
+		f.often = true
+		return
+	}
+	f.often = true
+	c.once.remove(f)
+	c.often.push(f)
+	for c.often.descriptors > c.limits.FilesMax*3/4 {
+		oldest := c.often.oldest
+		oldest.often = false
+		c.often.remove(oldest)
+		c.once.push(oldest)
+	}
+}
+
+// expiredPerInsert is how many expired absences an insert takes out; Trim takes the rest.
+const expiredPerInsert = 2
+
+// enforce evicts until all bounds hold.
+func (c *Cache) enforce(fds []Descriptor) []Descriptor {
+	for n := 0; c.absent.bytes > c.limits.AbsentBytesMax || n < expiredPerInsert && c.expired(); n++ {
+		c.unlist(c.absent.oldest, nil)
+	}
+	// Files that were made may have a quarter of the descriptors.
+	for c.made.oldest != nil && (c.made.bytes > c.limits.MadeBytesMax || c.made.descriptors > max(c.limits.FilesMax/4, 1)) {
+		fds = c.evict(c.made.oldest, fds)
+	}
+	for c.once.descriptors+c.often.descriptors+c.made.descriptors > c.limits.FilesMax {
+		fds = c.evict(c.next(), fds)
+	}
+	return fds
+}
+
+// next returns the file that is to be evicted next, or nil.
+func (c *Cache) next() *File {
+	for _, q := range [...]*queue{&c.once, &c.often, &c.made} {
+		if q.oldest != nil {
+			return q.oldest
+		}
+	}
+	return nil
+}
+
+// expired reports whether the oldest absence is not to be remembered any more.
+func (c *Cache) expired() bool {
+	f := c.absent.oldest
+	return f != nil && c.now-time.Duration(f.validated.Load()) > c.limits.AbsentMax
+}
+
+// evict takes f, which stands in a queue, out of the cache if nobody uses it, and otherwise out of its queue until its
+// last user has released it.
+func (c *Cache) evict(f *File, fds []Descriptor) []Descriptor {
+	// Who releases f meanwhile either comes before the look at refs, or sees that f is pinned.
+	f.pinned.Store(true)
+	if f.refs.Load() > 1 {
+		f.queue.remove(f)
+		return fds
+	}
+	return c.unlist(f, fds)
+}
+
+// rejoin lets f wait for its eviction again: its last user has released it.
+func (c *Cache) rejoin(f *File, fds []Descriptor) []Descriptor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.count
+	if !f.listed || f.queue != nil || f.refs.Load() > 1 {
+		return fds // it is gone, or has been used again
+	}
+	f.pinned.Store(false)
+	f.used = c.now
+	c.queueOf(f).push(f)
+	return c.enforce(fds)
+}
+
+// unlist takes f out and gives the cache's reference back.
+func (c *Cache) unlist(f *File, fds []Descriptor) []Descriptor {
+	if !f.listed {
+		return fds
+	}
+	f.listed = false
+	f.pinned.Store(false)
+	c.count.Add(-1)
+	delete(c.byName[f.Mount], f.Name)
+	if f.queue != nil {
+		f.queue.remove(f)
+	}
+	if f.refs.Add(-1) == 0 {
+		fds = f.close(fds)
+	}
+	return fds
 }
 
 // Loads reports whether the file is sent from buffers that are loaded, rather than by sendfile.
-func (f *File) Loads() bool { return f.Mount.Kind == Dynamic && !f.Made }
+func (f *File) Loads() bool { return (f.Mount.Kind == Dynamic || f.Remote) && !f.Made }
 
 // Hold takes another reference of a file that the caller already holds one of.
 func (f *File) Hold() { f.refs.Add(1) }
 
-// Release gives a reference back and appends the descriptors that are to be closed, if it was the
-// last one.
-func (f *File) Release(fds []int32) []int32 {
-	if f.refs.Add(-1) > 0 {
-		return fds
-	}
-	if f.FD >= 0 {
-		fds = append(fds, f.FD)
-		f.FD = -1
-	}
-	if d := f.Direct.Load(); d >= 0 {
-		fds = append(fds, d)
-		f.Direct.Store(DirectUnknown)
+// Release gives a reference back and appends the descriptors that are to be closed: the file's, if the reference was the
+// last one, or those of files that are too much now that this one may be evicted.
+func (f *File) Release(fds []Descriptor) []Descriptor {
+	if n := f.refs.Add(-1); n == 0 || n == 1 && f.pinned.Load() {
+		return f.released(n, fds)
 	}
 	return fds
 }
 
-// touch makes f the newest. The lock is held.
-func (c *Cache) touch(f *File, now time.Duration) {
-	f.used = now
-	if c.newest == f {
-		return
+// released is what follows when the last reference was given back, or the last one but the cache's own.
+func (f *File) released(refs int32, fds []Descriptor) []Descriptor {
+	if refs == 0 {
+		return f.close(fds)
 	}
-	c.detach(f)
-	f.older = c.newest
-	if c.newest != nil {
-		c.newest.newer = f
-	}
-	c.newest = f
-	if c.oldest == nil {
-		c.oldest = f
-	}
+	return f.cache.rejoin(f, fds)
 }
 
-// detach takes f out of the order of use. The lock is held.
-func (c *Cache) detach(f *File) {
-	if f.newer != nil {
-		f.newer.older = f.older
-	} else if c.newest == f {
-		c.newest = f.older
+// Descriptor is a descriptor that is to be closed.
+type Descriptor struct {
+	FD   int32
+	Slow bool // closing it may wait: a remote filesystem is asked (FUSE_FLUSH), or a file without a name is deleted
+}
+
+// close appends the descriptors of a file that nobody has a reference of any more.
+func (f *File) close(fds []Descriptor) []Descriptor {
+	slow := f.Remote || f.gone && !f.Made
+	for _, fd := range [...]int32{f.FD, f.Direct.Load()} {
+		if fd >= 0 {
+			fds = append(fds, Descriptor{FD: fd, Slow: slow})
+		}
 	}
-	if f.older != nil {
-		f.older.newer = f.newer
-	} else if c.oldest == f {
-		c.oldest = f.newer
+	f.FD = -1
+	f.Direct.Store(DirectUnknown)
+	if f.Made && f.cache != nil {
+		f.cache.making.Add(-f.bytes)
 	}
-	f.newer, f.older = nil, nil
+	return fds
 }

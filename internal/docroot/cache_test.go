@@ -18,7 +18,7 @@ func add(c *Cache, m *Mount, name string, fd int32, now time.Duration) *File {
 	o := kernel.Opened{FD: fd}
 	o.Size = 3 * ResidentChunkBytes
 	f := NewFile(m, name, kernel.Done, &o)
-	c.Add(f, now)
+	c.Add(f, now, nil)
 	return f
 }
 
@@ -46,7 +46,7 @@ func TestCacheGetIsFreshThenStale(t *testing.T) {
 
 func TestCacheForgetsAbsences(t *testing.T) {
 	c, m := NewCache(testLimits()), &Mount{}
-	c.Add(NewFile(m, "no", kernel.Absent, nil), 0)
+	c.Add(NewFile(m, "no", kernel.Absent, nil), 0, nil)
 	if f, fresh := c.Get(m, []byte("no"), time.Second); fresh != Fresh || f.Class != kernel.Absent {
 		t.Fatalf("a remembered absence: %v", fresh)
 	}
@@ -56,7 +56,7 @@ func TestCacheForgetsAbsences(t *testing.T) {
 	strict := testLimits()
 	strict.AbsentMax = 0
 	c = NewCache(strict)
-	c.Add(NewFile(m, "no", kernel.Absent, nil), 0)
+	c.Add(NewFile(m, "no", kernel.Absent, nil), 0, nil)
 	if c.Len() != 0 {
 		t.Fatal("an absence is kept although none is to be")
 	}
@@ -64,28 +64,47 @@ func TestCacheForgetsAbsences(t *testing.T) {
 
 func TestCacheDoesNotRememberFaults(t *testing.T) {
 	c, m := NewCache(testLimits()), &Mount{}
-	c.Add(NewFile(m, "bad", kernel.Fault, nil), 0)
+	c.Add(NewFile(m, "bad", kernel.Fault, nil), 0, nil)
 	if _, fresh := c.Get(m, []byte("bad"), 0); fresh != Missing {
 		t.Fatalf("a fault of the disk is %v", fresh)
 	}
 }
 
+// fds returns the numbers of descriptors, in order.
+func fds(list []Descriptor) []int32 {
+	var numbers []int32
+	for _, d := range list {
+		numbers = append(numbers, d.FD)
+	}
+	slices.Sort(numbers)
+	return numbers
+}
+
 func TestCacheClosesEachDescriptorOnce(t *testing.T) {
 	c, m := NewCache(testLimits()), &Mount{}
-	held := add(c, m, "held", 10, 0)
-	add(c, m, "b", 11, 1).Release(nil)
-	add(c, m, "c", 12, 2).Release(nil)
-	replaced := add(c, m, "c", 13, 3)
-	replaced.Direct.Store(14)
-	if got := c.Trim(3, 10, false, nil); !slices.Equal(got, []int32{12, 11}) {
-		t.Errorf("trimmed %v, want the replaced one and the oldest unused one", got)
+	var closed []Descriptor
+	put := func(name string, fd int32, now time.Duration) *File {
+		o := kernel.Opened{FD: fd}
+		f := NewFile(m, name, kernel.Done, &o)
+		closed = c.Add(f, now, closed)
+		return f
 	}
-	if got := held.Release(nil); got != nil {
-		t.Errorf("the cache still holds it, but %v is to be closed", got)
+	held := put("held", 10, 0)
+	closed = put("b", 11, 1).Release(closed)
+	closed = put("c", 12, 2).Release(closed)
+	replaced := put("c", 13, 3)
+	closed = c.AddDirect(replaced, 14, closed)
+	if got := fds(closed); !slices.Equal(got, []int32{11, 12}) {
+		t.Errorf("closed %v, want the replaced one and the unused one", got)
 	}
-	got := c.Clear(nil)
-	got = replaced.Release(got)
-	if !slices.Equal(got, []int32{10, 13, 14}) {
+	closed = c.AddDirect(replaced, 15, nil)
+	if got := fds(closed); !slices.Equal(got, []int32{15}) {
+		t.Errorf("closed %v: there was one for direct reads already", got)
+	}
+	closed = c.Clear(nil)
+	closed = held.Release(closed)
+	closed = replaced.Release(closed)
+	if got := fds(closed); !slices.Equal(got, []int32{10, 13, 14}) {
 		t.Errorf("closed %v", got)
 	}
 }
@@ -93,25 +112,25 @@ func TestCacheClosesEachDescriptorOnce(t *testing.T) {
 func TestCacheIdleFilesGo(t *testing.T) {
 	c, m := NewCache(testLimits()), &Mount{}
 	add(c, m, "a", 5, 0).Release(nil)
-	if got := c.Trim(5*time.Second, 10, false, nil); got != nil {
+	if got, _ := c.Trim(5*time.Second, 10, nil); got != nil {
 		t.Errorf("too early: %v", got)
 	}
-	if got := c.Trim(5*time.Second+1, 10, false, nil); !slices.Equal(got, []int32{5}) {
+	if got, _ := c.Trim(5*time.Second+1, 10, nil); !slices.Equal(fds(got), []int32{5}) {
 		t.Errorf("closed %v", got)
 	}
 }
 
-func TestCacheForcedTrimSparesFilesInUse(t *testing.T) {
+func TestReclaimSparesFilesInUse(t *testing.T) {
 	c, m := NewCache(testLimits()), &Mount{}
 	f := add(c, m, "used", 5, 0)
 	add(c, m, "unused", 6, 0).Release(nil)
-	if got := c.Trim(0, 10, true, nil); !slices.Equal(got, []int32{6}) {
+	if got := c.Reclaim(10, nil); !slices.Equal(fds(got), []int32{6}) {
 		t.Errorf("closed %v", got)
 	}
 	if got := c.Clear(nil); got != nil {
 		t.Errorf("closed %v while in use", got)
 	}
-	if got := f.Release(nil); !slices.Equal(got, []int32{5}) {
+	if got := f.Release(nil); !slices.Equal(fds(got), []int32{5}) {
 		t.Errorf("closed %v", got)
 	}
 }
@@ -147,7 +166,7 @@ func TestCacheIsSharedByLoops(t *testing.T) {
 				if fresh == Missing {
 					f = add(c, m, name, int32(g), time.Duration(i))
 				}
-				c.Trim(time.Duration(i), 2, false, nil)
+				c.Trim(time.Duration(i), 2, nil)
 				f.Release(nil)
 			}
 		})

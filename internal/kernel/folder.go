@@ -58,7 +58,7 @@ func LookUp(root Root, name string) Class {
 	}
 	var stat unix.Statx_t
 	var file Opened
-	if class = describe(fd, &stat, &file, true); class == Done {
+	if class = describe(fd, root, &stat, &file, true); class == Done {
 		_ = unix.Close(int(fd))
 	}
 	return class

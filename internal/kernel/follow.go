@@ -44,5 +44,6 @@ func FollowRoot(root Root, path string) (bool, error) {
 	if err := unix.Dup3(fd, int(root), unix.O_CLOEXEC); err != nil {
 		return false, os.NewSyscallError("dup3", err)
 	}
+	learnFilesystem(root)
 	return true, nil
 }

@@ -133,6 +133,7 @@ func (k *Kernel) close(fd int32, what string, abort bool) syscall.Errno {
 		d.listener.closeByServer(k)
 	case descFile, descRoot:
 		k.jobs.checkUnused(k, d)
+		k.checkLocal(d, "close")
 	case descOther, descPoller, descEvent:
 		k.violate(fd, "%s of descriptor %d, which is the kernel's own %v", what, fd, d)
 		return syscall.EBADF

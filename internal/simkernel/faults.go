@@ -63,6 +63,7 @@ type Profile struct {
 	JobTime    time.Duration   // what a helper takes for a job
 	Resident   float64         // the share of files that are in memory at the beginning
 	Cold       float64         // the share of names that Open cannot tell without waiting
+	Remote     float64         // the share of files that are on another filesystem, for which somebody else answers
 	NoWait     bool            // files know RWF_NOWAIT
 	DirectIO   bool            // files can be opened with O_DIRECT
 	AIO        bool            // there are slots for asynchronous reads
@@ -109,6 +110,7 @@ func DrawProfile(rnd *rand.Rand) Profile {
 	p.Ratio[FaultOpenError] = min(p.Ratio[FaultOpenError], 0.1)
 	// It keeps a loop from sleeping.
 	p.Ratio[FaultSpuriousEvent] = min(p.Ratio[FaultSpuriousEvent], 0.1)
+	p.Remote = pick(rnd, 0, 0, 0.3, 1)
 	return p
 }
 
@@ -120,8 +122,8 @@ func (p *Profile) String() string {
 			fmt.Fprintf(&b, "%v %g, ", Fault(f), r)
 		}
 	}
-	fmt.Fprintf(&b, "jitter %g, read %v, job %v, resident %g, cold %g, nowait %t, direct %t, aio %t, cachestat %t",
-		p.Jitter, p.ReadTime, p.JobTime, p.Resident, p.Cold, p.NoWait, p.DirectIO, p.AIO, p.Cachestat)
+	fmt.Fprintf(&b, "jitter %g, read %v, job %v, resident %g, cold %g, remote %g, nowait %t, direct %t, aio %t, cachestat %t",
+		p.Jitter, p.ReadTime, p.JobTime, p.Resident, p.Cold, p.Remote, p.NoWait, p.DirectIO, p.AIO, p.Cachestat)
 	return b.String()
 }
 

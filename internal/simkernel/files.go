@@ -22,6 +22,7 @@ type File struct {
 	Faulted int  // how often the disk failed under it
 	Shrunk  bool // it has been longer
 	Sizes   []Extent
+	Remote  bool // whatever is done with it may wait for somebody else
 
 	mtime, ctime int64
 	pages        []uint64      // bits: which are in memory
@@ -105,6 +106,7 @@ func (t *Tree) Add(name string, size int64) *File {
 	} else if r > 0 && k.rnd.IntN(3) == 0 {
 		f.fetch(0, k.between(0, size))
 	}
+	f.Remote = k.mounts.Float64() < k.profile.Remote
 	t.Link(name, f)
 	t.names[name].cold = k.profile.Cold > 0 && k.rnd.Float64() < k.profile.Cold
 	return f
@@ -295,6 +297,7 @@ func (k *Kernel) fetch(f *File, offset, n int64) {
 // stall notes that the loop sleeps on a disk, and how long.
 func (k *Kernel) stall(d *desc, offset, n int64) {
 	f := d.file
+	k.checkLocal(d, "sendfile")
 	if d.direct {
 		k.violate(d.fd, "sendfile from descriptor %d (%v): the loop sleeps on a disk", d.fd, d)
 		return
@@ -310,12 +313,20 @@ func (k *Kernel) stall(d *desc, offset, n int64) {
 	k.clock.now += k.profile.ReadTime
 }
 
+// checkLocal notes that the loop does what may wait for whoever answers for a remote file.
+func (k *Kernel) checkLocal(d *desc, what string) {
+	if d.file != nil && d.file.Remote {
+		k.violate(d.fd, "%s of %q, which is remote: the loop waits for somebody else", what, d.file.Name)
+	}
+}
+
 // resident is the batch's question whether pages are in memory. A miss starts to read ahead.
 func (k *Kernel) resident(op *kernel.Op) int64 {
 	d, errno := k.lookupKind(op.File, descFile, syscall.EINVAL, "resident")
 	if errno != 0 {
 		return -int64(errno)
 	}
+	k.checkLocal(d, "preadv2")
 	if !k.profile.NoWait {
 		return -int64(syscall.EOPNOTSUPP)
 	}
@@ -337,6 +348,9 @@ func (k *Kernel) Probe(fd int32, offset, n int64) kernel.Residency {
 		return kernel.ResidencyUnknown
 	}
 	d, errno := k.lookupKind(fd, descFile, syscall.EINVAL, "cachestat")
+	if errno == 0 {
+		k.checkLocal(d, "cachestat")
+	}
 	if errno != 0 || !k.profile.Cachestat || k.strikes(FaultBusyProbe) {
 		return kernel.ResidencyUnknown
 	}
@@ -365,6 +379,7 @@ func (k *Kernel) Peek(fd int32, b []byte) int64 {
 	if errno != 0 {
 		return -int64(errno)
 	}
+	k.checkLocal(d, "preadv2")
 	if !k.profile.NoWait {
 		return -int64(syscall.EOPNOTSUPP)
 	}
@@ -396,6 +411,8 @@ func (k *Kernel) Open(root kernel.Root, name []byte, file *kernel.Opened) kernel
 	if t := k.tree(root); t != nil && k.usable("Open") {
 		e := t.names[string(name)]
 		switch {
+		case e != nil && e.file != nil && e.file.Remote:
+			c = kernel.Again
 		case e == nil && k.rnd.IntN(8) > 0, e != nil && e.cold, k.strikes(FaultOpenCold):
 			c = kernel.Again
 		default:
@@ -426,7 +443,7 @@ func (k *Kernel) openEntry(e *entry, folder bool, file *kernel.Opened) kernel.Cl
 	}
 	f := e.file
 	fd := k.install(&desc{kind: descFile, owned: true, file: f})
-	*file = kernel.Opened{Info: f.info(), FD: fd, MemAlign: f.memAlign, FileAlign: f.fileAlign}
+	*file = kernel.Opened{Info: f.info(), FD: fd, MemAlign: f.memAlign, FileAlign: f.fileAlign, Remote: f.Remote}
 	k.progress++
 	return kernel.Done
 }
@@ -460,6 +477,9 @@ func (k *Kernel) Direct(fd int32) (int32, kernel.Class) {
 	d, errno := k.lookupKind(fd, descFile, syscall.EINVAL, "open of /proc/self/fd")
 	switch {
 	case errno != 0:
+		return -1, kernel.Fault
+	case d.file.Remote:
+		k.checkLocal(d, "open")
 		return -1, kernel.Fault
 	case k.full() || k.strikes(FaultOpenExhausted):
 		return -1, kernel.Exhausted

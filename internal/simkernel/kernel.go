@@ -34,6 +34,7 @@ type Kernel struct {
 	profile Profile
 	rnd     *rand.Rand
 	secret  *rand.Rand // what Random says
+	mounts  *rand.Rand // which files are remote
 	clock   clock
 	sampled time.Duration // what Now says
 	closed  bool
@@ -83,7 +84,8 @@ func New(cfg Config) *Kernel {
 	orElse(&cfg.ReadsMax, readsMaxDefault)
 	orElse(&cfg.JobsMax, jobsMaxDefault)
 	orElse(&cfg.DescriptorsMax, descriptorsMaxDefault)
-	k := &Kernel{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 1)), secret: rand.New(rand.NewPCG(cfg.Seed, 3)), trail: 14695981039346656037}
+	k := &Kernel{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 1)), secret: rand.New(rand.NewPCG(cfg.Seed, 3)),
+		mounts: rand.New(rand.NewPCG(cfg.Seed, 4)), trail: 14695981039346656037}
 	if cfg.Profile != nil {
 		k.profile = *cfg.Profile
 	} else {

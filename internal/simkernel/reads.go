@@ -72,6 +72,7 @@ func (k *Kernel) takeRead(r kernel.Read) kernel.Class {
 	if errno != 0 {
 		return kernel.Fault
 	}
+	k.checkLocal(d, "io_submit")
 	switch {
 	case r.NoWait && !k.profile.NoWait, r.Offset < 0:
 		return kernel.Unsupported

@@ -1,0 +1,37 @@
+package goloop
+
+import "aws/internal/docroot"
+
+// A request may need several names, each of which only a helper can tell. What helpers have found is held until the
+// request is answered: in the cache it may be out of date, or evicted, before the last of them is known, and the first
+// one would be asked for again.
+
+// foundMax bounds what one request holds; an index with more names than that relies on the cache.
+const foundMax = 16
+
+// holds returns what was found for the connection's request under a name, with a reference, or nil.
+func (c *conn) holds(m *docroot.Mount, name []byte) *docroot.File {
+	for _, f := range c.found {
+		if f.Mount == m && f.Name == string(name) {
+			f.Hold()
+			return f
+		}
+	}
+	return nil
+}
+
+// hold keeps what was found for the connection's request, with the reference.
+func (l *Loop) hold(c *conn, file *docroot.File) {
+	if len(c.found) == foundMax {
+		l.dropFound(c)
+	}
+	c.found = append(c.found, file)
+}
+
+// dropFound gives back what was found for the connection's request.
+func (l *Loop) dropFound(c *conn) {
+	for i := range c.found {
+		l.dropFile(&c.found[i])
+	}
+	c.found = c.found[:0]
+}
