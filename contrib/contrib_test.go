@@ -471,6 +471,10 @@ func TestReplicas(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(first, "a.bin.gz"), []byte("not really"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	// What is written within the current second has no Last-Modified yet.
+	if out, err := exec.Command("find", first, "-type", "f", "-exec", "touch", "-d", "1 hour ago", "{}", "+").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	if out, err := exec.Command("cp", "-a", first, second).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -29,6 +29,7 @@ type conn struct {
 	keep       bool
 	linger     bool
 	asked      bool // a helper has been asked and will answer
+	job        *job // what it was asked to make, until that is there or nobody waits for it any more
 	resting    bool // the kernel had no memory for its bytes; again takes it up
 	waiting    bool // in the queue for buffers
 
@@ -208,6 +209,7 @@ func (l *Loop) freeSlot(c *conn) {
 
 // release gives back all that a connection holds but its descriptor and its slot.
 func (l *Loop) release(c *conn) {
+	l.dropJob(c)
 	if c.answering {
 		l.account(c, false)
 	}

@@ -39,10 +39,12 @@ type Counts struct {
 	EventsPerTurn  Sizes
 	OpsPerCrossing Sizes
 
-	CacheHits    uint64 // names whose file was known and did not have to be looked up
-	OpensCached  uint64 // files opened, or looked up again, on the loop
-	OpensHelped  uint64 // files opened by a helper, because a disk might have been waited for
-	ChunksWarmed uint64 // parts of static files that a helper brought into memory: stalls avoided
+	CacheHits     uint64 // names whose file was known and did not have to be looked up
+	OpensCached   uint64 // files opened, or looked up again, on the loop
+	OpensHelped   uint64 // files opened by a helper, because a disk might have been waited for
+	ChecksRefused uint64 // password checks that were refused because too many waited
+	JobsDropped   uint64 // jobs that were not done because nobody waited for them any more
+	ChunksWarmed  uint64 // parts of static files that a helper brought into memory: stalls avoided
 
 	ReadsNoWait   uint64 // rung 1 of the ladder: RWF_NOWAIT from the page cache
 	ReadsDirect   uint64 // rung 2: O_DIRECT
@@ -78,14 +80,14 @@ func (n *Counts) String() string {
 	return fmt.Sprintf(`turns %d, events %d (stale %d), crossings %d
 accepted %d (pauses %d, crowded %d, rests %d), requests %d (refused %d), bytes sent %d
 peers gone %d, resets %d, truncated %d, disk faults %d, expired %d, watches failed %d
-opens: on the loop %d, by helpers %d; static chunks warmed %d
+opens: on the loop %d, by helpers %d; static chunks warmed %d; password checks refused %d; jobs dropped %d
 reads: RWF_NOWAIT %d (missed %d), O_DIRECT %d, by helpers %d; short %d, refused for now %d
 buffers: waits %d, lent %d, short of memory %d
 `,
 		n.Turns, n.Events, n.StaleEvents, n.Crossings,
 		n.Accepted, n.AcceptPauses, n.Crowded, n.Rests, n.Requests, n.Refused, n.BytesSent,
 		n.PeersGone, n.Resets, n.Truncated, n.DiskFaults, n.Expired, n.WatchesFailed,
-		n.OpensCached, n.OpensHelped, n.ChunksWarmed,
+		n.OpensCached, n.OpensHelped, n.ChunksWarmed, n.ChecksRefused, n.JobsDropped,
 		n.ReadsNoWait, n.ReadsMissed, n.ReadsDirect, n.ReadsHelped, n.ReadsShort, n.ReadsRefused,
 		n.PoolWaits, n.BuffersLent, n.PoolShort)
 }

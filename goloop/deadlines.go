@@ -136,7 +136,7 @@ func (l *Loop) giveUp(c *conn) bool {
 		return false
 	}
 	l.ans.Keep = false // a helper's answer may still come, and must not meet another request
-	c.asked = false
+	l.dropJob(c)
 	l.ready(c, req, head, nil)
 	return true
 }

@@ -39,6 +39,9 @@ type Finder interface {
 	Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, bool)
 	// Full reports whether made files hold so much memory that no more should be made.
 	Full() bool
+	// Check is Make for what takes a processor for long and waits for nothing. Of one client and in all no more than a few
+	// are waited for at a time; further ones are refused.
+	Check(m *docroot.Mount, key []byte, build Build) (*docroot.File, CheckOutcome)
 	// Folders returns what a Build may use.
 	Folders() kernel.Folders
 	// Random returns a number that nobody outside can tell in advance.

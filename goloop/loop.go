@@ -173,6 +173,7 @@ type Loop struct {
 	refused bool // the kernel, or the helpers, took no more; until readAt
 
 	jobs     []*job
+	checks   checkQueue
 	freeJobs []*job
 	answered []*kernel.Job
 

@@ -1,6 +1,9 @@
 package goloop
 
 import (
+	"net/netip"
+	"sync/atomic"
+
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 )
@@ -14,6 +17,9 @@ type job struct {
 	mount *docroot.Mount
 	file  *docroot.File // held while a helper works on it
 	buf   int32         // the buffer of a JobRead
+	asker netip.Addr    // the client that a JobCompute is for, as checkQueue counts it
+
+	dropped atomic.Bool // nobody waits for the outcome any more
 }
 
 // pendingJobs returns the number of jobs that helpers have.
@@ -63,13 +69,33 @@ func (l *Loop) askMake(c *conn, m *docroot.Mount, key []byte, build Build) {
 	j := l.newJob(kernel.JobFunc, c)
 	j.mount = m
 	j.Name = append(j.Name, key...)
-	j.Func = func() { j.File, j.Class = build() }
+	j.does(build)
 	if !l.k.Ask(&j.Job) {
 		l.freeJob(j)
 		l.retry(c)
 		return
 	}
-	c.asked = true
+	c.asked, c.job = true, j
+}
+
+// does says what the job is to do, unless nobody waits for it any more when its turn comes.
+func (j *job) does(build Build) {
+	j.Func = func() {
+		if j.dropped.Load() {
+			j.File, j.Class = kernel.Opened{FD: -1}, kernel.Canceled
+			return
+		}
+		j.File, j.Class = build()
+	}
+}
+
+// dropJob says that a connection does not wait any more for what it has asked for.
+func (l *Loop) dropJob(c *conn) {
+	if c.job != nil {
+		c.job.dropped.Store(true)
+		c.job = nil
+	}
+	c.asked = false
 }
 
 // askWarm lets a helper bring the file's next chunk into memory.
@@ -113,7 +139,7 @@ func (l *Loop) collect() {
 				alive = c.gen == j.gen && c.state != StateFree
 			}
 			switch j.Kind {
-			case kernel.JobOpen, kernel.JobFunc:
+			case kernel.JobOpen, kernel.JobFunc, kernel.JobCompute:
 				l.onOpened(c, j, alive)
 			case kernel.JobWarm:
 				l.onWarmed(c, j, alive)
@@ -133,7 +159,18 @@ func (l *Loop) collect() {
 
 // onOpened goes on with a request whose name a helper has looked up.
 func (l *Loop) onOpened(c *conn, j *job, alive bool) {
-	l.counts.OpensHelped++
+	if alive && c.job == j {
+		c.job = nil
+	}
+	if j.Kind == kernel.JobCompute {
+		l.checks.leave(j.asker, j.Name)
+	} else {
+		l.counts.OpensHelped++
+	}
+	if j.Class == kernel.Canceled {
+		l.counts.JobsDropped++
+		return
+	}
 	if j.Class == kernel.Exhausted {
 		if alive {
 			l.dropFound(c)
@@ -145,7 +182,7 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 		}
 		return
 	}
-	file := l.remember(j.mount, j.Name, j.Class, &j.File, j.Kind == kernel.JobFunc)
+	file := l.remember(j.mount, j.Name, j.Class, &j.File, j.Kind != kernel.JobOpen)
 	if !alive || c.state != StateOpening || !c.asked {
 		l.dropFile(&file)
 		return

@@ -135,8 +135,17 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 
 // Make implements Finder.
 func (f *finder) Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, bool) {
-	l, c := f.Loop, f.c
-	if file := c.holds(m, key); file != nil {
+	file, known := f.known(m, key)
+	if !known && !f.peek {
+		f.askMake(f.c, m, key, build)
+	}
+	return file, known
+}
+
+// known returns what was made under a key, with a reference, if that is still trusted.
+func (f *finder) known(m *docroot.Mount, key []byte) (*docroot.File, bool) {
+	l := f.Loop
+	if file := f.c.holds(m, key); file != nil {
 		return file, true
 	}
 	file, fresh := l.cache.Get(m, key, l.k.Now())
@@ -146,9 +155,6 @@ func (f *finder) Make(m *docroot.Mount, key []byte, build Build) (*docroot.File,
 	if fresh == docroot.Stale {
 		l.closing = l.cache.Drop(file, l.closing)
 		l.dropFile(&file)
-	}
-	if !f.peek {
-		l.askMake(c, m, key, build)
 	}
 	return nil, false
 }

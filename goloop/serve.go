@@ -296,6 +296,7 @@ type query struct {
 	coding response.Coding
 	vary   bool
 	listed bool // the file is a folder's listing
+	busy   bool // too many passwords are being checked
 	denied bool // the file that would be sent instead of nothing is not for this client
 
 	lines  [][]byte

@@ -69,15 +69,16 @@ func (q *query) authorize(rule *docroot.AccessRule) (allowed, known bool) {
 func (q *query) verify(rule *docroot.AccessRule, key [sha256.Size]byte, who, secret string) (allowed, known bool) {
 	v := &q.d.verified
 	name := append([]byte{0}, hex.EncodeToString(key[:])...) // no file has such a name
-	f, ok := q.find.Make(rule.Checks(), name, func() (kernel.Opened, kernel.Class) {
+	f, outcome := q.find.Check(rule.Checks(), name, func() (kernel.Opened, kernel.Class) {
 		if !rule.Users.Check(who, secret) {
 			return kernel.Opened{}, kernel.Denied
 		}
 		v.add(key)
 		return kernel.Opened{FD: -1}, kernel.Done
 	})
-	if !ok {
-		return false, false
+	if outcome != CheckDone {
+		q.busy = outcome == CheckRefused
+		return false, q.busy
 	}
 	allowed = f.Class == kernel.Done
 	q.release(f)
@@ -106,5 +107,11 @@ func basicCredentials(into, value []byte) ([]byte, bool) {
 	return decoded, true
 }
 
-// challenge answers with a request for credentials (RFC 9110 section 15.5.2).
-func (q *query) challenge() response.Status { return q.fail(response.Unauthorized) }
+// challenge answers with a request for credentials (RFC 9110 section 15.5.2), or, where too many of them are being
+// checked, with one to come back later.
+func (q *query) challenge() response.Status {
+	if q.busy {
+		return q.fail(response.ServiceUnavailable)
+	}
+	return q.fail(response.Unauthorized)
+}

@@ -86,7 +86,12 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 		fds = append(fds, fd)
 	}
 	cfg.doing("setting up loop %d of %d, with %d MiB for dynamic files", len(s.loops)+1, max(cfg.Loops, 1), cfg.Loop.PoolBytes>>20)
-	k, aioErr, err := kernel.NewLinux(cfg.Kernel)
+	kcfg := cfg.Kernel
+	var few string
+	if kcfg.HelpersMax, few = kernel.WorkersMax(max(cfg.Loops, 1), kcfg.HelpersMax); few != "" && first && cfg.Warn != nil {
+		cfg.Warn(few)
+	}
+	k, aioErr, err := kernel.NewLinux(kcfg)
 	if err != nil {
 		return errors.Join(err, kernel.CloseAll(fds))
 	}

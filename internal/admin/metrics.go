@@ -41,6 +41,8 @@ var simples = []simple{
 	count("awsd_truncated_files_total", "Transfers whose file became shorter meanwhile.", func(n *goloop.Counts) uint64 { return n.Truncated }),
 	count("awsd_disk_faults_total", "Transfers that ended because a file could not be read.", func(n *goloop.Counts) uint64 { return n.DiskFaults }),
 	count("awsd_watches_failed_total", "Connections that epoll had no room for.", func(n *goloop.Counts) uint64 { return n.WatchesFailed }),
+	count("awsd_refused_password_checks_total", "Requests that got 503 because too many password checks waited.", func(n *goloop.Counts) uint64 { return n.ChecksRefused }),
+	count("awsd_dropped_jobs_total", "Jobs that were not done because their client had gone.", func(n *goloop.Counts) uint64 { return n.JobsDropped }),
 	count("awsd_turns_total", "Turns of the loops.", func(n *goloop.Counts) uint64 { return n.Turns }),
 	count("awsd_stale_events_total", "Events of connections that were over already.", func(n *goloop.Counts) uint64 { return n.StaleEvents }),
 	count("awsd_crossings_total", "Batches of operations, each one crossing into C, besides the waits.", func(n *goloop.Counts) uint64 { return n.Crossings }),

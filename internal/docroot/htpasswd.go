@@ -3,30 +3,44 @@ package docroot
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/crypto/bcrypt"
 )
 
 // Passwords are the users of a file in the format of htpasswd(1), with bcrypt hashes.
-type Passwords struct{ byUser map[string][]byte }
+type Passwords struct {
+	byUser  map[string][]byte
+	dummies [][]byte // one for each user, of the same cost
+	digest  [sha256.Size]byte
+}
 
-// dummyHash is compared with when there is no such user, so that the time tells nobody. It takes a
-// tenth of a second to make, and is made when it is first needed.
-var dummyHash = sync.OnceValue(func() []byte {
-	hash, err := bcrypt.GenerateFromPassword([]byte("nobody"), bcrypt.DefaultCost)
+// dummy returns a hash to compare with for somebody who is no user, so that the time does not tell: its cost is that of one
+// of the users, always the same for the same name and file, and as often each as there are users with it. No password
+// has it. Which one a name gets depends on the hashes, which nobody outside knows.
+func (p *Passwords) dummy(user string) []byte {
+	sum := sha256.Sum256(append(p.digest[:], user...))
+	return p.dummies[binary.NativeEndian.Uint64(sum[:])%uint64(len(p.dummies))]
+}
+
+// dummyOf returns a hash of the cost of another one.
+func dummyOf(hash []byte) []byte {
+	cost, err := bcrypt.Cost(hash)
 	if err != nil {
-		panic(err)
+		panic(err) // it was parsed before
 	}
-	return hash
-})
+	return fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat(".", 53))
+}
 
 // ParsePasswords reads the file's content. The error names the line that it does not understand, and
 // says what it takes.
 func ParsePasswords(content []byte) (*Passwords, error) {
-	p := &Passwords{byUser: map[string][]byte{}}
+	p := &Passwords{byUser: map[string][]byte{}, digest: sha256.Sum256(content)}
 	lines := bufio.NewScanner(bytes.NewReader(content))
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
@@ -48,6 +62,9 @@ func ParsePasswords(content []byte) (*Passwords, error) {
 	if len(p.byUser) == 0 {
 		return nil, fmt.Errorf("it has no users")
 	}
+	for _, user := range slices.Sorted(maps.Keys(p.byUser)) {
+		p.dummies = append(p.dummies, dummyOf(p.byUser[user]))
+	}
 	return p, nil
 }
 
@@ -56,7 +73,7 @@ func ParsePasswords(content []byte) (*Passwords, error) {
 func (p *Passwords) Check(user, password string) bool {
 	hash, ok := p.byUser[user]
 	if !ok {
-		_ = bcrypt.CompareHashAndPassword(dummyHash(), []byte(password))
+		_ = bcrypt.CompareHashAndPassword(p.dummy(user), []byte(password))
 		return false
 	}
 	return bcrypt.CompareHashAndPassword(hash, []byte(password)) == nil

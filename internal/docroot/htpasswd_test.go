@@ -1,6 +1,7 @@
 package docroot
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -33,5 +34,50 @@ func TestPasswords(t *testing.T) {
 		if _, err := ParsePasswords([]byte(content)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", content, err)
 		}
+	}
+}
+
+// TestUnknownUserCosts sees somebody who is no user be compared with a hash of the same cost as the users', so that the time
+// does not tell names: with all users of one cost that one, and with several each as often as there are users with it.
+func TestUnknownUserCosts(t *testing.T) {
+	hashOf := func(cost int) []byte {
+		hash, err := bcrypt.GenerateFromPassword([]byte("secret"), cost)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	costOf := func(p *Passwords, user string) int {
+		cost, err := bcrypt.Cost(p.dummy(user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cost
+	}
+	one, err := ParsePasswords(fmt.Appendf(nil, "a:%s\nb:%s\n", hashOf(5), hashOf(5)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed, err := ParsePasswords(fmt.Appendf(nil, "a:%s\nb:%s\nc:%s\nd:%s\n", hashOf(4), hashOf(5), hashOf(5), hashOf(5)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[int]int{}
+	for i := range 400 {
+		name := fmt.Sprint("nobody", i)
+		if cost := costOf(one, name); cost != 5 {
+			t.Fatalf("%s costs %d, the users 5", name, cost)
+		}
+		cost := costOf(mixed, name)
+		counts[cost]++
+		if again := costOf(mixed, name); again != cost {
+			t.Errorf("%s costs %d and then %d", name, cost, again)
+		}
+	}
+	if counts[4] < 60 || counts[4] > 140 || counts[4]+counts[5] != 400 {
+		t.Errorf("costs %v, want a quarter of 4", counts)
+	}
+	if one.Check("nobody", "secret") || one.Check("nobody", "") || !one.Check("a", "secret") {
+		t.Error("a check is wrong")
 	}
 }

@@ -12,24 +12,36 @@ import (
 // warmPieceBytes is what a helper waits for at once when it brings a file into memory.
 const warmPieceBytes = 256 << 10
 
-// helpers do, on threads of their own, what may have to wait for a disk. They are started as they
-// are needed. An eventfd tells the loop that answers are there.
+// helpers do, on threads of their own, what may have to wait for a disk, or takes a processor for long. They are
+// started as they are needed. An eventfd tells the loop that answers are there.
 type helpers struct {
 	eventFD int32
 	null    int // /dev/null, or -1: what is sent there is in memory
-	jobs    chan *Job
-	most    int
 	group   sync.WaitGroup
 
 	mu       sync.Mutex
-	started  int
-	idle     int
-	finished []*Job // answered, not yet fetched
-	signaled bool   // the eventfd has been written since the loop last looked
+	waiting  workerPool // for jobs that wait
+	compute  workerPool // for jobs that compute, so that these can't hold up the others
+	finished []*Job     // answered, not yet fetched
+	signaled bool       // the eventfd has been written since the loop last looked
 	closed   bool
 }
 
-func newHelpers(most, jobsMax int) (*helpers, error) {
+// workerPool is threads with a queue of jobs. The lock is that of helpers.
+type workerPool struct {
+	most    int // threads
+	jobsMax int // in the queue
+	queue   []*Job
+	started int
+	busy    int // threads that have a job, or have been woken up for one that is in the queue
+	wake    *sync.Cond
+}
+
+// jobNice is by how much a thread that computes gives way to the loops (nice(2)): a flood of password checks then costs
+// them a tenth of a processor, and not half of it.
+const jobNice = 10
+
+func newHelpers(most, computeMost, jobsMax int) (*helpers, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, NamedError("eventfd2", -int64(errnoOf(err)))
@@ -38,49 +50,71 @@ func newHelpers(most, jobsMax int) (*helpers, error) {
 	if err != nil {
 		null = -1 // an empty root folder, say
 	}
-	return &helpers{
-		eventFD: int32(fd), null: null, jobs: make(chan *Job, jobsMax), most: most,
-		finished: make([]*Job, 0, jobsMax+most),
-	}, nil
+	h := &helpers{eventFD: int32(fd), null: null}
+	h.waiting = workerPool{most: max(most, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
+	h.compute = workerPool{most: max(computeMost, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
+	return h, nil
 }
 
+func (h *helpers) poolOf(job *Job) *workerPool {
+	if job.Kind == JobCompute {
+		return &h.compute
+	}
+	return &h.waiting
+}
+
+// ask queues a job. Each job that is queued has a thread of its own as long as there may be more of them: one that
+// has been woken up for a job is not idle any more, though it may not have taken it yet.
 func (h *helpers) ask(job *Job) bool {
-	select {
-	case h.jobs <- job:
-	default:
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	p := h.poolOf(job)
+	if len(p.queue) >= p.jobsMax {
 		return false
 	}
-	h.mu.Lock()
-	if h.idle < len(h.jobs) && h.started < h.most {
-		h.started++
+	p.queue = append(p.queue, job)
+	switch {
+	case p.busy < p.started:
+		p.busy++
+		p.wake.Signal()
+	case p.started < p.most:
+		p.started++
+		p.busy++
 		h.group.Add(1)
-		go h.run()
+		go h.run(p)
 	}
-	h.mu.Unlock()
 	return true
 }
 
-func (h *helpers) run() {
+// run does jobs. The thread counts as busy when it is started, and whenever it has been woken up.
+func (h *helpers) run(p *workerPool) {
 	defer h.group.Done()
 	bringProcessors(1)
 	defer bringProcessors(-1)
+	if p == &h.compute {
+		runtime.LockOSThread() // for good: it ends with the goroutine
+		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, jobNice)
+	}
 	var scratch []byte
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	for {
-		h.mu.Lock()
-		h.idle++
-		h.mu.Unlock()
-		job, ok := <-h.jobs
-		h.mu.Lock()
-		h.idle--
-		h.mu.Unlock()
-		if !ok {
+		for len(p.queue) > 0 {
+			job := p.queue[0]
+			copy(p.queue, p.queue[1:])
+			p.queue[len(p.queue)-1] = nil
+			p.queue = p.queue[:len(p.queue)-1]
+			h.mu.Unlock()
+			h.perform(job, &scratch)
+			h.mu.Lock()
+			h.finished = append(h.finished, job)
+			h.signal()
+		}
+		if h.closed {
 			return
 		}
-		h.perform(job, &scratch)
-		h.mu.Lock()
-		h.finished = append(h.finished, job)
-		h.signal()
-		h.mu.Unlock()
+		p.busy--
+		p.wake.Wait()
 	}
 }
 
@@ -110,7 +144,7 @@ func bringProcessors(n int) {
 
 // signal makes the eventfd readable. The lock is held.
 func (h *helpers) signal() {
-	if h.signaled || h.closed {
+	if h.signaled || h.eventFD < 0 {
 		return
 	}
 	h.signaled = true
@@ -147,11 +181,14 @@ func (h *helpers) answers(jobs []*Job) int {
 
 // close waits for the helpers to finish what they do, which may be as long as a disk takes.
 func (h *helpers) close() error {
-	close(h.jobs)
+	h.mu.Lock()
+	h.closed = true
+	h.waiting.wake.Broadcast()
+	h.compute.wake.Broadcast()
+	h.mu.Unlock()
 	h.group.Wait()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.closed = true
 	var errs []error
 	for _, job := range h.finished {
 		if (job.Kind == JobOpen || job.Kind == JobFunc) && job.Class == Done {
@@ -161,7 +198,9 @@ func (h *helpers) close() error {
 	if h.null >= 0 {
 		errs = append(errs, unix.Close(h.null))
 	}
-	return errors.Join(append(errs, unix.Close(int(h.eventFD)))...)
+	fd := h.eventFD
+	h.eventFD = -1
+	return errors.Join(append(errs, unix.Close(int(fd)))...)
 }
 
 // perform does a job. What it has to allocate for that is kept in scratch.
@@ -177,7 +216,7 @@ func (h *helpers) perform(job *Job, scratch *[]byte) {
 	case JobClose:
 		_ = unix.Close(int(job.FD))
 		job.Class = Done
-	case JobFunc:
+	case JobFunc, JobCompute:
 		job.Func()
 	case JobPopulate:
 		job.Class = populate(job.Buf)

@@ -81,7 +81,7 @@ func TestWarm(t *testing.T) {
 func TestHelpersBringProcessors(t *testing.T) {
 	const most = 2*processorStep + 3
 	before := runtime.GOMAXPROCS(0)
-	h, err := newHelpers(most, most)
+	h, err := newHelpers(most, 1, most)
 	if err != nil {
 		t.Fatal(err)
 	}

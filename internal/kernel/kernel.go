@@ -124,6 +124,7 @@ const (
 	JobClose                   // close FD
 	JobFunc                    // call Func, which sets Class, and File if that is Done
 	JobPopulate                // bring memory for Buf, whose contents stay as they are
+	JobCompute                 // call Func, which takes a processor for long and waits for nothing, and sets Class
 )
 
 // Job is a request to a helper and, once it has come back from Answers, its outcome. It belongs

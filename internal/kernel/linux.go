@@ -19,9 +19,12 @@ import (
 type Config struct {
 	EventsMax  int // events that one Wait returns at the most
 	ReadsMax   int // reads in flight at the most; 0 leaves kernel AIO out
-	HelpersMax int // jobs done off the loop at the same time, at the most
+	HelpersMax int // jobs done off the loop at the same time, at the most; besides one that computes
 	JobsMax    int // jobs waiting for a helper, at the most
 }
+
+// computeMax is how many threads of a kernel compute. Each loop has one kernel, and each core one loop.
+const computeMax = 1
 
 // DefaultConfig returns the sizes that a loop gets if nobody says otherwise.
 func DefaultConfig() Config {
@@ -79,7 +82,7 @@ func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
 	}
 	k.mapped = append(k.mapped, mem)
 	k.events = events
-	if k.help, err = newHelpers(cfg.HelpersMax, cfg.JobsMax); err != nil {
+	if k.help, err = newHelpers(cfg.HelpersMax, computeMax, cfg.JobsMax); err != nil {
 		return k, nil, err
 	}
 	if err := k.watch(k.help.eventFD, TokenAnswers); err != nil {

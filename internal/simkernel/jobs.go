@@ -47,7 +47,7 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 			d.handed = true
 		}
 		p.desc = d
-	case kernel.JobOpen, kernel.JobFunc, kernel.JobPopulate:
+	case kernel.JobOpen, kernel.JobFunc, kernel.JobCompute, kernel.JobPopulate:
 	}
 	if job.Kind == kernel.JobRead {
 		k.checkBuffer(job.FD, "a helper's job", job.Buf)
@@ -106,7 +106,7 @@ func (k *Kernel) doJob(p *pending) {
 			k.remove(p.desc)
 		}
 		job.Class = kernel.Done
-	case kernel.JobFunc:
+	case kernel.JobFunc, kernel.JobCompute:
 		job.Func()
 	case kernel.JobPopulate:
 		job.Class = kernel.Done

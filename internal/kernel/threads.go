@@ -1,0 +1,86 @@
+package kernel
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A process whose threads are bounded must keep to that by itself: when the Go runtime, or the C library, can't start a
+// thread, it ends the process.
+
+// threadsReserved are for the Go runtime: its monitor, the collector's, and those that are in system calls.
+const threadsReserved = 32
+
+// WorkersMax returns how many threads that wait for disks each of so many loops may have, at most as many as wanted and at
+// least one. A warning says what bounds them where that is fewer. It reads /proc and the control groups, where they are.
+func WorkersMax(loops, wanted int) (most int, warning string) {
+	room, reason := threadRoom()
+	if room < 0 {
+		return wanted, ""
+	}
+	// Half of the room, for others of the same user or group may need threads, too.
+	most = max((room-threadsReserved)/2/loops-computeMax, 1)
+	if most >= wanted {
+		return wanted, ""
+	}
+	return most, fmt.Sprintf("%s leaves room for %d threads: %d of them may wait for disks in each loop, instead of %d; "+
+		"a slow disk holds up more requests then", reason, room, most, wanted)
+}
+
+// threadRoom returns how many more threads this process may have, and what says so; -1 where nothing does.
+func threadRoom() (room int, reason string) {
+	room = -1
+	bound := func(n int, format string, args ...any) {
+		if n = max(n, 0); room < 0 || n < room {
+			room, reason = n, fmt.Sprintf(format, args...)
+		}
+	}
+	var limit unix.Rlimit
+	// The limit is one of all the user's threads, and none for those who may exceed it (setrlimit(2), RLIMIT_NPROC).
+	if unix.Geteuid() != 0 && unix.Getrlimit(unix.RLIMIT_NPROC, &limit) == nil && limit.Cur < 1<<22 {
+		bound(int(limit.Cur), "RLIMIT_NPROC (%d)", limit.Cur)
+	}
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return room, reason
+	}
+	for line := range bytes.Lines(text) {
+		// cgroups(7): "0::/path" in the unified hierarchy, or "7:pids:/path".
+		fields := strings.SplitN(strings.TrimSpace(string(line)), ":", 3)
+		if len(fields) != 3 {
+			continue
+		}
+		base := "/sys/fs/cgroup"
+		if fields[1] == "pids" {
+			base = "/sys/fs/cgroup/pids"
+		} else if fields[1] != "" {
+			continue
+		}
+		for group := path.Clean("/" + fields[2]); ; group = path.Dir(group) {
+			if most, ok := readNumber(path.Join(base, group, "pids.max")); ok {
+				now, _ := readNumber(path.Join(base, group, "pids.current"))
+				bound(most-now, "pids.max of the control group %s (%d, systemd's TasksMax)", group, most)
+			}
+			if group == "/" {
+				break
+			}
+		}
+	}
+	return room, reason
+}
+
+// readNumber reads a file that holds a number, or false where there is no such file or it says "max".
+func readNumber(name string) (int, bool) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return 0, false
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	return n, err == nil
+}

@@ -1,0 +1,93 @@
+package kernel
+
+import (
+	"testing"
+	"time"
+)
+
+// newTestWorkers returns worker threads that a test ends.
+func newTestWorkers(t *testing.T, most int) *helpers {
+	t.Helper()
+	h, err := newHelpers(most, 1, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// TestJobsDoNotWaitForEachOther asks for a quick job directly behind one that hangs, while a thread is idle: the quick one
+// must not be left to the thread that has been woken up for the other.
+func TestJobsDoNotWaitForEachOther(t *testing.T) {
+	for round := range 200 {
+		h := newTestWorkers(t, 4)
+		// Two threads, both idle.
+		both := make(chan struct{}, 2)
+		hold := make(chan struct{})
+		for range 2 {
+			h.ask(&Job{Kind: JobFunc, Class: Absent, Func: func() { both <- struct{}{}; <-hold }})
+		}
+		<-both
+		<-both
+		close(hold)
+		hang, done := make(chan struct{}), make(chan struct{})
+		h.ask(&Job{Kind: JobFunc, Class: Absent, Func: func() { <-hang }})
+		h.ask(&Job{Kind: JobFunc, Class: Absent, Func: func() { close(done) }})
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second):
+			t.Fatalf("round %d: a quick job waits for one that hangs, though there may be more threads", round)
+		}
+		close(hang)
+		if err := h.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestComputingKeepsNobodyWaiting has more jobs that compute than there are threads for them: jobs that wait for a disk
+// go on beside them.
+func TestComputingKeepsNobodyWaiting(t *testing.T) {
+	h := newTestWorkers(t, 1)
+	release, done := make(chan struct{}), make(chan struct{})
+	for range 8 {
+		if !h.ask(&Job{Kind: JobCompute, Class: Done, Func: func() { <-release }}) {
+			t.Fatal("a job was refused")
+		}
+	}
+	h.ask(&Job{Kind: JobFunc, Class: Absent, Func: func() { close(done) }})
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		t.Error("a job that waits for a disk waits for those that compute")
+	}
+	close(release)
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	if h.compute.started != 1 {
+		t.Errorf("%d threads compute", h.compute.started)
+	}
+}
+
+// TestQueueIsBounded sees jobs be refused when as many wait as may.
+func TestQueueIsBounded(t *testing.T) {
+	h, err := newHelpers(1, 1, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, began := make(chan struct{}), make(chan struct{})
+	h.ask(&Job{Kind: JobFunc, Class: Absent, Func: func() { close(began); <-release }})
+	<-began
+	for i, want := range []bool{true, true, false} {
+		if got := h.ask(&Job{Kind: JobFunc, Class: Absent, Func: func() {}}); got != want {
+			t.Errorf("job %d: %v", i, got)
+		}
+	}
+	close(release)
+	if err := h.close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.finished) != 3 {
+		t.Errorf("%d jobs were done", len(h.finished))
+	}
+}
