@@ -58,6 +58,8 @@ type Config struct {
 
 	// Proxies are trusted to say whom they speak for, and have to, by the PROXY protocol.
 	Proxies []netip.Prefix
+	// ProxyUnix says the same of whoever connects to a Unix socket.
+	ProxyUnix bool
 	// RateMax bounds the body bytes per second of a connection, and LoopRateMax those of all of the
 	// loop's together. 0 is no bound.
 	RateMax, LoopRateMax int64

@@ -34,6 +34,7 @@ type conn struct {
 	waiting    bool // in the queue for buffers
 
 	preface   bool // a trusted proxy has to say first whom it speaks for
+	skip      int  // bytes of what it has said that are still to come, and to be thrown away
 	bucket    bucket
 	clock     clock
 	rec       *Record // what will be said about the answer; nil if nothing is

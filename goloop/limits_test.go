@@ -80,6 +80,30 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 			t.Errorf("cut at %d: the peer is %v", cut, peer)
 		}
 	}
+	// Version 2 with as many TLVs as there may be, in pieces, and requests close behind it.
+	for _, size := range []int{12, 2048, 2049, 40_000, 65_535} {
+		preface := append([]byte("\r\n\r\n\x00\r\nQUIT\n\x21\x11"), byte(size>>8), byte(size), 192, 0, 2, 9, 198, 51, 100, 1, 0x12, 0x34, 0, 80)
+		whole := append(append(preface, bytes.Repeat([]byte{'T'}, size-12)...), request...)
+		for _, piece := range []int{len(whole), 1000, 7919} {
+			c := dial(t, server)
+			for at := 0; at < len(whole); at += piece {
+				if _, err := c.Write(whole[at:min(at+piece, len(whole))]); err != nil {
+					t.Fatal(err)
+				}
+				if at == 0 {
+					time.Sleep(5 * time.Millisecond)
+				}
+			}
+			answer, err := io.ReadAll(c)
+			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 OK\r\n") {
+				t.Errorf("%d bytes in pieces of %d: %.40q, %v", size, piece, answer, err)
+				continue
+			}
+			if peer := <-peers; peer.String() != "192.0.2.9:4660" {
+				t.Errorf("%d bytes in pieces of %d: the peer is %v", size, piece, peer)
+			}
+		}
+	}
 	c := dial(t, server)
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)

@@ -318,6 +318,9 @@ func (l *Loop) again() {
 
 // trusted reports whether an address is a proxy's that is trusted.
 func (l *Loop) trusted(a netip.Addr) bool {
+	if !a.IsValid() {
+		return l.cfg.ProxyUnix
+	}
 	for _, p := range l.cfg.Proxies {
 		if p.Contains(a.Unmap()) {
 			return true
@@ -352,13 +355,20 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 		l.crowded(c)
 		return nil, false
 	}
+	c.skip = max(n-len(buf), 0)
+	buf = l.advance(c, buf, n-c.skip)
+	l.touch(c)
+	return buf, len(buf) > 0
+}
+
+// advance drops the first bytes of what has arrived of a head, and returns the others.
+func (l *Loop) advance(c *conn, buf []byte, n int) []byte {
 	buf = buf[n:]
 	if c.part != nil {
 		c.part.n = copy(c.part.buf, buf)
 		buf = c.part.buf[:c.part.n]
 	}
-	l.touch(c)
-	return buf, len(buf) > 0
+	return buf
 }
 
 // parse looks at what has arrived of a head.
@@ -366,6 +376,14 @@ func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
 	if c.preface {
 		var more bool
 		if buf, more = l.introduce(c, buf, req); !more {
+			return
+		}
+	}
+	if c.skip > 0 {
+		n := min(c.skip, len(buf))
+		c.skip -= n
+		if buf = l.advance(c, buf, n); len(buf) == 0 {
+			l.touch(c)
 			return
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os/user"
@@ -24,7 +25,7 @@ func checkCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 				return err
 			}
 			o.report = report
-			return located(o.check(), origins)
+			return located(errors.Join(o.warnEffects(origins), o.check()), origins)
 		})
 	cmd.Long = `Takes the flags, the variables and the file that "serve" would take, prints the options that result
 as a TOML file with the origin of each, and says what is wrong with them. It opens what is to be
@@ -38,8 +39,10 @@ Exit status: 0 if serve would start, 1 if something that is named can't be had, 
 // check returns the first thing that would keep aws serve from starting, apart from addresses that
 // are in use.
 func (o *serveOptions) check() error {
-	if _, err := o.addresses(); err != nil {
+	if addrs, err := o.addresses(); err != nil {
 		return err
+	} else if len(addrs) == 0 {
+		return errNoAddress
 	}
 	if _, _, _, err := o.watch.Target(); err != nil {
 		return err

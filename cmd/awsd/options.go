@@ -33,6 +33,16 @@ func (o *serveOptions) table() []config.Group {
 				Advice: "The default is for this machine alone; :8080 or :80 is for others. Sockets that systemd hands over go before it. Takes a restart to change.",
 			},
 			{
+				Name: "socket-mode", Into: &o.socketMode, Default: "0666",
+				Usage:  "permissions of the files of Unix sockets, as octal `MODE`",
+				Advice: "Whoever may write to the file may connect. 0660 with --socket-group lets the proxy's group in and nobody else. Takes a restart to change.",
+			},
+			{
+				Name: "socket-group", Into: &o.socketGroup,
+				Usage:  "`GROUP` of the files of Unix sockets, by name or number",
+				Advice: "Such as www-data for nginx. It has to be one of the server's own groups, unless it starts as root. Takes a restart to change.",
+			},
+			{
 				Name: "loops", Into: &o.loops, Default: runtime.NumCPU(), DefaultText: "one per core", Least: 1,
 				Usage:  "event loops",
 				Advice: "Fewer leave cores to others; more than there are cores gain nothing. Takes a restart to change.",
@@ -71,7 +81,7 @@ func (o *serveOptions) table() []config.Group {
 			},
 			{
 				Name: "proxy-from", Into: &o.proxies,
-				Usage:  "connections from these `ADDRESSES` (CIDR) come from a proxy and begin with the PROXY protocol, version 1 or 2 (repeatable)",
+				Usage:  "connections from these `ADDRESSES` (CIDR, or unix for Unix sockets) come from a proxy and begin with the PROXY protocol, version 1 or 2 (repeatable)",
 				Advice: "Name the load balancer's addresses and no others: whoever is named may claim to be anyone.",
 			},
 		}},

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"os/user"
 	"path"
 	"slices"
 	"strconv"
@@ -63,6 +64,8 @@ type serveOptions struct {
 	watch        command.ObserverOptions
 	log          logging.Options
 	give         sandbox.Options
+	socketMode   string
+	socketGroup  string
 	rate         int64
 	rateTotal    int64
 	auth         []string
@@ -139,7 +142,14 @@ func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *lo
 	if err != nil {
 		return err
 	}
-	if o.supervise && !worker {
+	if len(addrs) == 0 && handed == nil {
+		return errNoAddress
+	}
+	o.report = report
+	if o.supervise && !worker { // the worker warns
+		if _, err := o.effects(origins); err != nil {
+			return err
+		}
 		if _, err := kernel.RaiseDescriptors(); err != nil {
 			return err
 		}
@@ -153,20 +163,55 @@ func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *lo
 		}
 		return newSupervisor(handed, o, report).run()
 	}
+	if err := o.warnEffects(origins); err != nil {
+		return err
+	}
 	return o.serve(addrs, handed, worker, stdout, report)
 }
 
 // addresses reads --listen.
 func (o *serveOptions) addresses() ([]kernel.Address, error) {
+	file, err := o.socketFile()
+	if err != nil {
+		return nil, command.UsageError(err)
+	}
 	var addrs []kernel.Address
 	for _, s := range o.listen {
 		addr, err := kernel.ParseAddress(s)
 		if err != nil {
 			return nil, command.UsageError(fmt.Errorf("--listen: %w", err))
 		}
+		if addr.Path != "" {
+			addr.File = file
+		}
 		addrs = append(addrs, addr)
 	}
 	return addrs, nil
+}
+
+// errNoAddress says that there would be a server that nobody can reach.
+var errNoAddress = command.UsageError(errors.New("--listen: there is no address to listen at; name one, such as 127.0.0.1:8080, or leave the option out"))
+
+// socketFile reads --socket-mode and --socket-group.
+func (o *serveOptions) socketFile() (kernel.SocketAccess, error) {
+	mode, err := strconv.ParseUint(o.socketMode, 8, 32)
+	if err != nil || mode > 0o777 {
+		return kernel.SocketAccess{}, fmt.Errorf("--socket-mode %q: expected permissions in octal, such as 0660", o.socketMode)
+	}
+	access := kernel.SocketAccess{Mode: uint32(mode), Group: -1}
+	if o.socketGroup == "" {
+		return access, nil
+	}
+	if gid, err := strconv.ParseUint(o.socketGroup, 10, 31); err == nil {
+		access.Group = int(gid)
+		return access, nil
+	}
+	group, err := user.LookupGroup(o.socketGroup)
+	if err != nil {
+		return access, fmt.Errorf("--socket-group: %w", err)
+	}
+	access.Group, err = strconv.Atoi(group.Gid)
+	return access, err
 }
 
 // serve serves at the addresses, or with the sockets that were handed over.
@@ -250,9 +295,13 @@ func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, er
 	cfg.Loop.WindowBytes, cfg.Loop.PoolBytes = o.windowBytes, o.poolBytes
 	cfg.Loop.RateMax, cfg.Loop.LoopRateMax = o.rate, o.rateTotal/int64(o.loops)
 	for _, s := range o.proxies {
+		if s == proxyUnix {
+			cfg.Loop.ProxyUnix = true
+			continue
+		}
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
-			return nil, command.UsageError(fmt.Errorf("--proxy-from %q: expected a network, such as 10.0.0.0/8", s))
+			return nil, command.UsageError(fmt.Errorf("--proxy-from %q: expected a network, such as 10.0.0.0/8, or unix for whoever connects to a Unix socket", s))
 		}
 		cfg.Loop.Proxies = append(cfg.Loop.Proxies, p)
 	}
@@ -338,6 +387,9 @@ func (o *serveOptions) mounts(so *goloop.ServeOptions) error {
 	o.addDynamicRoute(so)
 	return nil
 }
+
+// proxyUnix is the ADDRESS of --proxy-from that stands for all Unix sockets.
+const proxyUnix = "unix"
 
 // dynamicPrefix is where files are read asynchronously if no option says where.
 const dynamicPrefix = "/dynamic/"

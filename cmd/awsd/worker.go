@@ -69,7 +69,7 @@ func tellSupervisor(r *command.Process) (ended func()) {
 
 // Options that a supervisor goes by as they were when it was started.
 var (
-	takeRestart = []string{"listen", "loops", "defer-accept", "local-congestion", "supervise", "start-timeout"}
+	takeRestart = []string{"listen", "socket-mode", "socket-group", "loops", "defer-accept", "local-congestion", "supervise", "start-timeout"}
 	// The worker has them at once.
 	takeRestartForSupervisor = []string{"log-format", "log-level"}
 )

@@ -36,6 +36,12 @@ type ObserverOptions struct {
 	NewAdmin NewAdmin
 }
 
+// Logs reports whether there is an access log.
+func (o *ObserverOptions) Logs() bool { return o.accessLog != "" || o.log != "" }
+
+// Traces reports whether there is a trace file.
+func (o *ObserverOptions) Traces() bool { return o.traceFile != "" }
+
 // NewAdmin makes the server behind --admin. logStats returns the statistics of the access log; it is nil where
 // there is none.
 type NewAdmin func(logStats func() accesslog.Stats) Admin

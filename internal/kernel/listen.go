@@ -15,8 +15,9 @@ import (
 // Address is where a server listens: a TCP address, or the path of a Unix socket.
 type Address struct {
 	TCP  netip.AddrPort
-	Path string // of a Unix socket; TCP is then not used
-	Dual bool   // an IPv6 wildcard takes IPv4 connections, too
+	Path string       // of a Unix socket; TCP is then not used
+	File SocketAccess // of its file
+	Dual bool         // an IPv6 wildcard takes IPv4 connections, too
 }
 
 // ParseAddress reads an address as people write it: 127.0.0.1:8080, [::1]:8080, :8080 for all
@@ -99,7 +100,7 @@ type ListenOptions struct {
 // port that was chosen if it was 0. The error names the address, the cause and the remedy.
 func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 	if addr.Path != "" {
-		fd, err := listenUnix(addr.Path)
+		fd, err := listenUnix(addr.Path, addr.File)
 		if err != nil {
 			return -1, addr, fmt.Errorf("listen %s: %w", addr, err)
 		}
@@ -129,9 +130,32 @@ func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 	return int32(fd), addr, nil
 }
 
+// SocketAccess says who may connect to a Unix socket: whoever may write to its file (unix(7)). The zero value leaves the
+// file as it is made, with the permissions that the umask leaves.
+type SocketAccess struct {
+	Mode  uint32 // permissions; 0: as they are
+	Group int    // -1, or 0 with no Mode: as it is
+}
+
+// apply gives the file of a socket to whom it is meant for. Nobody can connect yet.
+func (a SocketAccess) apply(path string) error {
+	if a.Mode == 0 {
+		return nil
+	}
+	if a.Group >= 0 {
+		if err := unix.Chown(path, -1, a.Group); err != nil {
+			return fmt.Errorf("chown to group %d: %w (--socket-group has to be a group of this user's)", a.Group, err)
+		}
+	}
+	if err := unix.Chmod(path, a.Mode); err != nil {
+		return fmt.Errorf("chmod to %#o: %w", a.Mode, err)
+	}
+	return nil
+}
+
 // listenUnix listens at a path. A socket that nobody listens at any more is in the way, and
 // replaced; one that answers is somebody's.
-func listenUnix(path string) (int32, error) {
+func listenUnix(path string, access SocketAccess) (int32, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
@@ -146,6 +170,11 @@ func listenUnix(path string) (int32, error) {
 	if errors.Is(err, unix.EADDRINUSE) {
 		_ = unix.Close(fd)
 		return -1, fmt.Errorf("%w (%s)", err, inTheWay(path))
+	}
+	if err == nil {
+		if err = access.apply(path); err != nil {
+			_ = unix.Unlink(path)
+		}
 	}
 	if err == nil {
 		err = unix.Listen(fd, backlog)

@@ -18,9 +18,8 @@ const (
 )
 
 const (
-	lineBytesMax    = 107 // of version 1, with its CRLF
-	headBytes       = 16  // of version 2, before the addresses
-	payloadBytesMax = 2048
+	lineBytesMax = 107 // of version 1, with its CRLF
+	headBytes    = 16  // of version 2, before the addresses
 )
 
 var (
@@ -31,6 +30,9 @@ var (
 // Parse reads the preface at the start of buf, which holds all bytes received so far. When it is
 // Complete, n is its length and peer whom the proxy speaks for: the zero value if it speaks for
 // itself (version 1's UNKNOWN, version 2's LOCAL) or for no TCP client.
+//
+// What follows the addresses in version 2, up to 64 KiB of TLVs such as a client's certificate, is not looked at and need
+// not have arrived: n may be more than buf has, and the caller throws the rest away.
 func Parse(buf []byte) (n int, peer netip.AddrPort, v Verdict) {
 	switch {
 	case agree(buf, line):
@@ -105,25 +107,31 @@ func parseBinary(buf []byte) (int, netip.AddrPort, Verdict) {
 	}
 	size := int(binary.BigEndian.Uint16(buf[14:]))
 	command := buf[12]
-	if size > payloadBytesMax || command != versionLocal && command != versionProxy {
+	if command != versionLocal && command != versionProxy {
 		return 0, netip.AddrPort{}, Bad
 	}
-	if len(buf) < headBytes+size {
-		return 0, netip.AddrPort{}, Incomplete
-	}
-	payload := buf[headBytes : headBytes+size]
-	var peer netip.AddrPort
+	addresses := 0 // bytes
 	if command == versionProxy {
 		switch buf[13] {
 		case tcp4:
-			if size < 12 {
-				return 0, netip.AddrPort{}, Bad
-			}
+			addresses = 12
+		case tcp6:
+			addresses = 36
+		}
+	}
+	if size < addresses {
+		return 0, netip.AddrPort{}, Bad
+	}
+	if len(buf) < headBytes+addresses {
+		return 0, netip.AddrPort{}, Incomplete
+	}
+	payload := buf[headBytes : headBytes+addresses]
+	var peer netip.AddrPort
+	if addresses > 0 {
+		switch buf[13] {
+		case tcp4:
 			peer = netip.AddrPortFrom(netip.AddrFrom4([4]byte(payload[:4])), binary.BigEndian.Uint16(payload[8:]))
 		case tcp6:
-			if size < 36 {
-				return 0, netip.AddrPort{}, Bad
-			}
 			peer = netip.AddrPortFrom(netip.AddrFrom16([16]byte(payload[:16])), binary.BigEndian.Uint16(payload[32:]))
 		}
 	}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestEffects holds that each option that can't take effect is refused, or has a warning, by check; and that none which can is.
+func TestEffects(t *testing.T) {
+	root := t.TempDir()
+	page := filepath.Join(t.TempDir(), "page.html")
+	if err := os.WriteFile(page, []byte("x"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args []string
+		exit int
+		says string // on the standard error; empty: nothing
+	}{
+		{nil, 0, ""},
+		{[]string{"--list-max", "5"}, 0, "--list-max does nothing without --list"},
+		{[]string{"--list-max", "5", "--list"}, 0, ""},
+		{[]string{"--start-timeout", "5s"}, 0, "--start-timeout does nothing without --supervise"},
+		{[]string{"--start-timeout", "5s", "--supervise"}, 0, ""},
+		{[]string{"--access-log-format", "json"}, 0, "--access-log-format does nothing without --access-log"},
+		{[]string{"--access-log-format", "json", "--access-log", "-"}, 0, ""},
+		{[]string{"--trace-file-bytes", "1MiB"}, 0, "--trace-file-bytes does nothing without --trace-file"},
+		{[]string{"--socket-mode", "0660"}, 0, "--socket-mode does nothing without a --listen unix:"},
+		{[]string{"--socket-mode", "0660", "--listen", "unix:/tmp/x"}, 0, ""},
+		{[]string{"--socket-mode", "rw"}, 2, "expected permissions in octal"},
+		{[]string{"--socket-group", "0", "--listen", "unix:/tmp/x"}, 0, ""},
+		{[]string{"--socket-group", "no-such-group", "--listen", "unix:/tmp/x"}, 2, "no-such-group"},
+		{[]string{"--proxy-from", "unix"}, 0, "--proxy-from unix does nothing without"},
+		{[]string{"--proxy-from", "unix", "--listen", "unix:/tmp/x"}, 0, ""},
+		{[]string{"--proxy-from", "10.0.0.0/8", "--listen", "unix:/tmp/x"}, 0, "write --proxy-from unix"},
+		{[]string{"--rate", "20KiB", "--rate-total", "10KiB"}, 0, "--rate 20480 does nothing"},
+		{[]string{"--error-page", "404=" + page}, 0, ""},
+		{[]string{"--error-page", "416=" + page}, 2, "no response with the status 416"},
+		{[]string{"--error-page", "402=" + page}, 2, "402"},
+		{[]string{"--error-page", "401=" + page}, 0, "does nothing without --auth"},
+		{[]string{"--static", "/.git/=" + root}, 0, "nothing is served there"},
+		{[]string{"--static", "/.git/=" + root, "--dotfiles"}, 0, ""},
+		{[]string{"--static", "/.well-known/=" + root}, 0, ""},
+		{[]string{"--static", "/a/../b/=" + root}, 2, `write "/b/"`},
+		{[]string{"--static", "a/=" + root}, 2, `write "/a/"`},
+		{[]string{"--auth", "/x//y/=off"}, 2, `write "/x/y/"`},
+		{[]string{"--cache-control", "/a//b=no-store"}, 2, `write "/a/b"`},
+		{[]string{"--cache-control", "a/*=no-store"}, 2, `write "/a/*"`},
+		{[]string{"--mime", "/./a=text/x"}, 2, `write "/a"`},
+		{[]string{"--index", "/index.html"}, 2, "expected the name of a file"},
+		{[]string{"--index", "sub/index.html"}, 0, ""},
+		{[]string{"--header", "Content-Length: 5"}, 2, "Content-Length"},
+		{[]string{"--spa", "/"}, 2, "directory"},
+	} {
+		status, _, stderr := runs(t, append([]string{"check", root}, c.args...)...)
+		if status != c.exit || (c.says == "") != (stderr == "") || !strings.Contains(stderr, c.says) {
+			t.Errorf("%q: status %d, %q; want %d, %q", c.args, status, stderr, c.exit, c.says)
+		}
+	}
+}
+
+// TestNoAddress sees an empty list of addresses be refused, wherever it comes from.
+func TestNoAddress(t *testing.T) {
+	for _, supervise := range []string{"false", "true"} {
+		_, file := site(t, "listen = []\nsupervise = "+supervise+"\n")
+		for _, name := range []string{"check", "serve"} {
+			status, _, stderr := runs(t, name, "--config", file)
+			if status != 2 || !strings.Contains(stderr, "there is no address to listen at") {
+				t.Errorf("%s, supervise %s: status %d, %s", name, supervise, status, stderr)
+			}
+		}
+	}
+}
