@@ -10,9 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -35,44 +33,17 @@ func run(argv []string, stdout, stderr io.Writer) int {
 // becomeDaemon lets awsd take the place of this program, with the same arguments. It returns only if that fails.
 func becomeDaemon(argv []string, stderr io.Writer) int {
 	report := logging.New(stderr)
-	own, err := ownPath(argv[0])
-	if err != nil {
-		return command.ExitStatus(fmt.Errorf("where this program is, can't be told: %w", err), report, "aws")
+	own, err := command.StartedAs(argv[0])
+	var path string
+	if err == nil {
+		path, err = command.Daemon(own)
 	}
-	path, err := findDaemon(own)
+	if err == nil {
+		err = os.Setenv(command.StartedAsEnv, own)
+	}
 	if err == nil {
 		err = os.NewSyscallError("execve", syscall.Exec(path, argv, os.Environ()))
 	}
-	return command.ExitStatus(fmt.Errorf("%s needs the program %s: %w (make builds both; keep them in one directory)",
-		strings.Join(argv, " "), daemonName(own), err), report, "aws")
-}
-
-// ownPath returns where this program is, which /proc says, or else the name that it was started by.
-func ownPath(name string) (string, error) {
-	own, err := os.Executable()
-	if err != nil {
-		return exec.LookPath(name)
-	}
-	return strings.TrimSuffix(own, " (deleted)"), nil
-}
-
-// daemonName returns the name of the program that goes with this one: awsd with aws, and awsd-race with aws-race.
-func daemonName(own string) string {
-	if variant, ok := strings.CutPrefix(filepath.Base(own), "aws-"); ok {
-		return "awsd-" + variant
-	}
-	return "awsd"
-}
-
-// findDaemon returns the path of awsd: beside this program, or else in the PATH.
-func findDaemon(own string) (string, error) {
-	beside := filepath.Join(filepath.Dir(own), daemonName(own))
-	if _, err := os.Stat(beside); err == nil {
-		return beside, nil
-	}
-	path, err := exec.LookPath(daemonName(own))
-	if err != nil {
-		return "", fmt.Errorf("it is neither at %s nor in the PATH", beside)
-	}
-	return path, nil
+	return command.ExitStatus(fmt.Errorf("%s needs the program awsd: %w (make builds both; keep them in one directory)",
+		strings.Join(argv, " "), err), report, "aws")
 }

@@ -246,7 +246,7 @@ func (l *commandLine) options(args []string, report *logging.Reporter) (*serveOp
 		}
 		given["root"] = args[:1]
 	}
-	src := config.Sources{Given: given, Environ: os.Environ(), Own: []string{configEnv, socketsEnv, keptEnv}}
+	src := config.Sources{Given: given, Environ: os.Environ(), Own: []string{configEnv, socketsEnv, keptEnv, command.StartedAsEnv}}
 	src.File = l.configFile()
 	if src.File != "" {
 		var err error

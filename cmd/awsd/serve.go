@@ -161,7 +161,11 @@ func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *lo
 		if o.give.User == "" {
 			sandbox.WarnRoot(report.WarnText) // here, and not once for each worker
 		}
-		return newSupervisor(handed, o, report).run()
+		s, err := newSupervisor(handed, o, report)
+		if err != nil {
+			return err
+		}
+		return s.run()
 	}
 	if err := o.warnEffects(origins); err != nil {
 		return err

@@ -37,6 +37,7 @@ const (
 
 // supervisor keeps a worker running. All of it belongs to one goroutine.
 type supervisor struct {
+	program      func() (string, error) // finds the program of a worker
 	sockets      *sockets
 	kept         string
 	startTimeout time.Duration
@@ -57,18 +58,24 @@ type supervisor struct {
 	failures []error
 }
 
-func newSupervisor(s *sockets, o *serveOptions, report *logging.Reporter) *supervisor {
+func newSupervisor(s *sockets, o *serveOptions, report *logging.Reporter) (*supervisor, error) {
+	program, err := programNow()
 	return &supervisor{
-		sockets: s, kept: o.keptText(), startTimeout: o.startTimeout, start: o.start, report: report,
+		program: program, sockets: s, kept: o.keptText(), startTimeout: o.startTimeout, start: o.start, report: report,
 		events: make(chan workerEvent, 16),
-	}
+	}, err
 }
 
 // run keeps a worker running until the process is told to end, or the first worker fails.
 func (s *supervisor) run() error {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
-	defer signal.Stop(signals)
+	// Each kind has a channel of its own: a storm of one can't push out another (signal.Notify drops what it has no room for),
+	// and of a kind that waits already another one is not needed.
+	ends, reloads, reopens := make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(reloads, syscall.SIGHUP, syscall.SIGUSR2)
+	signal.Notify(reopens, syscall.SIGUSR1)
+	// A signal that comes while the process ends must not end it otherwise.
+	defer signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	looks := time.NewTicker(lookEvery)
 	defer looks.Stop()
 	period := watchdogPeriod()
@@ -81,8 +88,14 @@ func (s *supervisor) run() error {
 	s.startNext()
 	for !s.over() {
 		select {
-		case sig := <-signals:
-			s.onSignal(sig)
+		case <-ends:
+			s.end()
+		case <-reloads:
+			s.reload()
+		case <-reopens:
+			if s.current != nil {
+				s.current.signal(syscall.SIGUSR1)
+			}
 		case e := <-s.events:
 			s.onEvent(e)
 		case <-s.retry:
@@ -106,7 +119,7 @@ func (s *supervisor) over() bool {
 
 // startNext starts a worker, which is to take over once it serves.
 func (s *supervisor) startNext() {
-	w, err := startWorker(s.sockets, s.kept, s.report, s.events)
+	w, err := startWorker(s.program, s.sockets, s.kept, s.report, s.events)
 	if err != nil {
 		s.report.Error(fmt.Sprintf("no worker can be started: %v", err), "error", err.Error())
 		s.failed(nil, err)
@@ -125,23 +138,17 @@ func (s *supervisor) replace() {
 	s.startNext()
 }
 
-func (s *supervisor) onSignal(sig os.Signal) {
-	switch sig {
-	case syscall.SIGUSR1:
-		if s.current != nil {
-			s.current.signal(syscall.SIGUSR1)
-		}
-	case syscall.SIGHUP, syscall.SIGUSR2:
-		switch {
-		case s.ending:
-		case s.next != nil:
-			s.again = true
+// reload starts another worker, or sees to it that one is started after the one that is just starting.
+func (s *supervisor) reload() {
+	switch {
+	case s.ending:
+	case s.next != nil:
+		if !s.again {
 			s.report.Info(fmt.Sprintf("worker %d is just starting: another one is started after it", s.next.pid), "worker", s.next.pid)
-		default:
-			s.replace()
 		}
+		s.again = true
 	default:
-		s.end()
+		s.replace()
 	}
 }
 
@@ -224,13 +231,22 @@ func (s *supervisor) onServes(w *worker, news workerReport) {
 	s.current, s.next = w, nil
 	s.start.Done()
 	if old != nil {
-		s.report.Info(fmt.Sprintf("worker %d serves, worker %d drains", w.pid, old.pid), "worker", w.pid, "drains", old.pid)
+		s.report.Info(fmt.Sprintf("worker %d serves, worker %d drains%s", w.pid, old.pid, otherVersion(news.Version)),
+			"worker", w.pid, "drains", old.pid, "version", news.Version)
 		s.drain(old)
 	} else if s.served {
-		s.report.Info(fmt.Sprintf("worker %d serves", w.pid), "worker", w.pid)
+		s.report.Info(fmt.Sprintf("worker %d serves%s", w.pid, otherVersion(news.Version)), "worker", w.pid, "version", news.Version)
 	}
 	s.served = true
 	s.ready()
+}
+
+// otherVersion says which version a worker is of, if it is not the supervisor's.
+func otherVersion(version string) string {
+	if version == "" || version == command.Version {
+		return ""
+	}
+	return fmt.Sprintf("; the worker is version %s, the supervisor %s", version, command.Version)
 }
 
 // ready tells systemd that there is a worker and no other is starting, or starts the other.

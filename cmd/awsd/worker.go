@@ -39,7 +39,8 @@ const (
 
 // workerReport is what a worker tells once it serves.
 type workerReport struct {
-	DrainMs int64 `json:"drain_ms"` // how long it may take to end
+	DrainMs int64  `json:"drain_ms"` // how long it may take to end
+	Version string `json:"version"`  // of its program
 }
 
 // tellSupervisor tells the supervisor that the server serves, and from then on that its loops turn. The
@@ -47,7 +48,7 @@ type workerReport struct {
 func tellSupervisor(r *command.Process) (ended func()) {
 	ready := os.NewFile(readyFD, "ready")
 	life := os.NewFile(lifeFD, "life")
-	line, err := json.Marshal(workerReport{DrainMs: r.Cfg.Loop.DrainTimeout.Milliseconds()})
+	line, err := json.Marshal(workerReport{DrainMs: r.Cfg.Loop.DrainTimeout.Milliseconds(), Version: command.Version})
 	if err == nil {
 		_, err = ready.Write(append(append([]byte{readyByte}, line...), '\n'))
 	}
@@ -162,13 +163,24 @@ const (
 	endsNow // it may take no longer to end
 )
 
+// programNow returns a function that finds the program of a worker each time it is called: by the name that this one was
+// started by, or that the drop-in had which has become this one.
+func programNow() (func() (string, error), error) {
+	if aws := os.Getenv(command.StartedAsEnv); aws != "" {
+		return func() (string, error) { return command.Daemon(aws) }, nil
+	}
+	name, err := command.StartedAs(os.Args[0]) // now, while a relative name means what it meant
+	return func() (string, error) { return name, nil }, err
+}
+
 // startWorker starts a worker, whose events go to a channel.
-func startWorker(s *sockets, kept string, report *logging.Reporter, events chan<- workerEvent) (*worker, error) {
-	program, err := os.Executable()
+func startWorker(find func() (string, error), s *sockets, kept string, report *logging.Reporter, events chan<- workerEvent) (*worker, error) {
+	// The program as it is now, by the name that this one was started by: that may be a link which leads to another
+	// version, or to one that has been put in the place of the old one.
+	program, err := find()
 	if err != nil {
 		return nil, err
 	}
-	program = strings.TrimSuffix(program, " (deleted)") // it has been replaced: that is the one to start
 	readyRead, readyWrite, err := os.Pipe()
 	if err != nil {
 		return nil, err

@@ -269,6 +269,7 @@ func (ob *observer) drain() {
 // Close writes what is left. No loop runs any more.
 func (ob *observer) Close() {
 	if ob.signals != nil {
+		signal.Ignore(syscall.SIGUSR1)
 		signal.Stop(ob.signals)
 		close(ob.signals)
 	}

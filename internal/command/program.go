@@ -37,6 +37,7 @@ func ConfigError(err error) error { return configMistake{err} }
 // ExitStatus returns the status that a program ends with because of an error, and prints what there is to say
 // about it. name is what the program is called.
 func ExitStatus(err error, report *logging.Reporter, name string) int {
+	defer report.Flush()
 	var usage usageMistake
 	var mistakes configMistake
 	switch {

@@ -67,17 +67,23 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	if err := sandbox.Apply(o.Give, o.Report); err != nil {
 		return errors.Join(err, server.Discard())
 	}
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, o.Idle...)...)
+	// Signals that end have a channel of their own: others, however many, can't fill it (signal.Notify drops what it has no
+	// room for).
+	ends, signals := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
+	if len(o.Idle) > 0 { // no signals would be all signals
+		signal.Notify(signals, o.Idle...)
+	}
 	if o.Worker {
 		signal.Ignore(syscall.SIGINT, syscall.SIGHUP) // of a terminal, which the supervisor gets, too
 	}
 	go func() {
+		for range ends {
+			r.Drain("")
+		}
+	}()
+	go func() {
 		for sig := range signals {
-			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
-				r.Drain("")
-				continue
-			}
 			what := "needs --supervise"
 			if o.Worker {
 				what = fmt.Sprintf("is for the supervisor, process %d", os.Getppid())
@@ -92,7 +98,11 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	o.Start.Done()
 	err = server.Run()
 	close(r.ended)
+	// What comes while the process ends must not end it otherwise.
+	signal.Ignore(append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, o.Idle...)...)
+	signal.Stop(ends)
 	signal.Stop(signals)
+	close(ends)
 	close(signals)
 	r.telling.Wait()
 	ended()

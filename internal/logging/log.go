@@ -3,6 +3,7 @@ package logging
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -53,23 +54,56 @@ func (o *Options) Table() []config.Option {
 // the JSON only. It may be used by any goroutine once it is set up.
 type Reporter struct {
 	*slog.Logger
-	Out  io.Writer // the standard error itself, for other processes and for what is no message
-	json bool
+	Out   io.Writer // the standard error itself, for other processes
+	sink  io.Writer // where messages go; the queue in front of Out, if that is a file
+	queue *queue
+	json  bool
 }
 
 // New returns a reporter that writes plain text.
 func New(out io.Writer) *Reporter {
-	return &Reporter{Logger: slog.New(newTextHandler(out, slog.LevelInfo, false)), Out: out}
+	r := &Reporter{Out: out, sink: out}
+	if _, ok := out.(*os.File); ok {
+		r.queue = newQueue(out, r.dropped)
+		r.sink = r.queue
+	}
+	r.Logger = slog.New(r.textHandler(slog.LevelInfo, false))
+	return r
+}
+
+// textHandler returns a handler that writes text to where messages go.
+func (r *Reporter) textHandler(level slog.Level, colour bool) *textHandler {
+	h := newTextHandler(r.Out, level, colour)
+	h.out = r.sink
+	return h
+}
+
+// dropped returns the message that says how many there was no room for.
+func (r *Reporter) dropped(n int) []byte {
+	var text bytes.Buffer
+	handler := slog.Handler(newTextHandler(&text, slog.LevelInfo, false))
+	if r.json {
+		handler = slog.NewJSONHandler(&text, nil).WithAttrs([]slog.Attr{slog.Int("pid", os.Getpid())})
+	}
+	slog.New(handler).Warn(fmt.Sprintf("%d messages were dropped, because nobody read the standard error", n), "dropped", n)
+	return text.Bytes()
+}
+
+// Flush waits until all messages are written, or for a second if nobody reads them.
+func (r *Reporter) Flush() {
+	if r.queue != nil {
+		r.queue.flush()
+	}
 }
 
 // Set takes over what the options say. colour allows it, where a terminal is.
 func (r *Reporter) Set(o *Options, colour bool) {
 	level := logLevels[o.level]
 	if r.json = o.format == logJSON; r.json {
-		r.Logger = slog.New(slog.NewJSONHandler(r.Out, &slog.HandlerOptions{Level: level})).With("pid", os.Getpid())
+		r.Logger = slog.New(slog.NewJSONHandler(r.sink, &slog.HandlerOptions{Level: level})).With("pid", os.Getpid())
 		return
 	}
-	r.Logger = slog.New(newTextHandler(r.Out, level, colour && coloured(r.Out)))
+	r.Logger = slog.New(r.textHandler(level, colour && coloured(r.Out)))
 }
 
 // WarnText logs a warning without attributes.
@@ -86,7 +120,7 @@ func (r *Reporter) Fail(err error) {
 // end: as they are among text, and a record each among JSON.
 func (r *Reporter) Lines(kind string) io.Writer {
 	if !r.json {
-		return r.Out
+		return r.sink
 	}
 	return &recordLines{log: r.Logger, kind: kind}
 }

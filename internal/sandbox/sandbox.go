@@ -84,6 +84,10 @@ func confine(o *Options, report *logging.Reporter) error {
 		report.Warn("this kernel has no Landlock, or it is off: files outside the roots are kept from clients, but not from the process")
 		return nil
 	}
+	if _, err := os.Stat("/proc/self/task"); err != nil {
+		report.Warn("there is no /proc, by which Landlock is applied to all threads: files outside the roots are kept from clients, but not from the process")
+		return nil
+	}
 	rules := []landlock.Rule{
 		landlock.RODirs(o.Readable...),
 	}
