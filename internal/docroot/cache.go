@@ -150,6 +150,9 @@ func NewCache(limits Limits) *Cache {
 	return &Cache{limits: limits, byName: map[*Mount]map[string]*File{}}
 }
 
+// Limits returns the cache's bounds, the defaults filled in.
+func (c *Cache) Limits() Limits { return c.limits }
+
 // Freshness says what a cached file is worth.
 type Freshness uint8
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -55,6 +56,18 @@ func mountRemote(t *testing.T, path string) *remote {
 	server, err := fuse.NewServer(r, path, &fuse.MountOptions{DirectMountStrict: true, AllowOther: true, FsName: "aws-test", Name: "aws"})
 	if err != nil {
 		t.Skipf("no FUSE: %v", err)
+	}
+	// A server that inherited the connection would hang with it, should this process end before it is unmounted.
+	descriptors, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range descriptors {
+		if target, err := os.Readlink("/proc/self/fd/" + d.Name()); err == nil && target == "/dev/fuse" {
+			if fd, err := strconv.Atoi(d.Name()); err == nil {
+				syscall.CloseOnExec(fd)
+			}
+		}
 	}
 	go server.Serve()
 	if err := server.WaitMount(); err != nil {
