@@ -66,6 +66,25 @@ func (k *Kernel) Descriptors() int {
 	return n
 }
 
+// OpenFiles returns how many descriptors of files the loop has open, and OpenConns how many of connections.
+func (k *Kernel) OpenFiles() int { return k.countOwned(descFile) }
+
+// OpenConns is described at OpenFiles.
+func (k *Kernel) OpenConns() int { return k.countOwned(descConn) }
+
+// EverOpened returns how many descriptors have ever been opened.
+func (k *Kernel) EverOpened() int { return k.serials }
+
+func (k *Kernel) countOwned(kind descKind) int {
+	n := 0
+	for _, d := range k.table {
+		if d != nil && d.owned && d.kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
 // SetDescriptorsMax changes the limit behind EMFILE.
 func (k *Kernel) SetDescriptorsMax(most int) { k.cfg.DescriptorsMax = most }
 

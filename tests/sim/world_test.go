@@ -30,6 +30,9 @@ type world struct {
 	scarce   bool          // there are fewer descriptors than the connections need
 	stopAt   time.Duration // an early shutdown; 0: none
 	stopped  time.Duration // when the shutdown was asked for
+	filesMax int           // descriptors that the cache may hold open for nobody
+	opened   int           // descriptors that had ever been opened at the latest turn
+	unused   int           // turns in a row in which nobody has had a file
 }
 
 // page is a name beneath the root and what was made to stand for it.
@@ -91,6 +94,7 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 		return nil, err
 	}
 	limits.FilesMax = pick(rnd, 1, 4, 1000)
+	w.filesMax = limits.FilesMax
 	w.loop, err = goloop.NewLoop(w.k, w.cfg, dialect, docroot.NewCache(limits), w.listener.FD())
 	return w, err
 }
@@ -229,13 +233,26 @@ var errTurns = fmt.Errorf("the loop turns without end")
 
 const turnsMax = 400_000
 
+// checkFiles looks whether more files are open than may be, once nobody has used one for some turns.
+func (w *world) checkFiles() error {
+	if n := w.k.EverOpened(); n != w.opened || w.k.OpenConns() > 0 || w.k.Jobs() > 0 {
+		w.opened, w.unused = n, 0
+		return nil
+	}
+	const turnsToClose = 3 // the files of those who have just left
+	if w.unused++; w.unused > turnsToClose && w.k.OpenFiles() > w.filesMax {
+		return fmt.Errorf("%d descriptors of files are open for nobody, and %d may be", w.k.OpenFiles(), w.filesMax)
+	}
+	return nil
+}
+
 // run lets the loop serve until all clients are gone, and shuts it down.
 func (w *world) run() (err error) {
 	w.k.OnWait = func() error {
 		if w.k.Turns() > turnsMax {
 			return errTurns
 		}
-		return nil
+		return w.checkFiles()
 	}
 	w.k.OnEnd = func(*simkernel.Peer) {
 		if w.k.OpenPeers() == 0 {
