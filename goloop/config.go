@@ -60,14 +60,16 @@ type Config struct {
 	Proxies []netip.Prefix
 	// ProxyUnix says the same of whoever connects to a Unix socket.
 	ProxyUnix bool
-	// RateMax bounds the body bytes per second of a connection, and LoopRateMax those of all of the
-	// loop's together. 0 is no bound.
-	RateMax, LoopRateMax int64
+	// RateMax bounds the body bytes per second of a connection, and TotalRateMax those of all of the
+	// server's connections together, however many loops it has. 0 is no bound.
+	RateMax, TotalRateMax int64
 
 	Sink    Sink      // gets a record for each answer, if not nil
 	Tracer  Tracer    // is told what the loop does, if not nil
 	Publish bool      // the counters are copied for other goroutines now and then
 	Trace   io.Writer // gets a line for each transition, if not nil
+
+	total *totalRate // that a Server's loops share; a loop without one has its own
 }
 
 // DropInConfig returns the limits of the drop-in.
@@ -143,10 +145,10 @@ func (cfg *Config) Check() error {
 			return fmt.Errorf("%s is %d: it may not be negative", v.name, v.value)
 		}
 	}
-	for _, rate := range []int64{cfg.RateMax, cfg.LoopRateMax} {
+	for _, rate := range []int64{cfg.RateMax, cfg.TotalRateMax} {
 		if rate != 0 && rate < max(rateFloor, cfg.SendRateMin) {
-			return fmt.Errorf("RateMax is %d and LoopRateMax %d: a rate is 0, or at least %d, and at least SendRateMin, %d",
-				cfg.RateMax, cfg.LoopRateMax, rateFloor, cfg.SendRateMin)
+			return fmt.Errorf("RateMax is %d and TotalRateMax %d: a rate is 0, or at least %d, and at least SendRateMin, %d",
+				cfg.RateMax, cfg.TotalRateMax, rateFloor, cfg.SendRateMin)
 		}
 	}
 	if cfg.BufferBytes%4096 != 0 {

@@ -49,11 +49,13 @@ type conn struct {
 	home     home          // whether it comes from this machine, and what that still asks for
 	total    int64         // bytes that were sent to the client, since it was accepted
 	acked    int64         // of them, acknowledged when that was last looked at
+	latest   int64         // of them, sent by the latest operation that sent any
 	sendMark time.Duration // time spent on sending when the client last took bytes
 
 	part     *part           // bytes received and not yet answered; nil when there are none
 	found    []*docroot.File // what helpers have found for the request that is being answered
-	writeBuf []byte          // what sendMessage sends next: the rest of the header
+	writeBuf []byte          // what sendMessage sends next: the rest of the header, and of a body in memory
+	headLeft int             // bytes at the front of writeBuf that are the header; what follows them is body
 	headBuf  []byte          // the buffer that writeBuf lies in
 
 	file     *docroot.File

@@ -52,9 +52,10 @@ func (cfg *Config) allows(d deadline) time.Duration {
 // That the socket has taken none is no sign that the client has not: epoll tells of room when a third
 // of the socket's buffer is free, which may be megabytes.
 func (l *Loop) tookEnough(c *conn) bool {
-	acked := c.total - l.k.Unsent(c.fd)
-	if acked-c.acked <= l.cfg.takenMin() {
-		return false
+	unsent := l.k.Unsent(c.fd)
+	acked := c.total - unsent
+	if acked-c.acked <= l.cfg.takenMin() && (unsent > c.latest || !c.resting) {
+		return false // a client that has taken all but the latest bytes, and waits for the rates, is not slow
 	}
 	c.acked = acked
 	return true
@@ -165,7 +166,8 @@ func (l *Loop) expire() {
 				continue
 			}
 			how := kernel.OpClose
-			if c.state == StateSending || c.state == StateReadingAsync || c.state == StateWarming {
+			if c.state == StateSending || c.state == StateReadingAsync || c.state == StateWarming ||
+				c.state == StateWReady && c.headLeft == 0 {
 				how = kernel.OpReset // it has got part of a body, which must not look whole
 			}
 			l.abort(c, how)

@@ -1,6 +1,7 @@
 package goloop
 
 import (
+	"bytes"
 	"time"
 
 	"aws/internal/docroot"
@@ -95,6 +96,16 @@ func (a *Answer) reset() {
 	a.File, a.Mount, a.User, a.From, a.To = nil, nil, a.User[:0], 0, 0
 	a.Keep, a.Linger, a.HasBody, a.headBytes = false, false, false, 0
 }
+
+// headLen returns how many bytes of Head are the header. What follows them is body.
+func (a *Answer) headLen() int {
+	if a.headBytes == 0 {
+		a.headBytes = bytes.Index(a.Head, endOfHead) + len(endOfHead)
+	}
+	return a.headBytes
+}
+
+var endOfHead = []byte("\r\n\r\n")
 
 // AddSegment adds bytes that follow what the answer has so far: a text, then the file's bytes
 // [from, to).

@@ -152,6 +152,7 @@ func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finde
 func (d *dropIn) notFound(a *Answer, find Finder) {
 	a.Status = response.NotFound
 	a.Head = appendDated(a.Head, notFoundHead, notFoundDateAt, find.Date())
+	a.headBytes = len(a.Head)
 }
 
 // Refuse implements Dialect. What follows a head that can't be understood is not understood

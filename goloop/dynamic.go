@@ -403,7 +403,7 @@ func (l *Loop) addBuffers(c *conn, link kernel.OpFlag, allowed int64) (int64, ke
 			break
 		}
 		sum += int64(len(message))
-		l.sendMessage(c, roleBuffer, message, link, c.off+sum < c.end || l.last(c))
+		l.sendMessage(c, roleBuffer, message, int64(len(message)), link, c.off+sum < c.end || l.last(c))
 		link = kernel.Link
 	}
 	return sum, link
@@ -425,7 +425,6 @@ func (l *Loop) onBuffer(c *conn, op *kernel.Op) {
 	w := c.win
 	size := int64(l.cfg.BufferBytes)
 	c.off += op.Result
-	l.spend(c, op.Result)
 	if c.off == c.end || c.off >= (w.head+1)*size {
 		l.next(c)
 	}

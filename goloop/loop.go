@@ -68,9 +68,11 @@ const (
 
 // owner says whose an operation of a batch is.
 type owner struct {
-	role role
-	slot int32
-	gen  uint32
+	role  role
+	sends bool // bytes of a response
+	slot  int32
+	gen   uint32
+	body  uint32 // of those bytes, how many are body bytes: its last ones
 }
 
 // listener is a socket that connections are accepted from.
@@ -144,7 +146,7 @@ type Loop struct {
 	yielded   time.Duration
 	deferral  deferral
 	gathering gathering
-	bucket    bucket
+	total     *totalRate // nil without Config.TotalRateMax
 	parts     []*part
 	headBufs  [][]byte // for headers of the usual size
 	bigBufs   [][]byte // for the others
@@ -211,6 +213,10 @@ func NewLoop(k kernel.Kernel, cfg Config, d Dialect, cache *docroot.Cache, liste
 	}
 	if err := l.setHome(); err != nil {
 		return nil, err
+	}
+	l.total = cfg.total
+	if l.total == nil && cfg.TotalRateMax > 0 {
+		l.total = &totalRate{rate: cfg.TotalRateMax}
 	}
 	l.crowd = crowd{most: cfg.ConnsPerAddressMax, count: map[netip.Addr]int{}}
 	if err := l.pool.init(k, &cfg); err != nil {

@@ -1,7 +1,6 @@
 package goloop
 
 import (
-	"bytes"
 	"math/bits"
 	"net/netip"
 	"sync"
@@ -198,10 +197,7 @@ func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 	r.Status, r.Mount = a.Status, a.Mount
 	r.Cold, r.Complete, r.Sent = false, false, 0
 	r.Head, r.Disk, r.Send, r.Total = 0, 0, 0, 0
-	r.HeadBytes = int64(a.headBytes)
-	if a.headBytes == 0 {
-		r.HeadBytes = int64(bytes.Index(a.Head, endOfHead) + len(endOfHead)) // a body may follow it there
-	}
+	r.HeadBytes = int64(a.headLen())
 	if r.File = a.File != nil; r.File {
 		r.Kind = a.File.Mount.Kind
 	}
@@ -225,8 +221,6 @@ func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
 	}
 	return r
 }
-
-var endOfHead = []byte("\r\n\r\n")
 
 var recordFields = []struct {
 	id request.FieldID

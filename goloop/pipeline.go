@@ -14,6 +14,7 @@ const aheadMax = 16
 type prepared struct {
 	headBuf  []byte
 	writeBuf []byte
+	head     int // bytes of writeBuf that are the header; what follows them is body
 	file     *docroot.File
 	from, to int64
 	rec      *Record
@@ -62,7 +63,7 @@ func (l *Loop) lookAhead(c *conn) {
 		at += p.req.Len()
 		rest := p.n - at
 		next := prepared{
-			rec: rec, headBuf: head, writeBuf: head[:copy(head, a.Head)], file: a.File, from: a.From, to: a.To,
+			rec: rec, headBuf: head, writeBuf: head[:copy(head, a.Head)], head: a.headLen(), file: a.File, from: a.From, to: a.To,
 			keep: a.Keep && !a.HasBody && len(a.segments) == 0,
 		}
 		a.File = nil
@@ -117,7 +118,7 @@ func (l *Loop) dropAhead(c *conn) {
 func (l *Loop) promote(c *conn) {
 	p := &c.ahead.list[c.ahead.next]
 	c.ahead.next++
-	c.headBuf, c.writeBuf, c.file = p.headBuf, p.writeBuf, p.file
+	c.headBuf, c.writeBuf, c.headLeft, c.file = p.headBuf, p.writeBuf, p.head, p.file
 	c.off, c.end, c.warmEnd, c.warmAt = p.from, p.to, warmOf(p.file, p.to), 0
 	c.keep, c.linger = p.keep, p.linger
 	c.rec, c.answering = p.rec, true
@@ -145,17 +146,21 @@ func warmOf(f *docroot.File, end int64) int64 {
 func (l *Loop) addAhead(c *conn, link kernel.OpFlag) {
 	for i := range c.ahead.left() {
 		p := &c.ahead.left()[i]
-		body := p.to - p.from
-		limited := l.cfg.RateMax > 0 || l.cfg.LoopRateMax > 0
-		if !l.room(chainMax) || body > 0 && (limited || p.file.Loads()) {
+		file := p.to - p.from
+		if !l.room(chainMax) || file > 0 && p.file.Loads() {
 			return
 		}
-		l.sendMessage(c, roleHeader, p.writeBuf, link, body > 0 || !p.keep)
+		inMemory := bodyBytes(p.writeBuf, p.head)
+		if !l.reserveAll(c, inMemory+file) {
+			return // its turn comes by itself
+		}
+		l.sendMessage(c, roleHeader, p.writeBuf, inMemory, link, file > 0 || !p.keep)
 		link = kernel.Link
-		if body > 0 {
+		if file > 0 {
 			var sent int64
-			at := place{file: p.file, off: p.from, end: p.to, warmEnd: warmOf(p.file, p.to), most: body}
-			if sent, link = l.addFile(c, at, link); sent < body {
+			at := place{file: p.file, off: p.from, end: p.to, warmEnd: warmOf(p.file, p.to), most: file}
+			if sent, link = l.addFile(c, at, link); sent < file {
+				l.refund(c, file-sent)
 				return
 			}
 		}

@@ -41,7 +41,12 @@ func (l *Loop) run() {
 		if o.role == roleNone {
 			continue
 		}
-		if c := l.conns[o.slot]; c.gen == o.gen {
+		c := l.conns[o.slot]
+		alive := c.gen == o.gen
+		if o.sends {
+			l.countSent(c, alive, o, &l.ops[i])
+		}
+		if alive {
 			l.onResult(c, o.role, i)
 		}
 	}

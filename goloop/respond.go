@@ -39,7 +39,7 @@ func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
 		return
 	}
 	c.rec, c.answering, c.sent = rec, true, 0
-	c.writeBuf = c.headBuf[:copy(c.headBuf, a.Head)]
+	c.writeBuf, c.headLeft = c.headBuf[:copy(c.headBuf, a.Head)], a.headLen()
 	c.file, a.File = a.File, nil
 	c.off, c.end, c.warmEnd, c.warmAt = a.From, a.To, warmOf(c.file, a.To), 0
 	c.keep = a.Keep
@@ -271,7 +271,7 @@ func (l *Loop) dropHead(c *conn) {
 		return
 	}
 	l.giveHead(c.headBuf)
-	c.headBuf, c.writeBuf = nil, nil
+	c.headBuf, c.writeBuf, c.headLeft = nil, nil, 0
 }
 
 func (l *Loop) giveHead(b []byte) {

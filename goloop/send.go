@@ -76,31 +76,31 @@ func (l *Loop) addHangUps() {
 // crossing should, and behind the last byte the answers that follow, or the end of the
 // connection.
 func (l *Loop) addChain(c *conn) {
-	var link kernel.OpFlag
-	body := c.end - c.off
+	file := c.end - c.off
 	if c.home != homeUnknown {
-		l.addHome(c, body)
+		l.addHome(c, file)
 	}
-	if c.state == StateWReady {
-		l.sendMessage(c, roleHeader, c.writeBuf, 0, body > 0 && l.bodyReady(c) || body == 0 && l.last(c))
-		link = kernel.Link
-	}
-	var sent int64
-	allowed := l.allowance(c)
+	inMemory := bodyBytes(c.writeBuf, c.headLeft)
+	body := inMemory + file
+	granted := l.reserve(c, body)
+	added, link := l.addMessage(c, inMemory, granted)
+	left := granted - added // of the file, what may be sent now
+	var n int64
 	switch {
-	case body == 0:
-	case allowed == 0:
-		if link == 0 {
-			c.resting = true
-			l.retry(c)
-		}
+	case file == 0 || added < inMemory:
+	case left == 0:
 	case c.win != nil:
-		sent, link = l.addBuffers(c, link, allowed)
+		n, link = l.addBuffers(c, link, left)
 	default:
-		sent, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, warmEnd: l.warmEnd(c), most: allowed}, link)
+		n, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, warmEnd: l.warmEnd(c), most: left}, link)
 	}
+	added += n
+	l.refund(c, granted-added)
 	switch {
-	case sent < body || c.tail.more():
+	case granted == 0 && body > 0 && link == 0: // the rates allow nothing now, and the head is gone
+		c.resting = true
+		l.retry(c)
+	case added < body || c.tail.more():
 	case c.keep:
 		l.addAhead(c, link)
 	default:
@@ -125,15 +125,34 @@ func (l *Loop) bodyReady(c *conn) bool { return c.win == nil || l.loaded(c) }
 // that byte waits for the end, and both leave in one packet.
 func (l *Loop) last(c *conn) bool { return !c.keep && !c.tail.more() }
 
+// addMessage adds a send of what stands in writeBuf: the rest of the head, and of the body bytes
+// in memory that follow it as many as were granted. It returns the number of those.
+func (l *Loop) addMessage(c *conn, inMemory, granted int64) (int64, kernel.OpFlag) {
+	if c.state != StateWReady && len(c.writeBuf) == 0 {
+		return 0, 0
+	}
+	n := min(inMemory, granted)
+	if n == 0 && inMemory > 0 && c.headLeft == 0 {
+		return 0, 0
+	}
+	more := false
+	if n == inMemory {
+		more = c.off < c.end && granted > n && l.bodyReady(c) || c.off == c.end && l.last(c)
+	}
+	l.sendMessage(c, roleHeader, c.writeBuf[:c.headLeft+int(n)], n, 0, more)
+	return n, kernel.Link
+}
+
 // sendMessage adds a send of message, which is the header in writeBuf or a buffer of a dynamic
-// file alike. With more, the kernel may wait for what follows before it makes a packet.
-func (l *Loop) sendMessage(c *conn, r role, message []byte, link kernel.OpFlag, more bool) {
+// file alike. Its last bytes, body of them, are body bytes, and reserved. With more, the kernel may
+// wait for what follows before it makes a packet.
+func (l *Loop) sendMessage(c *conn, r role, message []byte, body int64, link kernel.OpFlag, more bool) {
 	op := kernel.Op{Kind: kernel.OpSend, Flags: link, FD: c.fd}
 	if more {
 		op.Flags |= kernel.More
 	}
 	op.SetBuf(message)
-	l.add(ownerOf(r, c), op)
+	l.add(senderOf(r, c, body), op)
 }
 
 // place is where in a file a body stands.
@@ -173,7 +192,7 @@ func (l *Loop) addFile(c *conn, at place, link kernel.OpFlag) (int64, kernel.OpF
 	op := kernel.Op{Kind: kernel.OpSendfile, Flags: link, FD: c.fd, File: fd, Offset: at.off}
 	n = min(n, at.most)
 	op.SetLen(n)
-	l.add(ownerOf(roleFile, c), op)
+	l.add(senderOf(roleFile, c, n), op)
 	return n, kernel.Link
 }
 
@@ -194,17 +213,11 @@ func (l *Loop) warm(c *conn) {
 	l.askWarm(c)
 }
 
-// sent notes progress, and reports whether the connection can go on: whether the operation did
-// anything but fail.
+// sent reports whether a connection can go on after an operation that sends: whether that did
+// anything but fail. What it has sent is counted already (countSent).
 func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 	switch kernel.Classify(op.Result) {
 	case kernel.Done:
-		l.counts.BytesSent += uint64(op.Result)
-		c.total += op.Result
-		c.sent += op.Result
-		if op.Result > 0 {
-			c.sendMark = c.clock.spent[phaseSend] + l.k.Now() - c.clock.since
-		}
 		return true
 	case kernel.Again:
 		c.blocked = true
@@ -227,14 +240,18 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 	}
 }
 
-// onHeader advances over the part of the header that was sent.
+// onHeader advances over the part of the header, and of the body bytes behind it, that was sent.
 func (l *Loop) onHeader(c *conn, op *kernel.Op) {
 	if !l.sent(c, op) {
 		return
 	}
-	assert(c.state == StateWReady, "a header is sent outside CONN_WREADY")
+	assert(c.state == StateWReady || c.headLeft == 0 && c.state == StateSending, "a header is sent outside CONN_WREADY")
+	c.headLeft -= min(int(op.Result), c.headLeft)
 	c.writeBuf = c.writeBuf[op.Result:]
 	if len(c.writeBuf) > 0 {
+		if c.headLeft == 0 {
+			l.toSending(c)
+		}
 		return
 	}
 	l.dropHead(c)
@@ -244,6 +261,13 @@ func (l *Loop) onHeader(c *conn, op *kernel.Op) {
 	case c.win != nil && !l.loaded(c):
 		l.setState(c, StateReadingAsync)
 	default:
+		l.toSending(c)
+	}
+}
+
+// toSending notes that the header is gone and body bytes follow, once.
+func (l *Loop) toSending(c *conn) {
+	if c.state == StateWReady {
 		l.setState(c, StateSending)
 	}
 }
@@ -284,7 +308,6 @@ func (l *Loop) onSendfile(c *conn, op *kernel.Op) {
 		return
 	}
 	c.off += op.Result
-	l.spend(c, op.Result)
 	if c.off == c.end {
 		l.finish(c)
 	}

@@ -50,6 +50,9 @@ func NewServer(cfg *ServerConfig) (*Server, error) {
 	if cfg.Loop.SystemCongestion == "" {
 		cfg.Loop.SystemCongestion = kernel.SystemCongestion()
 	}
+	if cfg.Loop.TotalRateMax > 0 {
+		cfg.Loop.total = &totalRate{rate: cfg.Loop.TotalRateMax}
+	}
 	cache := docroot.NewCache(cfg.Cache)
 	bound := append([]kernel.Address(nil), cfg.Listen...)
 	for i := range max(cfg.Loops, 1) {

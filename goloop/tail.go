@@ -70,7 +70,7 @@ func (l *Loop) nextSegment(c *conn) {
 		l.abort(c, kernel.OpReset) // out of memory
 		return
 	}
-	c.writeBuf = c.headBuf[:copy(c.headBuf, t.text[t.textAt:t.textAt+s.textBytes])]
+	c.writeBuf, c.headLeft = c.headBuf[:copy(c.headBuf, t.text[t.textAt:t.textAt+s.textBytes])], 0
 	t.next++
 	t.textAt += s.textBytes
 	l.dropWindow(c)

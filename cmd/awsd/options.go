@@ -177,7 +177,7 @@ func (o *serveOptions) table() []config.Group {
 			{
 				Name: "rate-total", Into: (*config.Size)(&o.rateTotal),
 				Usage:  "body bytes per second of all connections together, as `SIZE`; 0 is no bound",
-				Advice: "Each loop gets its share of it.",
+				Advice: "Set it where the files must not fill the line. A quarter of a second's worth may go at once.",
 			},
 			{Name: "head-bytes", Into: (*config.Size)(&o.headMax), Default: config.Size(request.DefaultHeadBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request head", Advice: "Raise it if cookies make clients get 431."},
 			{Name: "target-bytes", Into: (*config.Size)(&o.targetMax), Default: config.Size(request.DefaultTargetBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request target", Advice: "Raise it if long queries make clients get 414."},
@@ -215,7 +215,7 @@ func (o *serveOptions) table() []config.Group {
 var limitFlags = strings.NewReplacer(
 	"ConnsMax", "--conns", "ConnsPerAddressMax", "--conns-per-address", "SendRateMin", "--send-rate-min",
 	"IdleTimeout", "--idle-timeout", "DrainTimeout", "--drain-timeout", "HeadTimeout", "--head-timeout", "SendTimeout", "--send-timeout",
-	"LoopRateMax", "--rate-total, divided by the loops,", "RateMax", "--rate", "WindowBytes", "--window-bytes", "PoolBytes", "--pool-bytes", "BufferBytes", "a buffer",
+	"TotalRateMax", "--rate-total", "RateMax", "--rate", "WindowBytes", "--window-bytes", "PoolBytes", "--pool-bytes", "BufferBytes", "a buffer",
 )
 
 // configEnv names the configuration file if no flag does.

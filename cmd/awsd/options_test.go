@@ -218,3 +218,18 @@ func TestMistakesAsJSON(t *testing.T) {
 		}
 	}
 }
+
+// However many loops share it, a rate that was asked for is never 0, which is none.
+func TestRatesTooLowAreRefused(t *testing.T) {
+	root, _ := site(t, "")
+	for _, flag := range []string{"--rate=1", "--rate-total=1", "--rate-total=3", "--rate-total=1023"} {
+		status, _, stderr := runs(t, "check", root, "--loops=4", "--send-rate-min=0", flag)
+		name, _, _ := strings.Cut(flag, "=")
+		if status != command.ExitUsage || !strings.Contains(stderr, name) || !strings.Contains(stderr, "1024") {
+			t.Errorf("%s: status %d, %s", flag, status, stderr)
+		}
+	}
+	if status, _, stderr := runs(t, "check", root, "--loops=64", "--send-rate-min=0", "--rate=1024", "--rate-total=1024"); status != command.ExitOK {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+}

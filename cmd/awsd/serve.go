@@ -297,7 +297,7 @@ func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, er
 	}
 	cfg.Loop.ConnsMax, cfg.Loop.ConnsPerAddressMax, cfg.Loop.SendRateMin = o.connsMax, o.perAddress, o.sendRate
 	cfg.Loop.WindowBytes, cfg.Loop.PoolBytes = o.windowBytes, o.poolBytes
-	cfg.Loop.RateMax, cfg.Loop.LoopRateMax = o.rate, o.rateTotal/int64(o.loops)
+	cfg.Loop.RateMax, cfg.Loop.TotalRateMax = o.rate, o.rateTotal
 	for _, s := range o.proxies {
 		if s == proxyUnix {
 			cfg.Loop.ProxyUnix = true

@@ -29,6 +29,8 @@ type Kernel struct {
 	OnWait func() error
 	// OnEnd, if set, is called when a peer has come to its end.
 	OnEnd func(p *Peer)
+	// OnSent, if set, is called whenever a socket has taken bytes for a peer.
+	OnSent func(p *Peer, n int)
 
 	cfg     Config
 	profile Profile

@@ -260,6 +260,9 @@ func (k *Kernel) room(c *conn) (int, int64) {
 
 // sent does what follows when bytes have been added to a connection's way out.
 func (k *Kernel) sent(c *conn, n int, more bool) {
+	if k.OnSent != nil {
+		k.OnSent(c.peer, n)
+	}
 	if c.peer.closed { // nobody is there any more: a reset is on its way
 		k.After(c.peer.latency(), c.arriveReset)
 	}

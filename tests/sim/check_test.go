@@ -16,7 +16,7 @@ const slack = 20 * time.Millisecond
 
 // check returns all that is wrong after a run.
 func (w *world) check(runErr error) error {
-	errs := []error{runErr, w.k.Audit()}
+	errs := []error{runErr, w.k.Audit(), w.checkRates()}
 	for _, c := range w.clients {
 		if err := w.checkClient(c); err != nil {
 			errs = append(errs, fmt.Errorf("%v, %v, asking for %q: %w; excuses: %q", c.peer, c.manner, c.name, err, c.peer.Excuses))

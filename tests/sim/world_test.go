@@ -33,6 +33,7 @@ type world struct {
 	filesMax int           // descriptors that the cache may hold open for nobody
 	opened   int           // descriptors that had ever been opened at the latest turn
 	unused   int           // turns in a row in which nobody has had a file
+	sends    []sending     // all that sockets have taken, if there is a rate
 }
 
 // page is a name beneath the root and what was made to stand for it.
@@ -66,7 +67,12 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 			w.scarce = 3*w.cfg.ConnsMax+9+len(codings) > kcfg.DescriptorsMax
 		}
 	}
+	if serve {
+		w.drawRates(rand.New(rand.NewPCG(seed, 30)))
+		kcfg.Unjust = kcfg.Unjust || w.limited() // whoever waits for a rate could be served sooner
+	}
 	w.k = simkernel.New(kcfg)
+	w.watchRates()
 	w.listener = w.k.Listen(pick(rnd, 1, 4, 128))
 	w.tree = w.k.AddTree("site")
 	w.drawSite()
