@@ -40,5 +40,6 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 	c.total += n
 	c.sent += n
 	c.latest = n
+	c.held = l.cfg.Corked || op.Flags&kernel.More != 0
 	c.sendMark = c.clock.spent[phaseSend] + l.k.Now() - c.clock.since
 }

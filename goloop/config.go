@@ -43,6 +43,10 @@ type Config struct {
 	// keeps that. "" leaves all connections to the system's.
 	LocalCongestion, SystemCongestion string
 
+	// Corked says that the connections' sockets have TCP_CORK (tcp(7)): what is sent waits for a full packet or for the
+	// connection's end. The loop pushes it out when what follows has to be waited for.
+	Corked bool
+
 	// SubmitsMax is how many reads one turn hands to the kernel. Each costs the loop up to a tenth of a millisecond,
 	// which everybody else waits for.
 	SubmitsMax int

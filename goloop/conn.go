@@ -25,6 +25,7 @@ type conn struct {
 	inSendq    bool
 	inParseq   bool
 	inRecvq    bool
+	held       bool // the socket may hold back the latest bytes that were sent, for others to follow
 	blocked    bool // the socket took no more; true exactly while writability is waited for
 	keep       bool
 	linger     bool

@@ -38,10 +38,30 @@ func (l *Loop) send() {
 	l.addHangUps()
 	l.run()
 	for _, slot := range queue {
-		if c := l.conns[slot]; sendable(c) {
+		switch c := l.conns[slot]; {
+		case sendable(c):
 			l.toSend(c) // a short count never means that the socket is full
+		case heldBack(c):
+			l.addPush(c)
 		}
 	}
+	l.run()
+}
+
+// heldBack reports whether the socket holds bytes back for others that do not follow now: they have to be
+// waited for, be it for a disk, for buffers or for a rate. Where the socket is full it needs no push: what
+// the client acknowledges makes room, and they follow.
+func heldBack(c *conn) bool {
+	return c.held && !c.blocked && c.fd >= 0 && c.state != StateLingering
+}
+
+// addPush lets the bytes leave that the socket holds back, which it would do for up to 200 ms (tcp(7), TCP_CORK).
+func (l *Loop) addPush(c *conn) {
+	if !l.room(1) {
+		l.run()
+	}
+	c.held = false
+	l.add(owner{}, kernel.Op{Kind: kernel.OpPush, FD: c.fd})
 }
 
 // sendable reports whether a connection has something to send and nothing to wait for.

@@ -50,6 +50,7 @@ func NewServer(cfg *ServerConfig) (*Server, error) {
 	if cfg.Loop.SystemCongestion == "" {
 		cfg.Loop.SystemCongestion = kernel.SystemCongestion()
 	}
+	cfg.Loop.Corked = cfg.Cork
 	if cfg.Loop.TotalRateMax > 0 {
 		cfg.Loop.total = &totalRate{rate: cfg.Loop.TotalRateMax}
 	}

@@ -31,6 +31,8 @@ enum aws_op_kind {
                               then, and 0, which counts as done in full, if there is
                               nothing to change */
     AWS_OP_NOTSENT = 13,    /* setsockopt(fd, TCP_NOTSENT_LOWAT, mask) */
+    AWS_OP_PUSH = 14,       /* setsockopt(fd, TCP_NODELAY, 1): what MSG_MORE or TCP_CORK holds
+                              back leaves now (tcp(7)); later bytes are held as before */
 };
 
 /* Of a congestion control, with a zero byte behind it if it is shorter (TCP_CA_NAME_MAX, linux/tcp.h). */

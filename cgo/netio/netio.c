@@ -134,6 +134,12 @@ static int64_t aws_run(const struct aws_op *op)
     case AWS_OP_NOTSENT:
         n = setsockopt(op->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &op->mask, sizeof(op->mask));
         break;
+    case AWS_OP_PUSH: {
+        int on = 1;
+
+        n = setsockopt(op->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        break;
+    }
     case AWS_OP_NONE:
         return 0;
     default:

@@ -40,13 +40,14 @@ const (
 	EpollDel
 	Congestion
 	NotSent
+	Push
 )
 
 var kindNames = [...]string{
 	None: "none", Accept: "accept4", Recv: "recv", Send: "send", Sendfile: "sendfile",
 	Close: "close", Shutdown: "shutdown", Reset: "reset", EpollAdd: "epoll_ctl add",
 	EpollMod: "epoll_ctl mod", Resident: "resident", EpollDel: "epoll_ctl del",
-	Congestion: "setsockopt", NotSent: "setsockopt",
+	Congestion: "setsockopt", NotSent: "setsockopt", Push: "setsockopt",
 }
 
 // String returns the name of the system call behind the kind.

@@ -355,3 +355,56 @@ func BenchmarkDo(b *testing.B) {
 		})
 	}
 }
+
+// What MSG_MORE and TCP_CORK hold back leaves by Push, at once, and what comes later is held as before.
+func TestPushLetsHeldBytesLeave(t *testing.T) {
+	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(listener) }()
+	if err := unix.SetsockoptInt(listener, unix.IPPROTO_TCP, unix.TCP_CORK, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Bind(listener, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(listener, 1); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(listener)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(client) }()
+	if err := unix.Connect(client, name); err != nil {
+		t.Fatal(err)
+	}
+	fd, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	mem := memory(t, 4096)
+	for i := range 3 {
+		send := Op{Kind: Send, FD: int32(fd), Flags: More}
+		send.SetBuf(mem[:100])
+		ops := batch(t, send, Op{Kind: Push, FD: int32(fd), Flags: Link})
+		Do(ops)
+		equal(t, "results", results(ops), 100, 0)
+		if n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQNSD); err != nil || n != 0 {
+			t.Errorf("%d: %d bytes are held back, %v", i, n, err)
+		}
+	}
+	ops := batch(t, Op{Kind: Push, FD: -1})
+	Do(ops)
+	equal(t, "results", results(ops), badFD)
+	one, _ := pair(t)
+	ops = batch(t, Op{Kind: Push, FD: one})
+	Do(ops)
+	equal(t, "of a Unix socket", results(ops), -int64(syscall.EOPNOTSUPP))
+}

@@ -36,6 +36,7 @@ const (
 
 	OpCongestion = netio.Congestion
 	OpNotSent    = netio.NotSent
+	OpPush       = netio.Push
 
 	Link     = netio.Link
 	IfAgain  = netio.IfAgain

@@ -104,6 +104,8 @@ func (k *Kernel) perform(op *kernel.Op) int64 {
 		return k.congestion(op)
 	case kernel.OpNotSent:
 		return k.notSent(op)
+	case kernel.OpPush:
+		return k.pushOut(op)
 	case 0:
 		return 0
 	default:

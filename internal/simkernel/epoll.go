@@ -81,6 +81,7 @@ func (k *Kernel) epollCtl(op *kernel.Op) syscall.Errno {
 	case kernel.OpEpollAdd:
 		if d.conn != nil && k.strikes(FaultEpollRefused) {
 			d.conn.peer.excuse("epoll_ctl refused")
+			d.conn.unwatched = true
 			return pick(k.rnd, syscall.ENOMEM, syscall.ENOSPC)
 		}
 		k.polls.add(d, op.Mask, op.Token)

@@ -255,6 +255,7 @@ func (k *Kernel) wait(timeout time.Duration) ([]kernel.Event, error) {
 		if len(events) > 0 || timeout == 0 || timeout > 0 && k.clock.now >= deadline || interrupted {
 			return events, nil
 		}
+		k.checkHeld()
 		switch {
 		case len(k.clock.heap) > 0 && (timeout < 0 || k.clock.heap[0].at <= deadline):
 			k.advanceTo(k.clock.heap[0].at)

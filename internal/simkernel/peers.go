@@ -157,7 +157,7 @@ func (p *Peer) connect(l *Listener) {
 	if outMax == 0 {
 		outMax = sendBufferDefault
 	}
-	p.conn = &conn{peer: p, outMax: outMax}
+	p.conn = &conn{peer: p, outMax: outMax, corked: l.Cork}
 	p.ConnectedAt = k.clock.now
 	l.waiting = append(l.waiting, p.conn)
 	k.mark(markPeer, int64(p.ID), 0)

@@ -25,6 +25,7 @@ type Listener struct {
 	desc    *desc
 	fd      int32
 	backlog int
+	Cork    bool // TCP_CORK, which accepted sockets inherit
 	waiting []*conn
 	closed  bool
 	starve  starving
@@ -55,17 +56,19 @@ func (l *Listener) closeByServer(k *Kernel) {
 
 // conn is a connection's half that the server's kernel keeps.
 type conn struct {
-	peer    *Peer
-	in      []byte // received, not yet taken by the loop
-	inEnd   bool   // the peer has sent all that it will, after in
-	out     []byte // given to send, not yet read by the peer
-	outMax  int
-	held    int           // bytes at the end of out that wait for more (MSG_MORE)
-	pushed  int           // counts what ends a wait for more
-	failure syscall.Errno // what the next call is told; then it is forgotten
-	broken  bool          // a reset came or went: nothing moves any more
-	down    bool          // the server will send no more
-	closed  bool          // the server has closed it
+	peer      *Peer
+	in        []byte // received, not yet taken by the loop
+	inEnd     bool   // the peer has sent all that it will, after in
+	out       []byte // given to send, not yet read by the peer
+	outMax    int
+	held      int           // bytes at the end of out that wait for more (MSG_MORE, TCP_CORK)
+	corked    bool          // every send is one with MSG_MORE
+	unwatched bool          // epoll was asked to watch it and has refused, which the loop learns when it has slept
+	pushed    int           // counts what ends a wait for more
+	failure   syscall.Errno // what the next call is told; then it is forgotten
+	broken    bool          // a reset came or went: nothing moves any more
+	down      bool          // the server will send no more
+	closed    bool          // the server has closed it
 
 	want      Want
 	starve    starving
@@ -266,17 +269,49 @@ func (k *Kernel) sent(c *conn, n int, more bool) {
 	if c.peer.closed { // nobody is there any more: a reset is on its way
 		k.After(c.peer.latency(), c.arriveReset)
 	}
-	if more && c.held+n < segmentBytes {
-		c.held += n
-		pushed := c.pushed
-		k.After(heldMax, func() {
-			if c.pushed == pushed && c.held > 0 {
-				c.push()
-			}
-		})
+	if !more && !c.corked {
+		c.push()
 		return
 	}
-	c.push()
+	held := (c.held + n) % segmentBytes // whole segments leave
+	if held < c.held+n {
+		c.push()
+	}
+	if c.held = held; held == 0 {
+		return
+	}
+	pushed := c.pushed
+	k.After(heldMax, func() {
+		if c.pushed == pushed && c.held > 0 {
+			c.push()
+		}
+	})
+}
+
+// pushOut is setsockopt(2) with TCP_NODELAY: what is held back leaves.
+func (k *Kernel) pushOut(op *kernel.Op) int64 {
+	c, errno := k.socket(op)
+	if errno != 0 {
+		return errno
+	}
+	if c.held > 0 {
+		c.push()
+	}
+	return 0
+}
+
+// checkHeld is called when the loop is about to sleep. Bytes that a socket holds back because more was to follow
+// would wait for 200 ms, or for the client's acknowledgement, if what follows has to be waited for. Only
+// where the socket is full they need not be pushed: room comes by itself.
+func (k *Kernel) checkHeld() {
+	for _, c := range k.open {
+		if c.held == 0 || c.closed || c.broken || c.down || c.unwatched || c.want == WantClose {
+			continue
+		}
+		if full := c.want == WantWrite && c.readiness()&kernel.Writable == 0; !full {
+			k.violate(-1, "the loop sleeps while %d bytes for peer %d are held back, and more has to be waited for", c.held, c.peer.ID)
+		}
+	}
 }
 
 // send is send(2) with MSG_NOSIGNAL.

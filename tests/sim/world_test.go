@@ -71,9 +71,11 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 		w.drawRates(rand.New(rand.NewPCG(seed, 30)))
 		kcfg.Unjust = kcfg.Unjust || w.limited() // whoever waits for a rate could be served sooner
 	}
+	w.cfg.Corked = !serve
 	w.k = simkernel.New(kcfg)
 	w.watchRates()
 	w.listener = w.k.Listen(pick(rnd, 1, 4, 128))
+	w.listener.Cork = !serve
 	w.tree = w.k.AddTree("site")
 	w.drawSite()
 	if serve {

@@ -1,0 +1,186 @@
+package goloop
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+
+	"golang.org/x/sys/unix"
+)
+
+// sleepyKernel is the machine's own, with a disk that gives one read between two sleeps of the loop, and
+// the first part of a static file after some. Whenever the loop is about to sleep it looks what its sockets hold back.
+type sleepyKernel struct {
+	kernel.Kernel
+	passed bool
+	fds    map[int32]bool
+	sleeps int
+	warms  int
+	held   []string
+}
+
+func (k *sleepyKernel) Submit(reads []kernel.Read) (int, kernel.Class) {
+	if k.passed {
+		return 0, kernel.Again
+	}
+	k.passed = true
+	return k.Kernel.Submit(reads[:1])
+}
+
+func (k *sleepyKernel) Ask(job *kernel.Job) bool {
+	if job.Kind == kernel.JobWarm {
+		if k.warms++; k.warms < 4 {
+			return false
+		}
+	}
+	return k.Kernel.Ask(job)
+}
+
+func (k *sleepyKernel) Do(ops []kernel.Op) {
+	k.Kernel.Do(ops)
+	for i := range ops {
+		switch op := &ops[i]; op.Kind {
+		case kernel.OpAccept:
+			if op.Result >= 0 {
+				k.fds[int32(op.Result)] = true
+			}
+		case kernel.OpClose, kernel.OpReset, kernel.OpShutdown: // its end pushes what is there
+			if op.Result >= 0 {
+				delete(k.fds, op.FD)
+			}
+		}
+	}
+}
+
+func (k *sleepyKernel) Wait(changes []kernel.Op, timeout time.Duration) ([]kernel.Event, error) {
+	if timeout != 0 {
+		k.passed = false
+		for fd := range k.fds {
+			if n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQNSD); err == nil && n > 0 {
+				k.held = append(k.held, fmt.Sprintf("%d bytes before a sleep of %v", n, timeout))
+			}
+			k.sleeps++
+		}
+	}
+	return k.Kernel.Wait(changes, timeout)
+}
+
+// evict takes a file out of memory, and reports whether the kernel says that it is gone.
+func evict(t *testing.T, k kernel.Kernel, path string) bool {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+		t.Fatal(err)
+	}
+	return k.Probe(int32(f.Fd()), 0, 4096) == kernel.ResidencyNone
+}
+
+// What has been sent of a response that has to wait, for a disk, for buffers or for a rate, is on its way before the
+// loop sleeps: it does not wait in the socket for the rest (MSG_MORE, TCP_CORK), which takes up to 200 ms.
+func TestUnfinishedResponseIsNotHeldBack(t *testing.T) {
+	s := newSite(t)
+	root, err := kernel.OpenRoot(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = kernel.CloseRoot(root) })
+	dropIn, err := NewDropIn(root, s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve, err := NewServe(ServeOptions{Mounts: []*docroot.Mount{
+		{Prefix: "/static/", Strip: 1, Root: root, Dir: s.dir},
+		{Prefix: "/dynamic/", Strip: 1, Root: root, Dir: s.dir, Kind: docroot.Dynamic},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 100_003
+	content := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
+	for _, c := range []struct {
+		name    string
+		dialect Dialect
+		cork    bool
+		path    string
+		rate    int64
+		cold    bool
+	}{
+		{name: "drop-in, loaded buffers", dialect: dropIn, cork: true, path: "dynamic/tail"},
+		{name: "drop-in, sendfile", dialect: dropIn, cork: true, path: "static/tail", cold: true},
+		{name: "serve, loaded buffers", dialect: serve, path: "dynamic/tail"},
+		{name: "serve, sendfile", dialect: serve, path: "static/tail", cold: true},
+		{name: "serve, loaded buffers at a rate", dialect: serve, path: "dynamic/tail", rate: 200_000},
+		{name: "serve, sendfile at a rate", dialect: serve, path: "static/tail", rate: 200_000},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(s.dir, c.path)
+			if err := os.WriteFile(path, content, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			linux, _, err := kernel.NewLinux(kernel.DefaultConfig())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.cold && !evict(t, linux, path) {
+				_ = linux.Close()
+				t.Skip("files in the temporary folder are always in memory")
+			}
+			k := &sleepyKernel{Kernel: linux, fds: map[int32]bool{}}
+			fd, addr, err := kernel.Listen(kernel.Address{TCP: netip.MustParseAddrPort("127.0.0.1:0")}, kernel.ListenOptions{Cork: c.cork})
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg := ServeConfig()
+			cfg.Corked, cfg.RateMax = c.cork, c.rate
+			cfg.BufferBytes, cfg.WindowBytes, cfg.PoolBytes = 4096, 8192, 1<<20
+			l, err := NewLoop(k, cfg, c.dialect, docroot.NewCache(DropInCacheLimits(64)), fd)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var group sync.WaitGroup
+			group.Go(func() {
+				if err := l.Run(); err != nil {
+					t.Error(err)
+				}
+			})
+			conn, err := net.Dial("tcp", addr.TCP.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			_ = conn.SetDeadline(time.Now().Add(time.Minute))
+			if _, err := io.WriteString(conn, "GET /"+c.path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(conn)
+			if err != nil || !bytes.HasSuffix(got, content) {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+			l.Shutdown()
+			group.Wait()
+			if len(k.held) > 0 {
+				t.Errorf("held back %d times: %s", len(k.held), k.held[0])
+			}
+			if k.sleeps < 2 {
+				t.Errorf("the loop slept only %d times: nothing was put to the test", k.sleeps)
+			}
+		})
+	}
+}
