@@ -117,6 +117,9 @@ func (w *world) checkRates() error {
 	}
 	total := newAllowance(w.cfg.TotalRateMax)
 	for _, s := range w.sends {
+		if own[s.peer] == nil {
+			continue // of a peer whose responses nobody has read
+		}
 		n := within(bodies[s.peer], s.from, s.from+s.n)
 		if w.cfg.RateMax > 0 && !own[s.peer].take(s.at, n) {
 			return fmt.Errorf("%v: at %v it is sent %.0f body bytes too many for a rate of %d", s.peer, s.at, -own[s.peer].left, w.cfg.RateMax)
