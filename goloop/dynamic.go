@@ -791,6 +791,7 @@ func (l *Loop) onRead(i int32, result int64) {
 	got := min(b.asked+int(result), b.want)
 	if got <= b.got {
 		l.counts.Truncated++
+		l.forgetFile(c)
 		l.abortLoading(c, i)
 		return
 	}

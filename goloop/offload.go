@@ -215,9 +215,17 @@ func (l *Loop) onWarmed(c *conn, j *job, alive bool) {
 	}
 }
 
+// forgetFile takes a connection's file out of the cache, so that whoever asks again gets it as it is now.
+func (l *Loop) forgetFile(c *conn) {
+	if c.file != nil && !c.file.Made {
+		l.closing = l.cache.Drop(c.file, l.closing)
+	}
+}
+
 // truncated ends a connection whose file has become shorter than its header has promised. What is
 // missing is never made up.
 func (l *Loop) truncated(c *conn) {
 	l.counts.Truncated++
+	l.forgetFile(c)
 	l.abort(c, kernel.OpReset)
 }

@@ -97,7 +97,7 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 	}
 	file, fresh := l.cache.Get(m, name, now)
 	switch {
-	case fresh == docroot.Fresh:
+	case fresh == docroot.Fresh && l.hasItsSize(file, now):
 		l.counts.CacheHits++
 		return file, true
 	case fresh == docroot.Stale && file.Class == kernel.Done && file.Remote && f.peek:
@@ -110,7 +110,7 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 			return file, true
 		}
 		fallthrough
-	case fresh == docroot.Stale:
+	case fresh != docroot.Missing:
 		l.closing = l.cache.Drop(file, l.closing)
 		l.dropFile(&file)
 	}
@@ -131,6 +131,16 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 		l.counts.OpensCached++
 		return l.remember(m, name, class, &l.opened, false), true
 	}
+}
+
+// hasItsSize reports whether a file whose name is trusted still has the size that its header section says: one that was
+// written in place since then may not be promised in its old length. It is asked once per turn. Content that is kept in
+// memory goes with its header section, and whoever would have to be waited for is not asked.
+func (l *Loop) hasItsSize(file *docroot.File, now time.Duration) bool {
+	if file.Class != kernel.Done || file.Made || file.Remote || file.Small.Load() != nil || file.Sized(now) {
+		return true
+	}
+	return l.k.Size(file.FD) == file.Size
 }
 
 // Make implements Finder.

@@ -27,6 +27,7 @@ type File struct {
 	Small      atomic.Pointer[[]byte] // its content, if it is small and was in memory when it was looked for
 	SmallTried atomic.Int64           // time.Duration at which it was last looked for
 
+	sizedAt atomic.Int64 // time.Duration at which its size was last looked at, plus 1
 	forms   atomic.Bool  // it was seen that there are other forms of it
 	formsAt atomic.Int64 // time.Duration of that look, plus 1; 0: nobody has looked
 
@@ -81,6 +82,9 @@ func (f *File) SetResident(offset, n int64, now time.Duration) {
 		f.resident[offset/ResidentChunkBytes].Store(uint32(now.Milliseconds()) + 1)
 	}
 }
+
+// Sized reports whether the file's size has been looked at, at this time of a loop, and notes that it is.
+func (f *File) Sized(now time.Duration) bool { return f.sizedAt.Swap(int64(now)+1) == int64(now)+1 }
 
 // formsFor is how long what was seen of a file's other forms is trusted: as long as a name.
 const formsFor = time.Second

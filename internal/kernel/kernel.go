@@ -210,6 +210,8 @@ type Kernel interface {
 	// Peek fills b from the beginning of the file, without waiting for a disk, and returns the number
 	// of bytes, or minus errno.
 	Peek(fd int32, b []byte) int64
+	// Size returns the size of the file behind fd, which is not Remote, or minus errno.
+	Size(fd int32) int64
 	// Direct opens the file behind fd once more for direct reads (O_DIRECT).
 	Direct(fd int32) (int32, Class)
 

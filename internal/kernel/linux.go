@@ -45,6 +45,7 @@ type Linux struct {
 	wall   int64
 	name   [unix.PathMax]byte
 	stat   unix.Statx_t
+	fstat  unix.Stat_t
 	how    unix.OpenHow
 
 	advice string
@@ -345,6 +346,15 @@ func (k *Linux) Peek(fd int32, b []byte) int64 {
 		return -int64(errno)
 	}
 	return int64(n)
+}
+
+// Size implements Kernel.
+func (k *Linux) Size(fd int32) int64 {
+	_, _, errno := unix.RawSyscall(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(&k.fstat)), 0)
+	if errno != 0 {
+		return -int64(errno)
+	}
+	return k.fstat.Size
 }
 
 // Direct implements Kernel. The name in /proc leads to the very inode that fd has open, whatever

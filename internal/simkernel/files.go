@@ -373,6 +373,16 @@ func (k *Kernel) Probe(fd int32, offset, n int64) kernel.Residency {
 	return answer
 }
 
+// Size implements kernel.Kernel.
+func (k *Kernel) Size(fd int32) int64 {
+	d, errno := k.lookupKind(fd, descFile, syscall.EINVAL, "fstat")
+	if errno != 0 {
+		return -int64(errno)
+	}
+	k.checkLocal(d, "fstat")
+	return d.file.Size
+}
+
 // Peek implements kernel.Kernel.
 func (k *Kernel) Peek(fd int32, b []byte) int64 {
 	d, errno := k.lookupKind(fd, descFile, syscall.EINVAL, "preadv2")
