@@ -695,10 +695,11 @@ func (q *query) unsatisfiable() response.Status {
 	return response.RangeNotSatisfiable
 }
 
-// redirect answers with the folder's own name (RFC 9110 section 15.4.2), the query kept.
+// redirect answers with the folder's own name (RFC 9110 section 15.4.2), the query kept. The reference is relative to the
+// path that the client asked for (section 10.2.2): a proxy in front may have cut a part off it.
 func (q *query) redirect(p []byte) response.Status {
 	q.a.Head = q.d.appendCommon(q.a.Head, response.MovedPermanently, q.find.Date(), "")
-	q.a.scratch = response.AppendEscapedPath(q.a.scratch[:0], string(p)+"/")
+	q.a.scratch = response.AppendEscapedPath(q.a.scratch[:0], string(p[bytes.LastIndexByte(p, '/')+1:])+"/")
 	if query := q.req.Query(); query.Len > 0 {
 		q.a.scratch = append(append(q.a.scratch, '?'), query.Of(q.head)...)
 	}

@@ -50,7 +50,7 @@ func (o *serveOptions) effects(origins config.Origins) (warnings []string, err e
 	for _, s := range o.errorPages {
 		code, _, _ := strings.Cut(s, "=")
 		status, err := strconv.Atoi(code)
-		if err == nil && !slices.Contains(errorPageStatuses, status) {
+		if err == nil && status >= 400 && !slices.Contains(errorPageStatuses, status) { // no error at all is refused elsewhere
 			return nil, command.UsageError(fmt.Errorf("--error-page %s: no response with the status %d has a body of the server's; those with %s have",
 				s, status, strings.Trim(strings.ReplaceAll(fmt.Sprint(errorPageStatuses), " ", ", "), "[]")))
 		}

@@ -84,12 +84,13 @@ func endField(dst []byte, from int) []byte {
 // AppendEscapedPath appends a file path, percent-encoded so that it can stand in a Location field or in a
 // link (RFC 3986 section 3.3). Slashes stay. A path that opens with two slashes is given one, for browsers
 // take `//name/` for another server; one without a slash in front is given "./" where its first segment
-// holds a colon, which would read as a scheme (section 4.2).
+// holds a colon, which would read as a scheme (section 4.2), or where it begins with a tilde, which lftp takes for
+// somebody's home directory.
 func AppendEscapedPath(dst []byte, path string) []byte {
 	for len(path) > 1 && path[0] == '/' && path[1] == '/' {
 		path = path[1:]
 	}
-	if schemeLike(path) {
+	if schemeLike(path) || len(path) > 0 && path[0] == '~' {
 		dst = append(dst, '.', '/')
 	}
 	const hexDigits = "0123456789ABCDEF"

@@ -120,7 +120,7 @@ func TestListing(t *testing.T) {
 			}
 		}},
 		{rule: "--list a folder with index", send: get("/folder/"), want: "200", body: "<p>the folder's index</p>\n"},
-		{rule: "--list no slash", send: get("/list"), want: "301", fields: map[string]string{"Location": "/list/"}},
+		{rule: "--list no slash", send: get("/list"), want: "301", fields: map[string]string{"Location": "list/"}},
 		{rule: "--list an empty name below it", send: get("/list/absent/"), want: "404"},
 		{rule: "--list a hidden folder", send: get("/.folder/"), want: "404"},
 		{rule: "--list a dynamic folder", send: get("/dynamic/"), want: "200", fields: html},

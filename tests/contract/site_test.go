@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"aws/tests/harness"
 )
@@ -39,7 +40,12 @@ func newSite(t *testing.T) *site {
 
 func (s *site) add(t *testing.T, path string, content []byte) {
 	t.Helper()
-	harness.WriteFile(t, filepath.Join(s.root, path), content)
+	file := filepath.Join(s.root, path)
+	harness.WriteFile(t, file, content)
+	old := time.Now().Add(-time.Hour) // what is written within the current second has no Last-Modified yet
+	if err := os.Chtimes(file, old, old); err != nil {
+		t.Fatal(err)
+	}
 	s.sums[path] = harness.Sum(content)
 }
 

@@ -100,7 +100,7 @@ func (w *world) checkReply(c *session, q *ask, r *reply) error {
 		}
 		return nil
 	case r.status == 301:
-		if q.status != 301 || r.fields["Location"] != "/static/" {
+		if q.status != 301 || r.fields["Location"] != "static/" {
 			return fmt.Errorf("it leads to %q", r.fields["Location"])
 		}
 		return w.checkText(r)
