@@ -47,7 +47,7 @@ type Config struct {
 	// connection's end. The loop pushes it out when what follows has to be waited for.
 	Corked bool
 
-	// SubmitsMax is how many reads one turn hands to the kernel. Each costs the loop up to a tenth of a millisecond,
+	// SubmitsMax is how many reads of a whole buffer one turn hands to the kernel. Each costs the loop up to a tenth of a millisecond,
 	// which everybody else waits for.
 	SubmitsMax int
 

@@ -43,6 +43,19 @@ func (q *fifo) pop() int32 {
 	return v
 }
 
+// unpop puts values back to the front, in order.
+func (q *fifo) unpop(list []int32) {
+	n := len(list)
+	if n == 0 {
+		return
+	}
+	for range list {
+		q.push(0)
+	}
+	copy(q.items[q.head+n:], q.items[q.head:len(q.items)-n])
+	copy(q.items[q.head:], list)
+}
+
 // bufferState says who has a buffer.
 type bufferState uint8
 
@@ -71,6 +84,8 @@ type buffer struct {
 	gen   uint32
 	state bufferState
 	rung  rung // of the read that is queued or in flight
+	share share
+	cost  int // of the read that is queued, if its bytes are in memory
 	chunk int64
 	want  int           // bytes of the file that belong into it
 	got   int           // bytes that are in it
@@ -90,10 +105,13 @@ type pool struct {
 	askedAt   time.Duration
 	growAt    time.Duration // not before; 0 unless the machine had no memory for more
 	free      []int32
-	available int  // buffers that are free and granted to nobody
-	waiters   fifo // connections in line for buffers
-	queue     fifo // buffers whose reads are to be submitted
-	later     fifo // connections that are to be fed when the queue is short, and their generations
+	available int              // buffers that are free and granted to nobody
+	held      [shareCount]int  // the others: those of windows, and those granted to them
+	waiters   [shareCount]fifo // connections in line for buffers
+	queue     fifo             // buffers whose reads are to be submitted, or to be looked at: which may be of the next kind
+	queued    int              // the cost of those
+	disk      fifo             // buffers whose reads wait for a disk, to be submitted when there is a slot for one of their kind
+	later     fifo             // connections that are to be fed when the queue is short, and their generations
 	window    int64
 }
 
@@ -198,6 +216,7 @@ type window struct {
 	limit   int64   // chunks that it may hold
 	whole   bool    // all is loaded before the first byte is sent
 	hot     bool    // the latest read found its bytes in memory
+	share   share   // that its buffers count to
 	later   bool    // it stands in the pool's line of that name
 	since   time.Duration
 }
@@ -215,7 +234,11 @@ func (l *Loop) startDynamic(c *conn) {
 	if w.whole {
 		asked = c.end - c.off // all of it is read at once if it is there
 	}
+	w.share = shareDisk
 	w.hot = l.k.Slots() > 0 && !c.file.Remote && !c.file.NoWaitOff.Load() && l.k.Probe(c.file.FD, c.off, asked) == kernel.ResidencyFull
+	if w.hot {
+		w.share = shareMemory
+	}
 	c.win = w
 	l.line(c)
 }
@@ -238,27 +261,45 @@ func (l *Loop) newWindow() *window {
 func (l *Loop) line(c *conn) {
 	if !c.waiting {
 		c.waiting = true
-		l.pool.waiters.push(c.slot)
-		if l.pool.unused() < int(l.wanted(c.win)) || l.pool.waiters.peek() != c.slot {
+		q := &l.pool.waiters[c.win.share]
+		q.push(c.slot)
+		if !l.pool.mayHold(c.win.share, int(l.wanted(c.win))) || q.peek() != c.slot {
 			l.counts.PoolWaits++
 		}
 	}
 	l.grant()
 }
 
-// wanted returns how many buffers a window would take if it got them.
-func (l *Loop) wanted(w *window) int64 { return min(w.limit, w.last-w.next) }
+// wanted returns how many buffers a window would take if it got them. What is in memory and is not sent as a whole is
+// read one chunk at a time.
+func (l *Loop) wanted(w *window) int64 {
+	if w.share == shareMemory && !w.whole {
+		return min(w.limit, w.last-w.next, readsOwn)
+	}
+	return min(w.limit, w.last-w.next)
+}
 
 // grant gives the free buffers to those who are first in line. While the line is so long that the pool
 // has no window for each, they get less than a window: else a thousand clients that read slowly would be
 // in front of the next one, a pool of windows at a time.
 func (l *Loop) grant() {
+	for s := range shareCount {
+		l.grantShare(s)
+	}
+}
+
+// grantShare gives buffers to those in one of the lines. A slot that has another tenant by now, who may stand
+// in the other line, is passed over.
+func (l *Loop) grantShare(s share) {
 	p := &l.pool
-	for !p.waiters.empty() {
-		c := l.conns[p.waiters.peek()]
-		if c.win != nil && c.waiting {
+	for q := &p.waiters[s]; !q.empty(); {
+		c := l.conns[q.peek()]
+		if c.win != nil && c.waiting && c.win.share == s {
 			wanted := int(l.wanted(c.win))
-			n := min(wanted, max(p.size()/p.waiters.len(), 1))
+			n := min(wanted, max(p.size()/p.waiting(), 1))
+			if !p.mayHold(s, n) {
+				return // until others give some back
+			}
 			if p.available < n {
 				if l.grow(c) {
 					continue
@@ -266,13 +307,12 @@ func (l *Loop) grant() {
 				return
 			}
 			c.win.whole = c.win.whole && n == wanted
-			p.available -= n
-			c.win.granted += n
+			p.take(c.win, n)
 			c.win.since = l.k.Now()
 			c.waiting = false
 			l.feed(c)
 		}
-		p.waiters.pop()
+		q.pop()
 	}
 }
 
@@ -281,7 +321,7 @@ func (l *Loop) feed(c *conn) {
 	w, p := c.win, &l.pool
 	// A whole file that is in memory is loaded when those before it are: it is sent at once then, while it is still
 	// in the processor's cache, and its buffers serve the next one.
-	if w.whole && w.hot && w.next == w.head && p.queue.len() >= l.cfg.SubmitsMax {
+	if w.whole && w.hot && w.next == w.head && p.queued >= l.turnCost() {
 		if !w.later {
 			w.later = true
 			p.later.push(c.slot)
@@ -299,14 +339,14 @@ func (l *Loop) feed(c *conn) {
 		b := &p.bufs[i]
 		size := int64(len(b.mem))
 		*b = buffer{
-			mem: b.mem, slot: c.slot, gen: c.gen, state: bufferQueued, chunk: w.next,
+			mem: b.mem, slot: c.slot, gen: c.gen, state: bufferQueued, share: w.share, chunk: w.next,
 			want: int(min(c.end-w.next*size, size)),
 		}
 		w.bufs[w.next%int64(len(w.bufs))] = i
 		w.granted--
 		w.busy++
 		w.next++
-		p.queue.push(i)
+		l.enqueue(i)
 	}
 	if was == 0 && w.busy > 0 {
 		l.reading++
@@ -338,7 +378,7 @@ func (l *Loop) freeBuffer(i int32) {
 	assert(b.state != bufferFlying && b.state != bufferFree, "a buffer is freed that is not ours")
 	b.state = bufferFree
 	l.pool.free = append(l.pool.free, i)
-	l.pool.available++
+	l.pool.giveBack(b.share, 1)
 }
 
 // dropWindow gives back what a connection holds of the pool. Buffers that are being filled follow
@@ -356,7 +396,7 @@ func (l *Loop) dropWindow(c *conn) {
 		}
 		w.bufs[at] = -1
 	}
-	l.pool.available += w.granted
+	l.pool.giveBack(w.share, w.granted)
 	if w.busy > 0 {
 		l.reading--
 	}
@@ -443,9 +483,8 @@ func (l *Loop) next(c *conn) {
 	w.head++
 	w.whole = false
 	w.since = l.k.Now()
-	if l.pool.waiters.empty() && w.next < w.last && w.next-w.head+int64(w.granted) < w.limit {
-		l.pool.available--
-		w.granted++
+	if n := l.refill(w); n > 0 {
+		l.pool.take(w, n)
 		l.feed(c)
 		return
 	}
@@ -457,7 +496,7 @@ func (l *Loop) next(c *conn) {
 // while, when others wait for buffers. The file is still there to be read again; such a client
 // gets one buffer at a time from now on.
 func (l *Loop) borrow(now time.Duration) {
-	if l.pool.waiters.empty() {
+	if l.pool.waiting() == 0 {
 		return
 	}
 	for _, c := range l.conns {
@@ -472,7 +511,7 @@ func (l *Loop) borrow(now time.Duration) {
 			w.bufs[at] = -1
 			l.counts.BuffersLent++
 		}
-		l.pool.available += w.granted
+		l.pool.giveBack(w.share, w.granted)
 		w.granted = 0
 		w.next = w.head
 		w.limit = 1
@@ -483,11 +522,15 @@ func (l *Loop) borrow(now time.Duration) {
 }
 
 // readsWait reports whether reads wait to be submitted.
-func (l *Loop) readsWait() bool { return !l.pool.queue.empty() }
+func (l *Loop) readsWait() bool { return !l.pool.queue.empty() || !l.pool.disk.empty() }
 
 // submittable reports whether a read can be submitted at once: the kernel has refused none.
 func (l *Loop) submittable() bool {
-	return l.readsWait() && !l.refused && (l.flying < l.k.Slots() || l.k.Slots() == 0)
+	if l.refused {
+		return false
+	}
+	return !l.pool.queue.empty() && (l.flying < l.k.Slots() || l.k.Slots() == 0) ||
+		!l.pool.disk.empty() && l.diskSlots() > 0
 }
 
 // submit hands queued reads to the kernel, in order and in one crossing, and those that kernel AIO
@@ -500,7 +543,7 @@ func (l *Loop) submit() {
 	if l.readsWait() && l.prepare() {
 		l.hand()
 	}
-	for p := &l.pool; p.queue.len() < l.cfg.SubmitsMax && !p.later.empty(); {
+	for p := &l.pool; p.queued < l.turnCost() && !p.later.empty(); {
 		c, gen := l.conns[p.later.pop()], uint32(p.later.pop())
 		if c.gen == gen && c.win != nil && c.win.later { // it may be gone, and another in its place
 			c.win.later = false
@@ -513,30 +556,36 @@ func (l *Loop) submit() {
 // for the kernel.
 func (l *Loop) prepare() bool {
 	l.reads, l.queued = l.reads[:0], l.queued[:0]
-	most := min(l.k.Slots()-l.flying, l.cfg.SubmitsMax)
-	for l.readsWait() && !l.refused {
-		i := l.pool.queue.peek()
-		b := &l.pool.bufs[i]
-		c := l.conns[b.slot]
-		if c.gen != b.gen || c.win == nil || c.state == StateClosing {
-			l.pool.queue.pop()
+	cost := 0
+	for p := &l.pool; !p.queue.empty() && !l.refused; {
+		i := p.queue.peek()
+		c, b := l.reader(i)
+		if c == nil {
+			l.dequeue()
 			l.freeBuffer(i) // nobody wants it any more
 			l.grant()
 			continue
 		}
-		if l.choose(c.file, b, c.win.hot) == rungHelper {
+		switch l.choose(c.file, b, c.win.hot) {
+		case rungHelper:
 			if l.askRead(c, i, b) {
-				l.pool.queue.pop()
+				l.dequeue()
 			}
 			continue
+		case rungDirect:
+			l.dequeue()
+			p.disk.push(i)
+			continue
 		}
-		if len(l.reads) == most {
+		if len(l.reads) == l.k.Slots()-l.flying || cost >= l.turnCost() {
 			break
 		}
-		l.pool.queue.pop()
+		cost += b.cost
+		l.dequeue()
 		l.reads = append(l.reads, l.read(c.file, b, uint64(i)))
 		l.queued = append(l.queued, i)
 	}
+	l.prepareDisk(cost)
 	return len(l.reads) > 0
 }
 
@@ -636,6 +685,7 @@ func (l *Loop) hand() {
 			l.flying++
 			l.conns[b.slot].inFlight++
 			if b.rung == rungDirect {
+				l.flyingDirect++
 				l.counts.ReadsDirect++
 			} else {
 				l.counts.ReadsNoWait++
@@ -652,7 +702,7 @@ func (l *Loop) hand() {
 		// That one read can't be done this way.
 		i := queued[0]
 		l.fallBack(&l.pool.bufs[i], class)
-		l.pool.queue.push(i)
+		l.enqueue(i)
 		reads, queued = reads[1:], queued[1:]
 	}
 	// The kernel takes no more for now: the rest waits, in front of the others.
@@ -663,17 +713,20 @@ func (l *Loop) hand() {
 	}
 }
 
-// requeue puts buffers back in front of the queue, in order.
+// requeue puts buffers back in front of their queues, in order: those that wait for a disk stand behind the others
+// in a batch.
 func (l *Loop) requeue(list []int32) {
-	q := &l.pool.queue
-	n := len(list)
-	for range list {
-		q.push(0)
+	n := 0
+	for n < len(list) && l.pool.bufs[list[n]].rung != rungDirect {
+		n++
 	}
-	copy(q.items[q.head+n:], q.items[q.head:len(q.items)-n])
-	copy(q.items[q.head:], list)
-	for _, i := range list {
+	l.pool.queue.unpop(list[:n])
+	l.pool.disk.unpop(list[n:])
+	for at, i := range list {
 		l.pool.bufs[i].state = bufferQueued
+		if at < n {
+			l.pool.queued += l.pool.bufs[i].cost
+		}
 	}
 }
 
@@ -682,6 +735,7 @@ func (l *Loop) fallBack(b *buffer, class kernel.Class) {
 	f := l.conns[b.slot].file
 	switch b.rung {
 	case rungNoWait:
+		l.toDisk(l.conns[b.slot].win)
 		if class == kernel.Unsupported {
 			f.NoWaitOff.Store(true)
 		}
@@ -740,6 +794,9 @@ func (l *Loop) reap() {
 		}
 		l.flying -= n
 		for _, d := range l.dones[:n] {
+			if l.pool.bufs[d.Token].rung == rungDirect {
+				l.flyingDirect--
+			}
 			l.onRead(int32(d.Token), d.Result)
 		}
 		if n < len(l.dones) {
@@ -772,14 +829,14 @@ func (l *Loop) onRead(i int32, result int64) {
 	case class == kernel.Again && b.rung == rungNoWait:
 		l.counts.ReadsMissed++
 		l.fallBack(b, class)
-		l.pool.queue.push(i)
+		l.enqueue(i)
 		return
 	case class == kernel.Unsupported && b.rung != rungHelper:
 		l.fallBack(b, class)
-		l.pool.queue.push(i)
+		l.enqueue(i)
 		return
 	case class == kernel.Again || class == kernel.Exhausted:
-		l.pool.queue.push(i)
+		l.enqueue(i)
 		l.refused = true
 		l.readAt = max(l.readAt, l.k.Now()+retryAfter)
 		return
@@ -799,7 +856,7 @@ func (l *Loop) onRead(i int32, result int64) {
 	if b.got < b.want {
 		l.counts.ReadsShort++
 		b.rung = rungAuto // go on at the new offset
-		l.pool.queue.push(i)
+		l.enqueue(i)
 		return
 	}
 	b.state = bufferLoaded

@@ -163,16 +163,17 @@ type Loop struct {
 	records []*Record // to be filled
 	filled  []*Record // for the sink, by the end of the turn
 
-	pool    pool
-	windows []*window
-	reading int // connections whose windows have chunks that are queued or in flight
-	reads   []kernel.Read
-	queued  []int32 // the buffers of reads
-	dones   []kernel.ReadDone
-	flying  int  // reads that the kernel has
-	events  int  // of the latest Wait
-	reaps   bool // the kernel has told of completed reads; Reap makes it stop telling
-	refused bool // the kernel, or the helpers, took no more; until readAt
+	pool         pool
+	windows      []*window
+	reading      int // connections whose windows have chunks that are queued or in flight
+	reads        []kernel.Read
+	queued       []int32 // the buffers of reads
+	dones        []kernel.ReadDone
+	flying       int  // reads that the kernel has
+	flyingDirect int  // of them, those that wait for a disk (O_DIRECT)
+	events       int  // of the latest Wait
+	reaps        bool // the kernel has told of completed reads; Reap makes it stop telling
+	refused      bool // the kernel, or the helpers, took no more; until readAt
 
 	jobs     []*job
 	checks   checkQueue
@@ -484,7 +485,7 @@ func (l *Loop) timeout() time.Duration {
 	} else if c := l.lists[deadlineIdle].first; l.acceptPaused && c != nil {
 		sooner(c.expiresAt - l.cfg.IdleTimeout + shedAfter)
 	}
-	if !l.pool.waiters.empty() {
+	if l.pool.waiting() > 0 {
 		sooner(l.stallAt)
 	}
 	if l.cache.Len() > 0 {
@@ -582,6 +583,8 @@ func (l *Loop) close() error {
 	}
 	l.closeSlowly() // what the workers have no room for ends with the process
 	assert(l.wholes.open == 0, "a connection that is gone may still let its answer wait")
+	p := &l.pool
+	assert(p.available+p.held[shareMemory]+p.held[shareDisk] == p.grown, "a buffer counts to no kind, or to both")
 	assert(l.reading == 0, "a window that is gone still counts among those that read")
 	l.putRecords()
 	return l.k.Close()

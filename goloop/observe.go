@@ -284,7 +284,7 @@ func (l *Loop) publish() {
 	}
 	l.publishAt = now + publishEvery
 	n := &l.counts
-	n.Buffers, n.BuffersFree, n.BufferWaiters = len(l.pool.bufs), l.pool.unused(), l.pool.waiters.len()
+	n.Buffers, n.BuffersFree, n.BufferWaiters = len(l.pool.bufs), l.pool.unused(), l.pool.waiting()
 	l.published.mu.Lock()
 	byMount := append(l.published.counts.ByMount[:0], n.ByMount...)
 	l.published.counts = *n

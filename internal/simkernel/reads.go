@@ -2,6 +2,7 @@ package simkernel
 
 import (
 	"syscall"
+	"time"
 
 	"aws/internal/kernel"
 )
@@ -111,8 +112,11 @@ func (k *Kernel) decide(f *flight) {
 		k.complete(f) // as it is on Linux: what needs no disk is done inside io_submit
 		return
 	}
-	k.After(k.duration(k.profile.ReadTime, FaultReadLate), func() { k.complete(f) })
+	k.After(k.duration(min(k.profile.ReadTime, memoryReadTime), FaultReadLate), func() { k.complete(f) })
 }
+
+// memoryReadTime is what a read takes at the most that needs no disk and is done later all the same.
+const memoryReadTime = 200 * time.Microsecond
 
 // aligned reports whether a direct read fits its file's demands.
 func (k *Kernel) aligned(f *flight) bool {
