@@ -122,6 +122,7 @@ func (d *serveDialect) Limits() *request.Limits { return &d.ServeOptions.Limits 
 type meta struct {
 	mediaType string
 	cache     string
+	rule      *docroot.AccessRule // of the path that the file is at, whatever path it is sent for
 }
 
 // Prepare implements Dialect.
@@ -129,7 +130,9 @@ func (d *serveDialect) Prepare(f *docroot.File) {
 	name := f.Mount.Path(f.Name)
 	m := &meta{}
 	if f.Made {
-		// A listing: whatever is said about names is not about it.
+		// A listing: whatever is said about names is not about it, but its directory's rule is.
+		directory, _, _ := strings.Cut(f.Name, "\x00")
+		m.rule = d.access.Match([]byte(f.Mount.Path(directory)))
 		m.mediaType = response.WithCharset(d.Types.Lookup(f.Name[strings.LastIndexByte(f.Name, 0)+1:]))
 		m.cache = "no-cache"
 		f.Extra = m
@@ -142,6 +145,7 @@ func (d *serveDialect) Prepare(f *docroot.File) {
 		m.mediaType = response.WithCharset(d.Types.Lookup(f.Name))
 	}
 	m.cache, _ = globMatch(d.CacheControl, name)
+	m.rule = d.access.Match([]byte(name))
 	f.Extra = m
 	f.Head = d.prepareHead(f, m)
 }
@@ -297,7 +301,6 @@ type query struct {
 	vary   bool
 	listed bool // the file is a folder's listing
 	busy   bool // too many passwords are being checked
-	denied bool // the file that would be sent instead of nothing is not for this client
 
 	lines  [][]byte
 	more   [][]byte
@@ -372,8 +375,13 @@ func (q *query) decide() (response.Status, bool) {
 	if !ok {
 		return 0, false
 	}
-	if q.denied {
-		return q.challenge(), true
+	if class == kernel.Done {
+		if allowed, known := q.authorizeFile(rule); !allowed {
+			if !known {
+				return 0, false
+			}
+			return q.challenge(), true
+		}
 	}
 	switch class {
 	case kernel.Done:
@@ -422,8 +430,8 @@ func (q *query) hidden(p []byte) bool {
 	return false
 }
 
-// lookUp finds what a path stands for: a file, an index, a listing, or the file that is sent instead of nothing,
-// if the client may have that one.
+// lookUp finds what a path stands for: a file, an index, a listing, or the file that is sent instead of nothing. Whether
+// the client may have that file is for authorizeFile to say.
 func (q *query) lookUp(p []byte) (kernel.Class, bool) {
 	class, ok := q.lookUpPath(p)
 	if !ok || class != kernel.Absent || q.d.SPA == "" {
@@ -432,10 +440,6 @@ func (q *query) lookUp(p []byte) (kernel.Class, bool) {
 	m := q.d.table.Match(q.d.spa)
 	if m == nil {
 		return class, true
-	}
-	if allowed, known := q.authorize(q.d.access.Match(q.d.spa)); !allowed {
-		q.denied = known
-		return class, known
 	}
 	instead, ok := q.open(m, m.Name(q.d.spa))
 	if instead == kernel.Folder {
@@ -462,8 +466,9 @@ func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
 		return class, ok
 	}
 	for _, index := range q.d.Index {
-		q.a.scratch = append(append(q.a.scratch[:0], name...), index...)
-		class, ok := q.open(m, q.a.scratch)
+		q.a.scratch = append(append(q.a.scratch[:0], p...), index...)
+		at := q.d.table.Match(q.a.scratch) // a nearer one than m, if the index names a file in a directory below
+		class, ok := q.open(at, at.Name(q.a.scratch))
 		if !ok || class != kernel.Absent && class != kernel.Folder {
 			return class, ok
 		}
@@ -517,8 +522,9 @@ func (q *query) negotiate() bool {
 			ok = false
 			break
 		}
-		// One that is older than the plain file is a left-over.
-		if f.Class == kernel.Done && response.FormIsCurrent(q.plain.MtimeNs, f.MtimeNs) {
+		// One that is older than the plain file is a left-over, and one that fewer people may have is for them.
+		if f.Class == kernel.Done && response.FormIsCurrent(q.plain.MtimeNs, f.MtimeNs) &&
+			q.plain.Extra.(*meta).rule.Includes(f.Extra.(*meta).rule) {
 			codings = codings.With(c)
 		}
 		found[c] = f

@@ -65,6 +65,21 @@ func (q *query) authorize(rule *docroot.AccessRule) (allowed, known bool) {
 	return allowed, known
 }
 
+// authorizeFile reports whether the client, who may have what is covered by the rule of the path that was asked for, may
+// have the file that was found as well: an index, or what is sent instead of nothing, has a path and a rule of its own.
+// The file is given back unless it may be sent.
+func (q *query) authorizeFile(asked *docroot.AccessRule) (allowed, known bool) {
+	if rule := q.plain.Extra.(*meta).rule; !asked.Includes(rule) {
+		allowed, known = q.authorize(rule)
+		if !allowed {
+			q.release(q.plain)
+			q.plain, q.file = nil, nil
+		}
+		return allowed, known
+	}
+	return true, true
+}
+
 // verify has a password compared with its hash off the loop, which remembers it if it is right.
 func (q *query) verify(rule *docroot.AccessRule, key [sha256.Size]byte, who, secret string) (allowed, known bool) {
 	v := &q.d.verified

@@ -57,7 +57,10 @@ func (d *serveDialect) renderList(k kernel.Folders, root kernel.Root, folder, pa
 	if most <= 0 {
 		most = listMaxDefault
 	}
-	hide := func(name string) bool { return strings.HasPrefix(name, ".") && !d.DotFiles }
+	rule := d.access.Match([]byte(path))
+	hide := func(name string) bool {
+		return strings.HasPrefix(name, ".") && !d.DotFiles || !rule.Includes(d.access.Match([]byte(path+name)))
+	}
 	entries, more, class := k.ReadFolder(root, folder, most, hide)
 	if class != kernel.Done {
 		return kernel.Opened{}, class

@@ -478,6 +478,7 @@ const authOff = "off"
 
 // passwords reads --auth.
 func (o *serveOptions) passwords(so *goloop.ServeOptions) error {
+	read := map[string]*docroot.Passwords{} // a file that is named twice has the same users
 	for _, s := range o.auth {
 		prefix, file, ok := strings.Cut(s, "=")
 		if !ok || file == "" {
@@ -492,6 +493,9 @@ func (o *serveOptions) passwords(so *goloop.ServeOptions) error {
 		if file == authOff {
 			continue
 		}
+		if rule.Users = read[file]; rule.Users != nil {
+			continue
+		}
 		o.doing("reading %s", file)
 		content, err := os.ReadFile(file)
 		if err != nil {
@@ -500,6 +504,7 @@ func (o *serveOptions) passwords(so *goloop.ServeOptions) error {
 		if rule.Users, err = docroot.ParsePasswords(content); err != nil {
 			return fmt.Errorf("--auth %s: %w", s, err)
 		}
+		read[file] = rule.Users
 	}
 	return nil
 }

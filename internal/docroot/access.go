@@ -18,6 +18,12 @@ type AccessRule struct {
 // Checks returns what the outcomes of the rule's password checks may be cached under. It is not a mount of files.
 func (r *AccessRule) Checks() *Mount { return &r.checks }
 
+// Includes reports whether everybody who may have what r covers may have what other covers, too. Either may be nil, which
+// is no rule: anybody may.
+func (r *AccessRule) Includes(other *AccessRule) bool {
+	return other == nil || other.Users == nil || r != nil && r.Users == other.Users
+}
+
 // AccessTable holds the rules of a server. The rule of a path is that with the longest prefix which covers it, so that
 // a rule holds for everything below its prefix, whatever is mounted there, until a nearer one says otherwise.
 type AccessTable struct {

@@ -32,3 +32,21 @@ func TestAccessTable(t *testing.T) {
 		}
 	}
 }
+
+func TestAccessRuleIncludes(t *testing.T) {
+	users := &Passwords{}
+	all, inner := &AccessRule{Prefix: "/", Users: users}, &AccessRule{Prefix: "/in/", Users: users}
+	others, anybody := &AccessRule{Prefix: "/other/", Users: &Passwords{}}, &AccessRule{Prefix: "/pub/"}
+	for _, c := range []struct {
+		r, other *AccessRule
+		want     bool
+	}{
+		{nil, nil, true}, {nil, anybody, true}, {anybody, nil, true}, {all, nil, true}, {all, anybody, true},
+		{all, all, true}, {all, inner, true}, {inner, all, true},
+		{nil, all, false}, {anybody, all, false}, {all, others, false}, {others, all, false},
+	} {
+		if got := c.r.Includes(c.other); got != c.want {
+			t.Errorf("%+v, %+v: %v", c.r, c.other, got)
+		}
+	}
+}
