@@ -151,7 +151,7 @@ func (l *Loop) settle() {
 		l.arm(c)
 		want := interest(c)
 		if !c.registered {
-			if want != 0 {
+			if want != 0 || c.job != nil { // with no interest, epoll still tells of a reset: nobody waits for the job then
 				l.change(kernel.OpEpollAdd, c, want)
 				c.registered = true
 			}
