@@ -55,7 +55,8 @@ func (p *Process) followRoots() {
 
 // Readable returns what a process has to be allowed to read so that it can serve a directory. Where its path has a
 // symbolic link in it, that is also the directory that holds what the link leads to: releases lie side by side, and the
-// link will lead to the next one. A link into the root of the file system adds nothing.
+// link will lead to the next one. A link into the root of the file system adds nothing, and neither does one that lies
+// there on the way, such as /home or /bin: it is part of how the system is laid out, and others' files are beside its target.
 func Readable(dir string) []string {
 	list := []string{dir}
 	abs, err := filepath.Abs(dir)
@@ -69,7 +70,7 @@ func Readable(dir string) []string {
 		if err != nil {
 			break
 		}
-		if info.Mode()&os.ModeSymlink == 0 {
+		if info.Mode()&os.ModeSymlink == 0 || filepath.Dir(at) == "/" && at != abs {
 			continue
 		}
 		target, err := filepath.EvalSymlinks(at)

@@ -36,4 +36,13 @@ func TestReadable(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
+	// A link of the system's, if this one has any: /bin leads to usr/bin.
+	if target, err := os.Readlink("/bin"); err == nil && filepath.Base(target) == "bin" {
+		if got := Readable("/bin/none"); !slices.Equal(got, []string{"/bin/none"}) {
+			t.Errorf("/bin/none: %q", got)
+		}
+		if got := Readable("/bin"); !slices.Equal(got, []string{"/bin", "/usr"}) { // the root's own link is followed
+			t.Errorf("/bin: %q", got)
+		}
+	}
 }
