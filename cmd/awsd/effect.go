@@ -70,6 +70,16 @@ func (o *serveOptions) effects(origins config.Origins) (warnings []string, err e
 			return nil, command.UsageError(fmt.Errorf("%q matches no file, because paths are normalised first; write %q", s, path.Clean(pattern)))
 		}
 	}
+	for _, s := range slices.Concat(o.static, o.dynamic) {
+		if dir, ok := strings.CutPrefix(s, "/="); ok && dir != o.root && set("root") {
+			warn("--root %s does nothing, because %s is mounted at /", o.root, dir)
+		}
+	}
+	for _, s := range o.auth {
+		if prefix, file, _ := strings.Cut(s, "="); file == authOff && !o.asksAbove(prefix) {
+			warn("--auth %s does nothing, because no --auth above it asks for a password", s)
+		}
+	}
 	for _, name := range o.index {
 		if name == "" {
 			continue // no name stands for a directory
@@ -88,6 +98,16 @@ func (o *serveOptions) warnEffects(origins config.Origins) error {
 		o.report.Warn(w)
 	}
 	return err
+}
+
+// asksAbove reports whether an --auth asks for a password at a prefix of another.
+func (o *serveOptions) asksAbove(prefix string) bool {
+	prefix = strings.TrimSuffix(prefix, "/") + "/"
+	return slices.ContainsFunc(o.auth, func(s string) bool {
+		above, file, _ := strings.Cut(s, "=")
+		above = strings.TrimSuffix(above, "/") + "/"
+		return file != authOff && above != prefix && strings.HasPrefix(prefix, above)
+	})
 }
 
 // listensAt reports whether an address of --listen begins with a prefix.

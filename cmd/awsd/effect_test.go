@@ -14,6 +14,10 @@ func TestEffects(t *testing.T) {
 	if err := os.WriteFile(page, []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	users := filepath.Join(t.TempDir(), "users")
+	if err := os.WriteFile(users, []byte("ali:$2a$04$wm3cTzNuPw8WxCYXBIXsbuZQTNzb5GyVWZCCmQnCDxqrm1HDXDdAe\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		args []string
 		exit int
@@ -46,6 +50,12 @@ func TestEffects(t *testing.T) {
 		{[]string{"--static", "/a/../b/=" + root}, 2, `write "/b/"`},
 		{[]string{"--static", "a/=" + root}, 2, `write "/a/"`},
 		{[]string{"--auth", "/x//y/=off"}, 2, `write "/x/y/"`},
+		{[]string{"--auth", "/x/=off"}, 0, "--auth /x/=off does nothing"},
+		{[]string{"--auth", "/x=off", "--auth", "/=" + users}, 0, ""},
+		{[]string{"--auth", "/=off", "--auth", "/x/=" + users}, 0, "--auth /=off does nothing"},
+		{[]string{"--auth", "/xy/=off", "--auth", "/x/=" + users}, 0, "--auth /xy/=off does nothing"},
+		{[]string{"--static", "/=" + t.TempDir()}, 0, "--root " + root + " does nothing"},
+		{[]string{"--static", "/=" + root}, 0, ""},
 		{[]string{"--cache-control", "/a//b=no-store"}, 2, `write "/a/b"`},
 		{[]string{"--cache-control", "a/*=no-store"}, 2, `write "/a/*"`},
 		{[]string{"--mime", "/./a=text/x"}, 2, `write "/a"`},
