@@ -265,7 +265,9 @@ func (d *serveDialect) Refuse(a *Answer, req *request.Request, find Finder) {
 // Busy implements Dialect.
 func (d *serveDialect) Busy(a *Answer, find Finder) bool {
 	a.Linger = true
-	d.failPlain(a, response.ServiceUnavailable, &request.Request{}, find)
+	// No request has been looked at. It may be a HEAD, whose response has no body.
+	a.q = query{d: d, a: a, req: &request.Request{Method: request.MethodHead}, find: find, bare: true}
+	a.Status = a.q.fail(response.ServiceUnavailable)
 	return true
 }
 
@@ -300,6 +302,7 @@ type query struct {
 	coding response.Coding
 	vary   bool
 	listed bool // the file is a folder's listing
+	bare   bool // there is no body, whatever the method
 	busy   bool // too many passwords are being checked
 
 	lines  [][]byte
@@ -714,6 +717,16 @@ func (q *query) redirect(p []byte) response.Status {
 	return response.MovedPermanently
 }
 
+// appendUnlessGiven appends a field unless the options have one of that name, which every response has.
+func (q *query) appendUnlessGiven(name, value string) {
+	for _, f := range q.d.Fields {
+		if strings.EqualFold(f.Name, name) {
+			return
+		}
+	}
+	q.a.Head = response.AppendField(q.a.Head, name, value)
+}
+
 // options answers with what may be asked (RFC 9110 section 9.3.7).
 func (q *query) options() response.Status {
 	q.release(q.plain)
@@ -721,9 +734,9 @@ func (q *query) options() response.Status {
 	q.a.Head = q.d.appendCommon(q.a.Head, response.NoContent, q.find.Date(), "")
 	q.a.Head = response.AppendField(q.a.Head, "Allow", allowed)
 	if q.d.CORS {
-		q.a.Head = response.AppendField(q.a.Head, "Access-Control-Allow-Methods", allowed)
-		q.a.Head = response.AppendField(q.a.Head, "Access-Control-Allow-Headers", "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since")
-		q.a.Head = response.AppendField(q.a.Head, "Access-Control-Max-Age", "86400")
+		q.appendUnlessGiven("Access-Control-Allow-Methods", allowed)
+		q.appendUnlessGiven("Access-Control-Allow-Headers", "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since")
+		q.appendUnlessGiven("Access-Control-Max-Age", "86400")
 	}
 	q.a.end(q.req)
 	return response.NoContent
@@ -737,6 +750,9 @@ func (q *query) fail(s response.Status) response.Status {
 	q.release(q.plain)
 	q.plain, q.file = nil, nil
 	q.a.Head = q.d.appendCommon(q.a.Head, s, q.find.Date(), "")
+	if s == response.PreconditionFailed {
+		q.appendVary() // another form might have met the condition
+	}
 	switch s {
 	case response.MethodNotAllowed, response.NotImplemented:
 		q.a.Head = response.AppendField(q.a.Head, "Allow", allowed)
@@ -761,7 +777,11 @@ func (q *query) text(s response.Status) {
 		q.a.scratch = append(response.AppendInt(q.a.scratch[:0], int64(s)), ' ')
 		q.a.scratch = append(append(q.a.scratch, s.Reason()...), '\n')
 	}
-	q.a.Head = response.AppendField(q.a.Head, "Content-Type", mediaType)
+	if q.bare {
+		q.a.scratch = q.a.scratch[:0]
+	} else {
+		q.a.Head = response.AppendField(q.a.Head, "Content-Type", mediaType)
+	}
 	q.a.Head = response.AppendFieldInt(q.a.Head, "Content-Length", int64(len(q.a.scratch)))
 	q.a.end(q.req)
 	if q.req.Method != request.MethodHead {

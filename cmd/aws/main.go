@@ -35,6 +35,9 @@ func becomeDaemon(argv []string, stderr io.Writer) int {
 	report := logging.New(stderr)
 	own, err := command.StartedAs(argv[0])
 	var path string
+	if as := os.Getenv(command.StartedAsEnv); err == nil && as != "" { // what is called awsd is this program
+		err = fmt.Errorf("the one that was found, %s, is the drop-in itself", own)
+	}
 	if err == nil {
 		path, err = command.Daemon(own)
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -15,18 +16,27 @@ import (
 
 // Passwords are the users of a file in the format of htpasswd(1), with bcrypt hashes.
 type Passwords struct {
-	byUser  map[string][]byte
-	dummies [][]byte // one for each user, of the same cost
-	digest  [sha256.Size]byte
+	byUser map[string][]byte
+	hashes [][]byte // the same, sorted
 }
 
-// dummy returns a hash to compare with for somebody who is no user, so that the time does not tell: its cost is that of one
-// of the users, always the same for the same name and file, and as often each as there are users with it. No password
-// has it. Which one a name gets depends on the hashes, which nobody outside knows.
+// dummy returns a hash to compare with for somebody who is no user, so that the time does not tell: it is made like that
+// of one of the users, who is chosen by the name and the hashes, which nobody outside knows. So names get each cost as often
+// as there are users with it, the same name always the same one, and an edit of the file changes it for few names.
 func (p *Passwords) dummy(user string) []byte {
-	sum := sha256.Sum256(append(p.digest[:], user...))
-	return p.dummies[binary.NativeEndian.Uint64(sum[:])%uint64(len(p.dummies))]
+	var chosen []byte
+	var most uint64
+	for _, hash := range p.hashes {
+		sum := sha256.Sum256(append(append([]byte(nil), hash...), user...))
+		if score := binary.NativeEndian.Uint64(sum[:]); chosen == nil || score > most {
+			chosen, most = hash, score
+		}
+	}
+	return dummyOf(chosen)
 }
+
+// bcryptHash is what htpasswd(1) writes: the version, the cost, 22 characters of salt and 31 of the hash.
+var bcryptHash = regexp.MustCompile(`^\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
 
 // dummyOf returns a hash of the cost of another one.
 func dummyOf(hash []byte) []byte {
@@ -40,7 +50,7 @@ func dummyOf(hash []byte) []byte {
 // ParsePasswords reads the file's content. The error names the line that it does not understand, and
 // says what it takes.
 func ParsePasswords(content []byte) (*Passwords, error) {
-	p := &Passwords{byUser: map[string][]byte{}, digest: sha256.Sum256(content)}
+	p := &Passwords{byUser: map[string][]byte{}}
 	lines := bufio.NewScanner(bytes.NewReader(content))
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
@@ -51,7 +61,7 @@ func ParsePasswords(content []byte) (*Passwords, error) {
 		if !ok || user == "" {
 			return nil, fmt.Errorf("line %d: expected USER:HASH", n)
 		}
-		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
+		if _, err := bcrypt.Cost([]byte(hash)); err != nil || !bcryptHash.MatchString(hash) {
 			return nil, fmt.Errorf("line %d: the hash of %s is not bcrypt's (htpasswd -B makes one)", n, user)
 		}
 		p.byUser[user] = []byte(hash)
@@ -62,9 +72,7 @@ func ParsePasswords(content []byte) (*Passwords, error) {
 	if len(p.byUser) == 0 {
 		return nil, fmt.Errorf("it has no users")
 	}
-	for _, user := range slices.Sorted(maps.Keys(p.byUser)) {
-		p.dummies = append(p.dummies, dummyOf(p.byUser[user]))
-	}
+	p.hashes = slices.SortedFunc(maps.Values(p.byUser), bytes.Compare)
 	return p, nil
 }
 

@@ -81,3 +81,20 @@ func TestUnknownUserCosts(t *testing.T) {
 		t.Error("a check is wrong")
 	}
 }
+
+// TestDamagedHashes sees a hash that is damaged behind its cost be refused: a comparison with it would fail at once, and so
+// tell that there is such a user.
+func TestDamagedHashes(t *testing.T) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParsePasswords(fmt.Appendf(nil, "a:%s\n", hash)); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{string(hash[:59]), string(hash) + "x", "$2a$04$!" + string(hash[8:]), string(hash[:30])} {
+		if _, err := ParsePasswords([]byte("a:" + bad + "\n")); err == nil {
+			t.Errorf("%s is accepted", bad)
+		}
+	}
+}

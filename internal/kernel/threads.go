@@ -42,8 +42,9 @@ func threadRoom() (room int, reason string) {
 		}
 	}
 	var limit unix.Rlimit
-	// The limit is one of all the user's threads, and none for those who may exceed it (setrlimit(2), RLIMIT_NPROC).
-	if unix.Geteuid() != 0 && unix.Getrlimit(unix.RLIMIT_NPROC, &limit) == nil && limit.Cur < 1<<22 {
+	// The limit is one of all the user's threads (setrlimit(2), RLIMIT_NPROC). The superuser may exceed it, but not the user
+	// that --user makes of it.
+	if unix.Getrlimit(unix.RLIMIT_NPROC, &limit) == nil && limit.Cur < 1<<22 {
 		bound(int(limit.Cur), "RLIMIT_NPROC (%d)", limit.Cur)
 	}
 	text, err := os.ReadFile("/proc/self/cgroup")

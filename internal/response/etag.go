@@ -10,11 +10,11 @@ type Version struct {
 	Inode      uint64
 }
 
-// Modification times outside of these say nothing about the content: tools that want the same bytes at each build or in
-// each container layer write 0, 1, or the first day of 1980 (the earliest that zip has) into all files, and what is
-// beyond what nanoseconds can hold is cut off.
+// Modification times outside of these say nothing about the content: tools that want the same bytes at each build, or in
+// each container layer, write 0, 1, the first day of 1980 (the earliest that zip has), its first of February (Gradle) or
+// 1985-10-26 (npm) into all files; and what is beyond what nanoseconds can hold is cut off.
 const (
-	datedFromNs  = 315_705_600_000_000_000 // 1980-01-03, so that no time zone matters
+	datedFromNs  = 631_152_000_000_000_000 // 1990-01-01: nothing older is served that has a time of its own
 	datedUntilNs = 9_223_372_036_000_000_000
 )
 

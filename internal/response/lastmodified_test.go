@@ -19,7 +19,9 @@ func TestLastModified_9110_8_8_2(t *testing.T) {
 		{"1970", 0, 0, false, false},
 		{"before 1970", -1, 0, false, false},
 		{"the beginning of zip's time, in any time zone", 315_532_800e9 + 14*3600e9, 0, false, false},
-		{"1980-01-03", 315_705_600e9, 315_705_600, true, true},
+		{"npm's", 499_162_500e9, 0, false, false},
+		{"before 1990", 631_152_000e9 - 1, 0, false, false},
+		{"1990-01-01", 631_152_000e9, 631_152_000, true, true},
 	} {
 		seconds, send, validator := LastModified(&Version{ModifiedNs: c.modifiedNs}, now)
 		if seconds != c.seconds || send != c.send || validator != c.validator {
