@@ -69,10 +69,12 @@ int main(int argc, char **argv)
 
     if (argc < 4 || strcmp(argv[2], "--") != 0)
         return usage();
-    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+    code[n++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
     code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
     code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    code[n++] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+    code[n++] =
+        (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
     for (char *rule = strtok_r(argv[1], ",", &rest); rule; rule = strtok_r(NULL, ",", &rest)) {
         char *error = strchr(rule, '=');
 
@@ -81,7 +83,8 @@ int main(int argc, char **argv)
         *error++ = '\0';
         if (number_of(rule) < 0 || errno_of(error) < 0)
             return usage();
-        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number_of(rule), 0, 1);
+        code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+                                                 (uint32_t)number_of(rule), 0, 1);
         code[n++] = (struct sock_filter)BPF_STMT(
             BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ((uint32_t)errno_of(error) & SECCOMP_RET_DATA));
     }
