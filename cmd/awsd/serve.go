@@ -255,6 +255,10 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 		return err
 	}
 	defer watch.Close()
+	idle := []os.Signal{syscall.SIGUSR2}
+	if !worker {
+		idle = append(idle, syscall.SIGHUP)
+	}
 	return command.Run(cfg, &command.ProcessOptions{
 		Give: &o.give, Watch: watch, Verbose: o.verbose, Report: report, Start: o.start, Worker: worker,
 		Serves: func(r *command.Process) func() {
@@ -274,7 +278,7 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 			}
 			return tellSystemd(r)
 		},
-		Idle: []os.Signal{syscall.SIGHUP, syscall.SIGUSR2},
+		Idle: idle,
 	})
 }
 

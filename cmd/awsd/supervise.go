@@ -75,7 +75,7 @@ func (s *supervisor) run() error {
 	signal.Notify(reloads, syscall.SIGHUP, syscall.SIGUSR2)
 	signal.Notify(reopens, syscall.SIGUSR1)
 	// A signal that comes while the process ends must not end it otherwise.
-	defer signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	command.DropSignals(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	looks := time.NewTicker(lookEvery)
 	defer looks.Stop()
 	period := watchdogPeriod()

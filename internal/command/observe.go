@@ -234,7 +234,8 @@ func (ob *observer) start(server *goloop.Server) {
 		}()
 	}
 	ob.signals = make(chan os.Signal, 1)
-	// Without a log SIGUSR1 does nothing, rather than ending the process.
+	// Without a log, and while the process ends, SIGUSR1 does nothing, rather than ending the process.
+	DropSignals(syscall.SIGUSR1)
 	signal.Notify(ob.signals, syscall.SIGUSR1)
 	go func() {
 		for range ob.signals {
@@ -269,7 +270,6 @@ func (ob *observer) drain() {
 // Close writes what is left. No loop runs any more.
 func (ob *observer) Close() {
 	if ob.signals != nil {
-		signal.Ignore(syscall.SIGUSR1)
 		signal.Stop(ob.signals)
 		close(ob.signals)
 	}

@@ -70,12 +70,17 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	// Signals that end have a channel of their own: others, however many, can't fill it (signal.Notify drops what it has no
 	// room for).
 	ends, signals := make(chan os.Signal, 1), make(chan os.Signal, 1)
-	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
+	// What comes while the process ends must not end it otherwise. A worker's SIGINT and SIGHUP are of a terminal, which the
+	// supervisor gets, too.
+	DropSignals(append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, o.Idle...)...)
+	signal.Notify(ends, syscall.SIGTERM)
+	if o.Worker {
+		DropSignals(syscall.SIGHUP)
+	} else {
+		signal.Notify(ends, syscall.SIGINT)
+	}
 	if len(o.Idle) > 0 { // no signals would be all signals
 		signal.Notify(signals, o.Idle...)
-	}
-	if o.Worker {
-		signal.Ignore(syscall.SIGINT, syscall.SIGHUP) // of a terminal, which the supervisor gets, too
 	}
 	go func() {
 		for range ends {
@@ -98,8 +103,6 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	o.Start.Done()
 	err = server.Run()
 	close(r.ended)
-	// What comes while the process ends must not end it otherwise.
-	signal.Ignore(append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, o.Idle...)...)
 	signal.Stop(ends)
 	signal.Stop(signals)
 	close(ends)
