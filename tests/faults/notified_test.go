@@ -38,8 +38,8 @@ const (
 // unavailable is notify's exit status on a machine without seccomp notification.
 const unavailable = 77
 
-// newNotifier prepares for the calls of one server to fail. It skips the test where that can't be done.
-func newNotifier(t *testing.T, call, errors string, permille, seed int) *notifier {
+// newNotifier prepares for the calls of one server, which shows that face, to fail. It skips the test where that can't be done.
+func newNotifier(t *testing.T, face, call, errors string, permille, seed int) *notifier {
 	t.Helper()
 	folder := t.TempDir()
 	makeCommand := exec.Command(harness.Tool(t, "make"), "-s", "-C", filepath.Join(harness.Root(t), "tests", "notify"), "BUILD="+folder)
@@ -56,7 +56,7 @@ func newNotifier(t *testing.T, call, errors string, permille, seed int) *notifie
 	t.Cleanup(func() { _ = n.state.Close() })
 	n.wrap = []string{n.path, call, errors, fmt.Sprint(permille), fmt.Sprint(seed), name}
 	if call == "mmap" {
-		start, end := rawCalls(t)
+		start, end := rawCalls(t, face)
 		n.wrap = append(n.wrap, fmt.Sprintf("%#x", start), fmt.Sprintf("%#x", end))
 	}
 	n.wrap = append(n.wrap, "--")
@@ -76,9 +76,13 @@ func newNotifier(t *testing.T, call, errors string, permille, seed int) *notifie
 
 // rawCalls returns the code by which Go makes system calls itself, which the server's own mappings go
 // through; Go's runtime asks libc for its memory, and ends the process if it gets none.
-func rawCalls(t *testing.T) (start, end uint64) {
+func rawCalls(t *testing.T, face string) (start, end uint64) {
 	t.Helper()
-	binary, err := elf.Open(harness.AWS(t))
+	program := harness.AWS(t)
+	if face == "serve" {
+		program = harness.Daemon(program)
+	}
+	binary, err := elf.Open(program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +149,7 @@ func TestOpensFail(t *testing.T) {
 			{errors: "EMFILE:ENFILE:ENOMEM", permille: 900},
 		} {
 			t.Run(p.errors, func(t *testing.T) {
-				n := newNotifier(t, "openat2", p.errors, p.permille, i+1)
+				n := newNotifier(t, face, "openat2", p.errors, p.permille, i+1)
 				server := start(t, face, site.Root, harness.Options{Wrap: n.wrap})
 				n.set(t, stateOn, 1)
 				l := load(server, face, site, 16)
@@ -192,7 +196,7 @@ func TestListingsFail(t *testing.T) {
 		{errors: "EIO", permille: 20, refuses: true},
 	} {
 		t.Run(p.errors, func(t *testing.T) {
-			n := newNotifier(t, "openat2", p.errors, p.permille, i+1)
+			n := newNotifier(t, "serve", "openat2", p.errors, p.permille, i+1)
 			server := start(t, "serve", site.Root, harness.Options{Wrap: n.wrap}, "--list")
 			var orders []string
 			for _, key := range []string{"name", "size", "time"} {
@@ -258,7 +262,7 @@ func TestListingsFail(t *testing.T) {
 func TestMemoryRefusedAtStart(t *testing.T) {
 	site := harness.NewSite(t)
 	onFaces(t, func(t *testing.T, face string) {
-		n := newNotifier(t, "mmap", "ENOMEM:EAGAIN", 0, 1)
+		n := newNotifier(t, face, "mmap", "ENOMEM:EAGAIN", 0, 1)
 		args := map[string][]string{
 			"dropin": {"--port", "0", "--root", site.Root},
 			"serve":  {"serve", site.Root, "--listen", "127.0.0.1:0", "--loops", "2"},
@@ -299,7 +303,7 @@ func TestMemoryRefusedAtStart(t *testing.T) {
 func TestMemoryRefused(t *testing.T) {
 	site := harness.NewSite(t)
 	onFaces(t, func(t *testing.T, face string) {
-		n := newNotifier(t, "mmap", "ENOMEM:EAGAIN", 500, 1)
+		n := newNotifier(t, face, "mmap", "ENOMEM:EAGAIN", 500, 1)
 		server := start(t, face, site.Root, harness.Options{Wrap: n.wrap})
 		n.set(t, stateOn, 1)
 		running := load(server, face, site, 16).Start()

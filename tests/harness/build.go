@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -98,6 +99,11 @@ func findRoot() (string, error) {
 func AWS(tb testing.TB) string {
 	tb.Helper()
 	return underTest(tb, "AWS_BIN", "aws", "make")
+}
+
+// Daemon returns the program awsd that goes with an aws: the one beside it that is called alike.
+func Daemon(aws string) string {
+	return filepath.Join(filepath.Dir(aws), "awsd"+strings.TrimPrefix(filepath.Base(aws), "aws"))
 }
 
 // AWSValgrind returns the server built with Go's valgrind tag: what AWS_VALGRIND_BIN names, or

@@ -60,7 +60,7 @@ func (s *stage) configure(lines ...string) {
 	}
 }
 
-// prepare makes the folder, with a copy of the program.
+// prepare makes the folder, with a copy of the two programs.
 func prepare(t *testing.T) *stage {
 	t.Helper()
 	folder := t.TempDir()
@@ -74,16 +74,18 @@ func prepare(t *testing.T) *stage {
 	return s
 }
 
-// install puts a program in the place of the one that is there, as a package manager does.
+// install puts an aws, and the awsd beside it, in the place of those that are there, as a package manager does.
 func (s *stage) install(program string) {
 	s.t.Helper()
-	// By another process: what this one has open for writing might be so in a process that is just started,
-	// and could not be executed.
-	if output, err := exec.Command("cp", program, s.program+".new").CombinedOutput(); err != nil {
-		s.t.Fatalf("%v\n%s", err, output)
-	}
-	if err := os.Rename(s.program+".new", s.program); err != nil {
-		s.t.Fatal(err)
+	for from, to := range map[string]string{program: s.program, harness.Daemon(program): harness.Daemon(s.program)} {
+		// By another process: what this one has open for writing might be so in a process that is just started,
+		// and could not be executed.
+		if output, err := exec.Command("cp", from, to+".new").CombinedOutput(); err != nil {
+			s.t.Fatalf("%v\n%s", err, output)
+		}
+		if err := os.Rename(to+".new", to); err != nil {
+			s.t.Fatal(err)
+		}
 	}
 }
 
@@ -151,16 +153,17 @@ func (s *stage) worker() int {
 	return pids[0]
 }
 
-// build builds the program with another version, as the Makefile does.
+// build builds the two programs with another version, as the Makefile does, and returns the path of aws.
 func build(t *testing.T, version string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "aws")
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-X aws/internal/command.Version="+version, "-o", path, "./cmd/awsd")
+	dir := t.TempDir()
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-X aws/internal/command.Version="+version,
+		"-o", dir+"/", "./cmd/aws", "./cmd/awsd")
 	command.Dir = harness.Root(t)
 	if output, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}
-	return path
+	return filepath.Join(dir, "aws")
 }
 
 // versionOf asks a program for its version.
@@ -369,7 +372,7 @@ func upgrade(t *testing.T, s *stage, programs map[string]string, version string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	installed, err := os.Stat(s.program)
+	installed, err := os.Stat(harness.Daemon(s.program))
 	if err != nil {
 		t.Fatal(err)
 	}

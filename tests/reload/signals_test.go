@@ -138,7 +138,7 @@ func TestUpgradeByLink(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
-	daemons := map[string]string{"1": filepath.Join(filepath.Dir(own), "awsd"), "2": build(t, "v2"), "3": build(t, "v3")}
+	daemons := map[string]string{"1": harness.Daemon(own), "2": harness.Daemon(build(t, "v2")), "3": harness.Daemon(build(t, "v3"))}
 	for name, daemon := range daemons {
 		put(own, filepath.Join(dir, name, "aws"))
 		put(daemon, filepath.Join(dir, name, "awsd"))
