@@ -34,6 +34,7 @@ func NewDropIn(root kernel.Root, dir string) (Dialect, error) {
 		TargetBytesMax: request.DefaultHeadBytesMax,
 		FieldsMax:      request.DefaultHeadBytesMax,
 		HostOptional:   true,
+		RawTarget:      true,
 	}}, nil
 }
 

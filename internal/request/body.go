@@ -19,20 +19,27 @@ type BodyLimits struct {
 type bodyState uint8
 
 const (
-	bodyLength      bodyState = iota // plain bytes, left of them
-	bodySizeFirst                    // first digit of a chunk's size
-	bodySize                         // further digits
-	bodyBeforeExt                    // whitespace that only an extension may follow
-	bodyExt                          // chunk extension up to its CR
-	bodySizeLF                       // LF that ends a chunk's size
-	bodyData                         // chunk data, left of them
-	bodyDataCR                       // CR after the data
-	bodyDataLF                       // LF after the data
-	bodyTrailer                      // first byte of a trailer line or of the last line
-	bodyTrailerName                  // trailer name up to its colon
-	bodyTrailerText                  // trailer value up to its CR
-	bodyTrailerLF                    // LF that ends a trailer line
-	bodyLastLF                       // LF that ends the body
+	bodyLength        bodyState = iota // plain bytes, left of them
+	bodySizeFirst                      // first digit of a chunk's size
+	bodySize                           // further digits
+	bodyBeforeExt                      // whitespace that only an extension may follow
+	bodyExtBegin                       // after ';': whitespace, then the first byte of a name
+	bodyExtName                        // further bytes of the name
+	bodyExtNameEnd                     // whitespace after the name, which only '=' or ';' may follow
+	bodyExtValueBegin                  // after '=': whitespace, then the first byte of a value
+	bodyExtToken                       // further bytes of a value that is a token
+	bodyExtQuoted                      // a value in quotes
+	bodyExtEscaped                     // the byte after a backslash in it
+	bodyExtEnd                         // after the closing quote
+	bodySizeLF                         // LF that ends a chunk's size
+	bodyData                           // chunk data, left of them
+	bodyDataCR                         // CR after the data
+	bodyDataLF                         // LF after the data
+	bodyTrailer                        // first byte of a trailer line or of the last line
+	bodyTrailerName                    // trailer name up to its colon
+	bodyTrailerText                    // trailer value up to its CR
+	bodyTrailerLF                      // LF that ends a trailer line
+	bodyLastLF                         // LF that ends the body
 	bodyDone
 	bodyBad
 )
@@ -126,18 +133,12 @@ func (b *Body) step(c byte) Defect {
 		}
 		b.left = b.left<<4 | int64(unhex(c))
 		return b.checkSize()
-	case bodyBeforeExt:
-		switch c {
-		case ' ', '\t':
-			return b.spend(c)
-		case ';':
-			b.state = bodyExt
-			return b.spend(c)
-		}
-		return BadChunk
-	case bodyExt, bodyTrailerText:
+	case bodyBeforeExt, bodyExtBegin, bodyExtName, bodyExtNameEnd, bodyExtValueBegin, bodyExtToken, bodyExtQuoted, bodyExtEscaped,
+		bodyExtEnd:
+		return b.stepExtension(c)
+	case bodyTrailerText:
 		if c == '\r' {
-			b.state = b.afterText()
+			b.state = bodyTrailerLF
 			return DefectNone
 		}
 		return b.spend(c)
@@ -181,27 +182,60 @@ func (b *Body) step(c byte) Defect {
 	panic("request: Body.step in a state that takes no framing")
 }
 
-// afterSize takes the byte that ends a chunk's size.
+// afterSize takes the byte after a chunk's size, or after an extension's value.
 func (b *Body) afterSize(c byte) Defect {
 	switch c {
 	case '\r':
 		b.state = bodySizeLF
 		return DefectNone
 	case ';':
-		b.state = bodyExt
-		return b.spend(c)
+		b.state = bodyExtBegin
 	case ' ', '\t':
 		b.state = bodyBeforeExt
-		return b.spend(c)
+	default:
+		return BadChunk
 	}
-	return BadChunk
+	return b.spend(c)
 }
 
-func (b *Body) afterText() bodyState {
-	if b.state == bodyExt {
-		return bodySizeLF
+// stepExtension takes one byte of a chunk's extensions (RFC 9112 section 7.1.1):
+//
+//	chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
+func (b *Body) stepExtension(c byte) Defect {
+	space, token := c == ' ' || c == '\t', class[c]&classToken != 0
+	next := bodyBad
+	switch {
+	case b.state == bodyExtQuoted: // qdtext, RFC 9110 section 5.6.4; spend refuses what is in none
+		next = bodyExtQuoted
+		if c == '\\' {
+			next = bodyExtEscaped
+		} else if c == '"' {
+			next = bodyExtEnd
+		}
+	case b.state == bodyExtEscaped:
+		next = bodyExtQuoted
+	case space && (b.state == bodyBeforeExt || b.state == bodyExtBegin || b.state == bodyExtNameEnd || b.state == bodyExtValueBegin):
+		next = b.state
+	case space && b.state == bodyExtName:
+		next = bodyExtNameEnd
+	case token && (b.state == bodyExtBegin || b.state == bodyExtName):
+		next = bodyExtName
+	case token && (b.state == bodyExtValueBegin || b.state == bodyExtToken):
+		next = bodyExtToken
+	case c == '"' && b.state == bodyExtValueBegin:
+		next = bodyExtQuoted
+	case c == '=' && (b.state == bodyExtName || b.state == bodyExtNameEnd):
+		next = bodyExtValueBegin
+	case c == ';' && (b.state == bodyBeforeExt || b.state == bodyExtNameEnd):
+		next = bodyExtBegin
+	case b.state == bodyExtName || b.state == bodyExtToken || b.state == bodyExtEnd:
+		return b.afterSize(c)
 	}
-	return bodyTrailerLF
+	if next == bodyBad {
+		return BadChunk
+	}
+	b.state = next
+	return b.spend(c)
 }
 
 // checkSize refuses a chunk as soon as its size would take the content over the limit.

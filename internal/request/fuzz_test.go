@@ -21,7 +21,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add([]byte(headBrowser+headShort), uint64(1), true, false)
 	f.Fuzz(func(t *testing.T, buf []byte, seed uint64, strict, optional bool) {
-		limits := Limits{HeadBytesMax: 1024, TargetBytesMax: 256, FieldsMax: 20, StrictCRLF: strict, HostOptional: optional}
+		limits := Limits{HeadBytesMax: 1024, TargetBytesMax: 256, FieldsMax: 20, StrictCRLF: strict, HostOptional: optional, RawTarget: optional}
 		var whole, pieces Request
 		whole.Reset(&limits)
 		verdict := whole.Parse(buf)

@@ -36,6 +36,8 @@ type Limits struct {
 	// HostOptional accepts an HTTP/1.1 request without Host or with an empty one. A malformed or repeated
 	// Host is refused all the same.
 	HostOptional bool
+	// RawTarget accepts bytes above 0x7f in the request target, which RFC 3986 section 2 has percent-encoded.
+	RawTarget bool
 }
 
 // Verdict is what Parse knows so far.
@@ -100,6 +102,7 @@ type Request struct {
 	defect Defect
 
 	strictCRLF, hostOptional     bool
+	targetClass                  uint8 // the classes of bytes that a target may hold
 	fieldsMax                    uint32
 	headBytesMax, targetBytesMax uint32
 
@@ -133,7 +136,7 @@ func (r *Request) Reset(l *Limits) {
 	r.fieldCount, r.repeatCount = 0, 0
 	r.seen, r.repeated = 0, 0
 	r.headBytesMax, r.targetBytesMax, r.fieldsMax = DefaultHeadBytesMax, DefaultTargetBytesMax, DefaultFieldsMax
-	r.strictCRLF, r.hostOptional = false, false
+	r.strictCRLF, r.hostOptional, r.targetClass = false, false, classTarget
 	if l == nil {
 		return
 	}
@@ -147,6 +150,9 @@ func (r *Request) Reset(l *Limits) {
 		r.fieldsMax = uint32(min(l.FieldsMax, headBytesCeiling))
 	}
 	r.strictCRLF, r.hostOptional = l.StrictCRLF, l.HostOptional
+	if l.RawTarget {
+		r.targetClass |= classRaw
+	}
 }
 
 // Parse continues with buf, which holds all bytes since the head's start: those of the last call, in
@@ -233,7 +239,7 @@ func (r *Request) parseRequestLine(buf []byte) Verdict {
 	}
 	if r.state == stateTarget {
 		limit := min(len(buf), int(r.mark)+int(r.targetBytesMax)+1)
-		for pos < limit && class[buf[pos]]&classTarget != 0 {
+		for pos < limit && class[buf[pos]]&r.targetClass != 0 {
 			pos++
 		}
 		if pos-int(r.mark) > int(r.targetBytesMax) {

@@ -1,6 +1,9 @@
 package request
 
-import "bytes"
+import (
+	"bytes"
+	"net/netip"
+)
 
 // TargetForm is one of the four forms of a request target (RFC 9112 section 3.2).
 type TargetForm uint8
@@ -132,7 +135,14 @@ func validAuthority(authority []byte) bool {
 	if len(host) > 0 && host[0] == '[' {
 		return validIPLiteral(host)
 	}
+	label := 0 // where the label begins that host[i] is in; none is empty but after the last dot (RFC 1034 section 3.1)
 	for i := 0; i < len(host); i++ {
+		if host[i] == '.' {
+			if i == label {
+				return false
+			}
+			label = i + 1
+		}
 		if class[host[i]]&classHost != 0 {
 			continue
 		}
@@ -163,21 +173,12 @@ func validPort(port []byte) bool {
 	return true
 }
 
-// validIPLiteral reports whether host is an IPv6 address in brackets by its characters. Whether it is a
-// good address is of no interest to a server that does not connect to it.
+// validIPLiteral reports whether host is an IPv6 address in brackets. Of RFC 3986 section 3.2.2 it lacks IPvFuture, which
+// nobody has a use for, and as there it has no zone.
 func validIPLiteral(host []byte) bool {
-	if len(host) < len("[::]") || host[len(host)-1] != ']' {
+	if host[len(host)-1] != ']' {
 		return false
 	}
-	colons := 0
-	for _, c := range host[1 : len(host)-1] {
-		if c == ':' {
-			colons++
-			continue
-		}
-		if class[c]&classHex == 0 && c != '.' {
-			return false
-		}
-	}
-	return colons >= 2
+	address, err := netip.ParseAddr(string(host[1 : len(host)-1]))
+	return err == nil && address.Is6() && address.Zone() == ""
 }

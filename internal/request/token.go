@@ -8,7 +8,8 @@ import (
 // Classes of bytes, one bit each in class.
 const (
 	classToken  = 1 << iota // tchar, RFC 9110 section 5.6.2
-	classTarget             // what a request target may hold: visible ASCII but '#', and bytes above 0x7f
+	classTarget             // what a request target may hold: visible ASCII but '#'
+	classRaw                // bytes above 0x7f
 	classHost               // unreserved and sub-delims, RFC 3986 section 3.2.2, without '%'
 	classDigit
 	classHex
@@ -27,7 +28,10 @@ var class = func() (t [256]uint8) {
 	set(classDigit, digits)
 	set(classHex, digits+"ABCDEFabcdef")
 	for c := 0x21; c < 0x100; c++ {
-		if c != '#' && c != 0x7f {
+		switch {
+		case c > 0x7f:
+			t[c] |= classRaw
+		case c != '#' && c != 0x7f:
 			t[c] |= classTarget
 		}
 	}

@@ -114,6 +114,16 @@ var messages = []exchange{
 	{rule: "RFC 3986 3.2.2 IPv6 in Host", send: "GET /ten HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", want: "200"},
 	{rule: "RFC 3986 3.2.2 IPv6 without brackets in Host", send: "GET /ten HTTP/1.1\r\nHost: ::1\r\n\r\n", want: "400", then: closed},
 	{rule: "RFC 3986 3.2.2 a broken bracket in Host", send: "GET /ten HTTP/1.1\r\nHost: [::1\r\n\r\n", want: "400", then: closed},
+	{rule: "RFC 3986 3.2.2 a name in brackets in Host", send: "GET /ten HTTP/1.1\r\nHost: [x]\r\n\r\n", want: "400", then: closed},
+	{rule: "RFC 3986 3.2.2 IPv4 in brackets in Host", send: "GET /ten HTTP/1.1\r\nHost: [127.0.0.1]\r\n\r\n", want: "400", then: closed},
+	{rule: "RFC 3986 3.2.2 seven colons too few in Host", send: "GET /ten HTTP/1.1\r\nHost: [1:2:3]:80\r\n\r\n", want: "400", then: closed},
+	{rule: "RFC 1034 3.1 a dot as Host", send: "GET /ten HTTP/1.1\r\nHost: .\r\n\r\n", want: "400", then: closed},
+	{rule: "RFC 1034 3.1 empty labels in Host", send: "GET /ten HTTP/1.1\r\nHost: ..a\r\n\r\n", want: "400", then: closed},
+	{rule: "RFC 1034 3.1 an empty label within Host", send: "GET http://a..b/ten HTTP/1.1\r\nHost: x\r\n\r\n", want: "400", then: closed},
+	{rule: "RFC 1034 3.1 the root's dot in Host", send: "GET /ten HTTP/1.1\r\nHost: x.example.\r\n\r\n", want: "200"},
+	{rule: "RFC 3986 2 a byte above 0x7f in the target", send: "GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", want: "400", then: closed},
+	{rule: "RFC 3986 2 overlong UTF-8 in the target", send: "GET /\xc0\xae\xc0\xae/ten HTTP/1.1\r\nHost: x\r\n\r\n", want: "400", then: closed},
+	{rule: "RFC 3986 2 plain UTF-8 in the query", send: "GET /ten?\u00fc HTTP/1.1\r\nHost: x\r\n\r\n", want: "400", then: closed},
 	{rule: "RFC 9110 5.5 whitespace around Host", send: "GET /ten HTTP/1.1\r\nHost: \t x \t \r\n\r\n", want: "200"},
 	{rule: "RFC 9110 5.1 field names in any case", send: "GET /ten HTTP/1.1\r\nhOsT: x\r\nrAnGe: bytes=1-2\r\n\r\n", want: "206", body: "12"},
 
@@ -353,6 +363,9 @@ func TestBodyLimits(t *testing.T) {
 		"RFC 9112 7.1.2 a control byte in a trailer":   "0\r\nA: \x01\r\n\r\n",
 		"RFC 9112 7.1.2 a trailer without a colon":     "0\r\nA\r\n\r\n",
 		"RFC 9112 7.1.2 a trailer's space before it":   "0\r\nA : b\r\n\r\n",
+		"RFC 9112 7.1.1 an extension without a name":   "2;\r\n12\r\n0\r\n\r\n",
+		"RFC 9112 7.1.1 an extension without a value":  "2;a=\r\n12\r\n0\r\n\r\n",
+		"RFC 9112 7.1.1 an extension's open quotes":    "2;a=\"b\r\n12\r\n0\r\n\r\n",
 		"RFC 9112 7.1.1 a control byte in a extension": "5;\x01\r\n12345\r\n0\r\n\r\n",
 	} {
 		for _, apart := range []bool{false, true} {
