@@ -15,7 +15,7 @@ import (
 const followEvery = time.Second
 
 // followRoots lets each root of the server stand for what its path leads to, until the server has ended: a symbolic
-// link to the current release may be changed at any time.
+// link to the current release may be changed at any time. Links that leave a root are reported, too.
 func (p *Process) followRoots() {
 	var roots []*docroot.Mount
 	failed := map[kernel.Root]string{}
@@ -23,6 +23,11 @@ func (p *Process) followRoots() {
 		if _, seen := failed[m.Root]; !seen {
 			failed[m.Root] = ""
 			roots = append(roots, m)
+			kernel.OnOutside(m.Root, func(link, target string) {
+				link = filepath.Join(m.Dir, link)
+				p.Report.Info(fmt.Sprintf("%s%s is a symbolic link to %s, which is not in %s: what is asked for through it is not found",
+					p.name(), link, target, m.Dir), "link", link, "target", target, "dir", m.Dir)
+			})
 		}
 	}
 	ticker := time.NewTicker(followEvery)

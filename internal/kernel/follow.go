@@ -32,13 +32,13 @@ func FollowRoot(root Root, path string) (bool, error) {
 	_ = unix.Close(probe)
 	roots.Lock()
 	defer roots.Unlock()
-	if r := roots.byRoot[root]; r != nil {
+	if r := roots.byRoot[root]; r != nil && r.os != nil {
 		other, err := os.OpenRoot(path)
 		if err != nil {
 			return false, err
 		}
-		_ = r.Close()
-		roots.byRoot[root] = other
+		_ = r.os.Close()
+		r.os = other
 	}
 	// The descriptor keeps its number: a call that is under way has the old directory, every later one the new one.
 	if err := unix.Dup3(fd, int(root), unix.O_CLOEXEC); err != nil {

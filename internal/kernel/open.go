@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"unsafe"
@@ -21,11 +22,21 @@ const resolveCached = 0x20
 // there may be asked of another process or machine (FUSE_OPEN), which RESOLVE_CACHED does not keep from waiting.
 const onLoop = resolveCached | unix.RESOLVE_NO_XDEV
 
-// roots remembers the paths of the roots, for kernels without openat2.
+// triesMax is how often openat2(2) is called that finds a rename in its way, or a signal.
+const triesMax = 8
+
+// roots remembers the open roots.
 var roots = struct {
 	sync.Mutex
-	byRoot map[Root]*os.Root
-}{byRoot: map[Root]*os.Root{}}
+	byRoot map[Root]*openRoot
+}{byRoot: map[Root]*openRoot{}}
+
+type openRoot struct {
+	path      string                    // absolute, as the operator gave it
+	os        *os.Root                  // for kernels without openat2
+	onOutside func(link, target string) // see OnOutside
+	reported  map[string]bool           // links that onOutside knows
+}
 
 // OpenRoot opens a folder whose files may be asked for. CloseRoot gives it back. The error says
 // what is wrong with the folder.
@@ -34,16 +45,17 @@ func OpenRoot(path string) (Root, error) {
 	if err != nil {
 		return -1, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	if missing().openat2 != 0 {
-		root, err := os.OpenRoot(path)
-		if err != nil {
-			_ = unix.Close(fd)
-			return -1, err
-		}
-		roots.Lock()
-		roots.byRoot[Root(fd)] = root
-		roots.Unlock()
+	root := &openRoot{}
+	if root.path, err = filepath.Abs(path); err == nil && missing().openat2 != 0 {
+		root.os, err = os.OpenRoot(path)
 	}
+	if err != nil {
+		_ = unix.Close(fd)
+		return -1, err
+	}
+	roots.Lock()
+	roots.byRoot[Root(fd)] = root
+	roots.Unlock()
 	learnFilesystem(Root(fd))
 	return Root(fd), nil
 }
@@ -52,10 +64,10 @@ func OpenRoot(path string) (Root, error) {
 func CloseRoot(root Root) error {
 	roots.Lock()
 	defer roots.Unlock()
-	if r := roots.byRoot[root]; r != nil {
-		delete(roots.byRoot, root)
-		_ = r.Close()
+	if r := roots.byRoot[root]; r != nil && r.os != nil {
+		_ = r.os.Close()
 	}
+	delete(roots.byRoot, root)
 	forgetFilesystem(root)
 	return unix.Close(int(root))
 }
@@ -88,10 +100,10 @@ func openRooted(root Root, name string) (int32, syscall.Errno) {
 	roots.Lock()
 	r := roots.byRoot[root]
 	roots.Unlock()
-	if r == nil {
+	if r == nil || r.os == nil {
 		return -1, unix.ENOSYS
 	}
-	f, err := r.OpenFile(name, openFlags, 0)
+	f, err := r.os.OpenFile(name, openFlags, 0)
 	if err != nil {
 		return -1, errnoOf(err)
 	}
@@ -234,20 +246,12 @@ func openWaiting(root Root, name []byte, file *Opened) Class {
 
 // openSurely opens a name beneath a root, and tries again where openat2(2) asks for it: EAGAIN means that a
 // rename raced with "..". A name that can't be told after so many tries is worth another one later, which is
-// Exhausted; it has not been found to be absent.
+// Exhausted; it has not been found to be absent. An absolute symbolic link is followed where it leads beneath the root.
 func openSurely(root Root, name string) (int32, Class) {
-	z, err := unix.BytePtrFromString(name)
-	if err != nil {
-		return -1, Absent
-	}
-	var how unix.OpenHow
-	var fd int32
-	errno := unix.EAGAIN
-	for try := 0; try < 8 && (errno == unix.EAGAIN || errno == unix.EINTR); try++ {
-		if missing().openat2 != 0 {
-			fd, errno = openRooted(root, name)
-		} else {
-			fd, errno = openBeneath(root, z, &how, openFlags, 0)
+	fd, errno := openTrying(root, name)
+	if errno == unix.EXDEV {
+		if name, errno = beneath(root, name); errno == 0 {
+			fd, errno = openTrying(root, name)
 		}
 	}
 	switch class := ClassifyOpen(errno); class {
@@ -258,6 +262,23 @@ func openSurely(root Root, name string) (int32, Class) {
 	default:
 		return -1, class
 	}
+}
+
+func openTrying(root Root, name string) (fd int32, errno syscall.Errno) {
+	z, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return -1, unix.ENOENT
+	}
+	var how unix.OpenHow
+	errno = unix.EAGAIN
+	for try := 0; try < triesMax && (errno == unix.EAGAIN || errno == unix.EINTR); try++ {
+		if missing().openat2 != 0 {
+			fd, errno = openRooted(root, name)
+		} else {
+			fd, errno = openBeneath(root, z, &how, openFlags, 0)
+		}
+	}
+	return fd, errno
 }
 
 // String names the root by its descriptor, for messages to developers.

@@ -31,7 +31,7 @@ func TestLinkRace(t *testing.T) {
 			}
 			harness.WriteFile(t, filepath.Join(root, "static/sub/f"), []byte("inside\n"))
 			harness.WriteFile(t, filepath.Join(root, "dynamic/sub/f"), []byte("inside\n"))
-			// Three kinds of exchange: a folder's link, a file's link, and a real folder with a link.
+			// Four kinds of exchange: a folder's link, a file's link, a real folder with a link, and a folder's absolute link.
 			type pair struct{ a, b string }
 			var pairs []pair
 			for _, folder := range []string{"static", "dynamic"} {
@@ -44,7 +44,9 @@ func TestLinkRace(t *testing.T) {
 					harness.WriteFile(t, at(fmt.Sprintf("real/%d", i)), []byte("inside\n"))
 				}
 				harness.Symlink(t, "../../outside", at("real.evil"))
-				pairs = append(pairs, pair{at("folder"), at("folder.evil")}, pair{at("file"), at("file.evil")}, pair{at("real"), at("real.evil")})
+				harness.Symlink(t, at("sub"), at("absolute"))
+				harness.Symlink(t, outside, at("absolute.evil"))
+				pairs = append(pairs, pair{at("absolute"), at("absolute.evil")}, pair{at("folder"), at("folder.evil")}, pair{at("file"), at("file.evil")}, pair{at("real"), at("real.evil")})
 			}
 			// Landlock would keep the process out as well: this is about the server's own resolution.
 			server := start(t, face, root, harness.Options{}, "--landlock=false")
@@ -55,7 +57,7 @@ func TestLinkRace(t *testing.T) {
 				group.Go(func() {
 					for i := worker; !over.Load(); i++ {
 						folder := []string{"static", "dynamic"}[i%2]
-						path := []string{"folder/f", "file", fmt.Sprintf("real/%d", i/6%names), fmt.Sprintf("real.evil/%d", i/6%names), "folder.evil/f", "file.evil"}[i/2%6]
+						path := []string{"folder/f", "file", fmt.Sprintf("real/%d", i/8%names), fmt.Sprintf("real.evil/%d", i/8%names), "folder.evil/f", "file.evil", "absolute/f", "absolute.evil/f"}[i/2%8]
 						answer, err := raw(server.Address, "GET /"+folder+"/"+path+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 						head, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
 						switch {

@@ -77,6 +77,8 @@ func newSite(tb testing.TB) string {
 	stamp(tb, filepath.Join(folder, "stale.js.gz"), modified.Add(-time.Second))
 	harness.Symlink(tb, "../outside.txt", filepath.Join(folder, "climbs"))
 	harness.Symlink(tb, "/etc/passwd", filepath.Join(folder, "absolute"))
+	harness.Symlink(tb, filepath.Join(folder, "ten"), filepath.Join(folder, "absolute-inside"))
+	harness.Symlink(tb, filepath.Join(folder, "folder"), filepath.Join(folder, "absolute-folder"))
 	harness.Symlink(tb, "ten", filepath.Join(folder, "inside"))
 	harness.Symlink(tb, "loop", filepath.Join(folder, "loop"))
 	harness.Symlink(tb, "../folder", filepath.Join(folder, "bare", "elsewhere"))
