@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -78,10 +77,10 @@ func (o *DropIn) Run(stdout io.Writer, report *logging.Reporter) error {
 
 // run runs the drop-in, and reports to start what is done until it serves.
 func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *StartUp) error {
-	start.Doing(report, "opening the folder %s", o.root)
-	root, err := kernel.OpenRoot(o.root)
+	start.Doing(report, "opening the directory %s", o.root)
+	root, err := OpenRoot("--root", o.root)
 	if err != nil {
-		return fmt.Errorf("--root %s: %w (it must be a folder that this user may enter)", o.root, errors.Unwrap(err))
+		return err
 	}
 	defer func() { _ = kernel.CloseRoot(root) }()
 	warnMissing(o.root, report)
