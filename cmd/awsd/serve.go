@@ -77,8 +77,9 @@ type serveOptions struct {
 	verbose      bool
 	trace        bool
 
-	start  *command.StartUp // what is being done is told, if it is not nil
-	report *logging.Reporter
+	start     *command.StartUp // what is being done is told, if it is not nil
+	report    *logging.Reporter
+	untouched bool // no option was given
 }
 
 // doing notes what is about to be done, which may take long.
@@ -105,7 +106,7 @@ func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 				return err
 			}
 			reportOrigins(report, origins)
-			o.start = &start
+			o.start, o.untouched = &start, untouched(origins)
 			return located(serve(o, origins, stdout, report), origins)
 		})
 	line.flags(cmd.Flags())
@@ -271,9 +272,10 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 				if below != "" && kernel.LookUp(m.Root, below) != kernel.Folder {
 					continue // nobody needs to know of it
 				}
-				dir := path.Join(m.Dir, below)
+				dir := path.Join(command.ShownDir(m.Dir), below)
 				report.Info(fmt.Sprintf("%s serves %s (%s)", m.Prefix, dir, m.Kind), "prefix", m.Prefix, "dir", dir, "kind", m.Kind.String())
 			}
+			o.hints(so, report)
 			if worker {
 				return tellSupervisor(r)
 			}
