@@ -2,12 +2,11 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
-	"os/user"
 
 	"aws/internal/config"
 	"aws/internal/logging"
+	"aws/internal/sandbox"
 
 	"github.com/spf13/cobra"
 )
@@ -15,7 +14,7 @@ import (
 // checkCommand says what aws serve would do.
 func checkCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 	var line commandLine
-	cmd := newCommand("check [ROOT]", "validate the configuration of serve and print the effective one", cobra.MaximumNArgs(1),
+	cmd := newCommand("check [ROOT]", "validate the configuration of serve and print the effective one", oneRoot,
 		func(_ *cobra.Command, args []string) error {
 			o, origins, err := line.options(args, report)
 			if err != nil {
@@ -59,8 +58,8 @@ func (o *serveOptions) check() error {
 		return err
 	}
 	if o.give.User != "" {
-		if _, err := user.Lookup(o.give.User); err != nil {
-			return fmt.Errorf("--user %s: %w", o.give.User, err)
+		if _, err := sandbox.LookUpUser(o.give.User); err != nil {
+			return err
 		}
 	}
 	return nil

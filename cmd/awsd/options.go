@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"runtime"
@@ -232,7 +234,7 @@ type commandLine struct {
 
 // flags adds --config and a flag for each option.
 func (l *commandLine) flags(f *pflag.FlagSet) {
-	f.StringVar(&l.file, "config", "", "read options from this TOML `FILE`")
+	f.Var(onceValue{&l.file}, "config", "read options from this TOML `FILE`")
 	l.given = config.Flags(f, new(serveOptions).table())
 }
 
@@ -242,7 +244,7 @@ func (l *commandLine) options(args []string, report *logging.Reporter) (*serveOp
 	given := maps.Clone(l.given)
 	if len(args) > 0 {
 		if len(given["root"]) > 0 {
-			return nil, nil, command.UsageError(fmt.Errorf("ROOT is %s and --root is %s: one of them, not both", args[0], given["root"][0]))
+			return nil, nil, command.UsageError(fmt.Errorf("ROOT is %s and --root is %s: one of them, not both; leave one out", args[0], given["root"][0]))
 		}
 		given["root"] = args[:1]
 	}
@@ -251,7 +253,7 @@ func (l *commandLine) options(args []string, report *logging.Reporter) (*serveOp
 	if src.File != "" {
 		var err error
 		if src.Text, err = readConfig(src.File); err != nil {
-			return nil, nil, fmt.Errorf("--config: %w", err)
+			return nil, nil, l.configError(err)
 		}
 	}
 	o := &serveOptions{}
@@ -272,6 +274,18 @@ func (l *commandLine) configFile() string {
 		return os.Getenv(configEnv)
 	}
 	return l.file
+}
+
+// configError says why the configuration file could not be read, with the remedy.
+func (l *commandLine) configError(err error) error {
+	option := "--config"
+	if l.file == "" {
+		option = configEnv
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w (name a file that is there; %s check prints one with all options)", option, err, program)
+	}
+	return command.FileError(option, "read", err)
 }
 
 // readConfig reads a configuration file.

@@ -105,7 +105,7 @@ func TestCheckMistakes(t *testing.T) {
 		{"user", "user = \"nobody-of-that-name\"\n", nil, command.ExitError, []string{"--user"}},
 		{"two logs", "log = \"a\"\naccess-log = \"b\"\n", nil, command.ExitUsage, []string{"--log and --access-log"}},
 		{"root twice", "", []string{"--root=/", "/tmp"}, command.ExitUsage, []string{"one of them, not both"}},
-		{"two roots", "", []string{"/", "/tmp"}, command.ExitUsage, []string{"at most 1 arg"}},
+		{"two roots", "", []string{"/", "/tmp"}, command.ExitUsage, []string{"one ROOT is served at /"}},
 		{"no file", "", []string{"--config=/nonexistent.toml"}, command.ExitError, []string{"--config: ", "no such file"}},
 		{"flag", "", []string{"--lisen=:1"}, command.ExitUsage, []string{"unknown flag: --lisen; did you mean --listen?"}},
 		{"port", "", []string{"--conns=0"}, command.ExitUsage, []string{"--conns", "0 is less than 1"}},

@@ -16,7 +16,7 @@ import (
 // rootCommand is the program without a command: the drop-in, which aws runs by itself as far as it can.
 func rootCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 	var given config.Given
-	cmd := newCommand(program, "the asynchronous web server", cobra.NoArgs,
+	cmd := newCommand(program, "the asynchronous web server", noRoot,
 		func(*cobra.Command, []string) error {
 			o, err := command.NewDropIn(given)
 			if err != nil {

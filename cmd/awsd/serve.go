@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/netip"
 	"os"
@@ -76,8 +77,9 @@ type serveOptions struct {
 	verbose      bool
 	trace        bool
 
-	start  *command.StartUp // what is being done is told, if it is not nil
-	report *logging.Reporter
+	start     *command.StartUp // what is being done is told, if it is not nil
+	report    *logging.Reporter
+	untouched bool // no option was given
 }
 
 // doing notes what is about to be done, which may take long.
@@ -88,7 +90,7 @@ func (o *serveOptions) doing(format string, args ...any) {
 // serveCommand is the file server.
 func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 	var line commandLine
-	cmd := newCommand("serve [ROOT]", "serve a folder over HTTP/1.1", cobra.MaximumNArgs(1),
+	cmd := newCommand("serve [ROOT]", "serve a folder over HTTP/1.1", oneRoot,
 		func(_ *cobra.Command, args []string) error {
 			var start command.StartUp
 			if _, worker := os.LookupEnv(socketsEnv); worker {
@@ -104,7 +106,7 @@ func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 				return err
 			}
 			reportOrigins(report, origins)
-			o.start = &start
+			o.start, o.untouched = &start, untouched(origins)
 			return located(serve(o, origins, stdout, report), origins)
 		})
 	line.flags(cmd.Flags())
@@ -212,7 +214,7 @@ func (o *serveOptions) socketFile() (kernel.SocketAccess, error) {
 	}
 	group, err := user.LookupGroup(o.socketGroup)
 	if err != nil {
-		return access, fmt.Errorf("--socket-group: %w", err)
+		return access, fmt.Errorf("--socket-group: %w (getent group lists the groups)", err)
 	}
 	access.Group, err = strconv.Atoi(group.Gid)
 	return access, err
@@ -270,9 +272,10 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 				if below != "" && kernel.LookUp(m.Root, below) != kernel.Folder {
 					continue // nobody needs to know of it
 				}
-				dir := path.Join(m.Dir, below)
+				dir := path.Join(command.ShownDir(m.Dir), below)
 				report.Info(fmt.Sprintf("%s serves %s (%s)", m.Prefix, dir, m.Kind), "prefix", m.Prefix, "dir", dir, "kind", m.Kind.String())
 			}
+			o.hints(so, report)
 			if worker {
 				return tellSupervisor(r)
 			}
@@ -386,9 +389,9 @@ func (o *serveOptions) mounts(so *goloop.ServeOptions) error {
 			return command.UsageError(fmt.Errorf("%s %s: %w", m.flag, m.spec, err))
 		}
 		o.doing("opening the directory %s", dir)
-		r, err := kernel.OpenRoot(dir)
+		r, err := command.OpenRoot(m.flag, dir)
 		if err != nil {
-			return fmt.Errorf("%s %s: %w (it must be a directory that this user may enter)", m.flag, dir, errors.Unwrap(err))
+			return err
 		}
 		so.Mounts = append(so.Mounts, &docroot.Mount{Prefix: prefix, Strip: len(prefix), Root: r, Kind: m.kind, Dir: dir})
 	}
@@ -502,11 +505,14 @@ func (o *serveOptions) passwords(so *goloop.ServeOptions) error {
 		}
 		o.doing("reading %s", file)
 		content, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("--auth %s: %w", s, err)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return fmt.Errorf("--auth %s: %w (htpasswd -B -c %s NAME makes it, with the user NAME)", s, err, file)
+		case err != nil:
+			return command.FileError("--auth "+s, "read", err)
 		}
 		if rule.Users, err = docroot.ParsePasswords(content); err != nil {
-			return fmt.Errorf("--auth %s: %w", s, err)
+			return fmt.Errorf("--auth %s: %w (htpasswd -B %s NAME writes a line for the user NAME)", s, err, file)
 		}
 		read[file] = rule.Users
 	}
@@ -519,7 +525,7 @@ func (o *serveOptions) fields(so *goloop.ServeOptions) error {
 		name, value, ok := strings.Cut(h, ":")
 		value = strings.TrimSpace(value)
 		if !ok || !response.ValidField(name, value) {
-			return command.UsageError(fmt.Errorf("--header %q: expected 'Name: value'", h))
+			return command.UsageError(fmt.Errorf("--header %q: expected 'Name: value', such as 'X-Robots-Tag: noindex'", h))
 		}
 		so.Fields = append(so.Fields, goloop.Field{Name: name, Value: value})
 	}
@@ -570,10 +576,10 @@ func (o *serveOptions) pages(so *goloop.ServeOptions) error {
 		o.doing("reading %s", file)
 		body, err := os.ReadFile(file)
 		if err != nil {
-			return fmt.Errorf("--error-page %s: %w", s, err)
+			return command.FileError("--error-page "+s, "read", err)
 		}
 		if len(body) > errorPageBytesMax {
-			return fmt.Errorf("--error-page %s: it has %d bytes, and may have %d", s, len(body), errorPageBytesMax)
+			return fmt.Errorf("--error-page %s: it has %d bytes, and may have %d; name a smaller file", s, len(body), errorPageBytesMax)
 		}
 		so.ErrorPages[response.Status(status)] = goloop.ErrorPage{
 			Type: response.WithCharset(so.Types.Lookup(file)), Body: body,

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -78,13 +77,13 @@ func (o *DropIn) Run(stdout io.Writer, report *logging.Reporter) error {
 
 // run runs the drop-in, and reports to start what is done until it serves.
 func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *StartUp) error {
-	start.Doing(report, "opening the folder %s", o.root)
-	root, err := kernel.OpenRoot(o.root)
+	start.Doing(report, "opening the directory %s", o.root)
+	root, err := OpenRoot("--root", o.root)
 	if err != nil {
-		return fmt.Errorf("--root %s: %w (it must be a folder that this user may enter)", o.root, errors.Unwrap(err))
+		return err
 	}
 	defer func() { _ = kernel.CloseRoot(root) }()
-	warnMissing(o.root, report)
+	found := warnMissing(o.root, report)
 	dialect, err := goloop.NewDropIn(root, o.root)
 	if err != nil {
 		return err
@@ -118,26 +117,50 @@ func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *StartUp)
 	return Run(&cfg, &ProcessOptions{
 		Give: &o.give, Watch: watch, Verbose: o.verbose, Report: report, Start: start,
 		Serves: func(r *Process) func() {
-			url := fmt.Sprintf("http://%s/", r.Server.Addrs()[0])
-			report.Info(fmt.Sprintf("serving %s at %s", o.root, url), "root", o.root, "url", url)
+			url := fmt.Sprintf("http://localhost:%d/", r.Server.Addrs()[0].TCP.Port())
+			text := fmt.Sprintf("serving %s at %s (all IPv4 addresses)", ShownDir(o.root), url)
+			for i, name := range found {
+				text += []string{": ", ", "}[min(i, 1)] + fmt.Sprintf("%s/ at /%s/", name, name)
+			}
+			report.Info(text, "root", o.root, "url", url)
 			return func() {}
 		},
 	})
 }
 
-// warnMissing says which of the two folders are not there. Their files are 404 until they are.
-func warnMissing(root string, report *logging.Reporter) {
-	missing := ""
-	for _, name := range []string{"static", "dynamic"} {
+// servedDirs are the directories of a root that the drop-in serves.
+var servedDirs = []string{"static", "dynamic"}
+
+// warnMissing returns which of the directories are there, and says which are not, and what to do. Their files are 404
+// until they are.
+func warnMissing(root string, report *logging.Reporter) (found []string) {
+	var missing []string
+	for _, name := range servedDirs {
 		if info, err := os.Stat(filepath.Join(root, name)); err == nil && info.IsDir() {
-			continue
+			found = append(found, name)
+		} else {
+			missing = append(missing, name)
 		}
-		if missing != "" {
-			missing += " and "
-		}
-		missing += name + "/"
 	}
-	if missing != "" {
-		report.Warn(fmt.Sprintf("%s has no %s: requests for it are answered 404 (start it where they are, or use --root)", root, missing), "root", root)
+	shown := ShownDir(root)
+	switch len(missing) {
+	case 1:
+		dir := missing[0]
+		report.Warn(fmt.Sprintf("%s has no %s/: requests for /%s/ get 404 (mkdir %s makes it)", shown, dir, dir, filepath.Join(shown, dir)), "root", root)
+	case 2:
+		report.Warn(fmt.Sprintf("%s has neither static/ nor dynamic/: every request gets 404 (make one of them, or name the directory "+
+			"that holds them: %s --root DIR; to serve this one as it is: %s serve %s)", shown, Name(), Name(), root), "root", root)
 	}
+	return found
+}
+
+// ShownDir returns how a directory is named in messages: the current one by its path, for "." says nothing.
+func ShownDir(dir string) string {
+	if filepath.Clean(dir) != "." {
+		return dir
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
 }

@@ -133,7 +133,7 @@ func (ob *observer) openTrace(o *ObserverOptions, cfg *goloop.ServerConfig) (err
 		return nil
 	}
 	if ob.trace, err = tracefile.Open(o.traceFile, max(cfg.Loops, 1), o.traceMax, ob.report.WarnText); err != nil {
-		return fmt.Errorf("--trace-file: %w", err)
+		return FileError("--trace-file", "write", err)
 	}
 	cfg.Loop.Tracer = ob.trace
 	return nil
@@ -153,7 +153,7 @@ func (ob *observer) openAdmin(o *ObserverOptions, give *sandbox.Options) (err er
 		listen.Control = shareAddress
 	}
 	if ob.socket, err = listen.Listen(context.Background(), "tcp", addr.String()); err != nil {
-		return fmt.Errorf("--admin %s: %w", o.admin, err)
+		return fmt.Errorf("--admin %s: %w%s", o.admin, cause(err), kernel.ListenRemedy(err, "--admin"))
 	}
 	if !addr.Addr().IsLoopback() {
 		ob.report.Warn(fmt.Sprintf("--admin %s is not on the loopback: whoever reaches it sees every request's target, and may take profiles", o.admin), "admin", o.admin)
@@ -174,7 +174,7 @@ func (o *ObserverOptions) AdminAddress() (netip.AddrPort, error) {
 	}
 	addr, err := kernel.ParseAddress(o.admin)
 	if err == nil && addr.Path != "" {
-		err = fmt.Errorf("%s is no IP address with a port", o.admin)
+		err = fmt.Errorf("%s is not an IP address with a port; write one, such as 127.0.0.1:9100", o.admin)
 	}
 	if err != nil {
 		return netip.AddrPort{}, UsageError(fmt.Errorf("--admin: %w", err))
@@ -198,7 +198,7 @@ func (o *ObserverOptions) Target() (target string, format accesslog.Format, flag
 	target, flag = o.accessLog, "--access-log"
 	if o.log != "" {
 		if target != "" {
-			return "", 0, "", UsageError(errors.New("--log and --access-log: there is one access log, give one of them"))
+			return "", 0, "", UsageError(errors.New("--log and --access-log: there is one access log: leave one of them out"))
 		}
 		target, name, flag = o.log, accesslog.Fields.String(), "--log"
 	}
@@ -214,7 +214,7 @@ func (ob *observer) openLog(o *ObserverOptions, give *sandbox.Options, stdout io
 		return err
 	}
 	if ob.log, err = accesslog.Open(accesslog.Options{Target: target, Format: format, Stdout: stdout, Warn: ob.report.WarnText}); err != nil {
-		return fmt.Errorf("%s: %w", flag, err)
+		return FileError(flag, "write", err)
 	}
 	if path := ob.log.Path(); path != "" {
 		give.Folders = append(give.Folders, filepath.Dir(path)) // for the file that comes after a rotation

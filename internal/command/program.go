@@ -3,6 +3,8 @@ package command
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
 
 	"aws/goloop"
@@ -14,6 +16,15 @@ var (
 	Version = "devel"
 	Commit  = "unknown"
 )
+
+// Name returns what the program is called: "aws", or "awsd" where a package has installed it beside a command aws of
+// somebody else's.
+func Name() string {
+	if filepath.Base(os.Args[0]) == "awsd" {
+		return "awsd"
+	}
+	return "aws"
+}
 
 // Exit statuses.
 const (
@@ -35,7 +46,7 @@ func UsageError(err error) error { return usageMistake{err} }
 func ConfigError(err error) error { return configMistake{err} }
 
 // ExitStatus returns the status that a program ends with because of an error, and prints what there is to say
-// about it. name is what the program is called.
+// about it. name is the command, as one would ask it for help.
 func ExitStatus(err error, report *logging.Reporter, name string) int {
 	defer report.Flush()
 	var usage usageMistake
@@ -44,7 +55,7 @@ func ExitStatus(err error, report *logging.Reporter, name string) int {
 	case err == nil:
 		return ExitOK
 	case errors.As(err, &usage):
-		report.Fail(fmt.Errorf("%w (%s --help says what there is)", err, name))
+		report.Fail(fmt.Errorf("%w (see %s --help)", err, name))
 		return ExitUsage
 	case errors.As(err, &mistakes):
 		report.Fail(mistakes)

@@ -64,7 +64,7 @@ func parseSize(s string) (Size, error) {
 	digits := strings.TrimRight(s, "KMGiBkmgb ")
 	n, err := strconv.ParseInt(strings.ReplaceAll(digits, "_", ""), 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no size, such as 131072, 128KiB or 1GiB", s)
+		return 0, fmt.Errorf("%q is not a size; write a number of bytes, such as 131072, or one with a unit, such as 128KiB or 1GiB", s)
 	}
 	unit := strings.ToUpper(strings.TrimSpace(s[len(digits):]))
 	if unit == "" || unit == "B" {
@@ -80,7 +80,7 @@ func parseSize(s string) (Size, error) {
 		}
 		return Size(n * u.bytes), nil
 	}
-	return 0, fmt.Errorf("%q is no size, such as 131072, 128KiB or 1GiB", s)
+	return 0, fmt.Errorf("%q is not a size; write a number of bytes, such as 131072, or one with a unit, such as 128KiB or 1GiB", s)
 }
 
 // Env returns the name of the option's environment variable.
@@ -165,7 +165,7 @@ func (o *Option) parse(s string) (any, error) {
 	case *bool:
 		v, err := strconv.ParseBool(s)
 		if err != nil {
-			return nil, fmt.Errorf("%q is neither true nor false", s)
+			return nil, fmt.Errorf("%q is neither true nor false; write one of them", s)
 		}
 		return v, nil
 	case *int:
@@ -180,7 +180,7 @@ func (o *Option) parse(s string) (any, error) {
 	case *time.Duration:
 		v, err := time.ParseDuration(s)
 		if err != nil {
-			err = fmt.Errorf("%q is no duration, such as 500ms, 30s or 1h", s)
+			err = fmt.Errorf("%q is not a duration; write a number with its unit, such as 500ms, 30s or 1h", s)
 		}
 		return v, o.bounded(int64(v), s, err)
 	default:
@@ -192,7 +192,7 @@ func (o *Option) parse(s string) (any, error) {
 func parseInt(s string, bits int) (int64, error) {
 	v, err := strconv.ParseInt(s, 0, bits)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no whole number that fits", s)
+		return 0, fmt.Errorf("%q is not a whole number that fits; write one, such as 100", s)
 	}
 	return v, nil
 }
@@ -203,7 +203,7 @@ func (o *Option) bounded(v int64, s string, err error) error {
 		return err
 	}
 	if o.Most != 0 && v > o.Most {
-		return fmt.Errorf("%s is more than %d, the most that can be", s, o.Most)
+		return fmt.Errorf("%s is more than %d, which is the most; write a smaller number", s, o.Most)
 	}
 	if v >= o.Least {
 		return nil
@@ -211,11 +211,11 @@ func (o *Option) bounded(v int64, s string, err error) error {
 	least := strconv.FormatInt(o.Least, 10)
 	if _, ok := o.Into.(*time.Duration); ok {
 		if o.Least == 1 {
-			return fmt.Errorf("%s is not positive", s)
+			return fmt.Errorf("%s is not positive; write a duration such as 30s", s)
 		}
 		least = time.Duration(o.Least).String()
 	}
-	return fmt.Errorf("%s is less than %s, the least that can be", s, least)
+	return fmt.Errorf("%s is less than %s, which is the least; write a larger one", s, least)
 }
 
 // listed returns what is wrong with a string.

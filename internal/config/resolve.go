@@ -105,7 +105,7 @@ func readEnviron(byName map[string]*Option, names []string, src Sources, origins
 			}
 			if len(numbered) > 0 {
 				if ok {
-					errs = append(errs, fmt.Errorf("%s and %s_0: one of them, not both", env, env))
+					errs = append(errs, fmt.Errorf("%s and %s_0: one of them, not both; leave one out", env, env))
 				}
 				ok, values, origin = true, numbered, env+"_0.."+strconv.Itoa(len(numbered)-1)
 			}
@@ -123,7 +123,7 @@ func readEnviron(byName map[string]*Option, names []string, src Sources, origins
 			continue
 		}
 		if before, ok := afterGap(name, byName); ok {
-			errs = append(errs, fmt.Errorf("%s: there is no %s", name, before))
+			errs = append(errs, fmt.Errorf("%s: there is no %s; number the values from 0 without a gap", name, before))
 			continue
 		}
 		key := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, Prefix), "_", "-"))

@@ -19,7 +19,7 @@ func readFile(byName map[string]*Option, names []string, file string, text []byt
 		var decode *toml.DecodeError
 		if errors.As(err, &decode) {
 			line, _ := decode.Position()
-			return []error{fmt.Errorf("%s:%d: %s", file, line, strings.TrimPrefix(decode.Error(), "toml: "))}
+			return []error{fmt.Errorf("%s:%d: %s", file, line, syntaxMistake(strings.TrimPrefix(decode.Error(), "toml: ")))}
 		}
 		return []error{fmt.Errorf("%s: %w", file, err)}
 	}
@@ -34,6 +34,15 @@ func readFile(byName map[string]*Option, names []string, file string, text []byt
 		errs = append(errs, fmt.Errorf("%s: %w", file, err))
 	}
 	return errs
+}
+
+// syntaxMistake adds the remedy to what the decoder says of a line. All it finds beside bad syntax is that a key was there
+// before.
+func syntaxMistake(said string) string {
+	if strings.Contains(said, "already") {
+		return said + "; remove one of the lines"
+	}
+	return said + `; a line is KEY = VALUE, where a string is in quotes, such as listen = ":8080"`
 }
 
 // fileReader is a file being read.
@@ -63,11 +72,15 @@ func (r *fileReader) expression(e *unstable.Node) error {
 	name := strings.Join(parts, ".")
 	at := fmt.Sprintf("%s:%d", r.file, line)
 	if e.Kind != unstable.KeyValue {
-		return fmt.Errorf("%s: [%s] is a table; the options are keys outside of any table%s", at, name, didYouMean(name, r.names))
+		return fmt.Errorf("%s: [%s] is a table; write the options as keys outside of any table%s", at, name, didYouMean(name, r.names))
 	}
 	o := r.byName[name]
 	if o == nil {
-		return fmt.Errorf("%s: unknown key %q%s", at, name, didYouMean(parts[len(parts)-1], r.names))
+		hint := didYouMean(parts[len(parts)-1], r.names)
+		if hint == "" {
+			hint = "; remove it (the keys are the names of the flags, without --)"
+		}
+		return fmt.Errorf("%s: unknown key %q%s", at, name, hint)
 	}
 	values, err := o.fromNode(&r.parser, e.Value())
 	if err == nil {

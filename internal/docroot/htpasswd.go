@@ -62,7 +62,7 @@ func ParsePasswords(content []byte) (*Passwords, error) {
 			return nil, fmt.Errorf("line %d: expected USER:HASH", n)
 		}
 		if _, err := bcrypt.Cost([]byte(hash)); err != nil || !bcryptHash.MatchString(hash) {
-			return nil, fmt.Errorf("line %d: the hash of %s is not bcrypt's (htpasswd -B makes one)", n, user)
+			return nil, fmt.Errorf("line %d: the hash of %s is not bcrypt's", n, user)
 		}
 		p.byUser[user] = []byte(hash)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -31,11 +32,14 @@ func ParseAddress(s string) (Address, error) {
 	}
 	host, port, ok := cutLast(s, ":")
 	if !ok {
-		return Address{}, fmt.Errorf("address %q: expected HOST:PORT, :PORT or unix:/path", s)
+		if _, err := strconv.ParseUint(s, 10, 16); err == nil {
+			return Address{}, fmt.Errorf("address %q: a port alone is not an address; write %q for all addresses, or %q for this machine", s, ":"+s, "127.0.0.1:"+s)
+		}
+		return Address{}, fmt.Errorf("address %q: expected IP:PORT, :PORT for all addresses, or unix:/path", s)
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return Address{}, fmt.Errorf("address %q: a port is a number from 0 to 65535", s)
+		return Address{}, fmt.Errorf("address %q: %q is not a port; write a number from 0 to 65535", s, port)
 	}
 	switch host {
 	case "", "*":
@@ -45,7 +49,7 @@ func ParseAddress(s string) (Address, error) {
 	}
 	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	if err != nil {
-		return Address{}, fmt.Errorf("address %q: %q is no IP address", s, host)
+		return Address{}, fmt.Errorf("address %q: %q is not an IP address; write one, such as 127.0.0.1:%s, or :%s for all addresses", s, host, port, port)
 	}
 	return Address{TCP: netip.AddrPortFrom(ip.Unmap(), uint16(number))}, nil
 }
@@ -102,7 +106,7 @@ func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 	if addr.Path != "" {
 		fd, err := listenUnix(addr.Path, addr.File)
 		if err != nil {
-			return -1, addr, fmt.Errorf("listen %s: %w", addr, err)
+			return -1, addr, fmt.Errorf("listen %s: %w%s", addr, err, socketRemedy(addr.Path, err))
 		}
 		return fd, addr, nil
 	}
@@ -112,7 +116,7 @@ func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 			_ = unix.Close(fd)
 		}
 		if errors.Is(err, unix.EADDRINUSE) {
-			return -1, addr, fmt.Errorf("listen %s: %w%s", addr, err, listenRemedy(err, o.Flag))
+			return -1, addr, fmt.Errorf("listen %s: %w%s", addr, err, ListenRemedy(err, o.Flag))
 		}
 	}
 	fd, actual, err := listen(addr, o)
@@ -124,7 +128,7 @@ func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 		if fd >= 0 {
 			_ = unix.Close(fd)
 		}
-		return -1, addr, fmt.Errorf("listen %s: %w%s", addr, err, listenRemedy(err, o.Flag))
+		return -1, addr, fmt.Errorf("listen %s: %w%s", addr, err, ListenRemedy(err, o.Flag))
 	}
 	addr.TCP = actual
 	return int32(fd), addr, nil
@@ -190,7 +194,7 @@ func listenUnix(path string, access SocketAccess) (int32, error) {
 func inTheWay(path string) string {
 	var stat unix.Stat_t
 	if unix.Lstat(path, &stat) == nil && stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return "what is there is no socket: remove it, or choose another path"
+		return "what is there is not a socket: remove it, or choose another path"
 	}
 	return "somebody listens there: end that server, or choose another path"
 }
@@ -250,14 +254,33 @@ func Duplicate(fd int32) (int32, error) {
 	return int32(d), nil
 }
 
-func listenRemedy(err error, flag string) string {
+// ListenRemedy returns what to do about an address that could not be listened at, in parentheses, or "". flag is the
+// one by which the address is chosen.
+func ListenRemedy(err error, flag string) string {
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
-		return " (another aws? try " + flag + ")"
+		return " (another server listens there: end it, which ss -ltnp names, or choose another port with " + flag + ")"
 	case errors.Is(err, unix.EACCES):
-		return " (ports below 1024 are the superuser's: try " + flag + ")"
+		return " (ports below 1024 are root's: choose a higher one with " + flag + ", or start as root with --user NAME)"
 	case errors.Is(err, unix.EADDRNOTAVAIL):
-		return " (this machine has no such address)"
+		return " (this machine has no such address: choose one that ip addr lists with " + flag + ")"
+	default:
+		return ""
+	}
+}
+
+// socketRemedy returns what to do about a Unix socket whose file could not be made, in parentheses, or "".
+func socketRemedy(path string, err error) string {
+	dir := filepath.Dir(path)
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return fmt.Sprintf(" (make the directory %s, or choose another path)", dir)
+	case errors.Is(err, unix.ENOTDIR):
+		return fmt.Sprintf(" (%s is not a directory: choose another path)", dir)
+	case errors.Is(err, unix.EACCES):
+		return fmt.Sprintf(" (this user may not make files in %s: choose another path, or change its permissions)", dir)
+	case errors.Is(err, unix.EROFS):
+		return fmt.Sprintf(" (%s can't be written to: choose another path)", dir)
 	default:
 		return ""
 	}

@@ -62,7 +62,7 @@ func TestUnixSocketFile(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Listen(Address{Path: path}, ListenOptions{}); err == nil || !strings.Contains(err.Error(), "no socket") {
-		t.Errorf("a file that is no socket: %v", err)
+	if _, _, err := Listen(Address{Path: path}, ListenOptions{}); err == nil || !strings.Contains(err.Error(), "not a socket") {
+		t.Errorf("a file that is not a socket: %v", err)
 	}
 }

@@ -48,7 +48,7 @@ func Apply(o *Options, report *logging.Reporter) error {
 	var who identity
 	if o.User != "" {
 		var err error
-		if who, err = lookUpUser(o.User); err != nil { // while /etc/passwd can be read
+		if who, err = identityOf(o.User); err != nil { // while /etc/passwd can be read
 			return err
 		}
 	} else if o.WarnRoot {
@@ -114,14 +114,27 @@ type identity struct {
 	uid, gid int
 }
 
-// lookUpUser finds a user of the system whom this process may become.
-func lookUpUser(name string) (identity, error) {
-	if os.Geteuid() != 0 {
-		return identity{}, fmt.Errorf("--user %s: only root can become another user", name)
-	}
+// LookUpUser finds a user of the system. The error has the remedy.
+func LookUpUser(name string) (*user.User, error) {
 	u, err := user.Lookup(name)
+	var unknown user.UnknownUserError
+	if errors.As(err, &unknown) {
+		return nil, fmt.Errorf("--user %s: there is no such user (getent passwd lists them; useradd --system %s makes this one)", name, name)
+	}
 	if err != nil {
-		return identity{}, fmt.Errorf("--user %s: %w", name, err)
+		return nil, fmt.Errorf("--user %s: %w", name, err)
+	}
+	return u, nil
+}
+
+// identityOf finds a user of the system whom this process may become.
+func identityOf(name string) (identity, error) {
+	if os.Geteuid() != 0 {
+		return identity{}, fmt.Errorf("--user %s: only root can become another user (start it as root, or leave --user out)", name)
+	}
+	u, err := LookUpUser(name)
+	if err != nil {
+		return identity{}, err
 	}
 	uid, uidErr := strconv.Atoi(u.Uid)
 	gid, gidErr := strconv.Atoi(u.Gid)

@@ -132,7 +132,7 @@ func TestUserErrors(t *testing.T) {
 		user string
 		want string
 	}{
-		{name: "unknown", user: "no-such-user", want: "--user no-such-user: user: unknown user no-such-user"},
+		{name: "unknown", user: "no-such-user", want: "--user no-such-user: there is no such user"},
 		{
 			name: "not root", user: "nobody", want: "--user nobody: only root can become another user",
 			wrap: []string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"},
