@@ -30,6 +30,7 @@ type conn struct {
 	keep       bool
 	linger     bool
 	asked      bool // a helper has been asked and will answer
+	refusals   int8 // how often there was no descriptor for the request since it was last given one, and one more
 	job        *job // what it was asked to make, until that is there or nobody waits for it any more
 	resting    bool // the kernel had no memory for its bytes; again takes it up
 	waiting    bool // in the queue for buffers

@@ -25,7 +25,7 @@ func (l *Loop) hold(c *conn, file *docroot.File) {
 	if len(c.found) == foundMax {
 		l.dropFound(c)
 	}
-	c.found = append(c.found, file)
+	c.found, c.refusals = append(c.found, file), min(c.refusals, 1)
 }
 
 // dropFound gives back what was found for the connection's request.
@@ -33,5 +33,20 @@ func (l *Loop) dropFound(c *conn) {
 	for i := range c.found {
 		l.dropFile(&c.found[i])
 	}
-	c.found = c.found[:0]
+	c.found, c.refusals = c.found[:0], 0
+}
+
+// refusalsMax is how often a request may be refused a descriptor in a row before it gives back those that it holds: all of
+// them may be with requests that wait for another one.
+const refusalsMax = 16
+
+// openRefused lets a request that needs a descriptor, of which there is none left, ask again in a moment, when others have been
+// closed. From then on it holds what it is given.
+func (l *Loop) openRefused(c *conn) {
+	l.closing = l.cache.Reclaim(reclaimMax, l.closing)
+	if c.refusals++; c.refusals > refusalsMax {
+		l.dropFound(c)
+		c.refusals = 1
+	}
+	l.retry(c)
 }

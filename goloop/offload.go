@@ -173,12 +173,10 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 	}
 	if j.Class == kernel.Exhausted {
 		if alive {
-			l.dropFound(c)
-		}
-		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
-		if alive {
 			c.asked = false
-			l.retry(c)
+			l.openRefused(c)
+		} else {
+			l.closing = l.cache.Reclaim(reclaimMax, l.closing)
 		}
 		return
 	}

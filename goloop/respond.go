@@ -123,13 +123,16 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 		l.askOpen(c, m, name)
 		return nil, false
 	case kernel.Exhausted:
-		l.dropFound(c)
-		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
-		l.retry(c)
+		l.openRefused(c)
 		return nil, false
 	default:
 		l.counts.OpensCached++
-		return l.remember(m, name, class, &l.opened, false), true
+		file := l.remember(m, name, class, &l.opened, false)
+		if c.refusals > 0 {
+			file.Hold()
+			l.hold(c, file)
+		}
+		return file, true
 	}
 }
 
