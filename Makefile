@@ -223,6 +223,11 @@ build-image-check: $(STEP) ## carry out the steps of Dockerfile.build in a chroo
 	elif scripts/need image; ! command -v debootstrap >/dev/null; then $(STEP) skip $@ 'debootstrap is not installed (apt-get install debootstrap)'; \
 	else $(GO) run ./scripts/imagecheck -arg VERSION=$(VERSION) -arg COMMIT=$(COMMIT) Dockerfile.build; fi
 
+.PHONY: bare-check
+bare-check: ## make run and make test in a Debian that has git and make alone, as root
+	@scripts/need image || true
+	scripts/barecheck
+
 # --- measuring --------------------------------------------------------------------------------------------
 
 .PHONY: bench bench-quick microbench
