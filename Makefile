@@ -12,6 +12,9 @@ MAKEFLAGS   += --no-print-directory
 
 GO ?= go
 
+# Where Go is missing or too old, scripts/need puts the pinned one here. It then goes before any other, for scripts and tests, too.
+export PATH := $(CURDIR)/.tools/go$(file <.go-version)/bin:$(PATH)
+
 # The version that `aws --version` prints: the nearest tag, or the commit, with -dirty where the tree is changed.
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -67,7 +70,7 @@ tools: ## install all that any test or check can use, large things too
 	@scripts/need all
 
 .PHONY: clean
-clean: ## remove what was built; the linters in .tools stay
+clean: ## remove what was built; Go and the linters in .tools stay
 	rm -rf aws awsd aws-valgrind awsd-valgrind aws-asan awsd-asan aws-race awsd-race aws-cgocheck awsd-cgocheck build dist
 
 # --- running ----------------------------------------------------------------------------------------------
@@ -114,6 +117,7 @@ fuzz-smoke: step-fuzz-smoke ## every fuzz target for 5 s
 fuzz: step-fuzz ## every fuzz target for FUZZTIME=1m
 
 $(STEP): $(wildcard scripts/step/*.go)
+	@scripts/need -n
 	@$(GO) build -o $@ ./scripts/step
 
 .PHONY: step-%
@@ -218,6 +222,11 @@ build-image-check: $(STEP) ## carry out the steps of Dockerfile.build in a chroo
 	@if (( EUID != 0 )); then $(STEP) skip $@ 'needs root, for chroot'; \
 	elif scripts/need image; ! command -v debootstrap >/dev/null; then $(STEP) skip $@ 'debootstrap is not installed (apt-get install debootstrap)'; \
 	else $(GO) run ./scripts/imagecheck -arg VERSION=$(VERSION) -arg COMMIT=$(COMMIT) Dockerfile.build; fi
+
+.PHONY: bare-check
+bare-check: ## make run and make test in a Debian that has git and make alone, as root
+	@scripts/need image || true
+	scripts/barecheck
 
 # --- measuring --------------------------------------------------------------------------------------------
 
