@@ -81,6 +81,11 @@ run: ## serve a sample site, or SITE=folder, on port 8888 or PORT=number
 	@$(MAKE) build
 	@scripts/run
 
+.PHONY: sample
+sample: ## make a small sample site in SITE=folder
+	@[[ -n "$(SITE)" ]] || { echo "make sample: SITE=folder says where" >&2; exit 2; }
+	@$(GO) run -trimpath ./scripts/samplesite "$(SITE)"
+
 # --- testing ----------------------------------------------------------------------------------------------
 
 # The binaries under test.
