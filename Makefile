@@ -19,7 +19,7 @@ export PATH := $(CURDIR)/.tools/go$(file <.go-version)/bin:$(PATH)
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-# -trimpath keeps the builder's folders out of the binary. Never -s or -w: the symbol table is part of the
+# -trimpath keeps the builder's directories out of the binary. Never -s or -w: the symbol table is part of the
 # contract, `nm -u aws` has to show the real calls into libc and libaio.
 BUILD_FLAGS = -trimpath -buildvcs=false -ldflags '-X aws/internal/command.Version=$(VERSION) -X aws/internal/command.Commit=$(COMMIT)'
 
@@ -76,14 +76,14 @@ clean: ## remove what was built; Go and the linters in .tools stay
 # --- running ----------------------------------------------------------------------------------------------
 
 .PHONY: run
-run: ## serve a sample site, or SITE=folder, on port 8888 or PORT=number
+run: ## serve a sample site, or SITE=directory, on port 8888 or PORT=number
 	@scripts/need run
 	@$(MAKE) build
 	@scripts/run
 
 .PHONY: sample
-sample: ## make a small sample site in SITE=folder
-	@[[ -n "$(SITE)" ]] || { echo "make sample: SITE=folder says where" >&2; exit 2; }
+sample: ## make a small sample site in SITE=directory
+	@[[ -n "$(SITE)" ]] || { echo "make sample: SITE=directory says where" >&2; exit 2; }
 	@$(GO) run -trimpath ./scripts/samplesite "$(SITE)"
 
 # --- testing ----------------------------------------------------------------------------------------------

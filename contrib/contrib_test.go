@@ -1,4 +1,4 @@
-// Package contrib_test holds the files of this folder against the program: that they parse, that what
+// Package contrib_test holds the files of this directory against the program: that they parse, that what
 // they say to it exists, and that the service's cage has room for it.
 package contrib_test
 
@@ -150,7 +150,7 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// TestUnitsVerify has systemd read the units, within a folder that has what they start.
+// TestUnitsVerify has systemd read the units, within a directory that has what they start.
 func TestUnitsVerify(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		t.Skip("systemd-analyze is not installed (apt-get install systemd)")
@@ -533,7 +533,7 @@ func TestReplicas(t *testing.T) {
 }
 
 // TestBalancer puts HAProxy before three replicas with a copy of the files each, as the Compose file
-// does, and sees that it makes no difference which of them answers.
+// does, and sees that it makes no difference which of them responses.
 func TestBalancer(t *testing.T) {
 	if _, err := exec.LookPath("haproxy"); err != nil {
 		t.Skip("haproxy is not installed (apt-get install haproxy)")

@@ -70,13 +70,13 @@ func TestNoAllocationPerUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dialect, err := NewServe(ServeOptions{
+	handler, err := NewServe(ServeOptions{
 		Mounts: []*docroot.Mount{{Prefix: "/", Strip: 1, Root: root}}, Access: []*docroot.AccessRule{{Prefix: "/", Users: users}}, Types: response.NewMediaTypes(),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, c := newAllocLoopOf(t, dialect, ServeConfig())
+	l, c := newAllocLoopOf(t, handler, ServeConfig())
 	var watch oneRecord
 	l.cfg.Sink, l.timed = &watch, true
 	credentials := base64.StdEncoding.EncodeToString([]byte("ali baba:sesame"))

@@ -19,7 +19,7 @@ type client struct {
 	buf  []byte
 }
 
-// get sends a request, lets the loop turn until it has answered, and returns the answer's length.
+// get sends a request, lets the loop turn until it has answered, and returns the response's length.
 func (c *client) get(l *Loop, request []byte) int {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -62,16 +62,16 @@ func newAllocLoop(t testing.TB, s *site) (*Loop, *client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dialect, err := NewDropIn(root, s.dir)
+	handler, err := NewDropIn(root, s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kernel.CloseRoot(root) })
-	return newAllocLoopOf(t, dialect, DropInConfig())
+	return newAllocLoopOf(t, handler, DropInConfig())
 }
 
-// newAllocLoopOf returns a loop of a dialect, and a client of it.
-func newAllocLoopOf(t testing.TB, dialect Dialect, loop Config) (*Loop, *client) {
+// newAllocLoopOf returns a loop of a handler, and a client of it.
+func newAllocLoopOf(t testing.TB, handler Handler, loop Config) (*Loop, *client) {
 	t.Helper()
 	fd, addr, err := kernel.Listen(kernel.Address{TCP: netip.MustParseAddrPort("127.0.0.1:0")}, kernel.ListenOptions{})
 	if err != nil {
@@ -83,7 +83,7 @@ func newAllocLoopOf(t testing.TB, dialect Dialect, loop Config) (*Loop, *client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := NewLoop(k, loop, dialect, docroot.NewCache(DropInCacheLimits(64)), fd)
+	l, err := NewLoop(k, loop, handler, docroot.NewCache(DropInCacheLimits(64)), fd)
 	if err != nil {
 		t.Fatal(err)
 	}

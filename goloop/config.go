@@ -32,9 +32,9 @@ type Config struct {
 	// DeferAbove is the rate of connections per second above which the kernel holds each back until it has
 	// sent something. 0 leaves that to how the addresses were bound.
 	DeferAbove int
-	// GatherAbove is the rate of connections per second above which the loop tries whether they come no slower when
+	// CoalesceAbove is the rate of connections per second above which the loop tries whether they come no slower when
 	// it lets some gather before it waits for the next, and then does. 0 is never.
-	GatherAbove int
+	CoalesceAbove int
 
 	// LocalCongestion is the congestion control (tcp(7), TCP_CONGESTION) of connections that come from this
 	// machine: there is no network to be congested, and one that paces, as bbr does, costs twice the time. Listening
@@ -68,7 +68,7 @@ type Config struct {
 	// server's connections together, however many loops it has. 0 is no bound.
 	RateMax, TotalRateMax int64
 
-	Sink    Sink      // gets a record for each answer, if not nil
+	Sink    Sink      // gets a record for each response, if not nil
 	Tracer  Tracer    // is told what the loop does, if not nil
 	Publish bool      // the counters are copied for other goroutines now and then
 	Trace   io.Writer // gets a line for each transition, if not nil
@@ -86,7 +86,7 @@ func DropInConfig() Config {
 		ReadsPerConnMax: 8,
 		SubmitsMax:      16,
 		DeferAbove:      2000,
-		GatherAbove:     2000,
+		CoalesceAbove:   2000,
 		LocalCongestion: kernel.LocalCongestion,
 		IdleTimeout:     60 * time.Second,
 		HeadTimeout:     30 * time.Second,
@@ -139,7 +139,7 @@ func (cfg *Config) Check() error {
 		}
 	}
 	for _, v := range []limit{ // for which 0 means that there is none
-		{"GatherAbove", int64(cfg.GatherAbove)},
+		{"GatherAbove", int64(cfg.CoalesceAbove)},
 		{"DeferAbove", int64(cfg.DeferAbove)},
 		{"ReadsShared", int64(cfg.ReadsShared)},
 		{"ConnsPerAddressMax", int64(cfg.ConnsPerAddressMax)},

@@ -95,7 +95,7 @@ func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
 		listen, congestion string
 		inherited          bool   // the listening socket is somebody else's, and has the system's
 		away               bool   // the client is not at 127.0.0.1
-		small, large       string // after an answer of 4 KiB and one above LocalBodyBytes
+		small, large       string // after a response of 4 KiB and one above LocalBodyBytes
 	}{
 		{"0.0.0.0:0", other, false, false, other, other},
 		{"0.0.0.0:0", "", false, false, usual, usual},
@@ -133,11 +133,11 @@ func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
 				if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", step.path); err != nil {
 					t.Fatal(err)
 				}
-				answer, err := http.ReadResponse(r, nil)
+				respond, err := http.ReadResponse(r, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				body, err := io.ReadAll(answer.Body)
+				body, err := io.ReadAll(respond.Body)
 				want, ok := s.files[step.path]
 				if !ok {
 					want = s.files["/static"+step.path]
@@ -154,9 +154,9 @@ func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
 	}
 }
 
-// The answer after which a connection ends waits in the socket as a whole: the server has done with it before the
+// The response after which a connection ends waits in the socket as a whole: the server has done with it before the
 // client has taken a byte.
-func TestLastAnswerWaitsInTheSocket(t *testing.T) {
+func TestLastResponseWaitsInTheSocket(t *testing.T) {
 	_, other := anotherCongestion(t)
 	s := newSite(t)
 	for _, test := range []struct {
@@ -195,11 +195,11 @@ func TestLastAnswerWaitsInTheSocket(t *testing.T) {
 			if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n\r\nG", test.path, test.connection); err != nil {
 				t.Fatal(err)
 			}
-			answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+			respond, err := http.ReadResponse(bufio.NewReader(c), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.Copy(io.Discard, answer.Body); err != nil {
+			if _, err := io.Copy(io.Discard, respond.Body); err != nil {
 				t.Fatal(err)
 			}
 			got, err := unix.GetsockoptInt(socketTowards(t, c.LocalAddr().(*net.TCPAddr).Port), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
@@ -225,7 +225,7 @@ func (m *memoryTeller) SocketMemory() (int64, int64) {
 	return m.held, m.low
 }
 
-func TestRoomForWholeAnswers(t *testing.T) {
+func TestRoomForWholeResponses(t *testing.T) {
 	k := &memoryTeller{now: time.Second}
 	l := &Loop{k: k}
 	granted := func() (n int) {
@@ -254,7 +254,7 @@ func TestRoomForWholeAnswers(t *testing.T) {
 		k.held, k.low, l.wholes.open = step.held, step.low, step.open
 		looks := k.looks
 		if got := granted(); got != step.want {
-			t.Errorf("%d of %d held: %d answers may wait, not %d", step.held, step.low, got, step.want)
+			t.Errorf("%d of %d held: %d responses may wait, not %d", step.held, step.low, got, step.want)
 		}
 		if k.looks > looks+1 {
 			t.Errorf("%d of %d held: %d looks", step.held, step.low, k.looks-looks)

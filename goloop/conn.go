@@ -29,46 +29,46 @@ type conn struct {
 	blocked    bool // the socket took no more; true exactly while writability is waited for
 	keep       bool
 	linger     bool
-	asked      bool // a helper has been asked and will answer
+	asked      bool // a worker thread has been asked and will respond to
 	refusals   int8 // how often there was no descriptor for the request since it was last given one, and one more
 	job        *job // what it was asked to make, until that is there or nobody waits for it any more
 	resting    bool // the kernel had no memory for its bytes; again takes it up
 	waiting    bool // in the queue for buffers
 
-	preface   bool // a trusted proxy has to say first whom it speaks for
-	skip      int  // bytes of what it has said that are still to come, and to be thrown away
-	bucket    bucket
-	clock     clock
-	rec       *Record // what will be said about the answer; nil if nothing is
-	answering bool    // an answer has been decided and is not over
-	sent      int64   // bytes of it that the client took
+	preface    bool // a trusted proxy has to say first whom it speaks for
+	skip       int  // bytes of what it has said that are still to come, and to be thrown away
+	bucket     bucket
+	clock      clock
+	rec        *Record // what will be said about the response; nil if nothing is
+	responding bool    // a response has been decided and is not over
+	sent       int64   // bytes of it that the client took
 
 	serial uint64 // counts the loop's connections; for the trace
 
 	peer     netip.AddrPort
 	counted  bool          // by the crowd
-	whole    bool          // its last answer may wait in its socket
-	home     home          // whether it comes from this machine, and what that still asks for
+	whole    bool          // its last response may wait in its socket
+	locality locality      // whether it comes from this machine, and what that still asks for
 	total    int64         // bytes that were sent to the client, since it was accepted
 	acked    int64         // of them, acknowledged when that was last looked at
 	latest   int64         // of them, sent by the latest operation that sent any
 	sendMark time.Duration // time spent on sending when the client last took bytes
 
 	part     *part           // bytes received and not yet answered; nil when there are none
-	found    []*docroot.File // what helpers have found for the request that is being answered
+	found    []*docroot.File // what worker threads have found for the request that is being answered
 	writeBuf []byte          // what sendMessage sends next: the rest of the header, and of a body in memory
 	headLeft int             // bytes at the front of writeBuf that are the header; what follows them is body
 	headBuf  []byte          // the buffer that writeBuf lies in
 
-	file     *docroot.File
-	off, end int64         // the body bytes that are still to be sent
-	tail     *tail         // what comes after them; nil when nothing does
-	warmEnd  int64         // the file's bytes before it are in memory
-	warmAt   time.Duration // since then, if they were brought there for this connection; else 0
-	ahead    *ahead        // answers to pipelined requests, which wait for this one
-	win      *window       // of a dynamic transfer
-	inFlight int           // reads that the kernel or a helper is filling this connection's buffers with
-	lingered int           // bytes thrown away while lingering
+	file        *docroot.File
+	off, end    int64         // the body bytes that are still to be sent
+	tail        *tail         // what comes after them; nil when nothing does
+	prefetchEnd int64         // the file's bytes before it are in memory
+	prefetchAt  time.Duration // since then, if they were brought there for this connection; else 0
+	pipeline    *pipeline     // responses to pipelined requests, which wait for this one
+	win         *window       // of a dynamic transfer
+	inFlight    int           // reads that the kernel or a worker thread is filling this connection's buffers with
+	lingered    int           // bytes thrown away while lingering
 
 	armed      deadline // the list that the connection is in
 	expiresAt  time.Duration
@@ -80,7 +80,7 @@ type conn struct {
 // token returns what epoll is given for the connection: the slot, and its tenant.
 func (c *conn) token() uint64 { return uint64(c.gen)<<24 | uint64(c.slot) }
 
-// part holds the bytes of a head that has not arrived in full, or that waits for its answer.
+// part holds the bytes of a head that has not arrived in full, or that waits for its response.
 type part struct {
 	buf []byte // outside the Go heap
 	n   int
@@ -114,7 +114,7 @@ func (l *Loop) setState(c *conn, to State) {
 // interest derives from the state what epoll is to tell about a connection.
 func interest(c *conn) uint32 {
 	switch c.state {
-	case StateInit, StateReading, StateDraining, StateLingering:
+	case StateInit, StateReading, StateDiscarding, StateLingering:
 		return kernel.Readable
 	case StateWReady, StateSending:
 		if c.blocked {
@@ -215,7 +215,7 @@ func (l *Loop) freeSlot(c *conn) {
 // release gives back all that a connection holds but its descriptor and its slot.
 func (l *Loop) release(c *conn) {
 	l.dropJob(c)
-	if c.answering {
+	if c.responding {
 		l.account(c, false)
 	}
 	if c.whole {
@@ -226,7 +226,7 @@ func (l *Loop) release(c *conn) {
 	l.dropHead(c)
 	l.dropWindow(c)
 	l.dropTail(c)
-	l.dropAhead(c)
+	l.dropPipeline(c)
 	l.dropFound(c)
 	l.dropFile(&c.file)
 }
@@ -245,7 +245,7 @@ func (l *Loop) over(c *conn) {
 	c.fd = -1
 	if c.counted {
 		c.counted = false
-		l.crowd.leave(neighbourhood(c.peer.Addr()))
+		l.addressLimit.leave(neighbourhood(c.peer.Addr()))
 	}
 	if c.inFlight > 0 {
 		if c.state != StateClosing {
@@ -258,7 +258,7 @@ func (l *Loop) over(c *conn) {
 }
 
 // abort ends a connection before its time: by OpReset if the client must not take what it has got
-// for the whole answer, else by OpClose.
+// for the whole response, else by OpClose.
 func (l *Loop) abort(c *conn, how netKind) {
 	if how == kernel.OpReset {
 		l.counts.Resets++

@@ -10,56 +10,56 @@ import (
 
 // Counts are a loop's counters since its start.
 type Counts struct {
-	Turns          uint64
-	Events         uint64
-	StaleEvents    uint64 // events of connections that were over, dropped
-	Crossings      uint64 // batches run, besides the waits
-	Accepted       uint64
-	AcceptPauses   uint64 // descriptors or connections were used up
-	Rests          uint64 // connections were let gather
-	Crowded        uint64 // connections closed because their address had too many
-	Requests       uint64
-	Refused        uint64                       // malformed heads
-	ByStatus       [response.StatusCount]uint64 // answers, by their status code
-	Answered       uint64                       // answers that the client took in full
-	Unfinished     uint64                       // and those that it did not
-	RecordsDropped uint64                       // records for which the sink had no room
-	ByMount        [][StatusSlots]uint64        // answers, by the mount's number (0: none) and SlotOf their status; as long as was needed
-	Latency        [phaseCount]Histogram        // of the answers that are complete, by phase
-	BytesSent      uint64                       // headers and bodies
-	PeersGone      uint64                       // clients that left before their answer was complete
-	Resets         uint64                       // connections that we reset
-	Truncated      uint64                       // files that became shorter while they were sent
-	DiskFaults     uint64
-	Expired        uint64                // deadlines
-	ExpiredBy      [deadlineCount]uint64 // and which, by LimitNames
-	WatchesFailed  uint64                // epoll_ctl refused a connection
+	Turns            uint64
+	Events           uint64
+	StaleEvents      uint64 // events of connections that were over, dropped
+	CgoCalls         uint64 // batches run, besides the waits
+	Accepted         uint64
+	AcceptPauses     uint64 // descriptors or connections were used up
+	Rests            uint64 // connections were let gather
+	OverAddressLimit uint64 // connections closed because their address had too many
+	Requests         uint64
+	Refused          uint64                       // malformed heads
+	ByStatus         [response.StatusCount]uint64 // responses, by their status code
+	Completed        uint64                       // responses that the client took in full
+	Unfinished       uint64                       // and those that it did not
+	RecordsDropped   uint64                       // records for which the sink had no room
+	ByMount          [][StatusSlots]uint64        // responses, by the mount's number (0: none) and SlotOf their status; as long as was needed
+	Latency          [phaseCount]Histogram        // of the responses that are complete, by phase
+	BytesSent        uint64                       // headers and bodies
+	PeersGone        uint64                       // clients that left before their response was complete
+	Resets           uint64                       // connections that we reset
+	Truncated        uint64                       // files that became shorter while they were sent
+	DiskFaults       uint64
+	Expired          uint64                // deadlines
+	ExpiredBy        [deadlineCount]uint64 // and which, by LimitNames
+	WatchesFailed    uint64                // epoll_ctl refused a connection
 
-	TurnTime       Histogram // from the end of the wait to the end of the turn, if the counters are published
-	EventsPerTurn  Sizes
-	OpsPerCrossing Sizes
+	TurnTime      Histogram // from the end of the wait to the end of the turn, if the counters are published
+	EventsPerTurn Sizes
+	OpsPerCgoCall Sizes
 
-	CacheHits     uint64 // names whose file was known and did not have to be looked up
-	OpensCached   uint64 // files opened, or looked up again, on the loop
-	OpensHelped   uint64 // files opened by a helper, because a disk might have been waited for
-	ChecksRefused uint64 // password checks that were refused because too many waited
-	JobsDropped   uint64 // jobs that were not done because nobody waited for them any more
-	ChunksWarmed  uint64 // parts of static files that a helper brought into memory: stalls avoided
+	CacheHits        uint64 // names whose file was known and did not have to be looked up
+	OpensCached      uint64 // files opened, or looked up again, on the loop
+	OpensHelped      uint64 // files opened by a worker thread, because a disk might have been waited for
+	ChecksRefused    uint64 // password checks that were refused because too many waited
+	JobsDropped      uint64 // jobs that were not done because nobody waited for them any more
+	ChunksPrefetched uint64 // parts of static files that a worker thread brought into memory: stalls avoided
 
-	ReadsNoWait   uint64 // rung 1 of the ladder: RWF_NOWAIT from the page cache
-	ReadsDirect   uint64 // rung 2: O_DIRECT
-	ReadsHelped   uint64 // rung 3: a helper
-	ReadsMissed   uint64 // rung 1 said that the pages were not there after all
+	ReadsNoWait   uint64 // read method 1 of the read methods: RWF_NOWAIT from the page cache
+	ReadsDirect   uint64 // read method 2: O_DIRECT
+	ReadsHelped   uint64 // read method 3: a worker thread
+	ReadsMissed   uint64 // read method 1 said that the pages were not there after all
 	ReadsShort    uint64
-	ReadsInFlight int                  // handed over and not back
-	ReadsDone     uint64               // back, with bytes
-	ReadsFailed   uint64               // back without: to be tried another way, or for good
-	ReadLatency   [rungCount]Histogram // of those that are done, by RungNames
-	ReadsRefused  uint64               // io_submit took none for now
-	PoolWaits     uint64               // connections that waited for buffers
-	PoolShort     uint64               // times that the machine had no memory for the pool to grow
-	BuffersLent   uint64               // buffers taken back from clients that took nothing
-	Buffers       int                  // of the pool; this and the next two are set when the counters are published
+	ReadsInFlight int                        // handed over and not back
+	ReadsDone     uint64                     // back, with bytes
+	ReadsFailed   uint64                     // back without: to be tried another way, or for good
+	ReadLatency   [readMethodCount]Histogram // of those that are done, by ReadMethodNames
+	ReadsRefused  uint64                     // io_submit took none for now
+	PoolWaits     uint64                     // connections that waited for buffers
+	PoolShort     uint64                     // times that the machine had no memory for the pool to grow
+	BuffersLent   uint64                     // buffers taken back from clients that took nothing
+	Buffers       int                        // of the pool; this and the next two are set when the counters are published
 	BuffersFree   int
 	BufferWaiters int             // connections in line for buffers
 	InState       [stateCount]int // connections; without meaning for StateFree
@@ -67,9 +67,9 @@ type Counts struct {
 
 // Names of what the arrays of Counts are indexed by. An empty one is not in use.
 var (
-	PhaseNames = [phaseCount]string{phaseHead: "head", phaseDisk: "disk", phaseSend: "send", phaseTotal: "total"}
-	RungNames  = [rungCount]string{rungNoWait: "nowait", rungDirect: "direct", rungHelper: "helper"}
-	LimitNames = [deadlineCount]string{
+	PhaseNames      = [phaseCount]string{phaseHead: "head", phaseDisk: "disk", phaseSend: "send", phaseTotal: "total"}
+	ReadMethodNames = [readMethodCount]string{readNoWait: "nowait", readDirect: "direct", readThread: "worker thread"}
+	LimitNames      = [deadlineCount]string{
 		deadlineNone: "drain", deadlineIdle: "idle", deadlineHead: "head", deadlineSend: "send",
 		deadlineDisk: "disk", deadlineLinger: "linger",
 	}
@@ -77,17 +77,17 @@ var (
 
 // String returns the counters as lines of name and value.
 func (n *Counts) String() string {
-	return fmt.Sprintf(`turns %d, events %d (stale %d), crossings %d
-accepted %d (pauses %d, crowded %d, rests %d), requests %d (refused %d), bytes sent %d
+	return fmt.Sprintf(`turns %d, events %d (stale %d), cgo calls %d
+accepted %d (pauses %d, over the limit %d, rests %d), requests %d (refused %d), bytes sent %d
 peers gone %d, resets %d, truncated %d, disk faults %d, expired %d, watches failed %d
-opens: on the loop %d, by helpers %d; static chunks warmed %d; password checks refused %d; jobs dropped %d
-reads: RWF_NOWAIT %d (missed %d), O_DIRECT %d, by helpers %d; short %d, refused for now %d
+opens: on the loop %d, by worker threads %d; static chunks prefetched %d; password checks refused %d; jobs dropped %d
+reads: RWF_NOWAIT %d (missed %d), O_DIRECT %d, by worker threads %d; short %d, refused for now %d
 buffers: waits %d, lent %d, short of memory %d
 `,
-		n.Turns, n.Events, n.StaleEvents, n.Crossings,
-		n.Accepted, n.AcceptPauses, n.Crowded, n.Rests, n.Requests, n.Refused, n.BytesSent,
+		n.Turns, n.Events, n.StaleEvents, n.CgoCalls,
+		n.Accepted, n.AcceptPauses, n.OverAddressLimit, n.Rests, n.Requests, n.Refused, n.BytesSent,
 		n.PeersGone, n.Resets, n.Truncated, n.DiskFaults, n.Expired, n.WatchesFailed,
-		n.OpensCached, n.OpensHelped, n.ChunksWarmed, n.ChecksRefused, n.JobsDropped,
+		n.OpensCached, n.OpensHelped, n.ChunksPrefetched, n.ChecksRefused, n.JobsDropped,
 		n.ReadsNoWait, n.ReadsMissed, n.ReadsDirect, n.ReadsHelped, n.ReadsShort, n.ReadsRefused,
 		n.PoolWaits, n.BuffersLent, n.PoolShort)
 }

@@ -28,8 +28,8 @@ var deadlineOf = [stateCount]deadline{
 	StateWReady:       deadlineSend,
 	StateSending:      deadlineSend,
 	StateReadingAsync: deadlineDisk,
-	StateWarming:      deadlineDisk,
-	StateDraining:     deadlineHead,
+	StatePrefetching:  deadlineDisk,
+	StateDiscarding:   deadlineHead,
 	StateLingering:    deadlineLinger,
 }
 
@@ -119,24 +119,24 @@ func (l *Loop) disarm(c *conn) {
 	c.armed = deadlineNone
 }
 
-// giveUp lets the dialect answer a request that has not become complete, or whose file could not
+// giveUp lets the handler response a request that has not become complete, or whose file could not
 // be looked up, in time. It returns false when there is nothing to say.
 func (l *Loop) giveUp(c *conn) bool {
 	if c.state != StateReading && c.state != StateOpening || l.draining && l.drainEnd == never {
 		return false
 	}
-	l.ans.reset()
+	l.response.reset()
 	l.finding = finder{Loop: l, c: c}
 	req, head := &l.req, []byte(nil)
 	if c.part != nil {
 		req, head = &c.part.req, c.part.buf[:c.part.n]
 	} else {
-		req.Reset(l.dialect.Limits())
+		req.Reset(l.handler.Limits())
 	}
-	if !l.dialect.Expire(&l.ans, c.state, req, &l.finding) {
+	if !l.handler.Expire(&l.response, c.state, req, &l.finding) {
 		return false
 	}
-	l.ans.Keep = false // a helper's answer may still come, and must not meet another request
+	l.response.Keep = false // a worker thread's response may still come, and must not meet another request
 	l.dropJob(c)
 	l.ready(c, req, head, nil)
 	return true
@@ -166,7 +166,7 @@ func (l *Loop) expire() {
 				continue
 			}
 			how := kernel.OpClose
-			if c.state == StateSending || c.state == StateReadingAsync || c.state == StateWarming ||
+			if c.state == StateSending || c.state == StateReadingAsync || c.state == StatePrefetching ||
 				c.state == StateWReady && c.headLeft == 0 {
 				how = kernel.OpReset // it has got part of a body, which must not look whole
 			}

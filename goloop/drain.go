@@ -9,7 +9,7 @@ import (
 )
 
 // drain begins the end: no new connections. Those that are kept may send one more request for a
-// while, for a close that crosses a request on its way would fail it; its answer says that it is
+// while, for a close that crosses a request on its way would fail it; its response says that it is
 // the last.
 func (l *Loop) drain() {
 	l.draining = true
@@ -28,12 +28,12 @@ func (l *Loop) drain() {
 func (l *Loop) drainIdle() time.Duration { return min(l.cfg.DrainIdle, l.cfg.DrainTimeout) }
 
 // closeIdle ends the connections that have been without a request for long enough. A request that has
-// just arrived is seen to in the same crossing: only a connection that has sent nothing is closed.
+// just arrived is seen to in the same cgo call: only a connection that has sent nothing is closed.
 func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
 	for _, c := range l.conns {
 		if c.state != StateInit || c.part != nil || c.touched || c.armed != deadlineIdle ||
-			now < c.expiresAt-l.cfg.IdleTimeout+l.drainIdle() { // an answer that was not its last has just ended
+			now < c.expiresAt-l.cfg.IdleTimeout+l.drainIdle() { // a response that was not its last has just ended
 			continue
 		}
 		if pieces == batchConnsMax || !l.room(2) {
@@ -49,14 +49,14 @@ func (l *Loop) closeIdle(now time.Duration) {
 	l.run()
 }
 
-// abandonAfter is how long the end waits for workers whose files are those of somebody who does not answer.
+// abandonAfter is how long the end waits for workers whose files are those of somebody who does not respond to.
 const abandonAfter = 5 * time.Second
 
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a
 // worker has to.
 func (l *Loop) ended() bool {
-	if l.live() > 0 || l.flying > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
-		return l.drainEnd == never && l.k.Now() >= l.abandonAt && l.flying == 0
+	if l.live() > 0 || l.inFlight > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
+		return l.drainEnd == never && l.k.Now() >= l.abandonAt && l.inFlight == 0
 	}
 	if !l.cleared {
 		l.cleared = true
@@ -68,7 +68,7 @@ func (l *Loop) ended() bool {
 // Left is what a server that drains still waits for.
 type Left struct {
 	Conns   int // connections, all in all
-	Sending int // of them, those whose answer is on its way to the client
+	Sending int // of them, those whose response is on its way to the client
 	Disk    int // those that wait for a disk
 	Heads   int // those of whose request a part has arrived
 	Idle    int // those without a request
@@ -97,10 +97,10 @@ func (l *Loop) tellLeft() {
 	left := Left{
 		Conns:   l.live(),
 		Sending: n[StateWReady] + n[StateSending],
-		Disk:    n[StateOpening] + n[StateReadingAsync] + n[StateWarming] + n[StateClosing],
+		Disk:    n[StateOpening] + n[StateReadingAsync] + n[StatePrefetching] + n[StateClosing],
 		Heads:   n[StateReading],
 		Idle:    n[StateInit],
-		Reads:   l.flying,
+		Reads:   l.inFlight,
 	}
 	l.leaving.mu.Lock()
 	l.leaving.told, l.leaving.left = true, left

@@ -13,9 +13,9 @@ import (
 	"aws/internal/kernel"
 )
 
-// TestDrainKeepsAConnectionWhoseAnswerWasNotItsLast has an answer under way when the drain begins, which
+// TestDrainKeepsAConnectionWhoseResponseWasNotItsLast has a response under way when the drain begins, which
 // has not said that it is the last: the client may ask once more, as long afterwards as others may.
-func TestDrainKeepsAConnectionWhoseAnswerWasNotItsLast(t *testing.T) {
+func TestDrainKeepsAConnectionWhoseResponseWasNotItsLast(t *testing.T) {
 	s := newSite(t)
 	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Loop.DrainIdle = 700 * time.Millisecond })
 	c := dial(t, server)
@@ -47,16 +47,16 @@ func TestDrainKeepsAConnectionWhoseAnswerWasNotItsLast(t *testing.T) {
 		t.Fatal(n, err)
 	}
 	if n, err := r.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("after the last answer: %d, %v", n, err)
+		t.Errorf("after the last response: %d, %v", n, err)
 	}
 	if n := server.CutOff(); n != 0 {
 		t.Errorf("%d connections were cut off", n)
 	}
 }
 
-// stuck is a dialect that holds up its loop.
+// stuck is a handler that holds up its loop.
 type stuck struct {
-	Dialect
+	Handler
 	once       sync.Once
 	begun, let chan struct{}
 }
@@ -64,7 +64,7 @@ type stuck struct {
 func (s *stuck) Prepare(f *docroot.File) {
 	s.once.Do(func() { close(s.begun) })
 	<-s.let
-	s.Dialect.Prepare(f)
+	s.Handler.Prepare(f)
 }
 
 // TestPulse has loops that turn, one that stands still, and one that has ended.
@@ -73,8 +73,8 @@ func TestPulse(t *testing.T) {
 	d := &stuck{begun: make(chan struct{}), let: make(chan struct{})}
 	server := startDropIn(t, s, func(cfg *ServerConfig) {
 		cfg.Loops = 2
-		d.Dialect = cfg.Dialect
-		cfg.Dialect = d
+		d.Handler = cfg.Handler
+		cfg.Handler = d
 	})
 	pulse := server.Pulse()
 	beats := func(want bool) {
@@ -106,30 +106,30 @@ func TestPulse(t *testing.T) {
 	beats(true)
 }
 
-// stopper shuts its loop down while that takes in answers.
+// stopper shuts its loop down while that takes in responses.
 type stopper struct {
 	kernel.Kernel
 	loop *Loop
 	once sync.Once
 }
 
-func (s *stopper) Answers(jobs []*kernel.Job) int {
+func (s *stopper) FinishedJobs(jobs []*kernel.Job) int {
 	s.once.Do(s.loop.Shutdown)
-	return s.Kernel.Answers(jobs)
+	return s.Kernel.FinishedJobs(jobs)
 }
 
 // TestShutdownWithinATurn: that the loop is to end is not forgotten with the wake-up that has come for something else.
 func TestShutdownWithinATurn(t *testing.T) {
-	k, _, err := kernel.NewLinux(kernel.Config{EventsMax: 8, HelpersMax: 1, JobsMax: 1})
+	k, _, err := kernel.NewLinux(kernel.Config{EventsMax: 8, WorkersMax: 1, JobsMax: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &stopper{Kernel: k}
-	dialect, err := NewDropIn(-1, t.TempDir())
+	handler, err := NewDropIn(-1, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.loop, err = NewLoop(s, DropInConfig(), dialect, docroot.NewCache(DropInCacheLimits(8))); err != nil {
+	if s.loop, err = NewLoop(s, DropInConfig(), handler, docroot.NewCache(DropInCacheLimits(8))); err != nil {
 		t.Fatal(err)
 	}
 	k.Wake()

@@ -10,17 +10,17 @@ import (
 	"aws/internal/response"
 )
 
-// dropIn is the dialect of the server that aws takes the place of: GET and HEAD, 200 and 404, and
-// the connection is closed after one answer. Whatever is malformed, unknown or not allowed is 404.
+// dropIn is the handler of the server that aws takes the place of: GET and HEAD, 200 and 404, and
+// the connection is closed after one response. Whatever is malformed, unknown or not allowed is 404.
 type dropIn struct {
 	table  *docroot.Table
 	types  *response.MediaTypes
 	limits request.Limits
 }
 
-// NewDropIn returns the drop-in's dialect for the folders static and dynamic beneath root. Links
+// NewDropIn returns the drop-in's handler for the directories static and dynamic beneath root. Links
 // may lead from one to the other.
-func NewDropIn(root kernel.Root, dir string) (Dialect, error) {
+func NewDropIn(root kernel.Root, dir string) (Handler, error) {
 	table, err := docroot.NewTable(
 		&docroot.Mount{Prefix: "/static/", Strip: 1, Root: root, Kind: docroot.Static, Dir: dir},
 		&docroot.Mount{Prefix: "/dynamic/", Strip: 1, Root: root, Kind: docroot.Dynamic, Dir: dir},
@@ -39,7 +39,7 @@ func NewDropIn(root kernel.Root, dir string) (Dialect, error) {
 }
 
 // DropInCacheLimits returns the limits of the drop-in's cache: a name is looked up in every turn in
-// which it is asked for, so that an answer is never older than its request.
+// which it is asked for, so that a response is never older than its request.
 func DropInCacheLimits(filesMax int) docroot.Limits {
 	return docroot.Limits{FilesMax: filesMax, IdleMax: 5 * time.Second}
 }
@@ -47,10 +47,10 @@ func DropInCacheLimits(filesMax int) docroot.Limits {
 // Mounts returns what is served, longest prefix first.
 func (d *dropIn) Mounts() []*docroot.Mount { return d.table.Mounts() }
 
-// Limits implements Dialect.
+// Limits implements Handler.
 func (d *dropIn) Limits() *request.Limits { return &d.limits }
 
-// Prepare implements Dialect: all of the header but its date.
+// Prepare implements Handler: all of the header but its date.
 func (d *dropIn) Prepare(f *docroot.File) {
 	v := versionOf(f)
 	f.Head = d.appendFileHead(nil, f, response.FloorSeconds(f.MtimeNs), v.Dated())
@@ -106,8 +106,8 @@ func appendDated(dst, head []byte, at int, date []byte) []byte {
 	return dst
 }
 
-// Answer implements Dialect.
-func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finder) bool {
+// Response implements Handler.
+func (d *dropIn) Respond(a *Response, req *request.Request, head []byte, find Finder) bool {
 	length, chunked := req.BodyLength()
 	a.HasBody = length > 0 || chunked
 	if req.Method != request.MethodGet && req.Method != request.MethodHead {
@@ -121,7 +121,7 @@ func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finde
 		m = d.table.Match(path)
 		a.Mount = m
 	}
-	if m == nil || docroot.IsFolderName(m.Name(path)) {
+	if m == nil || docroot.IsDirectoryName(m.Name(path)) {
 		d.notFound(a, find)
 		return true
 	}
@@ -150,26 +150,26 @@ func (d *dropIn) Answer(a *Answer, req *request.Request, head []byte, find Finde
 	return true
 }
 
-func (d *dropIn) notFound(a *Answer, find Finder) {
+func (d *dropIn) notFound(a *Response, find Finder) {
 	a.Status = response.NotFound
 	a.Head = appendDated(a.Head, notFoundHead, notFoundDateAt, find.Date())
 	a.headBytes = len(a.Head)
 }
 
-// Refuse implements Dialect. What follows a head that can't be understood is not understood
+// Refuse implements Handler. What follows a head that can't be understood is not understood
 // either, and thrown away.
-func (d *dropIn) Refuse(a *Answer, _ *request.Request, find Finder) {
+func (d *dropIn) Refuse(a *Response, _ *request.Request, find Finder) {
 	d.notFound(a, find)
 	a.Linger = true
 }
 
-// Busy implements Dialect: it has only two answers, and neither is right.
-func (d *dropIn) Busy(*Answer, Finder) bool { return false }
+// Busy implements Handler: it has only two responses, and neither is right.
+func (d *dropIn) Busy(*Response, Finder) bool { return false }
 
-// Expire implements Dialect: a client that takes too long is not answered.
-func (d *dropIn) Expire(*Answer, State, *request.Request, Finder) bool { return false }
+// Expire implements Handler: a client that takes too long is not answered.
+func (d *dropIn) Expire(*Response, State, *request.Request, Finder) bool { return false }
 
-// String names the dialect, for people.
+// String names the handler, for people.
 func (d *dropIn) String() string {
 	return fmt.Sprintf("static/ by sendfile and dynamic/ by AIO from %s", d.table.Mounts()[0].Dir)
 }

@@ -60,42 +60,42 @@ func (q *fifo) unpop(list []int32) {
 type bufferState uint8
 
 const (
-	bufferFree   bufferState = iota
-	bufferQueued             // waits to be submitted
-	bufferFlying             // the kernel or a helper is filling it
-	bufferLoaded             // holds its chunk
+	bufferFree     bufferState = iota
+	bufferQueued               // waits to be submitted
+	bufferInFlight             // the kernel or a worker thread is filling it
+	bufferLoaded               // holds its chunk
 )
 
-// rung is a step of the ladder by which a chunk gets into memory.
-type rung uint8
+// read method is a step of the read methods by which a chunk gets into memory.
+type readMethod uint8
 
 const (
-	rungAuto   rung = iota // whatever is best
-	rungNoWait             // kernel AIO from the page cache, RWF_NOWAIT
-	rungDirect             // kernel AIO past the page cache, O_DIRECT
-	rungHelper             // a helper waits for the disk
-	rungCount
+	readAuto   readMethod = iota // whatever is best
+	readNoWait                   // kernel AIO from the page cache, RWF_NOWAIT
+	readDirect                   // kernel AIO past the page cache, O_DIRECT
+	readThread                   // a worker thread waits for the disk
+	readMethodCount
 )
 
 // buffer is one buffer of the pool.
 type buffer struct {
-	mem   []byte
-	slot  int32 // the connection that has it
-	gen   uint32
-	state bufferState
-	rung  rung // of the read that is queued or in flight
-	share share
-	cost  int // of the read that is queued, if its bytes are in memory
-	chunk int64
-	want  int           // bytes of the file that belong into it
-	got   int           // bytes that are in it
-	asked int           // offset within the buffer at which the read in flight begins
-	since time.Duration // when that read was handed over
+	mem        []byte
+	slot       int32 // the connection that has it
+	gen        uint32
+	state      bufferState
+	readMethod readMethod // of the read that is queued or in flight
+	share      share
+	cost       int // of the read that is queued, if its bytes are in memory
+	chunk      int64
+	want       int           // bytes of the file that belong into it
+	got        int           // bytes that are in it
+	asked      int           // offset within the buffer at which the read in flight begins
+	since      time.Duration // when that read was handed over
 }
 
 // pool is a loop's memory for dynamic files. It begins without any, and grows by a part at a time, when
 // somebody waits. Where memory comes in huge pages, so many that a read or a send meets few of them, the
-// kernel has to clear and sometimes to compact some for a part: a helper waits for that.
+// kernel has to clear and sometimes to compact some for a part: a worker thread waits for that.
 type pool struct {
 	mem       []byte
 	bufs      []buffer
@@ -137,10 +137,10 @@ const (
 	growBytes    = 2 << 20
 	growPartsMin = 4
 	growAgain    = time.Second            // after the machine had no memory
-	growPatience = 100 * time.Millisecond // with helpers that may all be waiting for disks
+	growPatience = 100 * time.Millisecond // with worker threads that may all be waiting for disks
 )
 
-// grow lets a helper bring memory for the pool's next part, if there is one. It returns true when there
+// grow lets a worker thread bring memory for the pool's next part, if there is one. It returns true when there
 // are more buffers at once: a part whose memory takes long is used without it, and touching it brings it.
 func (l *Loop) grow(c *conn) bool {
 	p := &l.pool
@@ -375,7 +375,7 @@ func (l *Loop) depth(w *window) int {
 // freeBuffer takes a buffer back that nobody fills.
 func (l *Loop) freeBuffer(i int32) {
 	b := &l.pool.bufs[i]
-	assert(b.state != bufferFlying && b.state != bufferFree, "a buffer is freed that is not ours")
+	assert(b.state != bufferInFlight && b.state != bufferFree, "a buffer is freed that is not ours")
 	b.state = bufferFree
 	l.pool.free = append(l.pool.free, i)
 	l.pool.giveBack(b.share, 1)
@@ -529,12 +529,12 @@ func (l *Loop) submittable() bool {
 	if l.refused {
 		return false
 	}
-	return !l.pool.queue.empty() && (l.flying < l.k.Slots() || l.k.Slots() == 0) ||
+	return !l.pool.queue.empty() && (l.inFlight < l.k.Slots() || l.k.Slots() == 0) ||
 		!l.pool.disk.empty() && l.diskSlots() > 0
 }
 
-// submit hands queued reads to the kernel, in order and in one crossing, and those that kernel AIO
-// can't do to the helpers. What is left has its turn after the others' events.
+// submit hands queued reads to the kernel, in order and in one cgo call, and those that kernel AIO
+// can't do to the worker threads. What is left has its turn after the others' events.
 func (l *Loop) submit() {
 	if l.k.Now() < l.readAt && l.refused {
 		return
@@ -567,17 +567,17 @@ func (l *Loop) prepare() bool {
 			continue
 		}
 		switch l.choose(c.file, b, c.win.hot) {
-		case rungHelper:
+		case readThread:
 			if l.askRead(c, i, b) {
 				l.dequeue()
 			}
 			continue
-		case rungDirect:
+		case readDirect:
 			l.dequeue()
 			p.disk.push(i)
 			continue
 		}
-		if len(l.reads) == l.k.Slots()-l.flying || cost >= l.turnCost() {
+		if len(l.reads) == l.k.Slots()-l.inFlight || cost >= l.turnCost() {
 			break
 		}
 		cost += b.cost
@@ -589,40 +589,40 @@ func (l *Loop) prepare() bool {
 	return len(l.reads) > 0
 }
 
-// choose decides by which rung of the ladder a chunk is read. What is in memory is copied from
+// choose decides by which read method of the read methods a chunk is read. What is in memory is copied from
 // there; what is not is read past the page cache, because a buffered read would wait for the
-// disk inside io_submit. A file or kernel that can do neither has helpers. Where the chunk before was in
+// disk inside io_submit. A file or kernel that can do neither has worker threads. Where the chunk before was in
 // memory (hot), nobody is asked whether this one is, too: if not, the read says so.
-func (l *Loop) choose(f *docroot.File, b *buffer, hot bool) rung {
+func (l *Loop) choose(f *docroot.File, b *buffer, hot bool) readMethod {
 	if f.Remote {
-		b.rung = rungHelper // io_submit may wait for whoever answers for it
+		b.readMethod = readThread // io_submit may wait for whoever answers for it
 	}
-	if b.rung == rungNoWait || b.rung == rungHelper {
-		return b.rung
+	if b.readMethod == readNoWait || b.readMethod == readThread {
+		return b.readMethod
 	}
-	if b.rung == rungDirect {
+	if b.readMethod == readDirect {
 		if !l.direct(f) {
-			b.rung = rungHelper // another read has found out
+			b.readMethod = readThread // another read has found out
 		}
-		return b.rung
+		return b.readMethod
 	}
-	b.rung = rungNoWait
+	b.readMethod = readNoWait
 	switch {
 	case l.k.Slots() == 0:
-		b.rung = rungHelper
+		b.readMethod = readThread
 	case f.NoWaitOff.Load():
-		b.rung = rungDirect
+		b.readMethod = readDirect
 	case hot:
 	default:
 		offset := b.chunk*int64(len(b.mem)) + int64(b.got)
 		if l.k.Probe(f.FD, offset, int64(b.want-b.got)) == kernel.ResidencyNone {
-			b.rung = rungDirect
+			b.readMethod = readDirect
 		}
 	}
-	if b.rung == rungDirect && !l.direct(f) {
-		b.rung = rungHelper
+	if b.readMethod == readDirect && !l.direct(f) {
+		b.readMethod = readThread
 	}
-	return b.rung
+	return b.readMethod
 }
 
 // direct reports whether a file can be read directly, opening it for that if need be.
@@ -661,7 +661,7 @@ func (l *Loop) read(f *docroot.File, b *buffer, token uint64) kernel.Read {
 	base := b.chunk * int64(len(b.mem))
 	r := kernel.Read{FD: f.FD, NoWait: true, Token: token}
 	from, to := b.got, b.want
-	if b.rung == rungDirect {
+	if b.readMethod == readDirect {
 		align := int(f.FileAlign)
 		r.FD, r.NoWait = f.Direct.Load(), false
 		from = from / align * align
@@ -680,12 +680,12 @@ func (l *Loop) hand() {
 		n, class := l.k.Submit(reads)
 		for _, i := range queued[:n] {
 			b := &l.pool.bufs[i]
-			b.state = bufferFlying
+			b.state = bufferInFlight
 			l.flies(i, b)
-			l.flying++
+			l.inFlight++
 			l.conns[b.slot].inFlight++
-			if b.rung == rungDirect {
-				l.flyingDirect++
+			if b.readMethod == readDirect {
+				l.inFlightDirect++
 				l.counts.ReadsDirect++
 			} else {
 				l.counts.ReadsNoWait++
@@ -708,7 +708,7 @@ func (l *Loop) hand() {
 	// The kernel takes no more for now: the rest waits, in front of the others.
 	l.requeue(queued)
 	l.refused = true
-	if l.flying == 0 || len(queued) > 0 {
+	if l.inFlight == 0 || len(queued) > 0 {
 		l.readAt = max(l.readAt, l.k.Now()+retryAfter)
 	}
 }
@@ -717,7 +717,7 @@ func (l *Loop) hand() {
 // in a batch.
 func (l *Loop) requeue(list []int32) {
 	n := 0
-	for n < len(list) && l.pool.bufs[list[n]].rung != rungDirect {
+	for n < len(list) && l.pool.bufs[list[n]].readMethod != readDirect {
 		n++
 	}
 	l.pool.queue.unpop(list[:n])
@@ -730,24 +730,24 @@ func (l *Loop) requeue(list []int32) {
 	}
 }
 
-// fallBack takes a read a rung down the ladder.
+// fallBack takes a read a read method down the read methods.
 func (l *Loop) fallBack(b *buffer, class kernel.Class) {
 	f := l.conns[b.slot].file
-	switch b.rung {
-	case rungNoWait:
+	switch b.readMethod {
+	case readNoWait:
 		l.toDisk(l.conns[b.slot].win)
 		if class == kernel.Unsupported {
 			f.NoWaitOff.Store(true)
 		}
-		b.rung = rungHelper
+		b.readMethod = readThread
 		if l.direct(f) {
-			b.rung = rungDirect
+			b.readMethod = readDirect
 		}
 	default:
 		if class == kernel.Unsupported {
 			f.DirectOff.Store(true)
 		}
-		b.rung = rungHelper
+		b.readMethod = readThread
 	}
 }
 
@@ -761,7 +761,7 @@ func (l *Loop) flies(i int32, b *buffer) {
 	}
 }
 
-// askRead lets a helper read what is missing of a chunk.
+// askRead lets a worker thread read what is missing of a chunk.
 func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
 	j := l.newJob(kernel.JobRead, c)
 	j.file = c.file
@@ -777,7 +777,7 @@ func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
 		return false
 	}
 	b.asked = b.got
-	b.state = bufferFlying
+	b.state = bufferInFlight
 	l.flies(i, b)
 	c.inFlight++
 	l.counts.ReadsHelped++
@@ -786,16 +786,16 @@ func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
 
 // reap takes in the reads that are done.
 func (l *Loop) reap() {
-	for l.flying > 0 || l.reaps {
+	for l.inFlight > 0 || l.reaps {
 		l.reaps = false
 		n := l.k.Reap(l.dones)
 		if n > 0 {
 			l.look()
 		}
-		l.flying -= n
+		l.inFlight -= n
 		for _, d := range l.dones[:n] {
-			if l.pool.bufs[d.Token].rung == rungDirect {
-				l.flyingDirect--
+			if l.pool.bufs[d.Token].readMethod == readDirect {
+				l.inFlightDirect--
 			}
 			l.onRead(int32(d.Token), d.Result)
 		}
@@ -805,14 +805,14 @@ func (l *Loop) reap() {
 	}
 }
 
-// onHelped takes in a read that a helper has done.
+// onHelped takes in a read that a worker thread has done.
 func (l *Loop) onHelped(_ *conn, j *job) { l.onRead(j.buf, j.Result) }
 
 // onRead takes in the outcome of a read into a buffer.
 func (l *Loop) onRead(i int32, result int64) {
 	b := &l.pool.bufs[i]
 	c := l.conns[b.slot]
-	assert(b.state == bufferFlying && c.gen == b.gen, "a read is done that nobody has asked for")
+	assert(b.state == bufferInFlight && c.gen == b.gen, "a read is done that nobody has asked for")
 	b.state = bufferQueued
 	l.lands(i, b, c, result)
 	c.inFlight--
@@ -826,12 +826,12 @@ func (l *Loop) onRead(i int32, result int64) {
 		return
 	}
 	switch class := kernel.Classify(result); {
-	case class == kernel.Again && b.rung == rungNoWait:
+	case class == kernel.Again && b.readMethod == readNoWait:
 		l.counts.ReadsMissed++
 		l.fallBack(b, class)
 		l.enqueue(i)
 		return
-	case class == kernel.Unsupported && b.rung != rungHelper:
+	case class == kernel.Unsupported && b.readMethod != readThread:
 		l.fallBack(b, class)
 		l.enqueue(i)
 		return
@@ -855,12 +855,12 @@ func (l *Loop) onRead(i int32, result int64) {
 	b.got = got
 	if b.got < b.want {
 		l.counts.ReadsShort++
-		b.rung = rungAuto // go on at the new offset
+		b.readMethod = readAuto // go on at the new offset
 		l.enqueue(i)
 		return
 	}
 	b.state = bufferLoaded
-	c.win.hot = b.rung == rungNoWait
+	c.win.hot = b.readMethod == readNoWait
 	if c.win.busy--; c.win.busy == 0 {
 		l.reading--
 	}
@@ -884,7 +884,7 @@ func (l *Loop) lands(i int32, b *buffer, c *conn, result int64) {
 		return
 	}
 	l.counts.ReadsDone++
-	l.counts.ReadLatency[b.rung].add(l.moment - b.since)
+	l.counts.ReadLatency[b.readMethod].add(l.moment - b.since)
 }
 
 // abortLoading ends a connection whose file can't be read as promised. The buffer of the read that

@@ -71,9 +71,9 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 		if _, err := io.WriteString(c, whole[cut:]); err != nil {
 			t.Fatal(err)
 		}
-		answer, err := io.ReadAll(c)
-		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 OK\r\n") {
-			t.Errorf("cut at %d: %.40q, %v", cut, answer, err)
+		respond, err := io.ReadAll(c)
+		if err != nil || !strings.HasPrefix(string(respond), "HTTP/1.1 200 OK\r\n") {
+			t.Errorf("cut at %d: %.40q, %v", cut, respond, err)
 			continue
 		}
 		if peer := <-peers; peer.String() != "192.0.2.7:4711" {
@@ -94,9 +94,9 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 					time.Sleep(5 * time.Millisecond)
 				}
 			}
-			answer, err := io.ReadAll(c)
-			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 OK\r\n") {
-				t.Errorf("%d bytes in pieces of %d: %.40q, %v", size, piece, answer, err)
+			respond, err := io.ReadAll(c)
+			if err != nil || !strings.HasPrefix(string(respond), "HTTP/1.1 200 OK\r\n") {
+				t.Errorf("%d bytes in pieces of %d: %.40q, %v", size, piece, respond, err)
 				continue
 			}
 			if peer := <-peers; peer.String() != "192.0.2.9:4660" {
@@ -108,12 +108,12 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
-	if answer, _ := io.ReadAll(c); len(answer) != 0 {
-		t.Errorf("a proxy that says nothing gets %q", answer)
+	if respond, _ := io.ReadAll(c); len(respond) != 0 {
+		t.Errorf("a proxy that says nothing gets %q", respond)
 	}
 }
 
-func TestCrowdedAddressIsToldSo(t *testing.T) {
+func TestAddressOverItsLimitGets503(t *testing.T) {
 	s := newSite(t)
 	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Loop.ConnsPerAddressMax = 2 })
 	ask := func(c io.ReadWriter) *http.Response {

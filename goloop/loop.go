@@ -16,14 +16,14 @@ import (
 
 type netKind = kernel.OpKind
 
-// Sizes that are not limits: how much is done in one crossing.
+// Sizes that are not limits: how much is done in one cgo call.
 const (
 	batchOpsMax     = 1024
 	batchConnsMax   = 256     // connections that one round of receiving or sending serves
 	receiveBytes    = 8 << 10 // a receive into the scratch memory; a head seldom needs more
 	acceptsMax      = 64
 	sendfileBytes   = docroot.ResidentChunkBytes
-	sendBuffersMax  = 8 // buffers of a dynamic file that one crossing sends for a connection
+	sendBuffersMax  = 8 // buffers of a dynamic file that one cgo call sends for a connection
 	jobsFetchMax    = 64
 	retryAfter      = 10 * time.Millisecond
 	acceptPause     = 100 * time.Millisecond
@@ -44,7 +44,7 @@ type interestChange struct {
 	mask uint32
 }
 
-// hangUp is a descriptor that waits for the next crossing to be closed, or to be shut for sending.
+// hangUp is a descriptor that waits for the next cgo call to be closed, or to be shut for sending.
 type hangUp struct {
 	kind netKind
 	fd   int32
@@ -87,13 +87,13 @@ type listener struct {
 type Loop struct {
 	cfg     Config
 	k       kernel.Kernel
-	dialect Dialect
+	handler Handler
 	cache   *docroot.Cache
 	counts  Counts
 	id      int // the loop's number, for the tracer
 
 	timed     bool          // the clock is looked at within a turn: somebody reads the books
-	moment    time.Duration // the time for the books: the latest crossing's if timed, else the turn's
+	moment    time.Duration // the time for the books: the latest cgo call's if timed, else the turn's
 	unsaid    bool          // something has happened since the counters were published
 	published published
 	publishAt time.Duration
@@ -137,26 +137,26 @@ type Loop struct {
 
 	scratch   []byte // where receives go: batchConnsMax pieces
 	req       request.Request
-	ans       Answer
+	response       Response
 	finding   finder
 	opened    kernel.Opened // out-parameters of the kernel, here so that they need no allocation
 	looked    kernel.Info
 	peers     []byte // where accepts write whom they have accepted
-	crowd     crowd
+	addressLimit     addressLimit
 	yielded   time.Duration
 	deferral  deferral
-	gathering gathering
+	coalescing coalescing
 	total     *totalRate // nil without Config.TotalRateMax
 	parts     []*part
 	headBufs  [][]byte // for headers of the usual size
 	bigBufs   [][]byte // for the others
 	tails     []*tail
-	aheads    []*ahead
+	pipelines    []*pipeline
 	headsMax  int
 	date      [response.DateBytes]byte
 	dateOf    int64
 
-	hereNames, awayNames []byte // of congestion controls; nil where all connections have the same
+	loopbackNames, remoteNames []byte // of congestion controls; nil where all connections have the same
 
 	wholes wholes
 
@@ -169,18 +169,18 @@ type Loop struct {
 	reads        []kernel.Read
 	queued       []int32 // the buffers of reads
 	dones        []kernel.ReadDone
-	flying       int  // reads that the kernel has
-	flyingDirect int  // of them, those that wait for a disk (O_DIRECT)
+	inFlight       int  // reads that the kernel has
+	inFlightDirect int  // of them, those that wait for a disk (O_DIRECT)
 	events       int  // of the latest Wait
 	reaps        bool // the kernel has told of completed reads; Reap makes it stop telling
-	refused      bool // the kernel, or the helpers, took no more; until readAt
+	refused      bool // the kernel, or the worker threads, took no more; until readAt
 
 	jobs     []*job
 	checks   checkQueue
 	freeJobs []*job
-	answered []*kernel.Job
+	finished []*kernel.Job
 
-	woken    bool // Answers must be called: a helper has finished, or Wake was called
+	woken    bool // Responses must be called: a worker thread has finished, or Wake was called
 	stop     atomic.Bool
 	draining bool
 	beat     atomic.Uint64 // the number of turns, for other goroutines; beatOver once there are no more
@@ -189,11 +189,11 @@ type Loop struct {
 
 // NewLoop returns a loop that serves the connections of the listening sockets, which it closes
 // when it is shut down. The listeners must not block. The kernel is the loop's from now on.
-func NewLoop(k kernel.Kernel, cfg Config, d Dialect, cache *docroot.Cache, listeners ...int32) (*Loop, error) {
+func NewLoop(k kernel.Kernel, cfg Config, d Handler, cache *docroot.Cache, listeners ...int32) (*Loop, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	l := &Loop{cfg: cfg, k: k, dialect: d, cache: cache, dateOf: -1}
+	l := &Loop{cfg: cfg, k: k, handler: d, cache: cache, dateOf: -1}
 	l.timed = cfg.Publish || cfg.Sink != nil
 	l.unsaid = cfg.Publish
 	var err error
@@ -212,14 +212,14 @@ func NewLoop(k kernel.Kernel, cfg Config, d Dialect, cache *docroot.Cache, liste
 	if l.peers, err = k.Map(batchConnsMax * kernel.PeerBytes); err != nil {
 		return nil, err
 	}
-	if err := l.setHome(); err != nil {
+	if err := l.setCongestion(); err != nil {
 		return nil, err
 	}
 	l.total = cfg.total
 	if l.total == nil && cfg.TotalRateMax > 0 {
 		l.total = &totalRate{rate: cfg.TotalRateMax}
 	}
-	l.crowd = crowd{most: cfg.ConnsPerAddressMax, count: map[netip.Addr]int{}}
+	l.addressLimit = addressLimit{most: cfg.ConnsPerAddressMax, count: map[netip.Addr]int{}}
 	if err := l.pool.init(k, &cfg); err != nil {
 		return nil, err
 	}
@@ -231,7 +231,7 @@ func NewLoop(k kernel.Kernel, cfg Config, d Dialect, cache *docroot.Cache, liste
 	l.reads = make([]kernel.Read, 0, slots)
 	l.queued = make([]int32, 0, slots)
 	l.dones = make([]kernel.ReadDone, slots)
-	l.answered = make([]*kernel.Job, jobsFetchMax)
+	l.finished = make([]*kernel.Job, jobsFetchMax)
 	for _, fd := range listeners {
 		l.listeners = append(l.listeners, listener{fd: fd, accepts: 1})
 	}
@@ -330,7 +330,7 @@ func (l *Loop) Turn() (bool, error) {
 	return !l.draining || !l.ended(), nil
 }
 
-// wait makes the interest changes and waits for something to do, in one crossing.
+// wait makes the interest changes and waits for something to do, in one cgo call.
 func (l *Loop) wait() error {
 	n := 0
 	for _, ch := range l.changes {
@@ -405,7 +405,7 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 	case token == kernel.TokenReads:
 		l.reaps = true
 		return
-	case token == kernel.TokenAnswers:
+	case token == kernel.TokenJobs:
 		l.woken = true
 		return
 	case token >= tokenListeners:
@@ -420,7 +420,7 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		return
 	}
 	switch c.state {
-	case StateInit, StateReading, StateDraining, StateLingering:
+	case StateInit, StateReading, StateDiscarding, StateLingering:
 		if !c.inRecvq {
 			c.inRecvq = true
 			l.recvq = append(l.recvq, c.slot)
@@ -460,7 +460,7 @@ func (l *Loop) timeout() time.Duration {
 		return 0
 	}
 	if l.stop.Load() && !l.draining {
-		return 0 // Shutdown came within the turn, and its wake-up may have been taken for a helper's
+		return 0 // Shutdown came within the turn, and its wake-up may have been taken for a worker thread's
 	}
 	now := l.k.Now()
 	next := time.Duration(-1)
@@ -509,7 +509,7 @@ func (l *Loop) timeout() time.Duration {
 	return next
 }
 
-// refreshDate makes the date of the answers anew.
+// refreshDate makes the date of the responses anew.
 func (l *Loop) refreshDate() {
 	l.dateOf = l.k.Wall()
 	response.AppendDate(l.date[:0], l.dateOf)
@@ -582,7 +582,7 @@ func (l *Loop) close() error {
 		l.run()
 	}
 	l.closeSlowly() // what the workers have no room for ends with the process
-	assert(l.wholes.open == 0, "a connection that is gone may still let its answer wait")
+	assert(l.wholes.open == 0, "a connection that is gone may still let its response wait")
 	p := &l.pool
 	assert(p.available+p.held[shareMemory]+p.held[shareDisk] == p.grown, "a buffer counts to no kind, or to both")
 	assert(l.reading == 0, "a window that is gone still counts among those that read")

@@ -12,7 +12,7 @@ import (
 	"aws/internal/response"
 )
 
-// Record is what there is to say about one answer, once it is over. The slices belong to the record
+// Record is what there is to say about one response, once it is over. The slices belong to the record
 // and are used again with it.
 type Record struct {
 	Conn      uint64
@@ -21,11 +21,11 @@ type Record struct {
 	Status    response.Status
 	Minor     uint8 // of the request's HTTP version
 	Kind      docroot.Kind
-	File      bool           // the answer was about a file
+	File      bool           // the response was about a file
 	Cold      bool           // a disk was waited for: the name's, or the file's
 	Complete  bool           // the client took all of it
 	Sent      int64          // bytes of it that the client took
-	HeadBytes int64          // of the answer; what was sent beyond them is its body
+	HeadBytes int64          // of the response; what was sent beyond them is its body
 	Mount     *docroot.Mount // that the path belongs to, or nil
 
 	Method, Target               []byte
@@ -43,7 +43,7 @@ type Record struct {
 type Sink interface {
 	// Take fills list with records to be filled, as far as there are any now, and returns their number.
 	Take(list []*Record) int
-	// Put takes filled records, in the order in which their answers were over. They are the sink's again.
+	// Put takes filled records, in the order in which their responses were over. They are the sink's again.
 	Put(list []*Record)
 }
 
@@ -105,7 +105,7 @@ const (
 )
 
 var phaseOf = [stateCount]phase{
-	StateReading: phaseHead, StateOpening: phaseDisk, StateReadingAsync: phaseDisk, StateWarming: phaseDisk,
+	StateReading: phaseHead, StateOpening: phaseDisk, StateReadingAsync: phaseDisk, StatePrefetching: phaseDisk,
 	StateWReady: phaseSend, StateSending: phaseSend,
 }
 
@@ -175,9 +175,9 @@ func (k *clock) moved(from State, now time.Duration) {
 	k.cold = k.cold || p == phaseDisk
 }
 
-// record notes what is known of an answer when it is decided. head holds as much of the request as has been read, and is
+// record notes what is known of a response when it is decided. head holds as much of the request as has been read, and is
 // nil where that is nothing.
-func (l *Loop) record(a *Answer, req *request.Request, head []byte) *Record {
+func (l *Loop) record(a *Response, req *request.Request, head []byte) *Record {
 	l.counts.ByStatus[a.Status%response.StatusCount]++
 	mount := 0
 	if a.Mount != nil {
@@ -234,13 +234,13 @@ var recordFields = []struct {
 	{request.UserAgent, func(r *Record) *[]byte { return &r.Agent }},
 }
 
-// account closes the books on an answer.
+// account closes the books on a response.
 func (l *Loop) account(c *conn, complete bool) {
 	now := l.moment
 	c.clock.moved(c.state, now)
 	total := now - c.clock.began
 	if complete {
-		l.counts.Answered++
+		l.counts.Completed++
 		for p := phaseHead; p < phaseTotal; p++ {
 			l.counts.Latency[p].add(c.clock.spent[p])
 		}
@@ -256,7 +256,7 @@ func (l *Loop) account(c *conn, complete bool) {
 		r.Began = l.wall().Add(-total)
 		l.putRecord(r)
 	}
-	c.answering = false
+	c.responding = false
 	c.sent = 0
 	c.clock = clock{began: now, since: now}
 	c.sendMark = 0
@@ -304,7 +304,7 @@ func (l *Loop) look() {
 
 // Mounts returns what the server serves.
 func (s *Server) Mounts() []*docroot.Mount {
-	if d, ok := s.loops[0].dialect.(interface{ Mounts() []*docroot.Mount }); ok {
+	if d, ok := s.loops[0].handler.(interface{ Mounts() []*docroot.Mount }); ok {
 		return d.Mounts()
 	}
 	return nil

@@ -59,9 +59,9 @@ func TestPublished(t *testing.T) {
 		_ = conn.Close()
 	}
 	var n Counts
-	for end := time.Now().Add(time.Minute); n.Answered < 4; n = srv.Published()[0] {
+	for end := time.Now().Add(time.Minute); n.Completed < 4; n = srv.Published()[0] {
 		if time.Now().After(end) {
-			t.Fatalf("%d of 4 answers are published", n.Answered)
+			t.Fatalf("%d of 4 responses are published", n.Completed)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -77,10 +77,10 @@ func TestPublished(t *testing.T) {
 		}
 	}
 	if got := n.ByMount[dynamic][SlotOf(response.OK)]; got != 3 {
-		t.Errorf("%d answers of the dynamic mount", got)
+		t.Errorf("%d responses of the dynamic mount", got)
 	}
 	if got := n.ByMount[static][SlotOf(response.NotFound)]; got != 1 {
-		t.Errorf("%d answers 404 of the static mount", got)
+		t.Errorf("%d responses 404 of the static mount", got)
 	}
 	if n.ReadsDone+n.ReadsFailed != n.ReadsNoWait+n.ReadsDirect+n.ReadsHelped || n.ReadsInFlight != 0 || n.ReadsDone < 3 {
 		t.Errorf("reads: %d done, %d failed, %d in flight", n.ReadsDone, n.ReadsFailed, n.ReadsInFlight)
@@ -88,7 +88,7 @@ func TestPublished(t *testing.T) {
 	if n.Buffers == 0 || n.BuffersFree != n.Buffers {
 		t.Errorf("%d of %d buffers are free", n.BuffersFree, n.Buffers)
 	}
-	if n.TurnTime.SumNs == 0 || n.OpsPerCrossing.Sum < n.Crossings || n.Latency[phaseTotal].SumNs == 0 {
+	if n.TurnTime.SumNs == 0 || n.OpsPerCgoCall.Sum < n.CgoCalls || n.Latency[phaseTotal].SumNs == 0 {
 		t.Error("no time, or no operation, was counted")
 	}
 }
@@ -115,28 +115,28 @@ func TestToldOfReadsWithNoneInFlight(t *testing.T) {
 	}
 }
 
-// TestAnswersOfManyMounts sees each mount counted by itself, however many there are, and copies of the
+// TestResponsesOfManyMounts sees each mount counted by itself, however many there are, and copies of the
 // counters share nothing with the loop's own.
-func TestAnswersOfManyMounts(t *testing.T) {
+func TestResponsesOfManyMounts(t *testing.T) {
 	l, other := &Loop{}, &Loop{}
 	const mounts = 100
 	for n := range mounts {
 		for range n {
-			l.record(&Answer{Status: response.OK, Mount: &docroot.Mount{Number: n + 1}}, nil, nil)
+			l.record(&Response{Status: response.OK, Mount: &docroot.Mount{Number: n + 1}}, nil, nil)
 		}
 	}
-	other.record(&Answer{Status: response.NotFound}, nil, nil)
+	other.record(&Response{Status: response.NotFound}, nil, nil)
 	sum := other.Counts()
 	counts := l.Counts()
 	sum.Add(&counts)
 	sum.Add(&counts)
-	l.record(&Answer{Status: response.OK, Mount: &docroot.Mount{Number: mounts}}, nil, nil)
+	l.record(&Response{Status: response.OK, Mount: &docroot.Mount{Number: mounts}}, nil, nil)
 	if sum.ByMount[0][SlotOf(response.NotFound)] != 1 || len(other.counts.ByMount) != 1 {
 		t.Errorf("%v", sum.ByMount[0])
 	}
 	for n := range mounts {
 		if got := sum.ByMount[n+1][SlotOf(response.OK)]; got != 2*uint64(n) {
-			t.Errorf("mount %d: %d answers", n+1, got)
+			t.Errorf("mount %d: %d responses", n+1, got)
 		}
 	}
 }

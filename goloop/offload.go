@@ -8,21 +8,21 @@ import (
 	"aws/internal/kernel"
 )
 
-// job is a request to a helper, with what the loop needs when the answer comes. Jobs are used
+// job is a request to a worker thread, with what the loop needs when the response comes. Jobs are used
 // again; Job.Token is the index in Loop.jobs.
 type job struct {
 	kernel.Job
 	slot  int32
 	gen   uint32
 	mount *docroot.Mount
-	file  *docroot.File // held while a helper works on it
+	file  *docroot.File // held while a worker thread works on it
 	buf   int32         // the buffer of a JobRead
 	asker netip.Addr    // the client that a JobCompute is for, as checkQueue counts it
 
 	dropped atomic.Bool // nobody waits for the outcome any more
 }
 
-// pendingJobs returns the number of jobs that helpers have.
+// pendingJobs returns the number of jobs that worker threads have.
 func (l *Loop) pendingJobs() int { return len(l.jobs) - len(l.freeJobs) }
 
 // newJob returns a job for a connection, or for none.
@@ -51,7 +51,7 @@ func (l *Loop) freeJob(j *job) {
 	l.freeJobs = append(l.freeJobs, j)
 }
 
-// askOpen lets a helper open a name.
+// askOpen lets a worker thread open a name.
 func (l *Loop) askOpen(c *conn, m *docroot.Mount, name []byte) {
 	j := l.newJob(kernel.JobOpen, c)
 	j.mount, j.Root = m, m.Root
@@ -64,7 +64,7 @@ func (l *Loop) askOpen(c *conn, m *docroot.Mount, name []byte) {
 	c.asked = true
 }
 
-// askMake lets a helper make a file.
+// askMake lets a worker thread make a file.
 func (l *Loop) askMake(c *conn, m *docroot.Mount, key []byte, build Build) {
 	j := l.newJob(kernel.JobFunc, c)
 	j.mount = m
@@ -98,9 +98,9 @@ func (l *Loop) dropJob(c *conn) {
 	c.asked = false
 }
 
-// askWarm lets a helper bring the file's next chunk into memory.
-func (l *Loop) askWarm(c *conn) {
-	j := l.newJob(kernel.JobWarm, c)
+// askPrefetch lets a worker thread bring the file's next chunk into memory.
+func (l *Loop) askPrefetch(c *conn) {
+	j := l.newJob(kernel.JobPrefetch, c)
 	j.file = c.file
 	j.file.Hold()
 	j.FD, j.Offset, j.Len = c.file.FD, c.off, chunk(c.off, c.end)
@@ -125,13 +125,13 @@ func (l *Loop) closeSlowly() {
 	}
 }
 
-// collect takes in what the helpers have done.
+// collect takes in what the worker threads have done.
 func (l *Loop) collect() {
 	for l.woken || l.pendingJobs() > 0 {
 		l.woken = false
-		n := l.k.Answers(l.answered)
-		for _, answered := range l.answered[:n] {
-			j := l.jobs[answered.Token]
+		n := l.k.FinishedJobs(l.finished)
+		for _, finished := range l.finished[:n] {
+			j := l.jobs[finished.Token]
 			var c *conn
 			alive := false
 			if j.slot >= 0 {
@@ -141,8 +141,8 @@ func (l *Loop) collect() {
 			switch j.Kind {
 			case kernel.JobOpen, kernel.JobFunc, kernel.JobCompute:
 				l.onOpened(c, j, alive)
-			case kernel.JobWarm:
-				l.onWarmed(c, j, alive)
+			case kernel.JobPrefetch:
+				l.onPrefetched(c, j, alive)
 			case kernel.JobRead:
 				l.onHelped(c, j)
 			case kernel.JobPopulate:
@@ -151,13 +151,13 @@ func (l *Loop) collect() {
 			}
 			l.freeJob(j)
 		}
-		if n < len(l.answered) {
+		if n < len(l.finished) {
 			return
 		}
 	}
 }
 
-// onOpened goes on with a request whose name a helper has looked up.
+// onOpened goes on with a request whose name a worker thread has looked up.
 func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 	if alive && c.job == j {
 		c.job = nil
@@ -187,16 +187,16 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 	}
 	c.asked = false
 	l.hold(c, file)
-	l.answer(c, c.part.buf[:c.part.n], &c.part.req)
+	l.respond(c, c.part.buf[:c.part.n], &c.part.req)
 }
 
-// onWarmed goes on with a static file whose next chunk is in memory now.
-func (l *Loop) onWarmed(c *conn, j *job, alive bool) {
+// onPrefetched goes on with a static file whose next chunk is in memory now.
+func (l *Loop) onPrefetched(c *conn, j *job, alive bool) {
 	if j.Class == kernel.Done && j.Result == j.Len {
-		l.counts.ChunksWarmed++
+		l.counts.ChunksPrefetched++
 		j.file.SetResident(j.Offset, j.Len, l.k.Now())
 	}
-	if !alive || c.state != StateWarming {
+	if !alive || c.state != StatePrefetching {
 		return
 	}
 	c.asked = false
@@ -207,7 +207,7 @@ func (l *Loop) onWarmed(c *conn, j *job, alive bool) {
 	case j.Result == 0:
 		l.truncated(c)
 	default:
-		c.warmEnd, c.warmAt = j.Offset+j.Result, l.k.Now()
+		c.prefetchEnd, c.prefetchAt = j.Offset+j.Result, l.k.Now()
 		l.setState(c, StateSending)
 		l.toSend(c)
 	}

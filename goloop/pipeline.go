@@ -6,11 +6,11 @@ import (
 	"aws/internal/request"
 )
 
-// aheadMax is how many pipelined requests are answered before the first answer has gone, so that
-// they leave together in one crossing.
-const aheadMax = 16
+// pipelinedMax is how many pipelined requests are answered before the first response has gone, so that
+// they leave together in one cgo call.
+const pipelinedMax = 16
 
-// prepared is an answer that waits for the one before it.
+// prepared is a response that waits for the one before it.
 type prepared struct {
 	headBuf  []byte
 	writeBuf []byte
@@ -22,34 +22,34 @@ type prepared struct {
 	linger   bool
 }
 
-// ahead is the line of a connection's prepared answers.
-type ahead struct {
+// ahead is the line of a connection's prepared responses.
+type pipeline struct {
 	list []prepared
 	next int
 }
 
-// left returns the prepared answers. It is good for no line, too.
-func (a *ahead) left() []prepared {
+// left returns the prepared responses. It is good for no line, too.
+func (a *pipeline) left() []prepared {
 	if a == nil {
 		return nil
 	}
 	return a.list[a.next:]
 }
 
-// lookAhead answers the requests that have arrived behind the current one, as long as they are
+// prepareNext responses the requests that have arrived behind the current one, as long as they are
 // complete and nothing about them has to be waited for. The others stay in hand.
-func (l *Loop) lookAhead(c *conn) {
+func (l *Loop) prepareNext(c *conn) {
 	p := c.part
 	at := 0
-	for len(c.ahead.left()) < aheadMax {
+	for len(c.pipeline.left()) < pipelinedMax {
 		buf := p.buf[at:p.n]
 		if len(buf) == 0 || p.req.Parse(buf) != request.Complete {
 			break
 		}
-		l.ans.reset()
+		l.response.reset()
 		l.finding = finder{Loop: l, c: c, peek: true}
-		a := &l.ans
-		if !l.dialect.Answer(a, &p.req, buf, &l.finding) {
+		a := &l.response
+		if !l.handler.Respond(a, &p.req, buf, &l.finding) {
 			l.dropFile(&a.File)
 			break
 		}
@@ -68,16 +68,16 @@ func (l *Loop) lookAhead(c *conn) {
 		}
 		a.File = nil
 		next.linger = a.Linger || a.HasBody || rest > 0
-		if c.ahead == nil {
-			c.ahead = l.newAhead()
+		if c.pipeline == nil {
+			c.pipeline = l.newPipeline()
 		}
-		c.ahead.list = append(c.ahead.list, next)
+		c.pipeline.list = append(c.pipeline.list, next)
 		if !next.keep {
 			at = p.n // whatever follows is not answered
 		}
-		p.req.Reset(l.dialect.Limits())
+		p.req.Reset(l.handler.Limits())
 	}
-	p.req.Reset(l.dialect.Limits())
+	p.req.Reset(l.handler.Limits())
 	if at > 0 {
 		p.n = copy(p.buf, p.buf[at:p.n])
 	}
@@ -86,21 +86,21 @@ func (l *Loop) lookAhead(c *conn) {
 	}
 }
 
-func (l *Loop) newAhead() *ahead {
-	if n := len(l.aheads); n > 0 {
-		a := l.aheads[n-1]
-		l.aheads = l.aheads[:n-1]
+func (l *Loop) newPipeline() *pipeline {
+	if n := len(l.pipelines); n > 0 {
+		a := l.pipelines[n-1]
+		l.pipelines = l.pipelines[:n-1]
 		return a
 	}
-	return &ahead{}
+	return &pipeline{}
 }
 
-func (l *Loop) dropAhead(c *conn) {
-	if c.ahead == nil {
+func (l *Loop) dropPipeline(c *conn) {
+	if c.pipeline == nil {
 		return
 	}
-	for i := range c.ahead.left() {
-		p := &c.ahead.left()[i]
+	for i := range c.pipeline.left() {
+		p := &c.pipeline.left()[i]
 		l.giveHead(p.headBuf)
 		if p.rec != nil {
 			p.rec.Conn, p.rec.Peer, p.rec.Complete = c.serial, c.peer, false
@@ -109,22 +109,22 @@ func (l *Loop) dropAhead(c *conn) {
 		}
 		l.dropFile(&p.file)
 	}
-	c.ahead.list, c.ahead.next = c.ahead.list[:0], 0
-	l.aheads = append(l.aheads, c.ahead)
-	c.ahead = nil
+	c.pipeline.list, c.pipeline.next = c.pipeline.list[:0], 0
+	l.pipelines = append(l.pipelines, c.pipeline)
+	c.pipeline = nil
 }
 
-// promote makes the next prepared answer the connection's. The one before it has gone.
+// promote makes the next prepared response the connection's. The one before it has gone.
 func (l *Loop) promote(c *conn) {
-	p := &c.ahead.list[c.ahead.next]
-	c.ahead.next++
+	p := &c.pipeline.list[c.pipeline.next]
+	c.pipeline.next++
 	c.headBuf, c.writeBuf, c.headLeft, c.file = p.headBuf, p.writeBuf, p.head, p.file
-	c.off, c.end, c.warmEnd, c.warmAt = p.from, p.to, warmOf(p.file, p.to), 0
+	c.off, c.end, c.prefetchEnd, c.prefetchAt = p.from, p.to, prefetchOf(p.file, p.to), 0
 	c.keep, c.linger = p.keep, p.linger
-	c.rec, c.answering = p.rec, true
+	c.rec, c.responding = p.rec, true
 	*p = prepared{}
-	if len(c.ahead.left()) == 0 {
-		l.dropAhead(c)
+	if len(c.pipeline.left()) == 0 {
+		l.dropPipeline(c)
 	}
 	l.setState(c, StateReading)
 	l.setState(c, StateWReady)
@@ -133,19 +133,19 @@ func (l *Loop) promote(c *conn) {
 	}
 }
 
-// warmOf returns up to where a file is known to be in memory.
-func warmOf(f *docroot.File, end int64) int64 {
+// prefetchOf returns up to where a file is known to be in memory.
+func prefetchOf(f *docroot.File, end int64) int64 {
 	if f != nil && f.Made {
 		return end
 	}
 	return 0
 }
 
-// addAhead adds the prepared answers that can be sent by sendfile, or have no body, behind the
+// addPipelined adds the prepared responses that can be sent by sendfile, or have no body, behind the
 // current one, which is complete in the batch.
-func (l *Loop) addAhead(c *conn, link kernel.OpFlag) {
-	for i := range c.ahead.left() {
-		p := &c.ahead.left()[i]
+func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
+	for i := range c.pipeline.left() {
+		p := &c.pipeline.left()[i]
 		file := p.to - p.from
 		if !l.room(chainMax) || file > 0 && p.file.Loads() {
 			return
@@ -158,7 +158,7 @@ func (l *Loop) addAhead(c *conn, link kernel.OpFlag) {
 		link = kernel.Link
 		if file > 0 {
 			var sent int64
-			at := place{file: p.file, off: p.from, end: p.to, warmEnd: warmOf(p.file, p.to), most: file}
+			at := place{file: p.file, off: p.from, end: p.to, prefetchEnd: prefetchOf(p.file, p.to), most: file}
 			if sent, link = l.addFile(c, at, link); sent < file {
 				l.refund(c, file-sent)
 				return

@@ -15,7 +15,7 @@ import (
 	"aws/internal/kernel"
 )
 
-// slowMemory is a kernel whose helpers bring no memory until it is released, and the first time say that
+// slowMemory is a kernel whose worker threads bring no memory until it is released, and the first time say that
 // there is none, if told so.
 type slowMemory struct {
 	kernel.Kernel
@@ -33,8 +33,8 @@ func (k *slowMemory) Ask(j *kernel.Job) bool {
 	return true
 }
 
-func (k *slowMemory) Answers(list []*kernel.Job) int {
-	n := k.Kernel.Answers(list)
+func (k *slowMemory) FinishedJobs(list []*kernel.Job) int {
+	n := k.Kernel.FinishedJobs(list)
 	if !k.released.Load() && !k.refuse {
 		return n
 	}
@@ -58,7 +58,7 @@ func newDropInLoop(t *testing.T, s *site, wrap func(kernel.Kernel) kernel.Kernel
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kernel.CloseRoot(root) })
-	dialect, err := NewDropIn(root, s.dir)
+	handler, err := NewDropIn(root, s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,14 +70,14 @@ func newDropInLoop(t *testing.T, s *site, wrap func(kernel.Kernel) kernel.Kernel
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := NewLoop(wrap(linux), DropInConfig(), dialect, docroot.NewCache(DropInCacheLimits(64)), fd)
+	l, err := NewLoop(wrap(linux), DropInConfig(), handler, docroot.NewCache(DropInCacheLimits(64)), fd)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return l, addr
 }
 
-// TestPoolIsNotHeldUpByMemory has helpers that do not come to bringing memory, because all of them wait for
+// TestPoolIsNotHeldUpByMemory has worker threads that do not come to bringing memory, because all of them wait for
 // disks, and a machine that has none for a while.
 func TestPoolIsNotHeldUpByMemory(t *testing.T) {
 	s := newSite(t)

@@ -25,7 +25,7 @@ type sleepyKernel struct {
 	passed bool
 	fds    map[int32]bool
 	sleeps int
-	warms  int
+	prefetches  int
 	held   []string
 }
 
@@ -38,8 +38,8 @@ func (k *sleepyKernel) Submit(reads []kernel.Read) (int, kernel.Class) {
 }
 
 func (k *sleepyKernel) Ask(job *kernel.Job) bool {
-	if job.Kind == kernel.JobWarm {
-		if k.warms++; k.warms < 4 {
+	if job.Kind == kernel.JobPrefetch {
+		if k.prefetches++; k.prefetches < 4 {
 			return false
 		}
 	}
@@ -116,18 +116,18 @@ func TestUnfinishedResponseIsNotHeldBack(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
 	for _, c := range []struct {
 		name    string
-		dialect Dialect
+		handler Handler
 		cork    bool
 		path    string
 		rate    int64
 		cold    bool
 	}{
-		{name: "drop-in, loaded buffers", dialect: dropIn, cork: true, path: "dynamic/tail"},
-		{name: "drop-in, sendfile", dialect: dropIn, cork: true, path: "static/tail", cold: true},
-		{name: "serve, loaded buffers", dialect: serve, path: "dynamic/tail"},
-		{name: "serve, sendfile", dialect: serve, path: "static/tail", cold: true},
-		{name: "serve, loaded buffers at a rate", dialect: serve, path: "dynamic/tail", rate: 200_000},
-		{name: "serve, sendfile at a rate", dialect: serve, path: "static/tail", rate: 200_000},
+		{name: "drop-in, loaded buffers", handler: dropIn, cork: true, path: "dynamic/tail"},
+		{name: "drop-in, sendfile", handler: dropIn, cork: true, path: "static/tail", cold: true},
+		{name: "serve, loaded buffers", handler: serve, path: "dynamic/tail"},
+		{name: "serve, sendfile", handler: serve, path: "static/tail", cold: true},
+		{name: "serve, loaded buffers at a rate", handler: serve, path: "dynamic/tail", rate: 200_000},
+		{name: "serve, sendfile at a rate", handler: serve, path: "static/tail", rate: 200_000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(s.dir, c.path)
@@ -140,7 +140,7 @@ func TestUnfinishedResponseIsNotHeldBack(t *testing.T) {
 			}
 			if c.cold && !evict(t, linux, path) {
 				_ = linux.Close()
-				t.Skip("files in the temporary folder are always in memory")
+				t.Skip("files in the temporary directory are always in memory")
 			}
 			k := &sleepyKernel{Kernel: linux, fds: map[int32]bool{}}
 			fd, addr, err := kernel.Listen(kernel.Address{TCP: netip.MustParseAddrPort("127.0.0.1:0")}, kernel.ListenOptions{Cork: c.cork})
@@ -150,7 +150,7 @@ func TestUnfinishedResponseIsNotHeldBack(t *testing.T) {
 			cfg := ServeConfig()
 			cfg.Corked, cfg.RateMax = c.cork, c.rate
 			cfg.BufferBytes, cfg.WindowBytes, cfg.PoolBytes = 4096, 8192, 1<<20
-			l, err := NewLoop(k, cfg, c.dialect, docroot.NewCache(DropInCacheLimits(64)), fd)
+			l, err := NewLoop(k, cfg, c.handler, docroot.NewCache(DropInCacheLimits(64)), fd)
 			if err != nil {
 				t.Fatal(err)
 			}

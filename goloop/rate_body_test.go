@@ -21,7 +21,7 @@ type rated struct {
 	request string // without the first and the last line's end
 	bytes   int
 	times   int
-	ahead   bool // all requests are sent at once
+	pipeline   bool // all requests are sent at once
 	loops   int
 }
 
@@ -55,15 +55,15 @@ func limit(o *ServeOptions, _ *ServerConfig) {
 
 var ratedBodies = []rated{
 	{name: "small file", request: "GET /small HTTP/1.1\r\nHost: x", bytes: 8000, times: 12},
-	{name: "small file, pipelined", request: "GET /small HTTP/1.1\r\nHost: x", bytes: 8000, times: 12, ahead: true},
+	{name: "small file, pipelined", request: "GET /small HTTP/1.1\r\nHost: x", bytes: 8000, times: 12, pipeline: true},
 	{name: "sendfile", request: "GET /buffer HTTP/1.1\r\nHost: x", bytes: 128 << 10, times: 1},
-	{name: "sendfile, pipelined", request: "GET /buffer HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9999", bytes: 10000, times: 9, ahead: true},
+	{name: "sendfile, pipelined", request: "GET /buffer HTTP/1.1\r\nHost: x\r\nRange: bytes=0-9999", bytes: 10000, times: 9, pipeline: true},
 	{name: "loaded buffers", request: "GET /dynamic/buffer HTTP/1.1\r\nHost: x", bytes: 128 << 10, times: 1},
-	{name: "loaded buffers, small", request: "GET /dynamic/page HTTP/1.1\r\nHost: x", bytes: 4096, times: 20, ahead: true},
+	{name: "loaded buffers, small", request: "GET /dynamic/page HTTP/1.1\r\nHost: x", bytes: 4096, times: 20, pipeline: true},
 	{name: "several parts", request: "GET /odd HTTP/1.1\r\nHost: x\r\nRange: bytes=0-0,50-50,100-100,150-150,200-200,250-250,300-300,350-350,400-400,450-450", bytes: -1, times: 70},
 	{name: "listing", request: "GET /list/ HTTP/1.1\r\nHost: x\r\nAccept: text/html", bytes: -1, times: 8},
 	{name: "error page", request: "GET /none HTTP/1.1\r\nHost: x", bytes: errorPageBytes, times: 15},
-	{name: "error page, pipelined", request: "GET /none HTTP/1.1\r\nHost: x", bytes: errorPageBytes, times: 15, ahead: true},
+	{name: "error page, pipelined", request: "GET /none HTTP/1.1\r\nHost: x", bytes: errorPageBytes, times: 15, pipeline: true},
 }
 
 // ask sends the requests on one connection and calls got for what has come of each body.
@@ -73,7 +73,7 @@ func (r *rated) ask(t *testing.T, server *Server, got func(n int)) {
 	in := bufio.NewReaderSize(c, 1024)
 	sent := 0
 	for i := range r.times {
-		for sent <= i || r.ahead && sent < r.times {
+		for sent <= i || r.pipeline && sent < r.times {
 			if _, err := io.WriteString(c, r.request+"\r\n\r\n"); err != nil {
 				t.Error(err)
 				return

@@ -25,7 +25,7 @@ func (l *Loop) add(o owner, op kernel.Op) {
 // room reports whether n more operations fit the batch.
 func (l *Loop) room(n int) bool { return l.opCount+n <= len(l.ops) }
 
-// run makes the crossing and gives each operation's result to its owner.
+// run makes the cgo call and gives each operation's result to its owner.
 func (l *Loop) run() {
 	n := l.opCount
 	if n == 0 {
@@ -34,8 +34,8 @@ func (l *Loop) run() {
 	l.opCount = 0
 	l.k.Do(l.ops[:n])
 	l.look()
-	l.counts.Crossings++
-	l.counts.OpsPerCrossing.add(n)
+	l.counts.CgoCalls++
+	l.counts.OpsPerCgoCall.add(n)
 	for i := range l.ops[:n] {
 		o := l.owners[i]
 		if o.role == roleNone {
@@ -102,7 +102,7 @@ func (l *Loop) receive() {
 			continue // what is in hand goes first, before the end that may stand behind it
 		}
 		switch c.state {
-		case StateInit, StateReading, StateDraining, StateLingering:
+		case StateInit, StateReading, StateDiscarding, StateLingering:
 		default:
 			continue // it is over, or no longer wants to hear
 		}
@@ -182,16 +182,16 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		l.counts.Accepted++
 		c.peer = peerOf(op)
 		l.setState(c, StateInit)
-		c.home = l.homeOf(c.peer)
+		c.locality = l.localityOf(c.peer)
 		c.preface = l.trusted(c.peer.Addr())
-		c.counted = c.preface || l.crowd.enter(neighbourhood(c.peer.Addr()))
+		c.counted = c.preface || l.addressLimit.enter(neighbourhood(c.peer.Addr()))
 		li.successes++
 		if li.successes == li.accepts {
 			li.accepts = min(2*li.accepts, acceptsMax)
 			li.successes = 0
 		}
 		if !c.counted {
-			l.crowded(c)
+			l.refuseAddress(c)
 		}
 		return
 	}
@@ -207,19 +207,19 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 	}
 }
 
-// crowded ends a connection of an address that has too many.
-func (l *Loop) crowded(c *conn) {
-	l.counts.Crowded++
-	l.ans.reset()
+// over the limit ends a connection of an address that has too many.
+func (l *Loop) refuseAddress(c *conn) {
+	l.counts.OverAddressLimit++
+	l.response.reset()
 	l.finding = finder{Loop: l, c: c}
-	if !l.dialect.Busy(&l.ans, &l.finding) {
+	if !l.handler.Busy(&l.response, &l.finding) {
 		l.abort(c, kernel.OpReset)
 		return
 	}
 	if c.state == StateInit {
 		l.setState(c, StateReading)
 	}
-	l.ans.Keep = false
+	l.response.Keep = false
 	l.ready(c, nil, nil, nil)
 }
 
@@ -244,9 +244,9 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 		return // it was not accepted
 	}
 	switch c.state {
-	case StateInit, StateReading, StateDraining, StateLingering:
+	case StateInit, StateReading, StateDiscarding, StateLingering:
 	default:
-		return // it was turned away in the same batch; its answer does not depend on what it sent
+		return // it was turned away in the same batch; its response does not depend on what it sent
 	}
 	switch class := kernel.Classify(op.Result); {
 	case class == kernel.Again:
@@ -260,8 +260,8 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 			l.counts.PeersGone++
 		}
 		l.abort(c, kernel.OpClose)
-	case c.state == StateDraining:
-		l.drainBody(c, op.Buf()[:op.Result])
+	case c.state == StateDiscarding:
+		l.discardBody(c, op.Buf()[:op.Result])
 	case c.state == StateLingering:
 		c.lingered += int(op.Result)
 		if c.lingered > lingerBytesMax {
@@ -273,7 +273,7 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 			l.parse(c, c.part.buf[:c.part.n], &c.part.req)
 			return
 		}
-		l.req.Reset(l.dialect.Limits())
+		l.req.Reset(l.handler.Limits())
 		l.parse(c, op.Buf()[:op.Result], &l.req)
 	}
 }
@@ -310,9 +310,9 @@ func (l *Loop) again() {
 		for _, slot := range queue {
 			switch c := l.conns[slot]; {
 			case c.state == StateOpening && !c.asked:
-				l.answer(c, c.part.buf[:c.part.n], &c.part.req)
-			case c.state == StateWarming && !c.asked:
-				l.askWarm(c)
+				l.respond(c, c.part.buf[:c.part.n], &c.part.req)
+			case c.state == StatePrefetching && !c.asked:
+				l.askPrefetch(c)
 			case c.state == StateWReady || c.state == StateSending:
 				c.resting = false
 				l.toSend(c)
@@ -356,8 +356,8 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 	if peer.IsValid() {
 		c.peer = peer
 	}
-	if c.counted = l.crowd.enter(neighbourhood(c.peer.Addr())); !c.counted {
-		l.crowded(c)
+	if c.counted = l.addressLimit.enter(neighbourhood(c.peer.Addr())); !c.counted {
+		l.refuseAddress(c)
 		return nil, false
 	}
 	c.skip = max(n-len(buf), 0)
@@ -402,12 +402,12 @@ func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
 		l.keepPart(c, buf, req)
 	case request.Complete:
 		l.counts.Requests++
-		l.answer(c, buf, req)
+		l.respond(c, buf, req)
 	default:
 		l.counts.Refused++
-		l.ans.reset()
+		l.response.reset()
 		l.finding = finder{Loop: l, c: c}
-		l.dialect.Refuse(&l.ans, req, &l.finding)
+		l.handler.Refuse(&l.response, req, &l.finding)
 		l.ready(c, req, buf, nil)
 	}
 }

@@ -9,13 +9,13 @@ import (
 	"aws/internal/request"
 )
 
-// answer lets the dialect decide about a complete request, and makes its answer ready to be sent.
+// response lets the handler decide about a complete request, and makes its response ready to be sent.
 // If the file has to be looked up off the loop first, the request waits in CONN_OPENING.
-func (l *Loop) answer(c *conn, buf []byte, req *request.Request) {
-	l.ans.reset()
+func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
+	l.response.reset()
 	l.finding = finder{Loop: l, c: c}
-	if !l.dialect.Answer(&l.ans, req, buf, &l.finding) {
-		l.dropFile(&l.ans.File)
+	if !l.handler.Respond(&l.response, req, buf, &l.finding) {
+		l.dropFile(&l.response.File)
 		l.keepPart(c, buf, req)
 		if c.state != StateOpening && c.state != StateFree {
 			l.setState(c, StateOpening)
@@ -26,22 +26,22 @@ func (l *Loop) answer(c *conn, buf []byte, req *request.Request) {
 	l.ready(c, req, buf, buf[req.Len():])
 }
 
-// ready makes the answer that stands in l.ans the connection's, and lets it be sent. The bytes
+// ready makes the response that stands in l.ans the connection's, and lets it be sent. The bytes
 // that follow the request are kept if the connection is. head holds as much of the request as has been read; it is
 // nil when nothing has.
 func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
-	a := &l.ans
+	a := &l.response
 	rec := l.record(a, req, head)
 	if c.headBuf = l.newHead(len(a.Head)); c.headBuf == nil {
 		l.dropFile(&a.File)
-		c.rec, c.answering = rec, true
+		c.rec, c.responding = rec, true
 		l.abort(c, kernel.OpReset) // out of memory
 		return
 	}
-	c.rec, c.answering, c.sent = rec, true, 0
+	c.rec, c.responding, c.sent = rec, true, 0
 	c.writeBuf, c.headLeft = c.headBuf[:copy(c.headBuf, a.Head)], a.headLen()
 	c.file, a.File = a.File, nil
-	c.off, c.end, c.warmEnd, c.warmAt = a.From, a.To, warmOf(c.file, a.To), 0
+	c.off, c.end, c.prefetchEnd, c.prefetchAt = a.From, a.To, prefetchOf(c.file, a.To), 0
 	c.keep = a.Keep
 	if len(a.segments) > 0 || c.keep && a.HasBody {
 		rest = l.takeTail(c, rest)
@@ -58,7 +58,7 @@ func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
 	}
 	l.toSend(c)
 	if c.keep && c.part != nil && c.tail == nil {
-		l.lookAhead(c)
+		l.prepareNext(c)
 	}
 }
 
@@ -70,12 +70,12 @@ func (l *Loop) keepRest(c *conn, rest []byte) {
 	}
 	if c.part == nil {
 		if c.part = l.newPart(); c.part == nil {
-			c.keep = false // out of memory: this answer is the last
+			c.keep = false // out of memory: this response is the last
 			return
 		}
 	}
 	c.part.n = copy(c.part.buf, rest)
-	c.part.req.Reset(l.dialect.Limits())
+	c.part.req.Reset(l.handler.Limits())
 }
 
 // finder is the Finder for one connection's request.
@@ -175,8 +175,8 @@ func (f *finder) known(m *docroot.Mount, key []byte) (*docroot.File, bool) {
 // Full implements Finder.
 func (f *finder) Full() bool { return f.cache.Full() }
 
-// Folders implements Finder.
-func (f *finder) Folders() kernel.Folders { return f.k }
+// Directories implements Finder.
+func (f *finder) Directories() kernel.Directories { return f.k }
 
 // Random implements Finder.
 func (f *finder) Random() uint64 { return f.k.Random() }
@@ -225,7 +225,7 @@ func (l *Loop) remember(m *docroot.Mount, name []byte, class kernel.Class, opene
 	file := docroot.NewFile(m, string(name), class, opened)
 	file.Made = made
 	if class == kernel.Done {
-		l.dialect.Prepare(file)
+		l.handler.Prepare(file)
 	}
 	l.closing = l.cache.Add(file, l.k.Now(), l.closing)
 	return file

@@ -93,12 +93,12 @@ func (l *Loop) addHangUps() {
 }
 
 // addChain adds what a connection can send now: the header, then as much of the body as one
-// crossing should, and behind the last byte the answers that follow, or the end of the
+// cgo call should, and behind the last byte the responses that follow, or the end of the
 // connection.
 func (l *Loop) addChain(c *conn) {
 	file := c.end - c.off
-	if c.home != homeUnknown {
-		l.addHome(c, file)
+	if c.locality != localityUnknown {
+		l.addCongestion(c, file)
 	}
 	inMemory := bodyBytes(c.writeBuf, c.headLeft)
 	body := inMemory + file
@@ -112,7 +112,7 @@ func (l *Loop) addChain(c *conn) {
 	case c.win != nil:
 		n, link = l.addBuffers(c, link, left)
 	default:
-		n, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, warmEnd: l.warmEnd(c), most: left}, link)
+		n, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, prefetchEnd: l.prefetchEnd(c), most: left}, link)
 	}
 	added += n
 	l.refund(c, granted-added)
@@ -122,13 +122,13 @@ func (l *Loop) addChain(c *conn) {
 		l.retry(c)
 	case added < body || c.tail.more():
 	case c.keep:
-		l.addAhead(c, link)
+		l.addPipelined(c, link)
 	default:
 		l.addEnd(c, c.linger)
 	}
 }
 
-// addEnd adds the end of the connection behind an answer that is complete in the batch.
+// addEnd adds the end of the connection behind a response that is complete in the batch.
 func (l *Loop) addEnd(c *conn, linger bool) {
 	op := kernel.Op{Kind: kernel.OpClose, Flags: kernel.Link, FD: c.fd}
 	r := roleClose
@@ -179,7 +179,7 @@ func (l *Loop) sendMessage(c *conn, r role, message []byte, body int64, link ker
 type place struct {
 	file     *docroot.File
 	off, end int64
-	warmEnd  int64 // up to here it is known to be in memory
+	prefetchEnd  int64 // up to here it is known to be in memory
 	most     int64 // bytes that may be sent now
 }
 
@@ -195,8 +195,8 @@ func chunk(off, end int64) int64 {
 func (l *Loop) addFile(c *conn, at place, link kernel.OpFlag) (int64, kernel.OpFlag) {
 	n := chunk(at.off, at.end)
 	fd := at.file.FD
-	if at.warmEnd > at.off {
-		n = min(n, at.warmEnd-at.off) // not all where the file has become shorter
+	if at.prefetchEnd > at.off {
+		n = min(n, at.prefetchEnd-at.off) // not all where the file has become shorter
 	} else if !at.file.Resident(at.off, l.k.Now()) {
 		if at.file.ProbingOff.Load() {
 			if link == 0 {
@@ -216,21 +216,21 @@ func (l *Loop) addFile(c *conn, at place, link kernel.OpFlag) (int64, kernel.OpF
 	return n, kernel.Link
 }
 
-// warmFor is how long what was brought into memory for a connection is taken to be there still.
-const warmFor = 250 * time.Millisecond
+// prefetchFor is how long what was brought into memory for a connection is taken to be there still.
+const prefetchFor = 250 * time.Millisecond
 
-// warmEnd returns up to where the connection's file is known to be in memory.
-func (l *Loop) warmEnd(c *conn) int64 {
-	if c.warmAt != 0 && l.k.Now()-c.warmAt > warmFor {
+// prefetchEnd returns up to where the connection's file is known to be in memory.
+func (l *Loop) prefetchEnd(c *conn) int64 {
+	if c.prefetchAt != 0 && l.k.Now()-c.prefetchAt > prefetchFor {
 		return 0
 	}
-	return c.warmEnd
+	return c.prefetchEnd
 }
 
 // warm brings the next chunk into memory before it is sent.
 func (l *Loop) warm(c *conn) {
-	l.setState(c, StateWarming)
-	l.askWarm(c)
+	l.setState(c, StatePrefetching)
+	l.askPrefetch(c)
 }
 
 // sent reports whether a connection can go on after an operation that sends: whether that did
@@ -333,7 +333,7 @@ func (l *Loop) onSendfile(c *conn, op *kernel.Op) {
 	}
 }
 
-// finish is called when the last byte of an answer has been taken. A connection that is not kept
+// finish is called when the last byte of a response has been taken. A connection that is not kept
 // is ended by the operation that follows in its chain.
 func (l *Loop) finish(c *conn) {
 	if c.tail.more() {
@@ -347,12 +347,12 @@ func (l *Loop) finish(c *conn) {
 	l.dropWindow(c)
 	l.dropFile(&c.file)
 	if c.tail != nil && c.tail.draining {
-		l.setState(c, StateDraining)
+		l.setState(c, StateDiscarding)
 		return
 	}
 	l.dropTail(c)
 	l.setState(c, StateInit)
-	if len(c.ahead.left()) > 0 {
+	if len(c.pipeline.left()) > 0 {
 		l.promote(c)
 		return
 	}
@@ -373,7 +373,7 @@ func (l *Loop) onShutdown(c *conn, op *kernel.Op) {
 	}
 }
 
-// onClose ends a connection whose answer is complete.
+// onClose ends a connection whose response is complete.
 func (l *Loop) onClose(c *conn, op *kernel.Op) {
 	if kernel.Classify(op.Result) != kernel.Canceled {
 		l.over(c)

@@ -13,21 +13,21 @@ import (
 	"aws/internal/response"
 )
 
-// ServeOptions says what the dialect of `aws serve` answers. The zero value of each field is off.
+// ServeOptions says what the handler of `aws serve` answers. The zero value of each field is off.
 type ServeOptions struct {
 	Mounts       []*docroot.Mount
 	Access       []*docroot.AccessRule // who may have what, by the paths that are asked for
 	Limits       request.Limits
 	Body         request.BodyLimits
 	RangesMax    int      // ranges that one request may ask for; more are ignored
-	Index        []string // names that stand for a folder, the first that is there
-	List         bool     // folders without an index are listed
+	Index        []string // names that stand for a directory, the first that is there
+	List         bool     // directories without an index are listed
 	ListMax      int      // entries that a listing shows
 	SPA          string   // path of a file that is sent instead of 404
 	DotFiles     bool     // names that begin with a dot are served
 	Precompress  bool     // name.zst, name.br and name.gz may be sent for name
 	CORS         bool     // any origin may read
-	Fields       []Field  // fields for every answer
+	Fields       []Field  // fields for every response
 	CacheControl []Glob   // the first that matches counts
 	Types        *response.MediaTypes
 	TypeGlobs    []Glob // go before Types; the first that matches counts
@@ -41,7 +41,7 @@ type Field struct{ Name, Value string }
 // path of the file, that of the mount included, which begins with a slash; one without against its last element.
 type Glob struct{ Pattern, Value string }
 
-// ErrorPage is the body of an answer that reports an error.
+// ErrorPage is the body of a response that reports an error.
 type ErrorPage struct {
 	Type string
 	Body []byte
@@ -61,8 +61,8 @@ func globMatch(globs []Glob, name string) (string, bool) {
 	return "", false
 }
 
-// serveDialect is the dialect of `aws serve`: HTTP/1.1 for files, after RFC 9110 and RFC 9112.
-type serveDialect struct {
+// serveHandler is the handler of `aws serve`: HTTP/1.1 for files, after RFC 9110 and RFC 9112.
+type serveHandler struct {
 	ServeOptions
 	table    *docroot.Table
 	access   *docroot.AccessTable
@@ -74,8 +74,8 @@ type serveDialect struct {
 
 const rangesMaxDefault = 64
 
-// NewServe returns the dialect of `aws serve`. The error says which option can't be.
-func NewServe(o ServeOptions) (Dialect, error) {
+// NewServe returns the handler of `aws serve`. The error says which option can't be.
+func NewServe(o ServeOptions) (Handler, error) {
 	table, err := docroot.NewTable(o.Mounts...)
 	if err != nil {
 		return nil, err
@@ -108,16 +108,16 @@ func NewServe(o ServeOptions) (Dialect, error) {
 			}
 		}
 	}
-	return &serveDialect{ServeOptions: o, table: table, access: access, spa: []byte(o.SPA), common: common, cache: cache}, nil
+	return &serveHandler{ServeOptions: o, table: table, access: access, spa: []byte(o.SPA), common: common, cache: cache}, nil
 }
 
 // Mounts returns what is served, longest prefix first.
-func (d *serveDialect) Mounts() []*docroot.Mount { return d.table.Mounts() }
+func (d *serveHandler) Mounts() []*docroot.Mount { return d.table.Mounts() }
 
-// Limits implements Dialect.
-func (d *serveDialect) Limits() *request.Limits { return &d.ServeOptions.Limits }
+// Limits implements Handler.
+func (d *serveHandler) Limits() *request.Limits { return &d.ServeOptions.Limits }
 
-// meta is what a file's answers have in common, besides f.Head, which is the header of the whole
+// meta is what a file's responses have in common, besides f.Head, which is the header of the whole
 // file in its plain form without its last fields.
 type meta struct {
 	mediaType string
@@ -125,8 +125,8 @@ type meta struct {
 	rule      *docroot.AccessRule // of the path that the file is at, whatever path it is sent for
 }
 
-// Prepare implements Dialect.
-func (d *serveDialect) Prepare(f *docroot.File) {
+// Prepare implements Handler.
+func (d *serveHandler) Prepare(f *docroot.File) {
 	name := f.Mount.Path(f.Name)
 	m := &meta{}
 	if f.Made {
@@ -152,7 +152,7 @@ func (d *serveDialect) Prepare(f *docroot.File) {
 
 // prepareHead returns the header section of the whole file in its plain form without its last fields, as it is once
 // the second of its modification has passed.
-func (d *serveDialect) prepareHead(f *docroot.File, m *meta) []byte {
+func (d *serveHandler) prepareHead(f *docroot.File, m *meta) []byte {
 	v := versionOf(f)
 	return d.appendFileHead(nil, response.OK, undatedBytes, response.FloorSeconds(f.MtimeNs), v.Dated(), f, m, response.Identity, f.Size)
 }
@@ -161,7 +161,7 @@ var undatedBytes = []byte(undated)
 
 // appendFileHead appends the header section of a response about a file, all but its last fields. modifiedSeconds is
 // sent as Last-Modified if dated says so. A negative length leaves Content-Length out.
-func (d *serveDialect) appendFileHead(b []byte, s response.Status, date []byte, modifiedSeconds int64, dated bool, f *docroot.File, m *meta, c response.Coding, length int64) []byte {
+func (d *serveHandler) appendFileHead(b []byte, s response.Status, date []byte, modifiedSeconds int64, dated bool, f *docroot.File, m *meta, c response.Coding, length int64) []byte {
 	b = d.appendCommon(b, s, date, m.cache)
 	if dated {
 		b = response.AppendFieldDate(b, "Last-Modified", modifiedSeconds)
@@ -187,7 +187,7 @@ func (d *serveDialect) appendFileHead(b []byte, s response.Status, date []byte, 
 
 // appendCommon appends what every response begins with. cache is its Cache-Control; where it is empty, that of the
 // options counts.
-func (d *serveDialect) appendCommon(b []byte, s response.Status, date []byte, cache string) []byte {
+func (d *serveHandler) appendCommon(b []byte, s response.Status, date []byte, cache string) []byte {
 	b = response.AppendStatusLine(b, s)
 	b = response.AppendFieldBytes(b, "Date", date)
 	for _, f := range d.common {
@@ -203,7 +203,7 @@ func (d *serveDialect) appendCommon(b []byte, s response.Status, date []byte, ca
 }
 
 // end appends the header's last fields, which are about the connection.
-func (a *Answer) end(req *request.Request) {
+func (a *Response) end(req *request.Request) {
 	switch {
 	case !a.Keep:
 		a.Head = response.AppendField(a.Head, "Connection", "close")
@@ -214,8 +214,8 @@ func (a *Answer) end(req *request.Request) {
 	a.headBytes = len(a.Head)
 }
 
-// Answer implements Dialect.
-func (d *serveDialect) Answer(a *Answer, req *request.Request, head []byte, find Finder) bool {
+// Response implements Handler.
+func (d *serveHandler) Respond(a *Response, req *request.Request, head []byte, find Finder) bool {
 	q := &a.q
 	*q = query{d: d, a: a, req: req, head: head, find: find, lines: q.lines[:0], more: q.more[:0], ranges: q.ranges[:0]}
 	a.Keep = req.KeepAlive() && !find.Ending()
@@ -242,28 +242,28 @@ func (d *serveDialect) Answer(a *Answer, req *request.Request, head []byte, find
 	return ok && q.done(s) && !q.waitsForItsTurn()
 }
 
-// waitsForItsTurn reports whether an answer has more to it than one that is prepared ahead of its turn
+// waitsForItsTurn reports whether a response has more to it than one that is prepared ahead of its turn
 // can have: several parts, or a body of the request to throw away.
 func (q *query) waitsForItsTurn() bool {
 	f, ok := q.find.(*finder)
 	return ok && f.peek && (q.a.HasBody || len(q.a.segments) > 0)
 }
 
-func (d *serveDialect) bodyMax() int64 {
+func (d *serveHandler) bodyMax() int64 {
 	if d.Body.BytesMax > 0 {
 		return d.Body.BytesMax
 	}
 	return request.DefaultBodyBytesMax
 }
 
-// Refuse implements Dialect. The framing of whatever follows is in doubt.
-func (d *serveDialect) Refuse(a *Answer, req *request.Request, find Finder) {
+// Refuse implements Handler. The framing of whatever follows is in doubt.
+func (d *serveHandler) Refuse(a *Response, req *request.Request, find Finder) {
 	a.Linger = true
 	d.failPlain(a, response.Status(req.Defect().Status()), req, find)
 }
 
-// Busy implements Dialect.
-func (d *serveDialect) Busy(a *Answer, find Finder) bool {
+// Busy implements Handler.
+func (d *serveHandler) Busy(a *Response, find Finder) bool {
 	a.Linger = true
 	// No request has been looked at. It may be a HEAD, whose response has no body.
 	a.q = query{d: d, a: a, req: &request.Request{Method: request.MethodHead}, find: find, bare: true}
@@ -271,8 +271,8 @@ func (d *serveDialect) Busy(a *Answer, find Finder) bool {
 	return true
 }
 
-// Expire implements Dialect.
-func (d *serveDialect) Expire(a *Answer, in State, req *request.Request, find Finder) bool {
+// Expire implements Handler.
+func (d *serveHandler) Expire(a *Response, in State, req *request.Request, find Finder) bool {
 	s := response.RequestTimeout
 	if in == StateOpening {
 		s = response.ServiceUnavailable
@@ -282,8 +282,8 @@ func (d *serveDialect) Expire(a *Answer, in State, req *request.Request, find Fi
 	return true
 }
 
-// failPlain answers with an error, whatever the request asks for, and closes.
-func (d *serveDialect) failPlain(a *Answer, s response.Status, req *request.Request, find Finder) {
+// failPlain responses with an error, whatever the request asks for, and closes.
+func (d *serveHandler) failPlain(a *Response, s response.Status, req *request.Request, find Finder) {
 	q := &a.q
 	*q = query{d: d, a: a, req: req, find: find}
 	a.Status = q.fail(s)
@@ -291,8 +291,8 @@ func (d *serveDialect) failPlain(a *Answer, s response.Status, req *request.Requ
 
 // query is a request while it is being answered.
 type query struct {
-	d    *serveDialect
-	a    *Answer
+	d    *serveHandler
+	a    *Response
 	req  *request.Request
 	head []byte
 	find Finder
@@ -301,7 +301,7 @@ type query struct {
 	file   *docroot.File // the form of it that is sent
 	coding response.Coding
 	vary   bool
-	listed bool // the file is a folder's listing
+	listed bool // the file is a directory's listing
 	bare   bool // there is no body, whatever the method
 	busy   bool // too many passwords are being checked
 
@@ -310,7 +310,7 @@ type query struct {
 	ranges []response.Range
 }
 
-// done finishes an answer that has been decided.
+// done finishes a response that has been decided.
 func (q *query) done(s response.Status) bool {
 	if q.file != nil && q.file != q.plain {
 		q.a.File = q.file
@@ -332,7 +332,7 @@ func (q *query) release(f *docroot.File) {
 
 const allowed = "GET, HEAD, OPTIONS"
 
-// decide finds out what to answer and composes it. It returns false when a name has to be looked
+// decide finds out what to respond to and composes it. It returns false when a name has to be looked
 // up first.
 func (q *query) decide() (response.Status, bool) {
 	if q.req.ExpectUnknown() {
@@ -395,7 +395,7 @@ func (q *query) decide() (response.Status, bool) {
 			return 0, false
 		}
 		return q.conditional(), true
-	case kernel.Folder:
+	case kernel.Directory:
 		return q.redirect(p), true
 	case kernel.Denied:
 		return q.fail(response.Forbidden), true
@@ -445,7 +445,7 @@ func (q *query) lookUp(p []byte) (kernel.Class, bool) {
 		return class, true
 	}
 	instead, ok := q.open(m, m.Name(q.d.spa))
-	if instead == kernel.Folder {
+	if instead == kernel.Directory {
 		return kernel.Absent, ok // a redirection there would never end
 	}
 	return instead, ok
@@ -456,15 +456,15 @@ func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
 	q.a.Mount = m
 	if m == nil {
 		if q.isMount(p) {
-			return kernel.Folder, true
+			return kernel.Directory, true
 		}
 		return kernel.Absent, true
 	}
 	name := m.Name(p)
-	if !docroot.IsFolderName(name) {
+	if !docroot.IsDirectoryName(name) {
 		class, ok := q.open(m, name)
 		if ok && class == kernel.Absent && q.isMount(p) {
-			return kernel.Folder, true
+			return kernel.Directory, true
 		}
 		return class, ok
 	}
@@ -472,7 +472,7 @@ func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
 		q.a.scratch = append(append(q.a.scratch[:0], p...), index...)
 		at := q.d.table.Match(q.a.scratch) // a nearer one than m, if the index names a file in a directory below
 		class, ok := q.open(at, at.Name(q.a.scratch))
-		if !ok || class != kernel.Absent && class != kernel.Folder {
+		if !ok || class != kernel.Absent && class != kernel.Directory {
 			return class, ok
 		}
 	}
@@ -482,7 +482,7 @@ func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
 	return kernel.Absent, true
 }
 
-// isMount reports whether a path is the prefix of a mount but for its last slash: it is a folder, too.
+// isMount reports whether a path is the prefix of a mount but for its last slash: it is a directory, too.
 func (q *query) isMount(p []byte) bool {
 	m := q.d.table.Match(append(p, '/'))
 	return m != nil && len(m.Prefix) == len(p)+1 && m.HasOwnRoot()
@@ -551,7 +551,7 @@ func (q *query) negotiate() bool {
 	return ok
 }
 
-// conditional answers about the file as the request's conditions and ranges have it.
+// conditional responses about the file as the request's conditions and ranges have it.
 func (q *query) conditional() response.Status {
 	outcome := response.Proceed
 	if q.req.HasAny(request.IfMatch, request.IfNoneMatch, request.IfModifiedSince,
@@ -559,11 +559,11 @@ func (q *query) conditional() response.Status {
 		outcome = q.evaluate()
 	}
 	switch outcome {
-	case response.AnswerNotModified:
+	case response.OutcomeNotModified:
 		q.begin(response.NotModified, -1)
 		q.a.end(q.req)
 		return response.NotModified
-	case response.AnswerPreconditionFailed:
+	case response.OutcomePreconditionFailed:
 		return q.fail(response.PreconditionFailed)
 	case response.ProceedWhole:
 	case response.Proceed:
@@ -610,7 +610,7 @@ func (q *query) evaluate() response.Outcome {
 	return response.Evaluate(&c, &v, true, q.find.Unix())
 }
 
-// begin appends the header of an answer about the file, all but its last fields.
+// begin appends the header of a response about the file, all but its last fields.
 func (q *query) begin(s response.Status, length int64) {
 	q.appendFile(s, q.plain.Extra.(*meta), length)
 }
@@ -638,7 +638,7 @@ func (q *query) appendVary() {
 	}
 }
 
-// whole answers with all of the file.
+// whole responses with all of the file.
 func (q *query) whole() response.Status {
 	q.begin(response.OK, q.file.Size)
 	q.a.end(q.req)
@@ -655,7 +655,7 @@ func (q *query) whole() response.Status {
 	return response.OK
 }
 
-// partial answers with the ranges.
+// partial responses with the ranges.
 func (q *query) partial() response.Status {
 	size := q.file.Size
 	if len(q.ranges) == 1 {
@@ -686,7 +686,7 @@ func (q *query) partial() response.Status {
 	return response.PartialContent
 }
 
-// multipartHead appends the header of an answer in several parts, whose Content-Type is its own.
+// multipartHead appends the header of a response in several parts, whose Content-Type is its own.
 func (q *query) multipartHead(mark []byte, length int64) {
 	typed := *q.plain.Extra.(*meta)
 	q.a.scratch = response.AppendMultipartType(q.a.scratch[:0], mark)
@@ -704,7 +704,7 @@ func (q *query) unsatisfiable() response.Status {
 	return response.RangeNotSatisfiable
 }
 
-// redirect answers with the folder's own name (RFC 9110 section 15.4.2), the query kept. The reference is relative to the
+// redirect responses with the directory's own name (RFC 9110 section 15.4.2), the query kept. The reference is relative to the
 // path that the client asked for (section 10.2.2): a proxy in front may have cut a part off it.
 func (q *query) redirect(p []byte) response.Status {
 	q.a.Head = q.d.appendCommon(q.a.Head, response.MovedPermanently, q.find.Date(), "")
@@ -727,7 +727,7 @@ func (q *query) appendUnlessGiven(name, value string) {
 	q.a.Head = response.AppendField(q.a.Head, name, value)
 }
 
-// options answers with what may be asked (RFC 9110 section 9.3.7).
+// options responses with what may be asked (RFC 9110 section 9.3.7).
 func (q *query) options() response.Status {
 	q.release(q.plain)
 	q.plain, q.file = nil, nil
@@ -742,7 +742,7 @@ func (q *query) options() response.Status {
 	return response.NoContent
 }
 
-// fail answers with an error.
+// fail responses with an error.
 func (q *query) fail(s response.Status) response.Status {
 	if q.file != q.plain {
 		q.release(q.file)
@@ -766,7 +766,7 @@ func (q *query) fail(s response.Status) response.Status {
 	return s
 }
 
-// text ends an answer whose body is a short text, or an error page.
+// text ends a response whose body is a short text, or an error page.
 func (q *query) text(s response.Status) {
 	page, ok := q.d.ErrorPages[s]
 	mediaType := "text/plain; charset=utf-8"
@@ -789,5 +789,5 @@ func (q *query) text(s response.Status) {
 	}
 }
 
-// String names the dialect, for people.
-func (d *serveDialect) String() string { return "HTTP/1.1" }
+// String names the handler, for people.
+func (d *serveHandler) String() string { return "HTTP/1.1" }

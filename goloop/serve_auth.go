@@ -14,7 +14,7 @@ import (
 )
 
 // verified remembers credentials that were right, by their digest, so that bcrypt's tenth of a second
-// is spent once. A dialect's passwords never change; a reload makes a new dialect.
+// is spent once. A handler's passwords never change; a reload makes a new handler.
 type verified struct {
 	mu  sync.RWMutex
 	who map[[sha256.Size]byte]struct{}
@@ -122,7 +122,7 @@ func basicCredentials(into, value []byte) ([]byte, bool) {
 	return decoded, true
 }
 
-// challenge answers with a request for credentials (RFC 9110 section 15.5.2), or, where too many of them are being
+// challenge responses with a request for credentials (RFC 9110 section 15.5.2), or, where too many of them are being
 // checked, with one to come back later.
 func (q *query) challenge() response.Status {
 	if q.busy {

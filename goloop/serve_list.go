@@ -12,14 +12,14 @@ import (
 
 const listMaxDefault = 10000
 
-// A listing's key in the cache is the folder's name, a NUL, which no name has, and how it is listed.
+// A listing's key in the cache is the directory's name, a NUL, which no name has, and how it is listed.
 // Its ending gives the listing its media type.
 const (
 	listHTML = ".html"
 	listJSON = ".json"
 )
 
-// list makes the folder's listing the request's file. It is read and rendered off the loop.
+// list makes the directory's listing the request's file. It is read and rendered off the loop.
 func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 	if q.find.Full() {
 		return kernel.Exhausted, true
@@ -34,9 +34,9 @@ func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 	key := append(append(q.a.scratch[:0], name...), 0)
 	key = append(append(key, order.String()...), ending...)
 	q.a.scratch = key
-	folder, path, asJSON, now, k := string(name), string(p), ending == listJSON, q.find.Unix(), q.find.Folders()
+	directory, path, asJSON, now, k := string(name), string(p), ending == listJSON, q.find.Unix(), q.find.Directories()
 	f, ok := q.find.Make(m, key, func() (kernel.Opened, kernel.Class) {
-		return q.d.renderList(k, m.Root, folder, path, order, asJSON, now)
+		return q.d.renderList(k, m.Root, directory, path, order, asJSON, now)
 	})
 	if !ok {
 		return 0, false
@@ -50,9 +50,9 @@ func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 	return kernel.Done, true
 }
 
-// renderList reads a folder and renders its listing into a file in memory. It touches nothing of
+// renderList reads a directory and renders its listing into a file in memory. It touches nothing of
 // the loop.
-func (d *serveDialect) renderList(k kernel.Folders, root kernel.Root, folder, path string, order listing.Order, asJSON bool, now int64) (kernel.Opened, kernel.Class) {
+func (d *serveHandler) renderList(k kernel.Directories, root kernel.Root, directory, path string, order listing.Order, asJSON bool, now int64) (kernel.Opened, kernel.Class) {
 	most := d.ListMax
 	if most <= 0 {
 		most = listMaxDefault
@@ -61,14 +61,14 @@ func (d *serveDialect) renderList(k kernel.Folders, root kernel.Root, folder, pa
 	hide := func(name string) bool {
 		return strings.HasPrefix(name, ".") && !d.DotFiles || !rule.Includes(d.access.Match([]byte(path+name)))
 	}
-	entries, more, class := k.ReadFolder(root, folder, most, hide)
+	entries, more, class := k.ReadDirectory(root, directory, most, hide)
 	if class != kernel.Done {
 		return kernel.Opened{}, class
 	}
 	page := listing.Page{Path: path, Order: order, Truncated: more, NowUnix: now}
 	for _, e := range entries {
 		page.Entries = append(page.Entries, listing.Entry{
-			Name: e.Name, Folder: e.Folder, Size: e.Size, ModifiedNs: e.MtimeNs,
+			Name: e.Name, Directory: e.Directory, Size: e.Size, ModifiedNs: e.MtimeNs,
 		})
 	}
 	page.Sort()

@@ -16,7 +16,7 @@ import (
 	"aws/internal/kernel"
 )
 
-// startServe runs a server with the dialect of `aws serve` until the test ends: the site's folder
+// startServe runs a server with the handler of `aws serve` until the test ends: the site's directory
 // static at / and dynamic at /dynamic/.
 func startServe(t testing.TB, s *site, change func(*ServeOptions, *ServerConfig)) *Server {
 	t.Helper()
@@ -43,11 +43,11 @@ func startServe(t testing.TB, s *site, change func(*ServeOptions, *ServerConfig)
 	if change != nil {
 		change(&o, &cfg)
 	}
-	dialect, err := NewServe(o)
+	handler, err := NewServe(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Dialect = dialect
+	cfg.Handler = handler
 	return runServer(t, &cfg)
 }
 
@@ -62,7 +62,7 @@ func dial(t testing.TB, server *Server) net.Conn {
 	return c
 }
 
-func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
+func TestPipelinedResponsesComeInOrder(t *testing.T) {
 	s := newSite(t)
 	server := startServe(t, s, nil)
 	c := dial(t, server)
@@ -85,11 +85,11 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 		req, _ := http.NewRequest(method, path, nil)
 		resp, err := http.ReadResponse(r, req)
 		if err != nil {
-			t.Fatalf("answer %d, to %s: %v", i, w, err)
+			t.Fatalf("response %d, to %s: %v", i, w, err)
 		}
 		body, err := io.ReadAll(resp.Body)
 		if err != nil {
-			t.Fatalf("answer %d, to %s: %v", i, w, err)
+			t.Fatalf("response %d, to %s: %v", i, w, err)
 		}
 		file, ok := s.files["/static"+path]
 		if strings.HasPrefix(path, "/dynamic/") {
@@ -97,16 +97,16 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 		}
 		switch {
 		case !ok && resp.StatusCode != 404:
-			t.Fatalf("answer %d, to %s: %s", i, w, resp.Status)
+			t.Fatalf("response %d, to %s: %s", i, w, resp.Status)
 		case ok && (resp.StatusCode != 200 || resp.ContentLength != int64(len(file))):
-			t.Fatalf("answer %d, to %s: %s, %d bytes", i, w, resp.Status, resp.ContentLength)
+			t.Fatalf("response %d, to %s: %s, %d bytes", i, w, resp.Status, resp.ContentLength)
 		case ok && method == http.MethodGet && !bytes.Equal(body, file):
-			t.Fatalf("answer %d, to %s: other bytes", i, w)
+			t.Fatalf("response %d, to %s: other bytes", i, w)
 		}
 	}
 }
 
-func TestPipelinedRequestsShareCrossings(t *testing.T) {
+func TestPipelinedRequestsShareCgoCalls(t *testing.T) {
 	s := newSite(t)
 	var server *Server
 	t.Run("exchange", func(t *testing.T) {
@@ -126,8 +126,8 @@ func TestPipelinedRequestsShareCrossings(t *testing.T) {
 		}
 	})
 	// The first request may wait for its file; the others leave together.
-	if n := server.Counts(); n.Requests != 160 || n.Crossings > 60 {
-		t.Errorf("%d requests took %d crossings", n.Requests, n.Crossings)
+	if n := server.Counts(); n.Requests != 160 || n.CgoCalls > 60 {
+		t.Errorf("%d requests took %d cgo calls", n.Requests, n.CgoCalls)
 	}
 }
 

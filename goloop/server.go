@@ -13,7 +13,7 @@ import (
 // ServerConfig says what a server serves, and where.
 type ServerConfig struct {
 	Loop    Config
-	Dialect Dialect
+	Handler Handler
 	Cache   docroot.Limits
 	Loops   int // event loops, each with a listening socket of its own per address
 	Listen  []kernel.Address
@@ -21,7 +21,7 @@ type ServerConfig struct {
 	// them the server binds the addresses itself.
 	Sockets    [][]int32
 	Defer      bool   // TCP_DEFER_ACCEPT
-	Cork       bool   // TCP_CORK, for a dialect that keeps no connection
+	Cork       bool   // TCP_CORK, for a handler that keeps no connection
 	ListenFlag string // the flag by which an address is chosen, for messages
 	Kernel     kernel.Config
 	// Warn gets what the operator should know and the server can live with, if it is not nil.
@@ -92,7 +92,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 	cfg.doing("setting up loop %d of %d, with %d MiB for dynamic files", len(s.loops)+1, max(cfg.Loops, 1), cfg.Loop.PoolBytes>>20)
 	kcfg := cfg.Kernel
 	var few string
-	if kcfg.HelpersMax, few = kernel.WorkersMax(max(cfg.Loops, 1), kcfg.HelpersMax); few != "" && first && cfg.Warn != nil {
+	if kcfg.WorkersMax, few = kernel.WorkersMax(max(cfg.Loops, 1), kcfg.WorkersMax); few != "" && first && cfg.Warn != nil {
 		cfg.Warn(few)
 	}
 	k, aioErr, err := kernel.NewLinux(kcfg)
@@ -108,7 +108,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 	if advice := k.Advice(); advice != "" && first && cfg.Warn != nil {
 		cfg.Warn(advice)
 	}
-	l, err := NewLoop(k, cfg.Loop, cfg.Dialect, cache, fds...)
+	l, err := NewLoop(k, cfg.Loop, cfg.Handler, cache, fds...)
 	if err != nil {
 		return errors.Join(err, kernel.CloseAll(fds), k.Close())
 	}

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// site is a folder with files for the tests, and their contents by path.
+// site is a directory with files for the tests, and their contents by path.
 type site struct {
 	dir   string
 	files map[string][]byte
@@ -56,12 +56,12 @@ func startDropIn(t testing.TB, s *site, change func(*ServerConfig)) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dialect, err := NewDropIn(root, s.dir)
+	handler, err := NewDropIn(root, s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := ServerConfig{
-		Loop: DropInConfig(), Dialect: dialect, Cache: DropInCacheLimits(64), Loops: 1,
+		Loop: DropInConfig(), Handler: handler, Cache: DropInCacheLimits(64), Loops: 1,
 		Listen: []kernel.Address{{TCP: netip.MustParseAddrPort("127.0.0.1:0")}}, Kernel: kernel.DefaultConfig(),
 	}
 	cfg.Kernel.ReadsMax = 32
@@ -112,8 +112,8 @@ func exchange(t testing.TB, server *Server, request string) []byte {
 
 func checkFile(t testing.TB, s *site, server *Server, path string) {
 	t.Helper()
-	answer := exchange(t, server, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
-	head, body, ok := bytes.Cut(answer, []byte("\r\n\r\n"))
+	respond := exchange(t, server, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
+	head, body, ok := bytes.Cut(respond, []byte("\r\n\r\n"))
 	want := s.files[path]
 	switch {
 	case !ok || !bytes.HasPrefix(head, []byte("HTTP/1.1 200 OK\r\n")):
@@ -133,7 +133,7 @@ func TestDropInServesEveryFile(t *testing.T) {
 	}
 }
 
-// TestCorkedServerServesEveryFile has answers that leave with the end of their connections, some of them in
+// TestCorkedServerServesEveryFile has responses that leave with the end of their connections, some of them in
 // full packets by chance, and one that a client takes with its own side shut.
 func TestCorkedServerServesEveryFile(t *testing.T) {
 	s := newSite(t)
@@ -146,7 +146,7 @@ func TestCorkedServerServesEveryFile(t *testing.T) {
 		checkFile(t, s, server, path)
 	}
 	if all := exchange(t, server, "POST /static/k HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"); !bytes.Contains(all, []byte("404")) {
-		t.Errorf("an answer whose client is still sending: %q", all)
+		t.Errorf("a response whose client is still sending: %q", all)
 	}
 }
 
@@ -183,7 +183,7 @@ func TestTwoLoopsShareTheAddress(t *testing.T) {
 	group.Wait()
 }
 
-func TestDropInAnswersNotFound(t *testing.T) {
+func TestDropInNotFound(t *testing.T) {
 	s := newSite(t)
 	if err := os.WriteFile(filepath.Join(s.dir, "outside"), []byte("x"), 0o644); err != nil {
 		t.Fatal(err)
@@ -207,10 +207,10 @@ func TestDropInAnswersNotFound(t *testing.T) {
 		"GET /static/k HTTP/1.1\r\nno colon\r\n\r\n",
 		"GET /" + strings.Repeat("a", 40<<10) + " HTTP/1.1\r\n\r\n",
 	} {
-		answer := exchange(t, server, request)
-		if !bytes.HasPrefix(answer, []byte("HTTP/1.1 404 Not Found\r\n")) ||
-			!bytes.HasSuffix(answer, []byte("\r\n\r\n")) {
-			t.Errorf("%.60q: %.100q", request, answer)
+		respond := exchange(t, server, request)
+		if !bytes.HasPrefix(respond, []byte("HTTP/1.1 404 Not Found\r\n")) ||
+			!bytes.HasSuffix(respond, []byte("\r\n\r\n")) {
+			t.Errorf("%.60q: %.100q", request, respond)
 		}
 	}
 }
@@ -219,16 +219,16 @@ func TestHeadHasNoBody(t *testing.T) {
 	s := newSite(t)
 	server := startDropIn(t, s, nil)
 	for _, path := range []string{"/static/k", "/dynamic/large"} {
-		answer := exchange(t, server, "HEAD "+path+" HTTP/1.1\r\n\r\n")
-		if !bytes.HasPrefix(answer, []byte("HTTP/1.1 200 OK\r\n")) ||
-			!bytes.HasSuffix(answer, []byte("\r\n\r\n")) ||
-			!bytes.Contains(answer, fmt.Appendf(nil, "Content-Length: %d\r\n", len(s.files[path]))) {
-			t.Errorf("%s: %q", path, answer)
+		respond := exchange(t, server, "HEAD "+path+" HTTP/1.1\r\n\r\n")
+		if !bytes.HasPrefix(respond, []byte("HTTP/1.1 200 OK\r\n")) ||
+			!bytes.HasSuffix(respond, []byte("\r\n\r\n")) ||
+			!bytes.Contains(respond, fmt.Appendf(nil, "Content-Length: %d\r\n", len(s.files[path]))) {
+			t.Errorf("%s: %q", path, respond)
 		}
 	}
 }
 
-func TestDropInNeverAnswersWithAnOldFile(t *testing.T) {
+func TestDropInNeverSendsAnOldFile(t *testing.T) {
 	s := newSite(t)
 	server := startDropIn(t, s, nil)
 	path := "/static/changes"
@@ -246,8 +246,8 @@ func TestDropInNeverAnswersWithAnOldFile(t *testing.T) {
 		if err := os.Remove(filepath.Join(s.dir, path)); err != nil {
 			t.Fatal(err)
 		}
-		if answer := exchange(t, server, "GET "+path+" HTTP/1.1\r\n\r\n"); !bytes.Contains(answer, []byte(" 404 ")) {
-			t.Fatalf("%d: a file that is gone is answered with %.20q", i, answer)
+		if respond := exchange(t, server, "GET "+path+" HTTP/1.1\r\n\r\n"); !bytes.Contains(respond, []byte(" 404 ")) {
+			t.Fatalf("%d: a file that is gone is responded to with %.20q", i, respond)
 		}
 	}
 }
@@ -273,7 +273,7 @@ func TestTruncatedFileEndsInAReset(t *testing.T) {
 		}
 		rest, err := io.ReadAll(c)
 		if err == nil {
-			t.Errorf("%s: the answer ends as if it were whole", path)
+			t.Errorf("%s: the response ends as if it were whole", path)
 		}
 		_, body, _ := bytes.Cut(append(first, rest...), []byte("\r\n\r\n"))
 		if kept := min(len(body), 1<<20); !bytes.Equal(s.files[path][:kept], body[:kept]) {
@@ -349,7 +349,7 @@ func TestTraceFollowsTheOriginalDescription(t *testing.T) {
 	trace := &lockedBuffer{}
 	server := startDropIn(t, s, func(cfg *ServerConfig) {
 		cfg.Loop.Trace = trace
-		cfg.Kernel.ReadsMax = 0 // helpers: the buffers are never there at once
+		cfg.Kernel.ReadsMax = 0 // worker threads: the buffers are never there at once
 	})
 	checkFile(t, s, server, "/static/k")
 	checkFile(t, s, server, "/dynamic/m")
@@ -368,9 +368,9 @@ func TestTraceFollowsTheOriginalDescription(t *testing.T) {
 	} {
 		want.WriteString(line + "\n")
 	}
-	// The names may have had to be opened, or the static file warmed, by a helper.
+	// The names may have had to be opened, or the static file prefetched, by a worker thread.
 	got := trace.String()
-	for _, detour := range []string{"CONN_OPENING", "CONN_WARMING"} {
+	for _, detour := range []string{"CONN_OPENING", "CONN_PREFETCHING"} {
 		if strings.Contains(got, detour) {
 			t.Skipf("the files were not in memory: %s", detour)
 		}

@@ -118,14 +118,14 @@ func (l *Loop) reader(i int32) (*conn, *buffer) {
 // diskSlots returns how many reads that wait for a disk may still be submitted.
 func (l *Loop) diskSlots() int {
 	slots := l.k.Slots()
-	return min(slots-l.flying, max(slots-slots/diskSlotsPart, 1)-l.flyingDirect)
+	return min(slots-l.inFlight, max(slots-slots/diskSlotsPart, 1)-l.inFlightDirect)
 }
 
 // prepareDisk adds the reads that wait for a disk to those that are submitted: as many as the cost of the others
 // leaves room for in the turn, and a part of it in any case.
 func (l *Loop) prepareDisk(cost int) {
 	most := max(l.cfg.SubmitsMax-cost/l.cfg.BufferBytes, l.cfg.SubmitsMax/diskSlotsPart, 1)
-	most = min(most, l.diskSlots(), l.k.Slots()-l.flying-len(l.reads))
+	most = min(most, l.diskSlots(), l.k.Slots()-l.inFlight-len(l.reads))
 	for p := &l.pool; most > 0 && !p.disk.empty(); {
 		i := p.disk.pop()
 		c, b := l.reader(i)
@@ -134,7 +134,7 @@ func (l *Loop) prepareDisk(cost int) {
 			l.grant()
 			continue
 		}
-		if l.choose(c.file, b, false) != rungDirect {
+		if l.choose(c.file, b, false) != readDirect {
 			l.enqueue(i) // another read has found out that it can't be done
 			continue
 		}

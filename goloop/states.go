@@ -14,11 +14,11 @@ const (
 	StateInit                      // accepted or kept alive, no byte of a request yet
 	StateReading                   // part of a request head has arrived
 	StateOpening                   // the request is complete, its file is being looked up off the loop
-	StateWReady                    // the answer's header stands in writeBuf, ready to be sent
+	StateWReady                    // the response's header stands in writeBuf, ready to be sent
 	StateSending                   // body bytes are leaving: sendfile, or sendMessage of loaded buffers
 	StateReadingAsync              // reads are in flight, or wait for buffers, and nothing can be sent yet
-	StateWarming                   // the next chunk of a static file is being brought into memory off the loop
-	StateDraining                  // the answer is gone; the rest of the request's body is thrown away
+	StatePrefetching                   // the next chunk of a static file is being brought into memory off the loop
+	StateDiscarding                  // the response is gone; the rest of the request's body is thrown away
 	StateLingering                 // our side is shut; what the client still sends is thrown away
 	StateClosing                   // the connection is over, but the kernel still owns one of its buffers
 	stateCount
@@ -32,8 +32,8 @@ var stateNames = [stateCount]string{
 	StateWReady:       "CONN_WREADY",
 	StateSending:      "CONN_SENDING",
 	StateReadingAsync: "CONN_READING_ASYNC",
-	StateWarming:      "CONN_WARMING",
-	StateDraining:     "CONN_DRAINING",
+	StatePrefetching:      "CONN_PREFETCHING",
+	StateDiscarding:     "CONN_DISCARDING",
 	StateLingering:    "CONN_LINGERING",
 	StateClosing:      "CONN_CLOSING",
 }
@@ -65,11 +65,11 @@ var transitions = [stateCount]stateSet{
 	StateInit:         states(StateReading, StateFree),
 	StateReading:      states(StateWReady, StateOpening, StateLingering, StateFree),
 	StateOpening:      states(StateWReady, StateFree),
-	StateWReady:       states(StateSending, StateReadingAsync, StateWarming, StateInit, StateDraining, StateLingering, StateClosing, StateFree),
-	StateSending:      states(StateWReady, StateReadingAsync, StateWarming, StateInit, StateDraining, StateLingering, StateClosing, StateFree),
+	StateWReady:       states(StateSending, StateReadingAsync, StatePrefetching, StateInit, StateDiscarding, StateLingering, StateClosing, StateFree),
+	StateSending:      states(StateWReady, StateReadingAsync, StatePrefetching, StateInit, StateDiscarding, StateLingering, StateClosing, StateFree),
 	StateReadingAsync: states(StateSending, StateClosing, StateFree),
-	StateWarming:      states(StateSending, StateFree),
-	StateDraining:     states(StateInit, StateLingering, StateFree),
+	StatePrefetching:      states(StateSending, StateFree),
+	StateDiscarding:     states(StateInit, StateLingering, StateFree),
 	StateLingering:    states(StateFree),
 	StateClosing:      states(StateFree),
 }

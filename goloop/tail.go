@@ -5,7 +5,7 @@ import (
 	"aws/internal/request"
 )
 
-// segment is a part of an answer in several parts: a text, then bytes of the file.
+// segment is a part of a response in several parts: a text, then bytes of the file.
 type segment struct {
 	textBytes int
 	from, to  int64
@@ -25,10 +25,10 @@ type tail struct {
 // more reports whether segments follow. It is good for no tail, too.
 func (t *tail) more() bool { return t != nil && t.next < len(t.segments) }
 
-// takeTail keeps what the answer has beyond its first body bytes, and throws away as much of the
+// takeTail keeps what the response has beyond its first body bytes, and throws away as much of the
 // request's body as has arrived. It returns the bytes behind the body.
 func (l *Loop) takeTail(c *conn, rest []byte) []byte {
-	a := &l.ans
+	a := &l.response
 	if n := len(l.tails); n > 0 {
 		c.tail = l.tails[n-1]
 		l.tails = l.tails[:n-1]
@@ -74,23 +74,23 @@ func (l *Loop) nextSegment(c *conn) {
 	t.next++
 	t.textAt += s.textBytes
 	l.dropWindow(c)
-	c.off, c.end, c.warmEnd, c.warmAt = s.from, s.to, warmOf(c.file, s.to), 0
+	c.off, c.end, c.prefetchEnd, c.prefetchAt = s.from, s.to, prefetchOf(c.file, s.to), 0
 	l.setState(c, StateWReady)
 	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
 	}
 }
 
-// lingerAfter ends a connection that has had its answer, and may be sending on: closed now, what it has sent
-// would be answered with a reset, which may overtake the answer.
+// lingerAfter ends a connection that has had its response, and may be sending on: closed now, what it has sent
+// would be answered with a reset, which may overtake the response.
 func (l *Loop) lingerAfter(c *conn) {
 	l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpShutdown, fd: c.fd})
 	l.setState(c, StateLingering)
 	l.release(c)
 }
 
-// drainBody throws away what has arrived of a request's body.
-func (l *Loop) drainBody(c *conn, buf []byte) {
+// discardBody throws away what has arrived of a request's body.
+func (l *Loop) discardBody(c *conn, buf []byte) {
 	n, done, defect := c.tail.body.Next(buf)
 	switch {
 	case defect != request.DefectNone:

@@ -1,5 +1,5 @@
 /*
- * The C half of package libaio: kernel AIO contexts, with one crossing to submit a batch of reads
+ * The C half of package libaio: kernel AIO contexts, with one cgo call to submit a batch of reads
  * and one to reap a batch of completions.
  *
  * Nothing here calls back into Go, nothing keeps an address of Go memory after it returns, and no

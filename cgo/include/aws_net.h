@@ -1,5 +1,5 @@
 /*
- * aws_net.h: a batch of socket and file calls that are run in one crossing.
+ * aws_net.h: a batch of socket and file calls that are run in one cgo call.
  *
  * Every field has a fixed width, so that the Go side can lay the same structure out by
  * hand; the assertions at the end of this file and the tests of package netio hold the two
@@ -68,7 +68,7 @@ _Static_assert(offsetof(struct aws_op, res) == 48, "res follows token");
 void aws_do(struct aws_op *ops, int32_t count);
 
 /*
- * Runs the operations, then epoll_wait with the time-out in milliseconds. The answer is the number
+ * Runs the operations, then epoll_wait with the time-out in milliseconds. The response is the number
  * of events or minus errno; an interrupted wait is no event.
  */
 int32_t aws_wait(int32_t epfd, struct aws_op *ops, int32_t op_count, void *events,

@@ -195,7 +195,7 @@ func (c *Context) InFlight() int { return c.inFlight }
 // Free returns the number of slots without a read.
 func (c *Context) Free() int { return len(c.slots) - c.inFlight }
 
-// Submit hands the kernel as many of the reads as it takes, from the front, in one crossing. It
+// Submit hands the kernel as many of the reads as it takes, from the front, in one cgo call. It
 // returns how many it accepted, and if that is not all of them, the errno of the first one that it
 // did not, reads[accepted].
 //
@@ -228,7 +228,7 @@ func (c *Context) Submit(reads []Read) (accepted int, errno syscall.Errno) {
 	return accepted, errno
 }
 
-// submit is the crossing alone: the first count reads, each through the slot beside it.
+// submit is the cgo call alone: the first count reads, each through the slot beside it.
 func (c *Context) submit(reads []Read, slots []uint32, count int) (int, syscall.Errno) {
 	res := C.aws_aio_submit(c.raw,
 		(*C.struct_aws_aio_read)(unsafe.Pointer(unsafe.SliceData(reads))),
@@ -237,7 +237,7 @@ func (c *Context) submit(reads []Read, slots []uint32, count int) (int, syscall.
 }
 
 // Reap makes the eventfd unreadable and then takes the completions that are there, without waiting,
-// in one crossing. It returns how many it wrote to out, in the order in which they completed.
+// in one cgo call. It returns how many it wrote to out, in the order in which they completed.
 //
 // If out is full there may be more, and the eventfd will not say so: reap again. With room for
 // InFlight completions that does not happen.
@@ -259,7 +259,7 @@ func (c *Context) ReapQuick(out []Done) (n int) {
 	return c.collect(out, c.reap(false, min(len(out), c.inFlight)))
 }
 
-// reap is the crossing alone. It returns the count of completions in c.events, or minus an errno.
+// reap is the cgo call alone. It returns the count of completions in c.events, or minus an errno.
 func (c *Context) reap(drain bool, count int) int {
 	var flag C.int32_t
 	if drain {

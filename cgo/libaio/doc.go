@@ -4,7 +4,7 @@
 // # Cost
 //
 // Submit and Reap cross into C once each, however many reads they carry, and allocate nothing. The
-// crossing costs some 30 ns; the rest is the kernel's. Each read costs it about a microsecond when
+// cgo call costs some 30 ns; the rest is the kernel's. Each read costs it about a microsecond when
 // the pages are in memory.
 //
 // # Ownership

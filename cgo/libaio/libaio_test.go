@@ -1,6 +1,6 @@
 package libaio
 
-// White-box: the tests reach for the bare crossings (ioSetup, submit, reap) to drive counts and
+// White-box: the tests reach for the bare cgo calls (ioSetup, submit, reap) to drive counts and
 // states that the exported methods rule out.
 
 import (
@@ -90,7 +90,7 @@ func mustOpen(t testing.TB, path string, flags int) int32 {
 	t.Helper()
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|flags, 0)
 	if err == unix.EINVAL && flags&unix.O_DIRECT != 0 {
-		t.Skip("the filesystem of the temporary folder has no O_DIRECT (set TMPDIR to another)")
+		t.Skip("the filesystem of the temporary directory has no O_DIRECT (set TMPDIR to another)")
 	}
 	if err != nil {
 		t.Fatal("open:", err)
@@ -284,7 +284,7 @@ func TestFailedReads(t *testing.T) {
 			Read{Len: pageBytes - 1, Buf: addr(mem)},
 			syscall.EINVAL,
 		},
-		{"a folder", unix.O_DIRECTORY, Read{Len: pageBytes, Buf: addr(mem)}, syscall.EISDIR},
+		{"a directory", unix.O_DIRECTORY, Read{Len: pageBytes, Buf: addr(mem)}, syscall.EISDIR},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			name := path
@@ -298,7 +298,7 @@ func TestFailedReads(t *testing.T) {
 				errno = syscall.Errno(-mustReap(t, c, 1)[0].Result)
 			}
 			t.Logf("accepted %d, then %v", n, errno)
-			// A folder is refused as EINVAL where the filesystem gives it no way to read at all.
+			// A directory is refused as EINVAL where the filesystem gives it no way to read at all.
 			if errno != tt.errno && !(tt.errno == syscall.EISDIR && errno == syscall.EINVAL) {
 				t.Errorf("%v, want %v", errno, tt.errno)
 			}
@@ -434,7 +434,7 @@ func TestReapIntoLittleRoom(t *testing.T) {
 	}
 }
 
-// TestCounts drives the crossings with counts that the methods never pass on.
+// TestCounts drives the cgo calls with counts that the methods never pass on.
 func TestCounts(t *testing.T) {
 	c := mustSetup(t, 8)
 	if n, errno := c.Submit(nil); n != 0 || errno != 0 {
@@ -538,7 +538,7 @@ func TestReadableMeansReapable(t *testing.T) {
 	t.Logf("16 reads of 1 MiB, %d wake-ups, %d of them for nothing", full+empty, empty)
 }
 
-// TestNoWait shows the ladder's first rung: nothing waits for the disk with NoWait.
+// TestNoWait shows the read methods's first read method: nothing waits for the disk with NoWait.
 func TestNoWait(t *testing.T) {
 	path, want := mustFile(t, 16*pageBytes)
 	fd := mustOpen(t, path, 0)
@@ -547,7 +547,7 @@ func TestNoWait(t *testing.T) {
 	read := Read{FD: fd, Flags: NoWait, Len: 16 * pageBytes, Buf: addr(mem), Token: 3}
 	n, errno := c.Submit([]Read{read})
 	if n == 0 && errno == syscall.EOPNOTSUPP {
-		t.Skip("the filesystem of the temporary folder has no RWF_NOWAIT")
+		t.Skip("the filesystem of the temporary directory has no RWF_NOWAIT")
 	}
 	if n != 1 {
 		t.Fatalf("accepted %d, %v", n, errno)
@@ -562,12 +562,12 @@ func TestNoWait(t *testing.T) {
 	mustEvict(t, fd)
 	if got := mustOne(t, c, read); got != -int64(syscall.EAGAIN) {
 		if got == int64(len(want)) {
-			t.Skip("the filesystem of the temporary folder keeps its files in memory")
+			t.Skip("the filesystem of the temporary directory keeps its files in memory")
 		}
 		t.Fatalf("not in memory: result %d, want -EAGAIN", got)
 	}
 
-	// The refusal has a side effect that the ladder may count on (seen on Linux 6.18; not in any
+	// The refusal has a side effect that the read methods may count on (seen on Linux 6.18; not in any
 	// manual): it starts to read ahead what was asked for, so that later attempts find it.
 	var got int64
 	deadline := time.Now().Add(time.Second)

@@ -22,7 +22,7 @@ type ring struct {
 const ringMagic = 0xa10a10a1
 
 // PeekRing turns on or off that Ready looks into the kernel's completion ring, which saves a
-// crossing when nothing is there. It reports whether the peeking is on: it stays off if the ring is
+// cgo call when nothing is there. It reports whether the peeking is on: it stays off if the ring is
 // not laid out as this package knows it. It is off unless asked for; leave it off under valgrind,
 // whose own emulation of these calls need not keep the ring.
 func (c *Context) PeekRing(on bool) bool {

@@ -3,7 +3,7 @@
 //
 // # Cost
 //
-// A crossing costs some 30 ns, and more when the Go runtime's monitor notices it; a batch pays
+// A cgo call costs some 30 ns, and more when the Go runtime's monitor notices it; a batch pays
 // that once for as many operations as it holds.
 //
 // # Ownership

@@ -22,8 +22,8 @@
 #endif
 
 /*
- * A page that is present and up to date answers one byte; one that is absent, or still on its way
- * from the disk, answers -EAGAIN (and the kernel starts to read it ahead, which is what a static
+ * A page that is present and up to date responses one byte; one that is absent, or still on its way
+ * from the disk, responses -EAGAIN (and the kernel starts to read it ahead, which is what a static
  * file wants). The pages are asked for one by one because a wider read would copy them.
  */
 static int64_t aws_resident(const struct aws_op *op)
@@ -166,7 +166,7 @@ static int aws_done_in_full(const struct aws_op *op)
 
 void aws_do(struct aws_op *ops, int32_t count)
 {
-    int32_t accepted = -EAGAIN; /* the latest accept's answer */
+    int32_t accepted = -EAGAIN; /* the latest accept's response */
     int refused = 0;            /* an accept failed: the ones after it would, too */
 
     for (int32_t i = 0; i < count; i++) {

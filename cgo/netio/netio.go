@@ -160,7 +160,7 @@ func Events(n int) ([]unix.EpollEvent, []byte, error) {
 // Token returns the 64-bit value that an event carries (epoll_event.data).
 func Token(e *unix.EpollEvent) uint64 { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
 
-// Do runs the operations in order, in one crossing, and writes each one's Result.
+// Do runs the operations in order, in one cgo call, and writes each one's Result.
 //
 // Implements:
 //

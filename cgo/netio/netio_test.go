@@ -344,7 +344,7 @@ func TestDoDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// BenchmarkDo is what a crossing costs by itself, and for each operation in it.
+// BenchmarkDo is what a cgo call costs by itself, and for each operation in it.
 func BenchmarkDo(b *testing.B) {
 	for _, n := range []int{1, 16, 256} {
 		ops := batch(b, make([]Op, n)...)

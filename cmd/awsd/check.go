@@ -49,7 +49,7 @@ func (o *serveOptions) check() error {
 	if _, err := o.watch.AdminAddress(); err != nil {
 		return err
 	}
-	so, closeRoots, err := o.dialectOptions()
+	so, closeRoots, err := o.handlerOptions()
 	defer closeRoots()
 	if err != nil {
 		return err

@@ -1,7 +1,7 @@
 // Command aws is the asynchronous web server.
 //
-// Without arguments it takes the place of the classic C server: it serves the folders static and
-// dynamic of the current folder on port 8888. `aws serve` is a file server for everybody else.
+// Without arguments it takes the place of the classic C server: it serves the directories static and
+// dynamic of the current directory on port 8888. `aws serve` is a file server for everybody else.
 package main
 
 import (

@@ -203,7 +203,7 @@ func (p *page) rest(name string) {
 	p.item("`AWSD_...`", "The options of `serve`, see above. The server without a command reads no variables.")
 	p.item("`NO_COLOR`", "If it is not empty, warnings and errors of `serve` have no colour on a terminal either. Nothing else is ever coloured.")
 	p.macro("SH", "EXAMPLES")
-	p.item("`"+name+" serve /srv/www --listen :8080 --list`", "Serve a folder to everybody, with listings.")
+	p.item("`"+name+" serve /srv/www --listen :8080 --list`", "Serve a directory to everybody, with listings.")
 	p.item("`"+name+" check --config /etc/awsd/awsd.toml`", "See what a configuration means.")
 	p.macro("SH", "SEE ALSO")
 	p.text("`sendfile`(2), `io_submit`(2), `openat2`(2), `epoll`(7), `landlock`(7), `systemd.socket`(5)")

@@ -105,17 +105,17 @@ func (o *serveOptions) table() []config.Group {
 			},
 			{
 				Name: "index", Into: &o.index, Default: []string{"index.html"},
-				Usage:  "the `NAME` that stands for a folder (repeatable)",
+				Usage:  "the `NAME` that stands for a directory (repeatable)",
 				Advice: "The first that is there is sent.",
 			},
 			{
 				Name: "list", Into: &o.list,
-				Usage:  "list folders that have no index",
+				Usage:  "list directories that have no index",
 				Advice: "Everybody who may read the files may then read their names.",
 			},
 			{
 				Name: "list-max", Into: &o.listMax, Default: 10000, Least: 1, Usage: "entries that a listing shows",
-				Advice: "A listing with more says so. Each entry takes some 200 bytes of an answer that is made in memory.",
+				Advice: "A listing with more says so. Each entry takes some 200 bytes of a response that is made in memory.",
 			},
 			{
 				Name: "spa", Into: &o.spa,
@@ -128,14 +128,14 @@ func (o *serveOptions) table() []config.Group {
 				Advice: "Leave it off where .git, .env or .htpasswd may lie beneath the root.",
 			},
 		}},
-		{Name: "Answers", Options: []config.Option{
+		{Name: "Responses", Options: []config.Option{
 			{
 				Name: "precompressed", Into: &o.precompress, Default: true,
 				Usage:  "send NAME.zst, NAME.br or NAME.gz for NAME to clients that take it",
 				Advice: "Turn it off if such files are something else than NAME compressed; it saves looking for them, too.",
 			},
 			{Name: "cors", Into: &o.cors, Usage: "let pages of any origin read", Advice: "Only for files that everybody may have."},
-			{Name: "header", Into: &o.headers, Usage: "add a field to every answer, as `'Name: value'` (repeatable)", Advice: "For policies of browsers, such as Content-Security-Policy."},
+			{Name: "header", Into: &o.headers, Usage: "add a field to every response, as `'Name: value'` (repeatable)", Advice: "For policies of browsers, such as Content-Security-Policy."},
 			{
 				Name: "cache-control", Into: &o.cacheControl,
 				Usage:  "Cache-Control of matching files, as `GLOB=VALUE` (repeatable)",
@@ -165,7 +165,7 @@ func (o *serveOptions) table() []config.Group {
 				Advice: "Behind a balancer it should be longer than the balancer's own.",
 			},
 			{Name: "head-timeout", Into: &o.head, Default: limits.HeadTimeout, Least: 1, Usage: "how long a request head may take", Advice: "Lower it against clients that send a byte now and then; mobile ones may need some seconds."},
-			{Name: "send-timeout", Into: &o.send, Default: limits.SendTimeout, Least: 1, Usage: "how long a client may take nothing of an answer", Advice: "Raise it for clients that pause, such as players; lower it where connections are short."},
+			{Name: "send-timeout", Into: &o.send, Default: limits.SendTimeout, Least: 1, Usage: "how long a client may take nothing of a response", Advice: "Raise it for clients that pause, such as players; lower it where connections are short."},
 			{
 				Name: "send-rate-min", Into: (*config.Size)(&o.sendRate), Default: config.Size(limits.SendRateMin),
 				Usage:  "bytes per second that a client has to take, on average over --send-timeout, as `SIZE`",

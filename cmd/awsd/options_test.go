@@ -20,7 +20,7 @@ func runs(t *testing.T, args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), err.String()
 }
 
-// site makes a folder to serve and a configuration file beside it.
+// site makes a directory to serve and a configuration file beside it.
 func site(t *testing.T, toml string) (root, file string) {
 	t.Helper()
 	dir := t.TempDir()

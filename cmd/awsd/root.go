@@ -27,7 +27,7 @@ func rootCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 		})
 	given = config.Flags(cmd.Flags(), new(command.DropIn).Table())
 	cmd.Long = `Serves the files in DIR/static by sendfile and those in DIR/dynamic by asynchronous
-reads, over HTTP, one answer per connection; anything else is 404 Not Found.
+reads, over HTTP, one response per connection; anything else is 404 Not Found.
 "aws serve" is a complete file server.`
 	cmd.Version = command.Version
 	cmd.SetVersionTemplate(command.VersionText())

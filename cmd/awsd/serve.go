@@ -90,7 +90,7 @@ func (o *serveOptions) doing(format string, args ...any) {
 // serveCommand is the file server.
 func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 	var line commandLine
-	cmd := newCommand("serve [ROOT]", "serve a folder over HTTP/1.1", oneRoot,
+	cmd := newCommand("serve [ROOT]", "serve a directory over HTTP/1.1", oneRoot,
 		func(_ *cobra.Command, args []string) error {
 			var start command.StartUp
 			if _, worker := os.LookupEnv(socketsEnv); worker {
@@ -110,7 +110,7 @@ func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 			return located(serve(o, origins, stdout, report), origins)
 		})
 	line.flags(cmd.Flags())
-	cmd.Long = `Serves the files beneath ROOT, which is the current folder if it is not given, over HTTP/1.1.
+	cmd.Long = `Serves the files beneath ROOT, which is the current directory if it is not given, over HTTP/1.1.
 ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past the page cache.
 
 Each option is a flag, a variable (AWSD_IDLE_TIMEOUT for --idle-timeout) and a key of the file that
@@ -223,7 +223,7 @@ func (o *serveOptions) socketFile() (kernel.SocketAccess, error) {
 // serve serves at the addresses, or with the sockets that were handed over.
 func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker bool, stdout io.Writer, report *logging.Reporter) error {
 	o.report = report
-	so, closeRoots, err := o.dialectOptions()
+	so, closeRoots, err := o.handlerOptions()
 	defer closeRoots()
 	if err != nil {
 		return err
@@ -269,7 +269,7 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 			}
 			for _, m := range so.Mounts {
 				below := m.Prefix[m.Strip:]
-				if below != "" && kernel.LookUp(m.Root, below) != kernel.Folder {
+				if below != "" && kernel.LookUp(m.Root, below) != kernel.Directory {
 					continue // nobody needs to know of it
 				}
 				dir := path.Join(command.ShownDir(m.Dir), below)
@@ -285,14 +285,14 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 	})
 }
 
-// server returns the dialect and the limits that the options ask for.
+// server returns the handler and the limits that the options ask for.
 func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, error) {
-	dialect, err := goloop.NewServe(*so)
+	handler, err := goloop.NewServe(*so)
 	if err != nil {
 		return nil, command.UsageError(err)
 	}
 	cfg := &goloop.ServerConfig{
-		Loop: goloop.ServeConfig(), Dialect: dialect, Loops: o.loops, Defer: o.deferAccept, ListenFlag: "--listen",
+		Loop: goloop.ServeConfig(), Handler: handler, Loops: o.loops, Defer: o.deferAccept, ListenFlag: "--listen",
 		Kernel: kernel.DefaultConfig(),
 	}
 	cfg.Loop.IdleTimeout, cfg.Loop.HeadTimeout, cfg.Loop.SendTimeout = o.idle, o.head, o.send
@@ -330,9 +330,9 @@ func (o *serveOptions) localCongestion() string {
 	return o.congestion
 }
 
-// dialectOptions opens the mounts and reads the files that the options name. The function that it
+// handlerOptions opens the mounts and reads the files that the options name. The function that it
 // returns closes the mounts; it is never nil.
-func (o *serveOptions) dialectOptions() (*goloop.ServeOptions, func(), error) {
+func (o *serveOptions) handlerOptions() (*goloop.ServeOptions, func(), error) {
 	so := &goloop.ServeOptions{
 		Limits: request.Limits{
 			HeadBytesMax: int(o.headMax), TargetBytesMax: int(o.targetMax), FieldsMax: o.fieldsMax, StrictCRLF: o.strictCRLF,
@@ -472,7 +472,7 @@ func (o *serveOptions) instead(so *goloop.ServeOptions) error {
 	}
 	switch name := string(m.Name([]byte(so.SPA))); kernel.LookUp(m.Root, name) {
 	case kernel.Done:
-	case kernel.Folder:
+	case kernel.Directory:
 		return refuse("it is a directory; write the path of a file in it, such as %s", path.Join(so.SPA, "index.html"))
 	default:
 		o.report.Warn(fmt.Sprintf("--spa %s: there is no such file in %s now: what is missing is 404 until there is", o.spa, m.Dir), "spa", o.spa)

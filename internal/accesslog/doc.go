@@ -1,4 +1,4 @@
-// Package accesslog writes a line for each answer: to a file, to the standard output or to syslog, in
+// Package accesslog writes a line for each response: to a file, to the standard output or to syslog, in
 // one of the formats that log readers know.
 //
 // A Queue takes the records from the loops and hands them, in batches and on a goroutine of its own,

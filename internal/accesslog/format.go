@@ -20,7 +20,7 @@ const (
 	Common   Format = iota // the Common Log Format
 	Combined               // and the referring page and the user agent
 	JSON                   // an object per line, with all there is to say
-	Fields                 // what an answer depended on, for tests
+	Fields                 // what a response depended on, for tests
 	formatCount
 )
 
@@ -266,7 +266,7 @@ func appendJSON(line []byte, r *goloop.Record) []byte {
 	return append(line, '}')
 }
 
-// Kind returns how the file of an answer reached the client: static, dynamic, or none where the
+// Kind returns how the file of a response reached the client: static, dynamic, or none where the
 // request belonged to no mount.
 func Kind(r *goloop.Record) string {
 	if r.Mount == nil {
@@ -290,7 +290,7 @@ func appendMs(line []byte, d time.Duration) []byte {
 }
 
 // appendFields appends status, method, target, the bytes that the client took with the header, and
-// the fields that the answer depended on.
+// the fields that the response depended on.
 func appendFields(line []byte, r *goloop.Record) []byte {
 	line = strconv.AppendUint(line, uint64(r.Status), 10)
 	line = append(line, ' ')

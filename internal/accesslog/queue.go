@@ -18,12 +18,12 @@ type Consumer interface {
 // recordsMax is how many records there are, with the loops or waiting for the consumers.
 const recordsMax = 8192
 
-// gatherFor is how long the queue lets records gather, once the first has come, unless gatherMax of them come
+// batchFor is how long the queue lets records gather, once the first has come, unless batchMax of them come
 // before. It bounds how often the loops have to wake the queue's goroutine, which costs them more than
 // handing over a record.
 const (
-	gatherFor = 10 * time.Millisecond
-	gatherMax = recordsMax / 4
+	batchFor = 10 * time.Millisecond
+	batchMax = recordsMax / 4
 )
 
 // recordBytes is the room that a record has from the beginning for what is copied from a request;
@@ -93,7 +93,7 @@ func (q *Queue) Put(list []*goloop.Record) {
 	if before == 0 {
 		wake(q.signal)
 	}
-	if before < gatherMax && after >= gatherMax {
+	if before < batchMax && after >= batchMax {
 		wake(q.hurry)
 	}
 }
@@ -119,10 +119,10 @@ func (q *Queue) Close() {
 func (q *Queue) run() {
 	defer close(q.ended)
 	records := make([]*goloop.Record, 0, recordsMax)
-	enough := time.NewTimer(gatherFor)
+	enough := time.NewTimer(batchFor)
 	for closed := false; !closed; {
 		<-q.signal
-		enough.Reset(gatherFor)
+		enough.Reset(batchFor)
 		select {
 		case <-enough.C:
 		case <-q.hurry:

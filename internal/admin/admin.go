@@ -98,7 +98,7 @@ func (a *Admin) Watch(s Source) { a.source.Store(&s) }
 // SetReady says whether new connections are welcome.
 func (a *Admin) SetReady(ready bool) { a.ready.Store(ready) }
 
-// Serve answers at the listener until Close.
+// Serve responses at the listener until Close.
 func (a *Admin) Serve(l net.Listener) error {
 	if addr, ok := l.Addr().(*net.TCPAddr); ok {
 		a.loopback = addr.IP.IsLoopback()
@@ -210,7 +210,7 @@ func (a *Admin) cachedFiles() int {
 	return 0
 }
 
-// mountLabel is what answers are told apart by.
+// mountLabel is what responses are told apart by.
 type mountLabel struct{ prefix, kind string }
 
 // mountLabels returns the labels of the mounts, by their numbers.

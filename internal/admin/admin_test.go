@@ -36,7 +36,7 @@ func newWorld() *world {
 		w.mounts = append(w.mounts, &docroot.Mount{Prefix: fmt.Sprintf("/m%d/", i), Number: i})
 	}
 	var n goloop.Counts
-	n.Requests, n.BytesSent, n.Accepted, n.Crowded = 1000, 123456789, 400, 3
+	n.Requests, n.BytesSent, n.Accepted, n.OverAddressLimit = 1000, 123456789, 400, 3
 	n.InState[goloop.StateSending], n.InState[goloop.StateReading] = 5, 2
 	n.InState[goloop.StateFree] = -7
 	n.ByMount = make([][goloop.StatusSlots]uint64, 41)
@@ -47,7 +47,7 @@ func newWorld() *world {
 	n.ByStatus[404], n.ByStatus[400] = 99, 1
 	n.Latency[4].Buckets = [goloop.HistogramBuckets]uint64{0: 10, 10: 80, goloop.HistogramBuckets - 1: 10}
 	n.Latency[4].SumNs = 5e9
-	n.OpsPerCrossing.Buckets[2], n.OpsPerCrossing.Sum = 4, 10
+	n.OpsPerCgoCall.Buckets[2], n.OpsPerCgoCall.Sum = 4, 10
 	n.ReadsDirect, n.ReadsHelped, n.ReadsDone, n.ReadsInFlight = 30, 2, 31, 1
 	w.counts = []goloop.Counts{n, {Requests: 1}}
 	return w
@@ -110,7 +110,7 @@ func TestMetrics(t *testing.T) {
 		`awsd_crossing_operations_bucket{le="1"} 0`,
 		`awsd_crossing_operations_bucket{le="3"} 4`,
 		`awsd_crossing_operations_sum 10`,
-		`awsd_reads_submitted_total{rung="direct"} 30`,
+		`awsd_reads_submitted_total{method="direct"} 30`,
 		`awsd_reads_in_flight 1`,
 		`awsd_cached_files 17`,
 		`awsd_limit_drops_total{limit="conns-per-address"} 3`,
@@ -216,13 +216,13 @@ func TestForeignNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Host = host
-		answer, err := http.DefaultClient.Do(r)
+		response, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = answer.Body.Close()
-		if answer.StatusCode != want {
-			t.Errorf("%s: %d", host, answer.StatusCode)
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("%s: %d", host, response.StatusCode)
 		}
 	}
 }

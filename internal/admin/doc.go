@@ -3,10 +3,10 @@
 // for profiles, and at / a page that shows it all live.
 //
 // It runs beside the loops and takes nothing from them but what they publish anyway: copies of their
-// counters, and the records of their answers. Its address is off unless it is asked for and belongs on
+// counters, and the records of their responses. Its address is off unless it is asked for and belongs on
 // a loopback or a management network: there is no authentication, and a profile costs the processor's
 // time. Nothing that is served here changes anything.
 //
-// The answers here come from net/http, unlike everything else this program serves: an event loop for
+// The responses here come from net/http, unlike everything else this program serves: an event loop for
 // files is of no use to a handful of dashboards.
 package admin

@@ -20,7 +20,7 @@ const (
 	slowMax = 10
 )
 
-// transfer is an answer as the page shows it.
+// transfer is a response as the page shows it.
 type transfer struct {
 	At       int64   `json:"at"` // Unix milliseconds
 	Method   string  `json:"method"`
@@ -39,7 +39,7 @@ type transfer struct {
 // targetMax is how much of a target the page shows.
 const targetMax = 200
 
-// slowest keeps the slowest answers of the last minutes.
+// slowest keeps the slowest responses of the last minutes.
 type slowest struct {
 	mu   sync.Mutex
 	list []transfer // the slowest first
@@ -104,7 +104,7 @@ type sample struct {
 	n  goloop.Counts
 }
 
-// quantiles are of the answers, or whatever else, of the last ticks, in seconds.
+// quantiles are of the responses, or whatever else, of the last ticks, in seconds.
 type quantiles struct {
 	Count uint64  `json:"count"`
 	P50   float64 `json:"p50"`
@@ -260,7 +260,7 @@ func (a *Admin) news(samples []sample, loops int) *news {
 	for s := goloop.StateInit; int(s) < len(to.n.InState); s++ {
 		out.States = append(out.States, namedCount{Name: s.String(), Value: uint64(max(0, to.n.InState[s]))})
 	}
-	for r, name := range goloop.RungNames {
+	for r, name := range goloop.ReadMethodNames {
 		if name != "" {
 			out.Reads = append(out.Reads, line(name, func(n *goloop.Counts) uint64 { return submitted(n)[r] }))
 			out.Times["read "+name] = quantilesOf(&to.n.ReadLatency[r], &oldest.n.ReadLatency[r])
@@ -273,14 +273,14 @@ func (a *Admin) news(samples []sample, loops int) *news {
 	}
 	out.Times["turn"] = quantilesOf(&to.n.TurnTime, &oldest.n.TurnTime)
 	out.Rates["events per turn"] = mean(&to.n.EventsPerTurn, &oldest.n.EventsPerTurn)
-	out.Rates["operations per crossing"] = mean(&to.n.OpsPerCrossing, &oldest.n.OpsPerCrossing)
+	out.Rates["operations per cgo call"] = mean(&to.n.OpsPerCgoCall, &oldest.n.OpsPerCgoCall)
 	out.Errors = []namedCount{
-		line("answers 4xx", func(n *goloop.Counts) uint64 { return statuses(n, 400) }),
-		line("answers 5xx", func(n *goloop.Counts) uint64 { return statuses(n, 500) }),
-		line("answers not taken in full", func(n *goloop.Counts) uint64 { return n.Unfinished }),
+		line("responses 4xx", func(n *goloop.Counts) uint64 { return statuses(n, 400) }),
+		line("responses 5xx", func(n *goloop.Counts) uint64 { return statuses(n, 500) }),
+		line("responses not taken in full", func(n *goloop.Counts) uint64 { return n.Unfinished }),
 		line("clients that left early", func(n *goloop.Counts) uint64 { return n.PeersGone }),
 		line("connections reset by us", func(n *goloop.Counts) uint64 { return n.Resets }),
-		line("limits reached", func(n *goloop.Counts) uint64 { return n.Expired + n.Crowded }),
+		line("limits reached", func(n *goloop.Counts) uint64 { return n.Expired + n.OverAddressLimit }),
 		line("files truncated meanwhile", func(n *goloop.Counts) uint64 { return n.Truncated }),
 		line("disk faults", func(n *goloop.Counts) uint64 { return n.DiskFaults }),
 		line("pauses in accepting", func(n *goloop.Counts) uint64 { return n.AcceptPauses }),
@@ -289,7 +289,7 @@ func (a *Admin) news(samples []sample, loops int) *news {
 	return out
 }
 
-// statuses returns how many answers had one of the hundred statuses from first on.
+// statuses returns how many responses had one of the hundred statuses from first on.
 func statuses(n *goloop.Counts, first int) (sum uint64) {
 	for _, v := range n.ByStatus[first : first+100] {
 		sum += v

@@ -33,10 +33,10 @@ var simples = []simple{
 	count("awsd_rests_total", "Times that a loop without work rested, so that connections gathered.", func(n *goloop.Counts) uint64 { return n.Rests }),
 	count("awsd_requests_total", "Complete requests.", func(n *goloop.Counts) uint64 { return n.Requests }),
 	count("awsd_malformed_requests_total", "Request heads that were refused.", func(n *goloop.Counts) uint64 { return n.Refused }),
-	count("awsd_answers_taken_total", "Answers that the client took in full.", func(n *goloop.Counts) uint64 { return n.Answered }),
-	count("awsd_answers_unfinished_total", "Answers that the client did not take in full.", func(n *goloop.Counts) uint64 { return n.Unfinished }),
+	count("awsd_responses_taken_total", "Responses that the client took in full.", func(n *goloop.Counts) uint64 { return n.Completed }),
+	count("awsd_responses_unfinished_total", "Responses that the client did not take in full.", func(n *goloop.Counts) uint64 { return n.Unfinished }),
 	count("awsd_sent_bytes_total", "Bytes of headers and bodies that the kernel took.", func(n *goloop.Counts) uint64 { return n.BytesSent }),
-	count("awsd_peers_gone_total", "Clients that left before their answer was complete.", func(n *goloop.Counts) uint64 { return n.PeersGone }),
+	count("awsd_peers_gone_total", "Clients that left before their response was complete.", func(n *goloop.Counts) uint64 { return n.PeersGone }),
 	count("awsd_resets_total", "Connections that the server reset.", func(n *goloop.Counts) uint64 { return n.Resets }),
 	count("awsd_truncated_files_total", "Transfers whose file became shorter meanwhile.", func(n *goloop.Counts) uint64 { return n.Truncated }),
 	count("awsd_disk_faults_total", "Transfers that ended because a file could not be read.", func(n *goloop.Counts) uint64 { return n.DiskFaults }),
@@ -45,9 +45,9 @@ var simples = []simple{
 	count("awsd_dropped_jobs_total", "Jobs that were not done because their client had gone.", func(n *goloop.Counts) uint64 { return n.JobsDropped }),
 	count("awsd_turns_total", "Turns of the loops.", func(n *goloop.Counts) uint64 { return n.Turns }),
 	count("awsd_stale_events_total", "Events of connections that were over already.", func(n *goloop.Counts) uint64 { return n.StaleEvents }),
-	count("awsd_crossings_total", "Batches of operations, each one crossing into C, besides the waits.", func(n *goloop.Counts) uint64 { return n.Crossings }),
-	count("awsd_sendfile_stalls_avoided_total", "Parts of static files that were brought into memory off the loop before they were sent.", func(n *goloop.Counts) uint64 { return n.ChunksWarmed }),
-	gauge("awsd_reads_in_flight", "Reads that the kernel or a helper is doing.", func(n *goloop.Counts) int { return n.ReadsInFlight }),
+	count("awsd_crossings_total", "Batches of operations, each one cgo call into C, besides the waits.", func(n *goloop.Counts) uint64 { return n.CgoCalls }),
+	count("awsd_sendfile_stalls_avoided_total", "Parts of static files that were brought into memory off the loop before they were sent.", func(n *goloop.Counts) uint64 { return n.ChunksPrefetched }),
+	gauge("awsd_reads_in_flight", "Reads that the kernel or a worker thread is doing.", func(n *goloop.Counts) int { return n.ReadsInFlight }),
 	count("awsd_reads_completed_total", "Reads that brought bytes.", func(n *goloop.Counts) uint64 { return n.ReadsDone }),
 	count("awsd_reads_failed_total", "Reads that brought none, to be tried another way or given up.", func(n *goloop.Counts) uint64 { return n.ReadsFailed }),
 	count("awsd_reads_missed_total", "Reads of the page cache that did not find their pages there.", func(n *goloop.Counts) uint64 { return n.ReadsMissed }),
@@ -59,7 +59,7 @@ var simples = []simple{
 	count("awsd_pool_short_total", "Times that the machine had no memory for the buffer pool to grow.", func(n *goloop.Counts) uint64 { return n.PoolShort }),
 	count("awsd_pool_waits_total", "Times that a connection had to wait for buffers.", func(n *goloop.Counts) uint64 { return n.PoolWaits }),
 	count("awsd_pool_buffers_lent_total", "Buffers that were taken back from clients that took nothing.", func(n *goloop.Counts) uint64 { return n.BuffersLent }),
-	count("awsd_records_dropped_total", "Answers that the access log and the live page have missed.", func(n *goloop.Counts) uint64 { return n.RecordsDropped }),
+	count("awsd_records_dropped_total", "Responses that the access log and the live page have missed.", func(n *goloop.Counts) uint64 { return n.RecordsDropped }),
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -68,14 +68,14 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	connectionsDesc = desc("awsd_connections", "Connections, by state.", "state")
-	responsesDesc   = desc("awsd_responses_total", "Answers, by status, and by the mount that the path belongs to and its kind.", "status", "mount", "kind")
-	phaseDesc       = desc("awsd_request_duration_seconds", "Time of the answers that were taken in full, by phase: the head to arrive, the disk to deliver, the client to take it, and in total.", "phase")
+	responsesDesc   = desc("awsd_responses_total", "Responses, by status, and by the mount that the path belongs to and its kind.", "status", "mount", "kind")
+	phaseDesc       = desc("awsd_request_duration_seconds", "Time of the responses that were taken in full, by phase: the head to arrive, the disk to deliver, the client to take it, and in total.", "phase")
 	turnDesc        = desc("awsd_turn_duration_seconds", "Time of the loops' turns, without the wait.")
 	eventsDesc      = desc("awsd_turn_events", "Readiness events per turn.")
 	opsDesc         = desc("awsd_crossing_operations", "Operations per batch.")
-	submittedDesc   = desc("awsd_reads_submitted_total", "Reads that were handed over, by rung of the ladder: from the page cache, past it, or by a helper.", "rung")
-	readDesc        = desc("awsd_read_duration_seconds", "Time of the reads that brought bytes, by rung.", "rung")
-	lookupsDesc     = desc("awsd_file_lookups_total", "Names that were looked up, by where: known already (cache), on the loop, by a helper.", "place")
+	submittedDesc   = desc("awsd_reads_submitted_total", "Reads that were handed over, by read method: from the page cache, past it, or by a worker thread.", "method")
+	readDesc        = desc("awsd_read_duration_seconds", "Time of the reads that brought bytes, by read method.", "method")
+	lookupsDesc     = desc("awsd_file_lookups_total", "Names that were looked up, by where: known already (cache), on the loop, by a worker thread.", "place")
 	filesDesc       = desc("awsd_cached_files", "Names in the file cache.")
 	limitDesc       = desc("awsd_limit_drops_total", "Connections that a limit ended, by limit.", "limit")
 	logDesc         = desc("awsd_access_log_lines_total", "Lines of the access log, by what became of them.", "outcome")
@@ -119,21 +119,21 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 	}
 	out <- durations(turnDesc, &n.TurnTime)
 	out <- sizes(eventsDesc, &n.EventsPerTurn)
-	out <- sizes(opsDesc, &n.OpsPerCrossing)
+	out <- sizes(opsDesc, &n.OpsPerCgoCall)
 	for r, v := range submitted(&n) {
-		if name := goloop.RungNames[r]; name != "" {
+		if name := goloop.ReadMethodNames[r]; name != "" {
 			counter(submittedDesc, float64(v), name)
 			out <- durations(readDesc, &n.ReadLatency[r], name)
 		}
 	}
 	counter(lookupsDesc, float64(n.CacheHits), "cache")
 	counter(lookupsDesc, float64(n.OpensCached), "loop")
-	counter(lookupsDesc, float64(n.OpensHelped), "helper")
+	counter(lookupsDesc, float64(n.OpensHelped), "worker thread")
 	level(filesDesc, float64(a.cachedFiles()))
 	for d, name := range goloop.LimitNames {
 		counter(limitDesc, float64(n.ExpiredBy[d]), name)
 	}
-	counter(limitDesc, float64(n.Crowded), "conns-per-address")
+	counter(limitDesc, float64(n.OverAddressLimit), "conns-per-address")
 	var log accesslog.Stats
 	if a.o.Log != nil {
 		log = a.o.Log()
@@ -158,16 +158,16 @@ func (a *Admin) collectResponses(n *goloop.Counts, counter func(*prometheus.Desc
 	}
 }
 
-// submitted returns the reads that were handed over, by the index of goloop.RungNames.
+// submitted returns the reads that were handed over, by the index of goloop.ReadMethodNames.
 func submitted(n *goloop.Counts) []uint64 {
-	list := make([]uint64, len(goloop.RungNames))
-	for r, name := range goloop.RungNames {
+	list := make([]uint64, len(goloop.ReadMethodNames))
+	for r, name := range goloop.ReadMethodNames {
 		switch name {
 		case "nowait":
 			list[r] = n.ReadsNoWait
 		case "direct":
 			list[r] = n.ReadsDirect
-		case "helper":
+		case "worker thread":
 			list[r] = n.ReadsHelped
 		}
 	}

@@ -43,7 +43,7 @@
 
   // --- the moving picture -------------------------------------------------------------------------
   const phase = {
-    CONN_INIT: "head", CONN_READING: "head", CONN_OPENING: "disk", CONN_READING_ASYNC: "disk", CONN_WARMING: "disk",
+    CONN_INIT: "head", CONN_READING: "head", CONN_OPENING: "disk", CONN_READING_ASYNC: "disk", CONN_PREFETCHING: "disk",
     CONN_WREADY: "send", CONN_SENDING: "send",
   };
   const lanes = get("lanes").tBodies[0], canvas = get("dots"), pen = canvas.getContext("2d");
@@ -148,7 +148,7 @@
   }
 
   // --- the news -----------------------------------------------------------------------------------
-  const rungs = { nowait: "kernel, from memory", direct: "kernel, from disk", helper: "helper thread" };
+  const read methods = { nowait: "kernel, from memory", direct: "kernel, from disk", worker thread: "worker thread thread" };
   let said = 0;
 
   function status(text, kind) {
@@ -176,7 +176,7 @@
     move(n.states.map(s => s.value));
     rows(get("reads"), n.reads, r => {
       const q = n.times["read " + r.name];
-      return [rungs[r.name] || r.name, rate(r.rate), whole.format(r.value), q && q.count ? time(q.p99) : "–"];
+      return [read methods[r.name] || r.name, rate(r.rate), whole.format(r.value), q && q.count ? time(q.p99) : "–"];
     });
     rows(get("error-rows"), n.errors, (e, tr) => {
       tr.className = e.rate > 0 ? "some" : "";

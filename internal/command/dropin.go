@@ -84,13 +84,13 @@ func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *StartUp)
 	}
 	defer func() { _ = kernel.CloseRoot(root) }()
 	found := warnMissing(o.root, report)
-	dialect, err := goloop.NewDropIn(root, o.root)
+	handler, err := goloop.NewDropIn(root, o.root)
 	if err != nil {
 		return err
 	}
 	cfg := goloop.ServerConfig{
 		Loop:       goloop.DropInConfig(),
-		Dialect:    dialect,
+		Handler:    handler,
 		Loops:      1,
 		Listen:     []kernel.Address{{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(o.port))}},
 		ListenFlag: "--port",

@@ -61,7 +61,7 @@ func (o *ObserverOptions) Table() []config.Option {
 	return []config.Option{
 		{
 			Name: "access-log", Into: &o.accessLog,
-			Usage:  "write a line per answer to `TARGET`: a file, - for the standard output, syslog or syslog:FACILITY; SIGUSR1 opens a file anew",
+			Usage:  "write a line per response to `TARGET`: a file, - for the standard output, syslog or syslog:FACILITY; SIGUSR1 opens a file anew",
 			Advice: "What can't be written in time is dropped and counted, never waited for.",
 		},
 		{
@@ -69,10 +69,10 @@ func (o *ObserverOptions) Table() []config.Option {
 			Usage:  "how the lines look, as `FORMAT`",
 			Advice: "Analyzers know common and combined; json has the times in each state.",
 		},
-		{Name: "log", Into: &o.log, Usage: "short for --access-log `FILE` --access-log-format fields", Advice: "For tests: a line has what an answer depended on, and no time."},
+		{Name: "log", Into: &o.log, Usage: "short for --access-log `FILE` --access-log-format fields", Advice: "For tests: a line has what a response depended on, and no time."},
 		{
 			Name: "admin", Into: &o.admin,
-			Usage:  "answer /metrics, /healthz, /readyz, /debug/pprof/ and a live page at this `ADDRESS`, such as 127.0.0.1:9100",
+			Usage:  "response /metrics, /healthz, /readyz, /debug/pprof/ and a live page at this `ADDRESS`, such as 127.0.0.1:9100",
 			Advice: "There is no authentication: keep it on the loopback or on a network for management.",
 		},
 		{
@@ -217,7 +217,7 @@ func (ob *observer) openLog(o *ObserverOptions, give *sandbox.Options, stdout io
 		return FileError(flag, "write", err)
 	}
 	if path := ob.log.Path(); path != "" {
-		give.Folders = append(give.Folders, filepath.Dir(path)) // for the file that comes after a rotation
+		give.Directories = append(give.Directories, filepath.Dir(path)) // for the file that comes after a rotation
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ const (
 )
 
 // StartUp tells what a process is doing that does not come to serve at once: a disk that does not
-// answer, or a file that is a pipe, looks like nothing at all otherwise. The zero value, and nil, tell
+// response, or a file that is a pipe, looks like nothing at all otherwise. The zero value, and nil, tell
 // nothing.
 type StartUp struct {
 	Name   string // begins each message

@@ -33,7 +33,7 @@ func (s *sample) table() []Group {
 		{"Files", []Option{
 			{Name: "root", Into: &s.root, Default: ".", Usage: "the `DIR`"},
 			{Name: "header", Into: &s.header, Usage: "add a `FIELD`"},
-			{Name: "list", Into: &s.list, Usage: "list folders"},
+			{Name: "list", Into: &s.list, Usage: "list directories"},
 			{Name: "format", Into: &s.format, Default: "plain", OneOf: []string{"plain", "json"}, Usage: "the `FORMAT`"},
 			{Name: "rate", Into: &s.rate, Usage: "bytes per second"},
 			{Name: "pool-bytes", Into: (*Size)(&s.pool), Default: Size(1 << 20), Usage: "memory", Advice: "Use *more* | less."},
@@ -261,7 +261,7 @@ func TestMarkdown(t *testing.T) {
 		"### Files\n",
 		"| `--idle-timeout DURATION` | `AWSD_IDLE_TIMEOUT` | `1m` | Wait this long. |\n",
 		"| `--header FIELD` | `AWSD_HEADER` | none | Add a FIELD. |\n",
-		"| `--list` | `AWSD_LIST` | off | List folders. |\n",
+		"| `--list` | `AWSD_LIST` | off | List directories. |\n",
 		"| `--format FORMAT` | `AWSD_FORMAT` | `plain` | The FORMAT: plain, json. |\n",
 		"| `--pool-bytes SIZE` | `AWSD_POOL_BYTES` | `1MiB` | Memory. Use \\*more\\* \\| less. |\n",
 	} {

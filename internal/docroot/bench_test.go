@@ -15,7 +15,7 @@ func BenchmarkGetRelease(b *testing.B) {
 			c, m := NewCache(Limits{FilesMax: 4096, MaxAge: time.Hour}), &Mount{}
 			var names [][]byte
 			for i := range files {
-				name := fmt.Sprintf("some/folder/file-%d", i)
+				name := fmt.Sprintf("some/directory/file-%d", i)
 				o := kernel.Opened{FD: int32(i + 10)}
 				f := NewFile(m, name, kernel.Done, &o)
 				c.Add(f, 0, nil)

@@ -20,9 +20,9 @@ type File struct {
 	Mount *Mount
 	Name  string       // beneath the mount's root
 	Class kernel.Class // Done, or why there is no file
-	Head  []byte       // what the answers for this file have in common; the dialect's
-	Extra any          // whatever else the dialect keeps with a file
-	Made  bool         // it was made for an answer, is all in memory, and has no name to look up
+	Head  []byte       // what the responses for this file have in common; the handler's
+	Extra any          // whatever else the handler keeps with a file
+	Made  bool         // it was made for a response, is all in memory, and has no name to look up
 
 	Small      atomic.Pointer[[]byte] // its content, if it is small and was in memory when it was looked for
 	SmallTried atomic.Int64           // time.Duration at which it was last looked for

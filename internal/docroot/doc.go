@@ -1,7 +1,7 @@
 // Package docroot knows which files may be served: the mounts, and the files that are open.
 //
-// A Mount ties a path prefix to a folder; Table finds the mount of a path. Cache keeps files open
-// between requests, with what their answers have in common made ready once.
+// A Mount ties a path prefix to a directory; Table finds the mount of a path. Cache keeps files open
+// between requests, with what their responses have in common made ready once.
 //
 // # Ownership
 //

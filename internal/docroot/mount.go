@@ -86,7 +86,7 @@ func (t *Table) Match(path []byte) *Mount {
 	return nil
 }
 
-// IsFolderName reports whether a name beneath a root can only stand for a folder.
-func IsFolderName(name []byte) bool {
+// IsDirectoryName reports whether a name beneath a root can only stand for a directory.
+func IsDirectoryName(name []byte) bool {
 	return len(name) == 0 || bytes.HasSuffix(name, []byte("/"))
 }

@@ -12,13 +12,13 @@ type Class uint8
 // The classes of outcomes.
 const (
 	Done        Class = iota // the call did what it was asked for
-	Again                    // not now: the answer would have to be waited for
+	Again                    // not now: the response would have to be waited for
 	PeerGone                 // the client is no longer there
 	Truncated                // the file ends before the bytes that were promised
 	Exhausted                // descriptors, memory or slots are used up, for now
 	Unsupported              // this file, filesystem or kernel can't do it this way; another may
 	Absent                   // there is no such file for the asker: missing, outside, not regular
-	Folder                   // the name stands for a folder
+	Directory                   // the name stands for a directory
 	Denied                   // the file is there, but may not be opened
 	Canceled                 // the operation was not run: the one that it was linked to failed
 	Fault                    // anything else: the disk, the memory, or a mistake of ours
@@ -26,7 +26,7 @@ const (
 
 var classNames = [...]string{
 	Done: "done", Again: "again", PeerGone: "peer gone", Truncated: "truncated",
-	Exhausted: "exhausted", Unsupported: "unsupported", Absent: "absent", Folder: "folder",
+	Exhausted: "exhausted", Unsupported: "unsupported", Absent: "absent", Directory: "directory",
 	Denied: "denied", Canceled: "canceled", Fault: "fault",
 }
 
@@ -72,7 +72,7 @@ func ClassifyOpen(errno syscall.Errno) Class {
 	case syscall.EAGAIN, syscall.EINTR:
 		return Again
 	case syscall.EISDIR:
-		return Folder
+		return Directory
 	case syscall.ENOENT, syscall.ENOTDIR, syscall.ELOOP, syscall.EXDEV, syscall.ENAMETOOLONG,
 		syscall.ENXIO, syscall.ENODEV, syscall.EINVAL, syscall.EILSEQ:
 		return Absent

@@ -54,8 +54,8 @@ func tryAIO() error {
 	return err
 }
 
-// tryOpenat2 opens a file as the loop does. With RESOLVE_CACHED, that the answer would need the disk
-// is an answer, too.
+// tryOpenat2 opens a file as the loop does. With RESOLVE_CACHED, that the response would need the disk
+// is a response, too.
 func tryOpenat2(file string, resolve uint64) error {
 	dir, err := unix.Open(filepath.Dir(file), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -45,7 +45,7 @@ func kindOf(magic int64) filesystemKind {
 }
 
 // filesystemOf asks which filesystem a file is on. The filesystem itself is asked, so it may wait; one that does not
-// answer is somebody else's.
+// response is somebody else's.
 func filesystemOf(fd int32) (filesystemKind, int) {
 	var fs unix.Statfs_t
 	err := unix.Fstatfs(int(fd), &fs)
@@ -71,7 +71,7 @@ var rootFilesystems = struct {
 	of map[Root]rootFilesystem
 }{of: map[Root]rootFilesystem{}}
 
-// learnFilesystem finds out which filesystem a root is on. It is called whenever the descriptor stands for another folder.
+// learnFilesystem finds out which filesystem a root is on. It is called whenever the descriptor stands for another directory.
 func learnFilesystem(root Root) {
 	var r rootFilesystem
 	r.kind, r.nameMax = filesystemOf(int32(root))

@@ -51,7 +51,7 @@ func TestMountBeneathTheRootIsTheWorkers(t *testing.T) {
 	if missing().openat2 != 0 || missing().cached != 0 {
 		t.Skip(MissingCalls())
 	}
-	k, _, err := NewLinux(Config{EventsMax: 4, HelpersMax: 1, JobsMax: 1})
+	k, _, err := NewLinux(Config{EventsMax: 4, WorkersMax: 1, JobsMax: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ const (
 const (
 	ReservedTokens uint64 = 1<<64 - 16
 	TokenReads     uint64 = 1<<64 - 1 // a read has completed: Reap
-	TokenAnswers   uint64 = 1<<64 - 2 // a helper has finished, or Wake was called: Answers
+	TokenJobs   uint64 = 1<<64 - 2 // a worker thread has finished, or Wake was called: Responses
 )
 
 // Token returns the value that the event's registration gave.
@@ -64,7 +64,7 @@ func Token(e *Event) uint64 { return netio.Token(e) }
 // Ready returns the event's readiness, as bits of Readable, Writable and Broken.
 func Ready(e *Event) uint32 { return e.Events }
 
-// Root is an open folder beneath which names are looked up.
+// Root is an open directory beneath which names are looked up.
 type Root int32
 
 // Info says what a name stood for when it was opened or looked up.
@@ -85,13 +85,13 @@ type Opened struct {
 	FD        int32
 	MemAlign  uint32 // of a buffer for a direct read (statx(2), STATX_DIOALIGN); 0: not possible
 	FileAlign uint32 // of offset and length of a direct read; 0: not possible
-	Remote    bool   // another process or machine answers for it (FUSE, NFS, ...): only helpers may use it
+	Remote    bool   // another process or machine answers for it (FUSE, NFS, ...): only worker threads may use it
 }
 
 // Residency says whether a part of a file is in memory.
 type Residency uint8
 
-// The answers of Probe.
+// The responses of Probe.
 const (
 	ResidencyUnknown Residency = iota // the kernel does not say
 	ResidencyNone                     // not one page
@@ -102,7 +102,7 @@ const (
 // Read is a request to fill Buf from a file. Buf comes from Map.
 type Read struct {
 	FD     int32
-	NoWait bool // answer -EAGAIN rather than wait for the disk (RWF_NOWAIT, Linux 4.14)
+	NoWait bool // response -EAGAIN rather than wait for the disk (RWF_NOWAIT, Linux 4.14)
 	Offset int64
 	Buf    []byte
 	Token  uint64
@@ -114,13 +114,13 @@ type ReadDone struct {
 	Result int64
 }
 
-// JobKind says what a helper is to do.
+// JobKind says what a worker thread is to do.
 type JobKind uint8
 
 // The jobs that may have to wait for a disk and are therefore done off the loop.
 const (
 	JobOpen     JobKind = iota // open Name beneath Root: Class and File
-	JobWarm                    // bring [Offset, Offset+Len) of FD into memory
+	JobPrefetch                    // bring [Offset, Offset+Len) of FD into memory
 	JobRead                    // read Buf from FD at Offset: Result
 	JobClose                   // close FD
 	JobFunc                    // call Func, which sets Class, and File if that is Done
@@ -128,7 +128,7 @@ const (
 	JobCompute                 // call Func, which takes a processor for long and waits for nothing, and sets Class
 )
 
-// Job is a request to a helper and, once it has come back from Answers, its outcome. It belongs
+// Job is a request to a worker thread and, once it has come back from Responses, its outcome. It belongs
 // to the kernel from Ask until then.
 type Job struct {
 	Kind   JobKind
@@ -145,20 +145,20 @@ type Job struct {
 	Func   func()
 }
 
-// Folders is the part of a Kernel that the Func of a job may call: it waits for disks, and goes with
+// Directories is the part of a Kernel that the Func of a job may call: it waits for disks, and goes with
 // whatever the loop does meanwhile.
-type Folders interface {
-	// ReadFolder returns the regular files and folders beneath a folder, at most entriesMax of them in no
+type Directories interface {
+	// ReadDirectory returns the regular files and directories beneath a directory, at most entriesMax of them in no
 	// order, and how many more there are. Links count as what they lead to, and not at all when that
 	// is outside the root. Names that hide refuses do not count.
-	ReadFolder(root Root, name string, entriesMax int, hide func(name string) bool) (entries []FolderEntry, more int, class Class)
+	ReadDirectory(root Root, name string, entriesMax int, hide func(name string) bool) (entries []DirectoryEntry, more int, class Class)
 	// MemoryFile returns an open file that has no name and holds the bytes.
 	MemoryFile(content []byte) (Opened, Class)
 }
 
 // Kernel is all that a loop knows of the world outside.
 type Kernel interface {
-	Folders
+	Directories
 
 	// Now returns the monotonic time at which the latest Wait returned.
 	Now() time.Duration
@@ -216,19 +216,19 @@ type Kernel interface {
 	Direct(fd int32) (int32, Class)
 
 	// Open opens a regular file beneath root without waiting for a disk, or for anything else: Again means
-	// that only a helper can tell. A file that is Remote is never opened here.
+	// that only a worker thread can tell. A file that is Remote is never opened here.
 	Open(root Root, name []byte, file *Opened) Class
 	// Stat looks a name up that an open file, which is not Remote, stands for, without waiting for a disk.
 	Stat(root Root, name []byte, info *Info) Class
 
-	// Ask gives a job to the helpers. It returns false when too many are waiting already.
+	// Ask gives a job to the worker threads. It returns false when too many are waiting already.
 	Ask(job *Job) bool
-	// Answers fills jobs with those that are finished and returns their number.
-	Answers(jobs []*Job) int
+	// Responses fills jobs with those that are finished and returns their number.
+	FinishedJobs(jobs []*Job) int
 	// Wake makes Wait return soon. It may be called from any goroutine.
 	Wake()
 
-	// Close ends all helpers and reads and gives everything back. No other method may be called
+	// Close ends all worker threads and reads and gives everything back. No other method may be called
 	// after it.
 	Close() error
 }

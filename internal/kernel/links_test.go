@@ -83,7 +83,7 @@ func TestAbsoluteLinks(t *testing.T) {
 		for name, want := range map[string]string{
 			"c/absolute": "file", "c/given": "file", "c/dots": "file", "c/here": "deep", "c/dir/b/deep": "deep", "c/root/c/root/file": "file",
 			"c/slash/file": "file", "c/twice": "deep", "c/relative": "file", "c/dir/b/../../file": "file",
-			"c/dir": "folder", "c/dir/": "folder", "c/root": "folder", "c/slash/": "folder",
+			"c/dir": "directory", "c/dir/": "directory", "c/root": "directory", "c/slash/": "directory",
 			"c/loop": "absent", "c/none": "absent", "c/prefix": "absent", "c/other": "absent", "c/up": "absent", "c/way": "absent",
 			"c/etc": "absent", "c/out": "absent", "c/out/releases/1/file": "absent", "c/top": "absent", "c/proc": "absent",
 			"c/indirectly": "absent", "c/absolute/": "absent", "c/absolute/x": "absent",
@@ -95,7 +95,7 @@ func TestAbsoluteLinks(t *testing.T) {
 				t.Errorf("%s, again: %s, want %s", name, got, want)
 			}
 		}
-		entries, _, class := (&Linux{}).ReadFolder(root, "c/", 100, func(string) bool { return false })
+		entries, _, class := (&Linux{}).ReadDirectory(root, "c/", 100, func(string) bool { return false })
 		var names []string
 		for _, e := range entries {
 			names = append(names, e.Name)
@@ -124,7 +124,7 @@ func contentOf(root Root, name string) string {
 	f := os.NewFile(uintptr(fd), name)
 	defer func() { _ = f.Close() }()
 	if info, err := f.Stat(); err != nil || info.IsDir() {
-		return "folder"
+		return "directory"
 	}
 	text, err := io.ReadAll(f)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 type Config struct {
 	EventsMax  int // events that one Wait returns at the most
 	ReadsMax   int // reads in flight at the most; 0 leaves kernel AIO out
-	HelpersMax int // jobs done off the loop at the same time, at the most; besides one that computes
-	JobsMax    int // jobs waiting for a helper, at the most
+	WorkersMax int // jobs done off the loop at the same time, at the most; besides one that computes
+	JobsMax    int // jobs waiting for a worker thread, at the most
 }
 
 // computeMax is how many threads of a kernel compute. Each loop has one kernel, and each core one loop.
@@ -28,11 +28,11 @@ const computeMax = 1
 
 // DefaultConfig returns the sizes that a loop gets if nobody says otherwise.
 func DefaultConfig() Config {
-	return Config{EventsMax: 512, ReadsMax: 256, HelpersMax: 64, JobsMax: 4096}
+	return Config{EventsMax: 512, ReadsMax: 256, WorkersMax: 64, JobsMax: 4096}
 }
 
 // Linux is the Kernel of a real machine. It needs Linux 5.6 (openat2) and is at its best from
-// 5.12 on (RESOLVE_CACHED); what is missing is done by the helpers.
+// 5.12 on (RESOLVE_CACHED); what is missing is done by the worker threads.
 type Linux struct {
 	epfd   int32
 	events []Event
@@ -40,7 +40,7 @@ type Linux struct {
 	aio    *libaio.Context
 	reads  []libaio.Read
 	dones  []libaio.Done
-	help   *helpers
+	help   *workerThreads
 	now    time.Duration
 	wall   int64
 	name   [unix.PathMax]byte
@@ -60,9 +60,9 @@ type Linux struct {
 
 var _ Kernel = (*Linux)(nil)
 
-// NewLinux sets up epoll, kernel AIO and the helpers. An error names the call that failed and
+// NewLinux sets up epoll, kernel AIO and the worker threads. An error names the call that failed and
 // what can be done about it. When AIO is refused, aioErr says why and the kernel works without:
-// Slots is 0 and dynamic files are read by the helpers.
+// Slots is 0 and dynamic files are read by the worker threads.
 func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
 	k = &Linux{epfd: -1, cachestat: true}
 	k.cachedOpens = missing().openat2 == 0 && missing().cached == 0
@@ -83,10 +83,10 @@ func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
 	}
 	k.mapped = append(k.mapped, mem)
 	k.events = events
-	if k.help, err = newHelpers(cfg.HelpersMax, computeMax, cfg.JobsMax); err != nil {
+	if k.help, err = newWorkerThreads(cfg.WorkersMax, computeMax, cfg.JobsMax); err != nil {
 		return k, nil, err
 	}
-	if err := k.watch(k.help.eventFD, TokenAnswers); err != nil {
+	if err := k.watch(k.help.eventFD, TokenJobs); err != nil {
 		return k, nil, err
 	}
 	if cfg.ReadsMax > 0 {
@@ -175,7 +175,7 @@ func (k *Linux) Ops(count int) ([]Op, error) {
 	return ops, err
 }
 
-// Wait implements Kernel. The changes and the wait are one crossing, with the whole timeout: one that is over
+// Wait implements Kernel. The changes and the wait are one cgo call, with the whole timeout: one that is over
 // soon has the kernel set the machine's timer anew each time, which costs as much as a system call.
 func (k *Linux) Wait(changes []Op, timeout time.Duration) ([]Event, error) {
 	n, errno := netio.Wait(k.epfd, changes, k.events, milliseconds(timeout))
@@ -284,7 +284,7 @@ func (k *Linux) Open(root Root, name []byte, file *Opened) Class {
 }
 
 // Stat implements Kernel. It takes the way of Open, because a plain lookup by name would wait for the
-// disk if one of its folders had left the memory.
+// disk if one of its directories had left the memory.
 func (k *Linux) Stat(root Root, name []byte, info *Info) Class {
 	if !k.cachedOpens {
 		return Again
@@ -378,13 +378,13 @@ func (k *Linux) Direct(fd int32) (int32, Class) {
 // Ask implements Kernel.
 func (k *Linux) Ask(job *Job) bool { return k.help.ask(job) }
 
-// Answers implements Kernel.
-func (k *Linux) Answers(jobs []*Job) int { return k.help.answers(jobs) }
+// Responses implements Kernel.
+func (k *Linux) FinishedJobs(jobs []*Job) int { return k.help.takeFinished(jobs) }
 
 // Wake implements Kernel.
 func (k *Linux) Wake() { k.help.wake() }
 
-// closePatience is how long Close waits for the helpers. What they do can't be taken back; it ends with the process.
+// closePatience is how long Close waits for the worker threads. What they do can't be taken back; it ends with the process.
 const closePatience = time.Second
 
 // Close implements Kernel.
@@ -397,7 +397,7 @@ func (k *Linux) Close() error {
 		case err := <-ended:
 			errs = append(errs, err)
 		case <-time.After(closePatience):
-			k.mapped = nil // a worker that waits for somebody who does not answer may write there yet
+			k.mapped = nil // a worker that waits for somebody who does not respond to may write there yet
 		}
 	}
 	if k.aio != nil {

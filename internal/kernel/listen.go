@@ -96,7 +96,7 @@ type ListenOptions struct {
 	// own. "" leaves it to the system.
 	Congestion string
 	// Cork lets what is sent wait for a full packet, the connection's end, or 200 ms (tcp(7), TCP_CORK;
-	// accepted sockets inherit it): where each answer is a connection's last, its end leaves in the same packet.
+	// accepted sockets inherit it): where each response is a connection's last, its end leaves in the same packet.
 	Cork bool
 }
 
@@ -343,7 +343,7 @@ func number(b bool) int {
 	return 0
 }
 
-// notSentBytes is how much of an answer may wait in a connection's socket beside what is on its way
+// notSentBytes is how much of a response may wait in a connection's socket beside what is on its way
 // (tcp(7), TCP_NOTSENT_LOWAT; accepted sockets inherit it). Without it a client that reads slowly
 // gets some 2.5 MB of the memory that all of the machine's connections share (tcp_mem), and once a
 // thousand of them have used that up, the kernel breaks off the connections of others. What is on its way

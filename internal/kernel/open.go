@@ -15,7 +15,7 @@ import (
 // O_NOCTTY a terminal from becoming ours; neither means anything to a regular file.
 const openFlags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
 
-// resolveCached is RESOLVE_CACHED: answer EAGAIN rather than wait for a disk (openat2(2), Linux 5.12).
+// resolveCached is RESOLVE_CACHED: response EAGAIN rather than wait for a disk (openat2(2), Linux 5.12).
 const resolveCached = 0x20
 
 // onLoop is how a loop opens: without waiting for a disk, and without entering another filesystem. The open of a file
@@ -38,8 +38,8 @@ type openRoot struct {
 	reported  map[string]bool           // links that onOutside knows
 }
 
-// OpenRoot opens a folder whose files may be asked for. CloseRoot gives it back. The error says
-// what is wrong with the folder.
+// OpenRoot opens a directory whose files may be asked for. CloseRoot gives it back. The error says
+// what is wrong with the directory.
 func OpenRoot(path string) (Root, error) {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -192,7 +192,7 @@ func nanoseconds(t unix.StatxTimestamp) int64 {
 const directAlignDefault = 4096
 
 // describe fills file from a descriptor that was opened beneath a root, or closes it if it is no regular file. Unless it
-// may wait, the file is on the root's own filesystem, which is local, and the answer is Again where that would have to be
+// may wait, the file is on the root's own filesystem, which is local, and the response is Again where that would have to be
 // asked what it is.
 func describe(fd int32, root Root, stat *unix.Statx_t, file *Opened, wait bool) Class {
 	var empty [1]byte
@@ -204,7 +204,7 @@ func describe(fd int32, root Root, stat *unix.Statx_t, file *Opened, wait bool) 
 		case errno != 0:
 			return ClassifyOpen(errno)
 		case stat.Mode&unix.S_IFMT == unix.S_IFDIR:
-			return Folder
+			return Directory
 		default:
 			return Absent
 		}
@@ -231,7 +231,7 @@ func describe(fd int32, root Root, stat *unix.Statx_t, file *Opened, wait bool) 
 	return Done
 }
 
-// openWaiting opens a name for a helper, however long the disk takes.
+// openWaiting opens a name for a worker thread, however long the disk takes.
 func openWaiting(root Root, name []byte, file *Opened) Class {
 	if len(name) >= unix.PathMax {
 		return Absent

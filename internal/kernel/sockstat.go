@@ -9,7 +9,7 @@ import (
 )
 
 // openSockstat opens what SocketMemory reads: neither can be opened any more once the process is confined to
-// its folders.
+// its directories.
 func openSockstat() (*os.File, int64) {
 	limits, err := os.ReadFile("/proc/sys/net/ipv4/tcp_mem")
 	if err != nil {

@@ -6,9 +6,9 @@ import (
 )
 
 // newTestWorkers returns worker threads that a test ends.
-func newTestWorkers(t *testing.T, most int) *helpers {
+func newTestWorkers(t *testing.T, most int) *workerThreads {
 	t.Helper()
-	h, err := newHelpers(most, 1, 64)
+	h, err := newWorkerThreads(most, 1, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestComputingKeepsNobodyWaiting(t *testing.T) {
 
 // TestQueueIsBounded sees jobs be refused when as many wait as may.
 func TestQueueIsBounded(t *testing.T) {
-	h, err := newHelpers(1, 1, 2)
+	h, err := newWorkerThreads(1, 1, 2)
 	if err != nil {
 		t.Fatal(err)
 	}

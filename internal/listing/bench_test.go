@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// manyEntries returns a folder like those that cameras and builds leave behind.
+// manyEntries returns a directory like those that cameras and builds leave behind.
 func manyEntries(count int) []Entry {
 	random := rand.New(rand.NewPCG(1, 2))
 	entries := make([]Entry, count)
 	for i := range entries {
 		entries[i] = Entry{
 			Name:       fmt.Sprintf("IMG_%06d copy (%d).jpeg", random.IntN(10*count), i),
-			Folder:     i%50 == 0,
+			Directory:     i%50 == 0,
 			Size:       random.Int64N(1 << 34),
 			ModifiedNs: sampleNs - random.Int64N(1e18),
 		}

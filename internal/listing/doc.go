@@ -1,15 +1,15 @@
-// Package listing renders the content of a folder: as a page for people, and as JSON for programs.
+// Package listing renders the content of a directory: as a page for people, and as JSON for programs.
 //
-// The package is pure: it does no I/O, reads no clock and starts no goroutine. The caller reads the folder,
+// The package is pure: it does no I/O, reads no clock and starts no goroutine. The caller reads the directory,
 // leaves out what is not to be seen, and hands in what is left; Page.Sort brings it into order, AppendHTML
 // and AppendJSON append to the caller's slice, as the Append functions of the standard library do. A page
 // borrows its entries and keeps nothing.
 //
 // # Names
 //
-// A file name is any bytes but '/' and NUL, chosen by whoever can write to the folder, and so is the worst
+// A file name is any bytes but '/' and NUL, chosen by whoever can write to the directory, and so is the worst
 // input there is. In the page a name stands in two places. In the link it is percent-encoded byte by byte,
-// so that the link leads back to exactly this name, and never to another host, scheme or folder. In the text
+// so that the link leads back to exactly this name, and never to another host, scheme or directory. In the text
 // it is escaped for HTML and isolated, so that neither markup nor a change of the writing direction reaches
 // beyond it; what has no glyph is shown as a sign: a control character by its picture (U+2400 and on), and
 // what is not UTF-8 as U+FFFD. The text is for the eye, the link is exact.
@@ -26,15 +26,15 @@
 //
 // An object of three members, always present and in this order:
 //
-//	path       string  the folder's path, decoded, with a slash at both ends
+//	path       string  the directory's path, decoded, with a slash at both ends
 //	entries    array   one object per entry, in the order that was asked for
 //	truncated  number  how many entries there are beyond those listed
 //
 // and of each entry:
 //
 //	name       string  the name, without a slash
-//	type       string  "file" or "folder"
-//	size       number  the size in bytes; null for a folder
+//	type       string  "file" or "directory"
+//	size       number  the size in bytes; null for a directory
 //	modified   string  RFC 3339 in UTC, in whole seconds as in Last-Modified: "2026-11-23T04:20:30Z"
 //	href       string  only where the name is not UTF-8: the name percent-encoded, byte by byte
 //

@@ -18,9 +18,9 @@ const ContentSecurityPolicy = "default-src 'none'; style-src '" + styleHash + "'
 	"base-uri 'none'; form-action 'none'"
 
 // styleHash names the style by its content; a test says what it has to be.
-const styleHash = "sha256-Fro2nBqjxRyN3ixapvE78vfNPe5A7+nysnKkU0hT3EE="
+const styleHash = "sha256-pet2LjlghnNGR083Sd7+Vg2idDSeKvAZLuEnxVifQ/M="
 
-// crumbsMax is how many folders the trail shows, beside the root. A deep path would otherwise make the trail
+// crumbsMax is how many directories the trail shows, beside the root. A deep path would otherwise make the trail
 // longer than the list, its links growing with the square of the depth.
 const crumbsMax = 8
 
@@ -31,12 +31,12 @@ func (p *Page) AppendHTML(dst []byte) []byte {
 		`<td><time datetime="2006-01-02T15:04:05Z">2006-01-02 15:04</time></td></tr>`
 	dst = slices.Grow(dst, len(style)+p.guess(len(row), 2))
 	dst = p.appendTop(dst)
-	var folders, files, bytesTotal uint64
+	var directories, files, bytesTotal uint64
 	for i := range p.Entries {
 		e := &p.Entries[i]
 		dst = appendRow(dst, e)
-		if e.Folder {
-			folders++
+		if e.Directory {
+			directories++
 			continue
 		}
 		files++
@@ -45,15 +45,15 @@ func (p *Page) AppendHTML(dst []byte) []byte {
 		}
 	}
 	if len(p.Entries) == 0 {
-		dst = append(dst, "<tr><td colspan=\"3\" class=\"empty\">This folder is empty.</td></tr>\n"...)
+		dst = append(dst, "<tr><td colspan=\"3\" class=\"empty\">This directory is empty.</td></tr>\n"...)
 	}
 	dst = append(dst, "</tbody>\n</table>\n</main>\n<footer>"...)
-	dst = appendCount(dst, folders, "folder")
+	dst = appendCount(dst, directories, "directory", "directories")
 	dst = append(dst, ", "...)
-	dst = appendCount(dst, files, "file")
+	dst = appendCount(dst, files, "file", "files")
 	if files > 0 {
 		dst = append(dst, `, <span title="`...)
-		dst = appendCount(dst, bytesTotal, "byte")
+		dst = appendCount(dst, bytesTotal, "byte", "bytes")
 		dst = append(dst, `">`...)
 		dst = appendSize(dst, bytesTotal)
 		dst = append(dst, "</span>"...)
@@ -91,13 +91,13 @@ func (p *Page) appendTop(dst []byte) []byte {
 	}
 	dst = append(dst, "/</h1>\n</header>\n<main>\n"...)
 	if p.Truncated > 0 {
-		dst = append(dst, `<p class="note">This folder is too large to list in full: `...)
-		dst = appendCount(dst, uint64(p.Truncated), "more name")
+		dst = append(dst, `<p class="note">This directory is too large to list in full: `...)
+		dst = appendCount(dst, uint64(p.Truncated), "more name", "more names")
 		dst = append(dst, " cannot be shown.</p>\n"...)
 	}
 	dst = append(dst, "<table>\n<caption>Content of <bdi>"...)
 	dst = appendText(dst, p.Path)
-	dst = append(dst, "</bdi>, folders first, by "...)
+	dst = append(dst, "</bdi>, directories first, by "...)
 	dst = append(dst, p.Order.String()...)
 	dst = append(dst, "</caption>\n<thead><tr>"...)
 	dst = p.appendHeading(dst, ByName, "Name", "?sort=name&amp;order=desc", "./")
@@ -105,7 +105,7 @@ func (p *Page) appendTop(dst []byte) []byte {
 	dst = p.appendHeading(dst, ByTime, "Modified (UTC)", "?sort=time&amp;order=desc", "?sort=time&amp;order=asc")
 	dst = append(dst, "</tr></thead>\n<tbody translate=\"no\">\n"...)
 	if p.name() != "" {
-		dst = append(dst, "<tr><td colspan=\"3\"><a class=\"up\" href=\"../\">Parent folder</a></td></tr>\n"...)
+		dst = append(dst, "<tr><td colspan=\"3\"><a class=\"up\" href=\"../\">Parent directory</a></td></tr>\n"...)
 	}
 	return dst
 }
@@ -170,7 +170,7 @@ func (p *Page) appendTrail(dst []byte) []byte {
 	return append(dst, "</ol></nav>\n"...)
 }
 
-// appendCrumb appends the link to the folder that is so many levels up.
+// appendCrumb appends the link to the directory that is so many levels up.
 func appendCrumb(dst []byte, name string, up int) []byte {
 	if up == 0 {
 		dst = append(dst, `<li><a aria-current="page" href="./`...)
@@ -187,12 +187,12 @@ func appendCrumb(dst []byte, name string, up int) []byte {
 
 // appendRow appends the row of an entry.
 func appendRow(dst []byte, e *Entry) []byte {
-	if e.Folder {
+	if e.Directory {
 		dst = append(dst, `<tr><th scope="row"><a class="dir" href="`...)
 		dst = appendHref(dst, e.Name)
 		dst = append(dst, `/"><bdi>`...)
 		dst = appendText(dst, e.Name)
-		dst = append(dst, `</bdi>/</a></th><td>folder`...)
+		dst = append(dst, `</bdi>/</a></th><td>directory`...)
 	} else {
 		size := uint64(max(e.Size, 0))
 		dst = append(dst, `<tr><th scope="row"><a href="`...)
@@ -200,7 +200,7 @@ func appendRow(dst []byte, e *Entry) []byte {
 		dst = append(dst, `"><bdi>`...)
 		dst = appendText(dst, e.Name)
 		dst = append(dst, `</bdi></a></th><td title="`...)
-		dst = appendCount(dst, size, "byte")
+		dst = appendCount(dst, size, "byte", "bytes")
 		dst = append(dst, `">`...)
 		dst = appendSize(dst, size)
 	}

@@ -9,7 +9,7 @@ import (
 // AppendJSON appends the listing as JSON, in the format that the package's comment sets down. The result is
 // valid JSON and valid UTF-8 for every input.
 func (p *Page) AppendJSON(dst []byte) []byte {
-	dst = slices.Grow(dst, p.guess(len(`{"name":"","type":"folder","size":1234567,"modified":"2006-01-02T15:04:05Z"},`), 1))
+	dst = slices.Grow(dst, p.guess(len(`{"name":"","type":"directory","size":1234567,"modified":"2006-01-02T15:04:05Z"},`), 1))
 	dst = append(dst, `{"path":`...)
 	dst = appendQuoted(dst, p.Path)
 	dst = append(dst, `,"entries":[`...)
@@ -39,8 +39,8 @@ func (p *Page) guess(bytesPerEntry, namesPerEntry int) int {
 func appendObject(dst []byte, e *Entry) []byte {
 	dst = append(dst, `{"name":`...)
 	dst = appendQuoted(dst, e.Name)
-	if e.Folder {
-		dst = append(dst, `,"type":"folder","size":null`...)
+	if e.Directory {
+		dst = append(dst, `,"type":"directory","size":null`...)
 	} else {
 		dst = append(dst, `,"type":"file","size":`...)
 		dst = strconv.AppendInt(dst, max(e.Size, 0), 10)
@@ -55,7 +55,7 @@ func appendObject(dst []byte, e *Entry) []byte {
 }
 
 // appendQuoted appends s as a string of JSON (RFC 8259 section 7). Beyond what has to be escaped, these are:
-// what means something to HTML, in case somebody takes the answer for a page, and the two line ends that
+// what means something to HTML, in case somebody takes the response for a page, and the two line ends that
 // older JavaScript does not take in a string.
 func appendQuoted(dst []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"

@@ -36,7 +36,7 @@ func page(path string, entries ...Entry) *Page {
 
 func bothKinds(name string) []Entry {
 	return []Entry{
-		{Name: name, Folder: true, ModifiedNs: sampleNs},
+		{Name: name, Directory: true, ModifiedNs: sampleNs},
 		{Name: name, Size: 1536, ModifiedNs: sampleNs},
 	}
 }
@@ -116,12 +116,12 @@ func parse(t testing.TB, html []byte) document {
 	return d
 }
 
-// checkHTML fails unless a page whose entries and folder have this name is built like one whose entries have
+// checkHTML fails unless a page whose entries and directory have this name is built like one whose entries have
 // a harmless name, and every link leads to where it should.
 func checkHTML(t *testing.T, name string) {
 	t.Helper()
-	folder := strings.Trim(strings.ReplaceAll(name, "/", "_"), ".") + "~"
-	path := "/top/" + folder + "/"
+	directory := strings.Trim(strings.ReplaceAll(name, "/", "_"), ".") + "~"
+	path := "/top/" + directory + "/"
 	html := page(path, bothKinds(name)...).AppendHTML(nil)
 	if !utf8.Valid(html) {
 		t.Fatalf("%q: not UTF-8", name)
@@ -201,7 +201,7 @@ func checkJSON(t *testing.T, name string) {
 		t.Fatalf("%q: %+v", name, got)
 	}
 	for i, e := range got.Entries {
-		kind := [...]string{"folder", "file"}[i]
+		kind := [...]string{"directory", "file"}[i]
 		if e.Name != shown || e.Type != kind || e.Modified != "2026-11-23T04:20:30Z" || (e.Size == nil) != (i == 0) {
 			t.Errorf("%q: entry %+v", name, e)
 		}
@@ -258,13 +258,13 @@ func TestNoRawName(t *testing.T) {
 }
 
 func TestRows(t *testing.T) {
-	p := page("/a/", Entry{Name: "d", Folder: true, Size: 4096, ModifiedNs: 0},
+	p := page("/a/", Entry{Name: "d", Directory: true, Size: 4096, ModifiedNs: 0},
 		Entry{Name: "one", Size: 1, ModifiedNs: -1},
 		Entry{Name: "f", Size: 1234567, ModifiedNs: sampleNs},
 		Entry{Name: "negative", Size: -5, ModifiedNs: math.MinInt64},
 		Entry{Name: "huge", Size: math.MaxInt64, ModifiedNs: math.MaxInt64})
 	d := parse(t, p.AppendHTML(nil))
-	want := "[[Name ▲ Size Modified (UTC)] [Parent folder] [d/ folder 1970-01-01 00:00] [one 1 B 1969-12-31 23:59] " +
+	want := "[[Name ▲ Size Modified (UTC)] [Parent directory] [d/ directory 1970-01-01 00:00] [one 1 B 1969-12-31 23:59] " +
 		"[f 1.2 MiB 2026-11-23 04:20] [negative 0 B 1677-09-21 00:12] [huge 8.0 EiB 2262-04-11 23:47]]"
 	if got := fmt.Sprint(d.cells); got != want {
 		t.Errorf("cells\n%s, want\n%s", got, want)
@@ -303,20 +303,20 @@ func TestPageParts(t *testing.T) {
 	}{
 		{
 			"root", root,
-			[]string{"<h1>/</h1>", "<title>Index of /</title>", `aria-label="Breadcrumb"`, "This folder is empty.", ">0 folders, 0 files · as of "},
-			[]string{"Parent folder", `class="note"`, "../"},
+			[]string{"<h1>/</h1>", "<title>Index of /</title>", `aria-label="Breadcrumb"`, "This directory is empty.", ">0 directories, 0 files · as of "},
+			[]string{"Parent directory", `class="note"`, "../"},
 		},
 		{
-			"folder", some,
+			"directory", some,
 			[]string{
-				"<title>Index of /a b/c/</title>", "<h1><bdi>c</bdi>/</h1>", `href="../"`, "Parent folder",
+				"<title>Index of /a b/c/</title>", "<h1><bdi>c</bdi>/</h1>", `href="../"`, "Parent directory",
 				`<li><a href="../../"><bdi>Root</bdi></a></li>`, `<li><a href="../"><bdi>a b</bdi></a></li>`,
 				`<li><a aria-current="page" href="./"><bdi>c</bdi></a></li>`,
-				`folders first, by name, ascending</caption>`, `aria-sort="ascending"><a rel="nofollow" href="?sort=name&amp;order=desc">Name`,
+				`directories first, by name, ascending</caption>`, `aria-sort="ascending"><a rel="nofollow" href="?sort=name&amp;order=desc">Name`,
 				`<th scope="col"><a rel="nofollow" href="?sort=size&amp;order=desc">Size</a>`,
-				`1 folder, 1 file, <span title="1,536 bytes">1.5 KiB</span> · as of <time datetime="2026-11-23T04:20:30Z">2026-11-23 04:20 UTC</time>`,
+				`1 directory, 1 file, <span title="1,536 bytes">1.5 KiB</span> · as of <time datetime="2026-11-23T04:20:30Z">2026-11-23 04:20 UTC</time>`,
 			},
-			[]string{"This folder is empty.", `class="note"`, "<script", "http:", "https:", "src="},
+			[]string{"This directory is empty.", `class="note"`, "<script", "http:", "https:", "src="},
 		},
 		{"name down", byNameDown, []string{`aria-sort="descending"><a rel="nofollow" href="./">Name`}, nil},
 		{"size", bySize, []string{`aria-sort="ascending"><a rel="nofollow" href="?sort=size&amp;order=desc">Size`, `href="./">Name</a>`}, nil},
@@ -381,7 +381,7 @@ func TestJSONFormat(t *testing.T) {
 	p := page("/a/", append(bothKinds("x"), Entry{Name: "\xff \"\\\n\t\x00\u2028é", Size: -1})...)
 	p.Truncated = 7
 	want := `{"path":"/a/","entries":[
-{"name":"x","type":"folder","size":null,"modified":"2026-11-23T04:20:30Z"},
+{"name":"x","type":"directory","size":null,"modified":"2026-11-23T04:20:30Z"},
 {"name":"x","type":"file","size":1536,"modified":"2026-11-23T04:20:30Z"},
 {"name":"` + "\ufffd" + ` \"\\\n\t\u0000\u2028é","type":"file","size":0,"modified":"1970-01-01T00:00:00Z",` +
 		`"href":"%FF%20%22%5C%0A%09%00%E2%80%A8%C3%A9"}

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// An Order is a key to sort by, and Descending or not. Folders come before files in every order. The zero
+// An Order is a key to sort by, and Descending or not. Directories come before files in every order. The zero
 // value is the default: by name, ascending.
 type Order uint8
 
@@ -17,7 +17,7 @@ type Order uint8
 const (
 	// ByName compares names without regard to case, and the numbers in them by value: "a9" before "A10".
 	ByName Order = iota
-	// BySize compares sizes, and names where they are equal. Folders, having none, stand by name.
+	// BySize compares sizes, and names where they are equal. Directories, having none, stand by name.
 	BySize
 	// ByTime compares the times of the last change, and names where they are equal.
 	ByTime
@@ -84,7 +84,7 @@ func ParseOrder(query []byte) Order {
 	return order
 }
 
-// Sort sorts the entries by the page's order. Names being unique in a folder, the result does not depend on
+// Sort sorts the entries by the page's order. Names being unique in a directory, the result does not depend on
 // the order before.
 func (p *Page) Sort() {
 	sign := 1
@@ -94,18 +94,18 @@ func (p *Page) Sort() {
 	switch p.Order.key() {
 	case BySize:
 		slices.SortFunc(p.Entries, func(a, b Entry) int {
-			if a.Folder != b.Folder {
-				return foldersFirst(a)
+			if a.Directory != b.Directory {
+				return directoriesFirst(a)
 			}
-			if a.Size != b.Size && !a.Folder {
+			if a.Size != b.Size && !a.Directory {
 				return sign * cmp.Compare(a.Size, b.Size)
 			}
 			return compareNames(a.Name, b.Name)
 		})
 	case ByTime:
 		slices.SortFunc(p.Entries, func(a, b Entry) int {
-			if a.Folder != b.Folder {
-				return foldersFirst(a)
+			if a.Directory != b.Directory {
+				return directoriesFirst(a)
 			}
 			if a.ModifiedNs != b.ModifiedNs {
 				return sign * cmp.Compare(a.ModifiedNs, b.ModifiedNs)
@@ -114,17 +114,17 @@ func (p *Page) Sort() {
 		})
 	default:
 		slices.SortFunc(p.Entries, func(a, b Entry) int {
-			if a.Folder != b.Folder {
-				return foldersFirst(a)
+			if a.Directory != b.Directory {
+				return directoriesFirst(a)
 			}
 			return sign * compareNames(a.Name, b.Name)
 		})
 	}
 }
 
-// foldersFirst compares a with an entry of the other kind.
-func foldersFirst(a Entry) int {
-	if a.Folder {
+// directoriesFirst compares a with an entry of the other kind.
+func directoriesFirst(a Entry) int {
+	if a.Directory {
 		return -1
 	}
 	return 1

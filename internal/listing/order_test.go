@@ -53,9 +53,9 @@ func TestSort(t *testing.T) {
 		{Name: "b10", Size: 5, ModifiedNs: 3},
 		{Name: "B9", Size: 5, ModifiedNs: 1},
 		{Name: "a", Size: 100, ModifiedNs: 1},
-		{Name: "zoo", Folder: true, Size: 1, ModifiedNs: 9},
-		{Name: "Ape", Folder: true, Size: 2, ModifiedNs: 8},
-		{Name: "cat", Folder: true, Size: 3, ModifiedNs: 10},
+		{Name: "zoo", Directory: true, Size: 1, ModifiedNs: 9},
+		{Name: "Ape", Directory: true, Size: 2, ModifiedNs: 8},
+		{Name: "cat", Directory: true, Size: 3, ModifiedNs: 10},
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, c := range []struct {

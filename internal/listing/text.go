@@ -60,7 +60,7 @@ var plain = func() (set [utf8.RuneSelf]bool) {
 	return set
 }()
 
-// appendHref appends the relative reference that means name in this folder, and nothing else wherever the
+// appendHref appends the relative reference that means name in this directory, and nothing else wherever the
 // page comes from. No byte of it needs escaping in HTML, XML or JSON. A slash, which no file system has in a
 // name, is escaped like any other character that separates.
 func appendHref(dst []byte, name string) []byte {
@@ -106,15 +106,14 @@ func appendSize(dst []byte, n uint64) []byte {
 	return append(dst, ' ', units[unit-1], 'i', 'B')
 }
 
-// appendCount appends n with commas between the thousands, and the noun, with an s where n is not 1.
-func appendCount(dst []byte, n uint64, noun string) []byte {
+// appendCount appends n with commas between the thousands, and the noun: one where n is 1, or else many.
+func appendCount(dst []byte, n uint64, one, many string) []byte {
 	dst = appendGrouped(dst, n)
 	dst = append(dst, ' ')
-	dst = append(dst, noun...)
-	if n != 1 {
-		dst = append(dst, 's')
+	if n == 1 {
+		return append(dst, one...)
 	}
-	return dst
+	return append(dst, many...)
 }
 
 // appendGrouped appends n with commas between the thousands.

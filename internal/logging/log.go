@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options say how the program tells what goes on. Of the answers tells the access log.
+// Options say how the program tells what goes on. Of the responses tells the access log.
 type Options struct {
 	format string
 	level  string

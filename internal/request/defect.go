@@ -64,7 +64,7 @@ const (
 	defectCount
 )
 
-// defects gives every defect its answer and its words. A message completes the sentence "bad request: ...".
+// defects gives every defect its response and its words. A message completes the sentence "bad request: ...".
 var defects = [defectCount]struct {
 	status  int
 	message string

@@ -4,7 +4,7 @@ package request
 type Method uint8
 
 // The methods that a file server tells apart. MethodOther stands for the rest of the IANA registry (WebDAV
-// and friends): methods that exist, so that the answer is 405 and not 501.
+// and friends): methods that exist, so that the response is 405 and not 501.
 const (
 	MethodUnknown Method = iota
 	MethodGet

@@ -41,7 +41,7 @@ func (v PathVerdict) String() string {
 // means, and no later reader can see a dot segment that this one has not.
 //
 // The result begins with '/', holds no empty, `.` or `..` segment and no NUL, and ends with '/' exactly
-// where raw does after decoding, or where its last segment is a dot segment: it names a folder then. An empty
+// where raw does after decoding, or where its last segment is a dot segment: it names a directory then. An empty
 // raw is "/". Two rules are stricter than RFC 3986: a `..` above the root is an error rather than the root,
 // and so is NUL. With any verdict but PathOK dst comes back as it was. dst and raw must not share memory.
 func ResolvePath(dst, raw []byte) ([]byte, PathVerdict) {

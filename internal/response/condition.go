@@ -23,14 +23,14 @@ type Outcome uint8
 
 // The outcomes.
 const (
-	// Proceed answers as if there were no condition; Range is honoured.
+	// Proceed responses as if there were no condition; Range is honoured.
 	Proceed Outcome = iota
-	// ProceedWhole answers with the whole representation: If-Range failed, and Range is to be ignored.
+	// ProceedWhole responses with the whole representation: If-Range failed, and Range is to be ignored.
 	ProceedWhole
-	// AnswerNotModified answers 304.
-	AnswerNotModified
-	// AnswerPreconditionFailed answers 412.
-	AnswerPreconditionFailed
+	// OutcomeNotModified responses 304.
+	OutcomeNotModified
+	// OutcomePreconditionFailed responses 412.
+	OutcomePreconditionFailed
 )
 
 // String returns a few lower-case words for a log line.
@@ -40,9 +40,9 @@ func (o Outcome) String() string {
 		return "proceed"
 	case ProceedWhole:
 		return "proceed without range"
-	case AnswerNotModified:
+	case OutcomeNotModified:
 		return "not modified"
-	case AnswerPreconditionFailed:
+	case OutcomePreconditionFailed:
 		return "precondition failed"
 	}
 	return "unknown"
@@ -53,28 +53,28 @@ func (o Outcome) String() string {
 // the method is GET or HEAD. nowSeconds is the present, for ParseDate.
 //
 // A date that is malformed is ignored (sections 13.1.3 and 13.1.4), except in If-Range, where it fails the
-// condition: a whole answer is never wrong. Entity tags are compared weakly in If-None-Match, strongly
+// condition: a whole response is never wrong. Entity tags are compared weakly in If-None-Match, strongly
 // in If-Match and If-Range.
 func Evaluate(c *Conditions, v *Validators, safe bool, nowSeconds int64) Outcome {
 	if present(c.IfMatch) {
 		if !matchETag(c.IfMatch, v.ETag, true) {
-			return AnswerPreconditionFailed
+			return OutcomePreconditionFailed
 		}
 	} else if len(c.IfUnmodifiedSince) > 0 && !v.Undated {
 		if date, ok := ParseDate(c.IfUnmodifiedSince, nowSeconds); ok && v.ModifiedSeconds > date {
-			return AnswerPreconditionFailed
+			return OutcomePreconditionFailed
 		}
 	}
 	if present(c.IfNoneMatch) {
 		if matchETag(c.IfNoneMatch, v.ETag, false) {
 			if safe {
-				return AnswerNotModified
+				return OutcomeNotModified
 			}
-			return AnswerPreconditionFailed
+			return OutcomePreconditionFailed
 		}
 	} else if len(c.IfModifiedSince) > 0 && !v.Undated && safe {
 		if date, ok := ParseDate(c.IfModifiedSince, nowSeconds); ok && v.ModifiedSeconds <= date {
-			return AnswerNotModified
+			return OutcomeNotModified
 		}
 	}
 	if len(c.IfRange) > 0 && !ifRangeHolds(c.IfRange, v, nowSeconds) {

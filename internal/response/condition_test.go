@@ -27,26 +27,26 @@ func TestEvaluate_9110_13_2_2(t *testing.T) {
 		{"13.1.1 If-Match the same", Conditions{IfMatch: lines(`"x"`)}, Proceed, Proceed},
 		{"13.1.1 If-Match any", Conditions{IfMatch: lines(`*`)}, Proceed, Proceed},
 		{"13.1.1 If-Match in second line", Conditions{IfMatch: lines(`"a"`, `"x"`)}, Proceed, Proceed},
-		{"13.1.1 If-Match other", Conditions{IfMatch: lines(`"a"`)}, AnswerPreconditionFailed, AnswerPreconditionFailed},
-		{"13.1.1 If-Match weak", Conditions{IfMatch: lines(`W/"x"`)}, AnswerPreconditionFailed, AnswerPreconditionFailed},
-		{"13.1.1 If-Match malformed", Conditions{IfMatch: lines(`x`)}, AnswerPreconditionFailed, AnswerPreconditionFailed},
+		{"13.1.1 If-Match other", Conditions{IfMatch: lines(`"a"`)}, OutcomePreconditionFailed, OutcomePreconditionFailed},
+		{"13.1.1 If-Match weak", Conditions{IfMatch: lines(`W/"x"`)}, OutcomePreconditionFailed, OutcomePreconditionFailed},
+		{"13.1.1 If-Match malformed", Conditions{IfMatch: lines(`x`)}, OutcomePreconditionFailed, OutcomePreconditionFailed},
 		{"13.1.1 If-Match empty", Conditions{IfMatch: lines(``)}, Proceed, Proceed},
 
-		{"13.1.2 If-None-Match the same", Conditions{IfNoneMatch: lines(`"x"`)}, AnswerNotModified, AnswerPreconditionFailed},
-		{"13.1.2 If-None-Match weak", Conditions{IfNoneMatch: lines(`W/"x"`)}, AnswerNotModified, AnswerPreconditionFailed},
-		{"13.1.2 If-None-Match any", Conditions{IfNoneMatch: lines(`*`)}, AnswerNotModified, AnswerPreconditionFailed},
+		{"13.1.2 If-None-Match the same", Conditions{IfNoneMatch: lines(`"x"`)}, OutcomeNotModified, OutcomePreconditionFailed},
+		{"13.1.2 If-None-Match weak", Conditions{IfNoneMatch: lines(`W/"x"`)}, OutcomeNotModified, OutcomePreconditionFailed},
+		{"13.1.2 If-None-Match any", Conditions{IfNoneMatch: lines(`*`)}, OutcomeNotModified, OutcomePreconditionFailed},
 		{"13.1.2 If-None-Match other", Conditions{IfNoneMatch: lines(`"a"`)}, Proceed, Proceed},
 		{"13.1.2 If-None-Match malformed", Conditions{IfNoneMatch: lines(`x`)}, Proceed, Proceed},
 
-		{"13.1.3 If-Modified-Since the same", Conditions{IfModifiedSince: b(same)}, AnswerNotModified, Proceed},
-		{"13.1.3 If-Modified-Since later", Conditions{IfModifiedSince: b(after)}, AnswerNotModified, Proceed},
+		{"13.1.3 If-Modified-Since the same", Conditions{IfModifiedSince: b(same)}, OutcomeNotModified, Proceed},
+		{"13.1.3 If-Modified-Since later", Conditions{IfModifiedSince: b(after)}, OutcomeNotModified, Proceed},
 		{"13.1.3 If-Modified-Since earlier", Conditions{IfModifiedSince: b(before)}, Proceed, Proceed},
 		{"13.1.3 If-Modified-Since malformed", Conditions{IfModifiedSince: b("x")}, Proceed, Proceed},
-		{"13.1.3 If-Modified-Since in RFC 850", Conditions{IfModifiedSince: b("Sunday, 06-Nov-94 08:49:37 GMT")}, AnswerNotModified, Proceed},
+		{"13.1.3 If-Modified-Since in RFC 850", Conditions{IfModifiedSince: b("Sunday, 06-Nov-94 08:49:37 GMT")}, OutcomeNotModified, Proceed},
 
 		{"13.1.4 If-Unmodified-Since the same", Conditions{IfUnmodifiedSince: b(same)}, Proceed, Proceed},
 		{"13.1.4 If-Unmodified-Since later", Conditions{IfUnmodifiedSince: b(after)}, Proceed, Proceed},
-		{"13.1.4 If-Unmodified-Since earlier", Conditions{IfUnmodifiedSince: b(before)}, AnswerPreconditionFailed, AnswerPreconditionFailed},
+		{"13.1.4 If-Unmodified-Since earlier", Conditions{IfUnmodifiedSince: b(before)}, OutcomePreconditionFailed, OutcomePreconditionFailed},
 		{"13.1.4 If-Unmodified-Since malformed", Conditions{IfUnmodifiedSince: b("x")}, Proceed, Proceed},
 
 		{"13.1.5 If-Range the same tag", Conditions{IfRange: b(`"x"`)}, Proceed, Proceed},
@@ -67,17 +67,17 @@ func TestEvaluate_9110_13_2_2(t *testing.T) {
 		{
 			"13.2.2 empty If-Match leaves step 2",
 			Conditions{IfMatch: lines(``), IfUnmodifiedSince: b(before)},
-			AnswerPreconditionFailed, AnswerPreconditionFailed,
+			OutcomePreconditionFailed, OutcomePreconditionFailed,
 		},
 		{
 			"13.2.2 step 1 before 3",
 			Conditions{IfMatch: lines(`"a"`), IfNoneMatch: lines(`"x"`)},
-			AnswerPreconditionFailed, AnswerPreconditionFailed,
+			OutcomePreconditionFailed, OutcomePreconditionFailed,
 		},
 		{
 			"13.2.2 step 2 before 3",
 			Conditions{IfUnmodifiedSince: b(before), IfNoneMatch: lines(`"x"`)},
-			AnswerPreconditionFailed, AnswerPreconditionFailed,
+			OutcomePreconditionFailed, OutcomePreconditionFailed,
 		},
 		{
 			"13.2.2 step 3 over 4",
@@ -87,12 +87,12 @@ func TestEvaluate_9110_13_2_2(t *testing.T) {
 		{
 			"13.2.2 step 3 before 5",
 			Conditions{IfNoneMatch: lines(`"x"`), IfRange: b(`"a"`)},
-			AnswerNotModified, AnswerPreconditionFailed,
+			OutcomeNotModified, OutcomePreconditionFailed,
 		},
 		{
 			"13.2.2 step 4 before 5",
 			Conditions{IfModifiedSince: b(same), IfRange: b(`"a"`)},
-			AnswerNotModified, ProceedWhole,
+			OutcomeNotModified, ProceedWhole,
 		},
 	} {
 		v := Validators{ETag: b(`"x"`), ModifiedSeconds: modified}
@@ -116,7 +116,7 @@ func TestEvaluate_9110_13_2_2(t *testing.T) {
 		{Conditions{IfRange: b("Thu, 01 Jan 1970 00:00:00 GMT")}, ProceedWhole},
 		{Conditions{IfRange: b(`"x"`)}, ProceedWhole},
 		{Conditions{IfMatch: lines(`*`)}, Proceed},
-		{Conditions{IfMatch: lines(`"x"`)}, AnswerPreconditionFailed},
+		{Conditions{IfMatch: lines(`"x"`)}, OutcomePreconditionFailed},
 		{Conditions{IfNoneMatch: lines(`"x"`)}, Proceed},
 	} {
 		if got := Evaluate(&c.conditions, &undated, true, now); got != c.want {
@@ -125,7 +125,7 @@ func TestEvaluate_9110_13_2_2(t *testing.T) {
 	}
 }
 
-// FuzzEvaluate: nothing panics, 304 answers GET and HEAD only, a range is honoured only under a validator that
+// FuzzEvaluate: nothing panics, 304 responses GET and HEAD only, a range is honoured only under a validator that
 // is the file's own, and without conditions everything proceeds.
 func FuzzEvaluate(f *testing.F) {
 	f.Add([]byte(`"x"`), []byte(``), []byte("Sun, 06 Nov 1994 08:49:37 GMT"), []byte(``), []byte(`"x"`), true)
@@ -138,7 +138,7 @@ func FuzzEvaluate(f *testing.F) {
 			IfModifiedSince: modified, IfUnmodifiedSince: unmodified, IfRange: ifRange,
 		}
 		switch outcome := Evaluate(&c, &v, safe, 0); outcome {
-		case AnswerNotModified:
+		case OutcomeNotModified:
 			if !safe {
 				t.Fatal("304 to a method that changes things")
 			}
@@ -147,7 +147,7 @@ func FuzzEvaluate(f *testing.F) {
 			if len(ifRange) > 0 && string(ifRange) != `"x"` && (!ok || seconds != v.ModifiedSeconds) {
 				t.Fatalf("a range in spite of If-Range %q", ifRange)
 			}
-		case AnswerPreconditionFailed:
+		case OutcomePreconditionFailed:
 			if len(match)+len(unmodified) == 0 && (safe || len(noneMatch) == 0) {
 				t.Fatal("412 without a precondition")
 			}

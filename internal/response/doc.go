@@ -1,4 +1,4 @@
-// Package response decides what a file server answers and writes the head of the answer: status lines,
+// Package response decides what a file server answers and writes the head of the response: status lines,
 // fields, dates and entity tags, conditional requests, ranges, content negotiation and media types
 // (RFC 9110, RFC 9112).
 //

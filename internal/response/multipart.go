@@ -8,7 +8,7 @@ const BoundaryBytes = 32
 const multipartType = "multipart/byteranges; boundary="
 
 // AppendBoundary appends a boundary between parts (RFC 2046 section 5.1.1) made of 128 bits. They have to be
-// random, and other ones for each answer: a boundary must not occur in the file, and whoever can guess it can
+// random, and other ones for each response: a boundary must not occur in the file, and whoever can guess it can
 // make a file in which it does.
 func AppendBoundary(dst []byte, high, low uint64) []byte {
 	const hexDigits = "0123456789abcdef"
@@ -21,13 +21,13 @@ func AppendBoundary(dst []byte, high, low uint64) []byte {
 	return dst
 }
 
-// AppendMultipartType appends the Content-Type of an answer in several parts (RFC 9110 section 14.6).
+// AppendMultipartType appends the Content-Type of a response in several parts (RFC 9110 section 14.6).
 func AppendMultipartType(dst, boundary []byte) []byte {
 	return append(append(dst, multipartType...), boundary...)
 }
 
 // AppendPartHead appends what comes before the bytes of a part: the delimiter and the part's fields
-// (RFC 9110 section 14.6). mediaType is the Content-Type that a whole answer would have; without one the
+// (RFC 9110 section 14.6). mediaType is the Content-Type that a whole response would have; without one the
 // field is left out.
 //
 // A CRLF stands before the first part, too. RFC 2046 section 5.1.1 lets it, common servers have always sent
@@ -52,7 +52,7 @@ func AppendPartsEnd(dst, boundary []byte) []byte {
 	return append(dst, '-', '-', '\r', '\n')
 }
 
-// MultipartBytes returns the exact Content-Length of an answer in several parts: the ranges, what
+// MultipartBytes returns the exact Content-Length of a response in several parts: the ranges, what
 // AppendPartHead writes before each and AppendPartsEnd after the last, for a boundary of BoundaryBytes.
 func MultipartBytes(ranges []Range, mediaType string, sizeBytes int64) int64 {
 	const delimiter = len("\r\n--") + BoundaryBytes + len("\r\n")

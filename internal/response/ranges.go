@@ -13,11 +13,11 @@ type RangeVerdict uint8
 
 // The verdicts.
 const (
-	// RangesIgnored answers with the whole representation, as if there were no Range.
+	// RangesIgnored responses with the whole representation, as if there were no Range.
 	RangesIgnored RangeVerdict = iota
-	// RangesSatisfiable answers 206 with the ranges.
+	// RangesSatisfiable responses 206 with the ranges.
 	RangesSatisfiable
-	// RangesUnsatisfiable answers 416.
+	// RangesUnsatisfiable responses 416.
 	RangesUnsatisfiable
 )
 
@@ -160,7 +160,7 @@ func AppendContentRange(dst []byte, r Range, sizeBytes int64) []byte {
 	return strconv.AppendInt(dst, sizeBytes, 10)
 }
 
-// AppendUnsatisfiedRange appends the value of Content-Range in a 416 answer (RFC 9110 section 14.4).
+// AppendUnsatisfiedRange appends the value of Content-Range in a 416 response (RFC 9110 section 14.4).
 func AppendUnsatisfiedRange(dst []byte, sizeBytes int64) []byte {
 	dst = append(dst, "bytes */"...)
 	return strconv.AppendInt(dst, sizeBytes, 10)

@@ -40,23 +40,23 @@ func (c *differentialCase) String() string {
 	return fmt.Sprintf("%s of %d bytes, modified %d, %s, %q", c.method, c.size, c.modified, c.etag, c.fields)
 }
 
-// An answer is what both sides are reduced to.
-type answer struct {
+// A response is what both sides are reduced to.
+type response struct {
 	status int
 	ranges []Range
-	// contentRange is the field of a whole answer; those of parts are in ranges.
+	// contentRange is the field of a whole response; those of parts are in ranges.
 	contentRange string
 	// length is Content-Length, for several parts without the boundaries, whose lengths differ.
 	length int64
 }
 
-func (a answer) equal(b answer) bool {
+func (a response) equal(b response) bool {
 	return a.status == b.status && a.contentRange == b.contentRange && a.length == b.length &&
 		slices.Equal(a.ranges, b.ranges)
 }
 
-// ours answers with this package, as the loop does.
-func ours(c *differentialCase) answer {
+// ours responses with this package, as the loop does.
+func ours(c *differentialCase) response {
 	list := func(name string) [][]byte {
 		if c.fields[name] == "" {
 			return nil
@@ -73,35 +73,35 @@ func ours(c *differentialCase) answer {
 	var ranges []Range
 	verdict := RangesIgnored
 	switch Evaluate(&conditions, &validators, true, differentialNow) {
-	case AnswerNotModified:
-		return answer{status: int(NotModified)}
-	case AnswerPreconditionFailed:
-		return answer{status: int(PreconditionFailed)}
+	case OutcomeNotModified:
+		return response{status: int(NotModified)}
+	case OutcomePreconditionFailed:
+		return response{status: int(PreconditionFailed)}
 	case Proceed:
 		ranges, verdict = ParseRanges(nil, []byte(c.fields["Range"]), c.size, rangesMaxInTest)
 	case ProceedWhole:
 	}
 	switch {
 	case verdict == RangesUnsatisfiable:
-		return answer{
+		return response{
 			status:       int(RangeNotSatisfiable),
 			contentRange: string(AppendUnsatisfiedRange(nil, c.size)),
 		}
 	case verdict == RangesIgnored:
-		return answer{status: int(OK), length: c.size}
+		return response{status: int(OK), length: c.size}
 	case len(ranges) == 1:
-		return answer{
+		return response{
 			int(PartialContent), ranges,
 			string(AppendContentRange(nil, ranges[0], c.size)), ranges[0].Length,
 		}
 	}
 	length := MultipartBytes(ranges, mediaTypeInTest, c.size)
 	// The library sends no empty line before the first part.
-	return answer{int(PartialContent), ranges, "", length - int64((len(ranges)+1)*BoundaryBytes) - int64(len("\r\n"))}
+	return response{int(PartialContent), ranges, "", length - int64((len(ranges)+1)*BoundaryBytes) - int64(len("\r\n"))}
 }
 
-// theirs answers with net/http.
-func theirs(t *testing.T, c *differentialCase, content []byte) answer {
+// theirs responses with net/http.
+func theirs(t *testing.T, c *differentialCase, content []byte) response {
 	t.Helper()
 	r := httptest.NewRequest(c.method, "/", nil)
 	for name, value := range c.fields {
@@ -115,7 +115,7 @@ func theirs(t *testing.T, c *differentialCase, content []byte) answer {
 		w.Header().Set("ETag", c.etag)
 	}
 	http.ServeContent(w, r, "", time.Unix(c.modified, 0), bytes.NewReader(content[:c.size]))
-	a := answer{status: w.Code, contentRange: w.Header().Get("Content-Range")}
+	a := response{status: w.Code, contentRange: w.Header().Get("Content-Range")}
 	if w.Code != http.StatusOK && w.Code != http.StatusPartialContent {
 		return a
 	}
@@ -171,15 +171,15 @@ func parseContentRange(t *testing.T, value string) Range {
 	return Range{first, last - first + 1}
 }
 
-// A difference is a kind of case in which we mean to answer otherwise. It applies to a case where our status
+// A difference is a kind of case in which we mean to respond to otherwise. It applies to a case where our status
 // and the library's are the given ones (0 for any) and applies says so.
 type difference struct {
 	name   string
 	reason string
 	ours   int
 	theirs int
-	// applies looks at the request; ours and theirs are the answers.
-	applies func(c *differentialCase, ours, theirs answer) bool
+	// applies looks at the request; ours and theirs are the responses.
+	applies func(c *differentialCase, ours, theirs response) bool
 }
 
 // specs returns the trimmed, non-empty range specifications, or nothing where the unit is not bytes.
@@ -231,7 +231,7 @@ var differences = []difference{
 		name:   "malformed Range",
 		reason: "RFC 9110 14.2 lets a server ignore what is malformed or in another unit; a whole file is never wrong, while 416 says that the range lies outside it",
 		ours:   200, theirs: 416,
-		applies: func(c *differentialCase, _, _ answer) bool {
+		applies: func(c *differentialCase, _, _ response) bool {
 			_, ok := c.named()
 			return !ok
 		},
@@ -240,7 +240,7 @@ var differences = []difference{
 		name:   "sign or space in a range",
 		reason: "RFC 9110 14.1.1 has digits only; the library's number parser takes a sign, and it trims around the dash",
 		ours:   200, theirs: 206,
-		applies: func(c *differentialCase, _, _ answer) bool {
+		applies: func(c *differentialCase, _, _ response) bool {
 			return c.anySpec(func(spec string) bool { return strings.ContainsAny(spec, "+ ") })
 		},
 	},
@@ -248,7 +248,7 @@ var differences = []difference{
 		name:   "unit in capitals",
 		reason: "RFC 9110 14.1: range units are case-insensitive; the library takes lower case only",
 		theirs: 416,
-		applies: func(c *differentialCase, _, _ answer) bool {
+		applies: func(c *differentialCase, _, _ response) bool {
 			return c.specs() != nil && !strings.HasPrefix(c.fields["Range"], "bytes=")
 		},
 	},
@@ -256,14 +256,14 @@ var differences = []difference{
 		name:   "number beyond an int64",
 		reason: "RFC 9110 14.1.2 sets no bound to positions; the library calls the range malformed",
 		theirs: 416,
-		applies: func(c *differentialCase, _, _ answer) bool {
+		applies: func(c *differentialCase, _, _ response) bool {
 			return c.anySpec(func(spec string) bool { return len(spec) > 19 })
 		},
 	},
 	{
 		name:   "suffix of no bytes",
 		reason: "RFC 9110 14.1.2: `-0` is not satisfiable; the library sends an empty part with an impossible Content-Range",
-		applies: func(c *differentialCase, ours, _ answer) bool {
+		applies: func(c *differentialCase, ours, _ response) bool {
 			return c.anySpec(func(spec string) bool { return strings.Trim(spec, "0") == "-" && spec != "-" })
 		},
 	},
@@ -271,13 +271,13 @@ var differences = []difference{
 		name:   "suffix of an empty file",
 		reason: "no Content-Range can say it; the library sends 206 with `bytes 0--1/0`, we ignore Range as it does for the other ranges of an empty file",
 		ours:   200, theirs: 206,
-		applies: func(c *differentialCase, _, _ answer) bool { return c.size == 0 },
+		applies: func(c *differentialCase, _, _ response) bool { return c.size == 0 },
 	},
 	{
 		name:   "more ranges than allowed",
 		reason: "a limit of ours against amplification by part heads; the library has none",
 		ours:   200,
-		applies: func(c *differentialCase, _, theirs answer) bool {
+		applies: func(c *differentialCase, _, theirs response) bool {
 			return len(c.specs()) > rangesMaxInTest && (theirs.status == 206 || theirs.status == 416)
 		},
 	},
@@ -285,13 +285,13 @@ var differences = []difference{
 		name:   "ranges that meet, together more than the file",
 		reason: "RFC 9110 15.3.7.2: we join them and send each byte once; the library gives up and sends all",
 		ours:   206, theirs: 200,
-		applies: func(c *differentialCase, ours, _ answer) bool { return c.anyMeet() && sameBytes(c, ours.ranges) },
+		applies: func(c *differentialCase, ours, _ response) bool { return c.anyMeet() && sameBytes(c, ours.ranges) },
 	},
 	{
 		name:   "ranges that meet",
 		reason: "RFC 9110 15.3.7.2: we join them and send each byte once; the library sends each as it is written",
 		ours:   206, theirs: 206,
-		applies: func(c *differentialCase, ours, theirs answer) bool {
+		applies: func(c *differentialCase, ours, theirs response) bool {
 			return c.anyMeet() && sameBytes(c, ours.ranges) && sameBytes(c, theirs.ranges)
 		},
 	},
@@ -299,7 +299,7 @@ var differences = []difference{
 		name:   "junk after the tag of If-Range",
 		reason: "RFC 9110 13.1.5 has one tag; the library looks at the first, we send the whole file when in doubt",
 		ours:   200,
-		applies: func(c *differentialCase, _, _ answer) bool {
+		applies: func(c *differentialCase, _, _ response) bool {
 			tag := c.fields["If-Range"]
 			_, _, rest, ok := nextETag([]byte(tag))
 			return ok && len(rest) > 0
@@ -308,7 +308,7 @@ var differences = []difference{
 	{
 		name:   "list of tags that breaks the grammar",
 		reason: "RFC 9110 13.1.1, 13.1.2: `*` stands alone and tags are parted by commas; we read up to the mistake, the library reads over it",
-		applies: func(c *differentialCase, ours, theirs answer) bool {
+		applies: func(c *differentialCase, ours, theirs response) bool {
 			broken := func(name string) bool { return !wellFormedTags(c.fields[name]) }
 			return broken("If-Match") || broken("If-None-Match")
 		},
@@ -316,14 +316,14 @@ var differences = []difference{
 	{
 		name:   "file of 1970-01-01 00:00:00",
 		reason: "the library takes the epoch for an unknown time; reproducible archives really have it",
-		applies: func(c *differentialCase, _, _ answer) bool {
+		applies: func(c *differentialCase, _, _ response) bool {
 			return c.modified == 0
 		},
 	},
 	{
 		name:   "date that breaks the grammar",
 		reason: "RFC 9110 5.6.7: dates are case-sensitive; the library takes names in any case",
-		applies: func(c *differentialCase, _, _ answer) bool {
+		applies: func(c *differentialCase, _, _ response) bool {
 			return c.anyDate(func(value string) bool {
 				_, err := http.ParseTime(value)
 				_, ok := ParseDate([]byte(value), differentialNow)
@@ -334,14 +334,14 @@ var differences = []difference{
 	{
 		name:   "leap second",
 		reason: "RFC 9110 5.6.7 has the second 60; the library does not",
-		applies: func(c *differentialCase, _, _ answer) bool {
+		applies: func(c *differentialCase, _, _ response) bool {
 			return c.anyDate(func(value string) bool { return strings.Contains(value, ":60 ") })
 		},
 	},
 	{
 		name:   "century of a year with two digits",
 		reason: "RFC 9110 5.6.7: the latest year not more than 50 years ahead; the library puts 69 to 99 into the last century",
-		applies: func(c *differentialCase, _, _ answer) bool {
+		applies: func(c *differentialCase, _, _ response) bool {
 			return c.anyDate(func(value string) bool {
 				t, err := http.ParseTime(value)
 				seconds, ok := ParseDate([]byte(value), differentialNow)

@@ -98,7 +98,7 @@ func (s Status) String() string {
 }
 
 // AppendStatusLine appends the status line with its CRLF (RFC 9112 section 4). The version is always
-// HTTP/1.1, the one that the server speaks, also in answer to HTTP/1.0 (RFC 9110 section 6.2). The space
+// HTTP/1.1, the one that the server speaks, also in response to HTTP/1.0 (RFC 9110 section 6.2). The space
 // after the code stays where there is no reason phrase.
 func AppendStatusLine(dst []byte, s Status) []byte {
 	if s == OK {

@@ -22,10 +22,10 @@ type Options struct {
 	User     string   // whom to become; empty: nobody else
 	WarnRoot bool     // say that root is more than serving needs
 	landlock bool     // confine the files to those below
-	Readable []string // folders that may be read
+	Readable []string // directories that may be read
 	writable []string // files that may be written
-	Folders  []string // folders in which files may be written and made
-	Sockets  []string // folders in which files may be removed: those of Unix sockets
+	Directories  []string // directories in which files may be written and made
+	Sockets  []string // directories in which files may be removed: those of Unix sockets
 }
 
 // Table define what a process gives up.
@@ -36,7 +36,7 @@ func (o *Options) Table() []config.Option {
 			Advice: "Not needed if systemd starts the server as that user.",
 		},
 		{
-			Name: "landlock", Into: &o.landlock, Default: true, Usage: "let the process itself read the served folders only",
+			Name: "landlock", Into: &o.landlock, Default: true, Usage: "let the process itself read the served directories only",
 			Advice: "It needs Linux 5.13. Turn it off if something that is served is mounted or moved there later.",
 		},
 	}
@@ -94,8 +94,8 @@ func confine(o *Options, report *logging.Reporter) error {
 	if len(o.writable) > 0 {
 		rules = append(rules, landlock.RWFiles(o.writable...))
 	}
-	if len(o.Folders) > 0 {
-		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSWriteFile|llsyscall.AccessFSMakeReg, o.Folders...))
+	if len(o.Directories) > 0 {
+		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSWriteFile|llsyscall.AccessFSMakeReg, o.Directories...))
 	}
 	if len(o.Sockets) > 0 {
 		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSRemoveFile, o.Sockets...))
@@ -104,7 +104,7 @@ func confine(o *Options, report *logging.Reporter) error {
 		return fmt.Errorf("landlock (ABI %d): %w (--landlock=false does without)", version, err)
 	}
 	report.Debug(fmt.Sprintf("Landlock (ABI %d) lets the process read %s only", version, strings.Join(o.Readable, ", ")),
-		"abi", version, "readable", o.Readable, "writable", slices.Concat(o.writable, o.Folders))
+		"abi", version, "readable", o.Readable, "writable", slices.Concat(o.writable, o.Directories))
 	return nil
 }
 

@@ -23,7 +23,7 @@ func (k *Kernel) Do(ops []kernel.Op) {
 	if !k.usable("Do") {
 		return
 	}
-	accepted := -int64(syscall.EAGAIN) // the latest accept's answer
+	accepted := -int64(syscall.EAGAIN) // the latest accept's response
 	refused := false                   // an accept failed: the ones after it would, too
 	for i := range ops {
 		op := &ops[i]

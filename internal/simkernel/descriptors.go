@@ -26,7 +26,7 @@ type desc struct {
 	kind     descKind
 	name     string
 	owned    bool // exactly while the loop must close it
-	handed   bool // a helper has been asked to close it
+	handed   bool // a worker thread has been asked to close it
 	watch    *watch
 	listener *Listener
 	conn     *conn
@@ -124,7 +124,7 @@ func (k *Kernel) lookup(fd int32, what string) (*desc, syscall.Errno) {
 	}
 	d := k.table[fd]
 	if d.handed {
-		k.violate(fd, "%s on descriptor %d (%v), which a helper was asked to close", what, fd, d)
+		k.violate(fd, "%s on descriptor %d (%v), which a worker thread was asked to close", what, fd, d)
 	}
 	return d, 0
 }

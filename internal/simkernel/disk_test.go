@@ -79,9 +79,9 @@ func TestNames(t *testing.T) {
 	w.tree.Add("a", 1)
 	w.tree.Add("secret", 1)
 	w.tree.Deny("secret")
-	w.tree.AddSpecial("folder")
+	w.tree.AddSpecial("directory")
 	var f kernel.Opened
-	for name, want := range map[string]kernel.Class{"a": kernel.Done, "secret": kernel.Denied, "folder": kernel.Absent} {
+	for name, want := range map[string]kernel.Class{"a": kernel.Done, "secret": kernel.Denied, "directory": kernel.Absent} {
 		if c := w.Open(w.tree.Root(), []byte(name), &f); c != want {
 			t.Errorf("open %q: %v, want %v", name, c, want)
 		}
@@ -98,7 +98,7 @@ func TestNames(t *testing.T) {
 	w.finish()
 }
 
-func TestColdNamesAreForHelpers(t *testing.T) {
+func TestColdNamesAreForWorkers(t *testing.T) {
 	w := newWorld(t, func(p *Profile) { p.Cold = 1 })
 	w.tree.Add("a", 1)
 	var f kernel.Opened
@@ -107,15 +107,15 @@ func TestColdNamesAreForHelpers(t *testing.T) {
 	}
 	job := kernel.Job{Kind: kernel.JobOpen, Root: w.tree.Root(), Name: []byte("a")}
 	if !w.Ask(&job) {
-		t.Fatal("no helper")
+		t.Fatal("no worker thread")
 	}
-	w.waitFor(kernel.TokenAnswers)
+	w.waitFor(kernel.TokenJobs)
 	list := make([]*kernel.Job, 4)
-	if n := w.Answers(list); n != 1 || list[0] != &job || job.Class != kernel.Done {
-		t.Fatalf("%d answers, %v", n, job.Class)
+	if n := w.FinishedJobs(list); n != 1 || list[0] != &job || job.Class != kernel.Done {
+		t.Fatalf("%d responses, %v", n, job.Class)
 	}
 	if c := w.Open(w.tree.Root(), []byte("a"), &f); c != kernel.Done {
-		t.Errorf("open after the helper's: %v", c)
+		t.Errorf("open after the worker thread's: %v", c)
 	}
 	w.do(w.op(kernel.OpClose, f.FD), w.op(kernel.OpClose, job.File.FD))
 	w.finish()
@@ -273,25 +273,25 @@ func TestBrokenDisk(t *testing.T) {
 	w.finish()
 }
 
-func TestHelpers(t *testing.T) {
+func TestWorkerThreads(t *testing.T) {
 	w := newWorld(t, nil)
 	file := w.tree.Add("a", 100000)
 	w.Evict(file)
 	f := w.open("a")
 	called := false
 	jobs := []*kernel.Job{
-		{Kind: kernel.JobWarm, FD: f.FD, Offset: 0, Len: 50000},
+		{Kind: kernel.JobPrefetch, FD: f.FD, Offset: 0, Len: 50000},
 		{Kind: kernel.JobRead, FD: f.FD, Offset: 90000, Buf: w.mem[:20000]},
 		{Kind: kernel.JobFunc, Func: func() { called = true }},
 	}
 	for _, j := range jobs {
 		if !w.Ask(j) {
-			t.Fatal("no helper")
+			t.Fatal("no worker thread")
 		}
 	}
 	for got := 0; got < len(jobs); {
-		w.waitFor(kernel.TokenAnswers)
-		got += w.Answers(make([]*kernel.Job, 2))
+		w.waitFor(kernel.TokenJobs)
+		got += w.FinishedJobs(make([]*kernel.Job, 2))
 	}
 	if jobs[0].Class != kernel.Done || jobs[0].Result != 50000 || file.inMemory(0, 50000) != 50000 {
 		t.Errorf("warm: %v, %d", jobs[0].Class, jobs[0].Result)
@@ -304,27 +304,27 @@ func TestHelpers(t *testing.T) {
 	}
 	closing := &kernel.Job{Kind: kernel.JobClose, FD: f.FD}
 	w.Ask(closing)
-	w.waitFor(kernel.TokenAnswers)
-	w.Answers(make([]*kernel.Job, 1))
+	w.waitFor(kernel.TokenJobs)
+	w.FinishedJobs(make([]*kernel.Job, 1))
 	w.finish()
 }
 
-func TestClosingUnderAHelperIsFound(t *testing.T) {
+func TestClosingUnderAWorkerIsFound(t *testing.T) {
 	w := newWorld(t, nil)
 	w.tree.Add("a", 100000)
 	f := w.open("a")
-	w.Ask(&kernel.Job{Kind: kernel.JobWarm, FD: f.FD, Len: 10})
+	w.Ask(&kernel.Job{Kind: kernel.JobPrefetch, FD: f.FD, Len: 10})
 	w.do(w.op(kernel.OpClose, f.FD))
-	w.expected = []string{"closed while a helper works with it"}
+	w.expected = []string{"closed while a worker thread works with it"}
 	w.finish()
 }
 
 func TestWake(t *testing.T) {
 	w := newWorld(t, nil)
 	w.After(time.Millisecond, w.Wake)
-	w.waitFor(kernel.TokenAnswers)
-	if n := w.Answers(nil); n != 0 {
-		t.Errorf("%d answers", n)
+	w.waitFor(kernel.TokenJobs)
+	if n := w.FinishedJobs(nil); n != 0 {
+		t.Errorf("%d responses", n)
 	}
 	if events, _ := w.Wait(nil, 0); len(events) != 0 {
 		t.Error("a wake-up that was seen is reported again")

@@ -1,5 +1,5 @@
 // Package simkernel is a kernel.Kernel that is made of nothing but a number. Sockets, peers, files,
-// pages, reads and helpers are simulated in memory, in virtual time; whatever chance decides is
+// pages, reads and worker threads are simulated in memory, in virtual time; whatever chance decides is
 // drawn from Config.Seed. The same seed and the same caller give the same run, byte for byte: the
 // package reads no clock, starts no goroutine and depends on no order of a map.
 //

@@ -29,12 +29,12 @@ const (
 	FaultReadRefused                // Submit: Again or Exhausted, after some of the reads
 	FaultReadLate                   // a completion that takes a hundred times as long
 	FaultOpenCold                   // Again for a name that has been looked up before
-	FaultOpenExhausted              // Exhausted from Open, Direct, or a helper that opens or brings memory
+	FaultOpenExhausted              // Exhausted from Open, Direct, or a worker thread that opens or brings memory
 	FaultAskRefused                 // Ask says false though there is room
-	FaultJobLate                    // a helper that takes a hundred times as long
+	FaultJobLate                    // a worker thread that takes a hundred times as long
 	FaultEvict                      // pages leave memory
 	FaultBusyProbe                  // Probe cannot tell
-	FaultOpenError                  // EIO from an open, or from reading a folder
+	FaultOpenError                  // EIO from an open, or from reading a directory
 	// Faults is their number.
 	Faults
 )
@@ -60,14 +60,14 @@ type Profile struct {
 	Jitter     float64         // how often the world moves on between two operations of a batch
 	OpTime     time.Duration   // what an operation takes at the most
 	ReadTime   time.Duration   // what a disk takes for a read
-	JobTime    time.Duration   // what a helper takes for a job
+	JobTime    time.Duration   // what a worker thread takes for a job
 	Resident   float64         // the share of files that are in memory at the beginning
 	Cold       float64         // the share of names that Open cannot tell without waiting
-	Remote     float64         // the share of files that are on another filesystem, for which somebody else answers
+	Remote     float64         // the share of files that are on another filesystem, for which somebody else responses
 	NoWait     bool            // files know RWF_NOWAIT
 	DirectIO   bool            // files can be opened with O_DIRECT
 	AIO        bool            // there are slots for asynchronous reads
-	Cachestat  bool            // Probe knows the answer
+	Cachestat  bool            // Probe knows the response
 	EvictEvery time.Duration   // how often FaultEvict may strike
 }
 
@@ -106,7 +106,7 @@ func DrawProfile(rnd *rand.Rand) Profile {
 	for _, f := range []Fault{FaultReset, FaultNoBuffers, FaultEpollRefused, FaultReadError} {
 		p.Ratio[f] = min(p.Ratio[f], 0.02)
 	}
-	// Nothing follows such an answer.
+	// Nothing follows such a response.
 	p.Ratio[FaultOpenError] = min(p.Ratio[FaultOpenError], 0.1)
 	// It keeps a loop from sleeping.
 	p.Ratio[FaultSpuriousEvent] = min(p.Ratio[FaultSpuriousEvent], 0.1)

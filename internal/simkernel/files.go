@@ -49,22 +49,22 @@ type disk struct {
 	pressure bool // memory is wanted elsewhere: evict at the next Wait
 	evicted  int
 
-	folderReads []FolderRead
+	directoryReads []DirectoryRead
 }
 
-// Tree is a folder whose files may be asked for.
+// Tree is a directory whose files may be asked for.
 type Tree struct {
 	k     *Kernel
 	root  kernel.Root
 	names map[string]*entry
 
-	folderFaults map[string][]time.Duration
+	directoryFaults map[string][]time.Duration
 }
 
 // entry is a name: what it leads to and how the lookup behaves.
 type entry struct {
 	file   *File // nil: nothing, or no regular file
-	cold   bool  // only a helper can tell
+	cold   bool  // only a worker thread can tell
 	denied bool
 	past   []Version
 	faults []time.Duration // when it could not be opened
@@ -78,7 +78,7 @@ type Version struct {
 
 // AddTree opens a root.
 func (k *Kernel) AddTree(label string) *Tree {
-	t := &Tree{k: k, names: map[string]*entry{}, folderFaults: map[string][]time.Duration{}}
+	t := &Tree{k: k, names: map[string]*entry{}, directoryFaults: map[string][]time.Duration{}}
 	t.root = kernel.Root(k.install(&desc{kind: descRoot, name: label}))
 	k.disk.trees = append(k.disk.trees, t)
 	return t
@@ -123,7 +123,7 @@ func (t *Tree) Link(name string, f *File) {
 	e.past = append(e.past, Version{t.k.clock.now, f})
 }
 
-// AddSpecial makes a name that stands for a folder, a FIFO or the like.
+// AddSpecial makes a name that stands for a directory, a FIFO or the like.
 func (t *Tree) AddSpecial(name string) { t.Link(name, nil) }
 
 // Deny makes a name that may not be opened.
@@ -132,10 +132,10 @@ func (t *Tree) Deny(name string) { t.names[name].denied = true }
 // Remove takes a name away. Who has the file open keeps it.
 func (t *Tree) Remove(name string) { t.Link(name, nil) }
 
-// OpenFaults returns when the disk has failed at opening a name, or at reading it if it is a folder's.
+// OpenFaults returns when the disk has failed at opening a name, or at reading it if it is a directory's.
 func (t *Tree) OpenFaults(name string) []time.Duration {
 	if name == "" || name[len(name)-1] == '/' {
-		return t.folderFaults[name]
+		return t.directoryFaults[name]
 	}
 	if e := t.names[name]; e != nil {
 		return e.faults
@@ -361,16 +361,16 @@ func (k *Kernel) Probe(fd int32, offset, n int64) kernel.Residency {
 			there++
 		}
 	}
-	answer := kernel.ResidencyPart
+	response := kernel.ResidencyPart
 	switch there {
 	case 0:
-		answer = kernel.ResidencyNone
+		response = kernel.ResidencyNone
 	case pages:
-		answer = kernel.ResidencyFull
+		response = kernel.ResidencyFull
 	}
-	k.mark(markOpen, int64(fd), int64(answer))
+	k.mark(markOpen, int64(fd), int64(response))
 	k.tracef("probe fd %d at %d+%d: %d of %d pages", fd, offset, n, there, pages)
-	return answer
+	return response
 }
 
 // Size implements kernel.Kernel.
@@ -414,7 +414,7 @@ func (k *Kernel) tree(root kernel.Root) *Tree {
 	return nil
 }
 
-// Open implements kernel.Kernel. An absent name has nothing in memory that could say so, and answers
+// Open implements kernel.Kernel. An absent name has nothing in memory that could say so, and responses
 // Again like one that is cold; now and then the absence itself is in memory.
 func (k *Kernel) Open(root kernel.Root, name []byte, file *kernel.Opened) kernel.Class {
 	c := kernel.Fault
@@ -426,7 +426,7 @@ func (k *Kernel) Open(root kernel.Root, name []byte, file *kernel.Opened) kernel
 		case e == nil && k.rnd.IntN(8) > 0, e != nil && e.cold, k.strikes(FaultOpenCold):
 			c = kernel.Again
 		default:
-			c = k.openEntry(e, e == nil && t.isFolder(string(name)), file)
+			c = k.openEntry(e, e == nil && t.isDirectory(string(name)), file)
 		}
 	}
 	k.mark(markOpen, int64(c), int64(file.FD))
@@ -435,10 +435,10 @@ func (k *Kernel) Open(root kernel.Root, name []byte, file *kernel.Opened) kernel
 }
 
 // openEntry opens what a name leads to.
-func (k *Kernel) openEntry(e *entry, folder bool, file *kernel.Opened) kernel.Class {
+func (k *Kernel) openEntry(e *entry, directory bool, file *kernel.Opened) kernel.Class {
 	switch {
-	case e == nil && folder:
-		return kernel.Folder
+	case e == nil && directory:
+		return kernel.Directory
 	case e == nil:
 		return kernel.Absent
 	case e.denied:

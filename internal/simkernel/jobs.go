@@ -6,7 +6,7 @@ import (
 	"aws/internal/kernel"
 )
 
-// pending is a job from Ask to Answers.
+// pending is a job from Ask to Responses.
 type pending struct {
 	job  *kernel.Job
 	name string // as it was when the job was asked for
@@ -16,10 +16,10 @@ type pending struct {
 	starve starving
 }
 
-// jobs is the helpers.
+// jobs is the worker threads.
 type jobs struct {
 	event   *desc
-	pending []*pending // asked, in that order; those that are done wait for Answers in finished
+	pending []*pending // asked, in that order; those that are done wait for Responses in finished
 	ready   []*pending // finished, in that order
 }
 
@@ -36,11 +36,11 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 	p := &pending{job: job, name: string(job.Name)}
 	for _, other := range k.jobs.pending {
 		if other.job == job {
-			k.violate(job.FD, "a job that the helpers have not given back is asked for again")
+			k.violate(job.FD, "a job that the worker threads have not given back is asked for again")
 		}
 	}
 	switch job.Kind {
-	case kernel.JobWarm, kernel.JobRead, kernel.JobClose:
+	case kernel.JobPrefetch, kernel.JobRead, kernel.JobClose:
 		d, errno := k.lookupKind(job.FD, descFile, syscall.EINVAL, "job")
 		if errno == 0 && job.Kind == kernel.JobClose {
 			k.jobs.checkUnused(k, d)
@@ -50,7 +50,7 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 	case kernel.JobOpen, kernel.JobFunc, kernel.JobCompute, kernel.JobPopulate:
 	}
 	if job.Kind == kernel.JobRead {
-		k.checkBuffer(job.FD, "a helper's job", job.Buf)
+		k.checkBuffer(job.FD, "a worker thread's job", job.Buf)
 		for i := range job.Buf {
 			job.Buf[i] = poison
 		}
@@ -79,19 +79,19 @@ func (k *Kernel) finish(p *pending) {
 func (k *Kernel) doJob(p *pending) {
 	job := p.job
 	if string(job.Name) != p.name {
-		k.violate(-1, "the name of a job became %q while it was with the helpers; it was %q", job.Name, p.name)
+		k.violate(-1, "the name of a job became %q while it was with the worker threads; it was %q", job.Name, p.name)
 	}
 	switch job.Kind {
 	case kernel.JobOpen:
 		job.Class = kernel.Fault
 		if t := k.tree(job.Root); t != nil {
 			e := t.names[p.name]
-			job.Class = k.openEntry(e, e == nil && t.isFolder(p.name), &job.File)
+			job.Class = k.openEntry(e, e == nil && t.isDirectory(p.name), &job.File)
 			if e != nil {
 				e.cold = false
 			}
 		}
-	case kernel.JobWarm:
+	case kernel.JobPrefetch:
 		job.Result, job.Class = k.warm(p)
 	case kernel.JobRead:
 		job.Result = -int64(syscall.EBADF)
@@ -102,7 +102,7 @@ func (k *Kernel) doJob(p *pending) {
 		job.Class = kernel.Classify(job.Result)
 	case kernel.JobClose:
 		if p.desc != nil {
-			k.record(job.FD, "close by a helper", p.desc.serial, 0)
+			k.record(job.FD, "close by a worker thread", p.desc.serial, 0)
 			k.remove(p.desc)
 		}
 		job.Class = kernel.Done
@@ -132,9 +132,9 @@ func (k *Kernel) warm(p *pending) (int64, kernel.Class) {
 	return n, kernel.Done
 }
 
-// Answers implements kernel.Kernel.
-func (k *Kernel) Answers(list []*kernel.Job) int {
-	if !k.usable("Answers") {
+// Responses implements kernel.Kernel.
+func (k *Kernel) FinishedJobs(list []*kernel.Job) int {
+	if !k.usable("Responses") {
 		return 0
 	}
 	k.jobs.event.touch()
@@ -154,7 +154,7 @@ func (k *Kernel) Answers(list []*kernel.Job) int {
 	}
 	if n > 0 {
 		k.progress++
-		k.tracef("%d answers", n)
+		k.tracef("%d responses", n)
 	}
 	k.mark(markJob, int64(n), 0)
 	return n
@@ -166,19 +166,19 @@ func (k *Kernel) Wake() {
 	k.tracef("wake")
 }
 
-// Jobs returns how many jobs are with the helpers or have not been fetched.
+// Jobs returns how many jobs are with the worker threads or have not been fetched.
 func (k *Kernel) Jobs() int { return len(k.jobs.pending) }
 
-// checkUnused notes that a descriptor is closed which a helper is working with.
+// checkUnused notes that a descriptor is closed which a worker thread is working with.
 func (j *jobs) checkUnused(k *Kernel, d *desc) {
 	for _, p := range j.pending {
 		if p.desc == d && !p.done && p.job.Kind != kernel.JobClose {
-			k.violate(d.fd, "descriptor %d (%v) is closed while a helper works with it", d.fd, d)
+			k.violate(d.fd, "descriptor %d (%v) is closed while a worker thread works with it", d.fd, d)
 		}
 	}
 }
 
-// close lets the helpers finish what they were asked for, and closes what they have opened for
+// close lets the worker threads finish what they were asked for, and closes what they have opened for
 // nobody, as the real kernel does.
 func (j *jobs) close(k *Kernel) {
 	for _, p := range j.pending {

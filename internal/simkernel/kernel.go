@@ -98,7 +98,7 @@ func New(cfg Config) *Kernel {
 	}
 	k.polls.fd = k.install(&desc{kind: descPoller})
 	k.reads.event = k.ownEvent("reads", kernel.TokenReads)
-	k.jobs.event = k.ownEvent("answers", kernel.TokenAnswers)
+	k.jobs.event = k.ownEvent("responses", kernel.TokenJobs)
 	if k.profile.Ratio[FaultEvict] > 0 {
 		k.clock.push(k.profile.EvictEvery, k.evictSome)
 	}

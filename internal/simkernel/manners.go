@@ -9,7 +9,7 @@ import (
 // Manner is how a client behaves.
 type Manner uint8
 
-// The manners. The polite ones come first: they send a whole request and read the whole answer, in
+// The manners. The polite ones come first: they send a whole request and read the whole response, in
 // their own time.
 const (
 	MannerWhole           Manner = iota // the request in one piece
@@ -17,13 +17,13 @@ const (
 	MannerHalfClose                     // shuts its side right behind the request
 	MannerSlowReader                    // takes its time
 	MannerPausing                       // stops reading for a while
-	MannerPipelined                     // sends the request again before the answer
+	MannerPipelined                     // sends the request again before the response
 	MannerSilent                        // connects and says nothing
 	MannerStall                         // stops in the middle of the request
 	MannerCloseEarly                    // leaves right behind the request
 	MannerResetInRequest                // resets in the middle of the request
-	MannerResetInResponse               // resets in the middle of the answer
-	MannerCloseInResponse               // closes in the middle of the answer
+	MannerResetInResponse               // resets in the middle of the response
+	MannerCloseInResponse               // closes in the middle of the response
 	MannerStopReader                    // stops reading for good
 	MannerGarbage                       // sends anything
 	mannerCount
@@ -42,7 +42,7 @@ func (m Manner) String() string {
 	return fmt.Sprintf("Manner(%d)", uint8(m))
 }
 
-// Polite reports whether a server owes the client a complete answer.
+// Polite reports whether a server owes the client a complete response.
 func (m Manner) Polite() bool { return m <= MannerPausing }
 
 // DrawManner draws a manner; every other client is one of the polite ones.

@@ -88,7 +88,7 @@ type Peer struct {
 	ConnectedAt time.Duration
 	AcceptedAt  time.Duration
 	SentAt      time.Duration // when the latest byte left
-	FirstAt     time.Duration // when the first byte of an answer came
+	FirstAt     time.Duration // when the first byte of a response came
 	LastAt      time.Duration // and the latest
 	EndedAt     time.Duration
 	Excuses     []string // what was done to this connection that no server can make good
@@ -220,7 +220,7 @@ func (p *Peer) Send(b []byte) {
 		return
 	}
 	p.SentAt = p.k.clock.now
-	if c.closed { // the server's kernel answers with a reset
+	if c.closed { // the server's kernel responds with a reset
 		p.Unread = true
 		c.sendReset(p.k)
 		return

@@ -24,7 +24,7 @@ type flight struct {
 // it, so that completions which it leaves behind are not reported again.
 type reads struct {
 	event  *desc
-	flying []*flight
+	inFlight []*flight
 	ready  []*flight // completed, in that order, and not yet reaped
 }
 
@@ -57,7 +57,7 @@ func (k *Kernel) Submit(list []kernel.Read) (int, kernel.Class) {
 }
 
 // InFlight returns how many reads are with the kernel or have not been reaped.
-func (k *Kernel) InFlight() int { return len(k.reads.flying) + len(k.reads.ready) }
+func (k *Kernel) InFlight() int { return len(k.reads.inFlight) + len(k.reads.ready) }
 
 // takeRead is what io_submit does with one read.
 func (k *Kernel) takeRead(r kernel.Read) kernel.Class {
@@ -85,7 +85,7 @@ func (k *Kernel) takeRead(r kernel.Read) kernel.Class {
 		r.Buf[i] = poison
 	}
 	f := &flight{read: r, desc: d, most: int64(len(r.Buf))}
-	k.reads.flying = append(k.reads.flying, f)
+	k.reads.inFlight = append(k.reads.inFlight, f)
 	k.decide(f)
 	k.tracef("read of fd %d at %d+%d, nowait %t, token %#x", r.FD, r.Offset, len(r.Buf), r.NoWait, r.Token)
 	return kernel.Done
@@ -133,9 +133,9 @@ func (k *Kernel) aligned(f *flight) bool {
 
 // complete fills the buffer and makes the outcome known.
 func (k *Kernel) complete(f *flight) {
-	for i, other := range k.reads.flying {
+	for i, other := range k.reads.inFlight {
 		if other == f {
-			k.reads.flying = append(k.reads.flying[:i], k.reads.flying[i+1:]...)
+			k.reads.inFlight = append(k.reads.inFlight[:i], k.reads.inFlight[i+1:]...)
 			break
 		}
 	}
@@ -195,7 +195,7 @@ func (k *Kernel) Reap(done []kernel.ReadDone) int {
 
 // bufferUser says who is filling a part of the buffer, if anybody is.
 func (k *Kernel) bufferUser(buf []byte) string {
-	for _, list := range [...][]*flight{k.reads.flying, k.reads.ready} {
+	for _, list := range [...][]*flight{k.reads.inFlight, k.reads.ready} {
 		for _, f := range list {
 			if overlap(buf, f.read.Buf) {
 				return "a read"
@@ -204,7 +204,7 @@ func (k *Kernel) bufferUser(buf []byte) string {
 	}
 	for _, p := range k.jobs.pending {
 		if p.job.Kind != kernel.JobPopulate && overlap(buf, p.job.Buf) {
-			return "a helper"
+			return "a worker thread"
 		}
 	}
 	return ""

@@ -34,7 +34,7 @@ func (e *echo) run(turns int) error {
 		}
 		changes = nil
 		e.k.Reap(done)
-		e.k.Answers(make([]*kernel.Job, 8))
+		e.k.FinishedJobs(make([]*kernel.Job, 8))
 		for i := range events {
 			e.serve(kernel.Token(&events[i]))
 		}
@@ -68,11 +68,11 @@ func (e *echo) serve(token uint64) {
 	if kernel.Classify(op.Result) == kernel.Again {
 		return
 	}
-	e.answer(fd)
+	e.response(fd)
 }
 
-// answer sends what it can at once, and ends the connection.
-func (e *echo) answer(fd int32) {
+// response sends what it can at once, and ends the connection.
+func (e *echo) response(fd int32) {
 	var f kernel.Opened
 	n := 1
 	if e.k.Open(e.root, []byte("a"), &f) == kernel.Done {

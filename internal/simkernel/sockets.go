@@ -90,7 +90,7 @@ func (k *Kernel) Unsent(fd int32) int64 {
 	return int64(len(d.conn.out))
 }
 
-// readiness is tcp_poll's answer.
+// readiness is tcp_poll's response.
 func (c *conn) readiness() uint32 {
 	var m uint32
 	if len(c.in) > 0 || c.inEnd || c.broken {
@@ -211,7 +211,7 @@ func (k *Kernel) socket(op *kernel.Op) (*conn, int64) {
 	return c, 0
 }
 
-// fail answers the error that waits on a connection, once.
+// fail responses the error that waits on a connection, once.
 func (c *conn) fail() int64 {
 	errno := c.failure
 	c.failure = 0

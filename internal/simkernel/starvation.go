@@ -13,7 +13,7 @@ type Want uint8
 const (
 	WantNothing Want = iota // it waits for a file, or for a buffer
 	WantRead                // what the peer sends
-	WantWrite               // an answer stands ready to be sent
+	WantWrite               // a response stands ready to be sent
 	WantClose               // the connection is over
 )
 

@@ -195,7 +195,7 @@ func TestBatchFollowsTheRulesOfNetio(t *testing.T) {
 	w.finish()
 }
 
-func TestAcceptAnswersEMFILEBeforeItLooks(t *testing.T) {
+func TestAcceptReturnsEMFILEBeforeItLooks(t *testing.T) {
 	w := newWorld(t, nil)
 	w.SetDescriptorsMax(w.Descriptors())
 	if r := w.result(w.op(kernel.OpAccept, w.listener.FD())); r != -int64(syscall.EMFILE) {
@@ -249,7 +249,7 @@ func TestClosedDescriptorsLeaveEpoll(t *testing.T) {
 	w.finish()
 }
 
-func TestMisuseIsAnsweredAndWrittenDown(t *testing.T) {
+func TestMisuseIsRefusedAndLogged(t *testing.T) {
 	w := newWorld(t, nil)
 	_, fd := w.connect(Plan{})
 	mod := w.add(fd, kernel.Readable, 1)

@@ -263,7 +263,7 @@ func (p *debPackage) write(name string) error {
 	return nil
 }
 
-// write writes the file beneath a folder. Modes don't depend on the builder's umask.
+// write writes the file beneath a directory. Modes don't depend on the builder's umask.
 func (e *entry) write(tree string) error {
 	mode := e.mode
 	if mode == 0 {
@@ -279,7 +279,7 @@ func (e *entry) write(tree string) error {
 	return os.Chmod(target, mode)
 }
 
-// touch gives everything beneath a folder the release's time, and folders their mode.
+// touch gives everything beneath a directory the release's time, and directories their mode.
 func touch(tree string, at time.Time) error {
 	return filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -4,7 +4,7 @@
 //	go run ./packaging/dist [-out dist] [-twice=false]
 //
 // It is run in the root of the sources. Unless told otherwise it makes everything a second time, from a
-// copy of the sources in another folder and without the build cache, and fails if one byte differs.
+// copy of the sources in another directory and without the build cache, and fails if one byte differs.
 // C is compiled for this machine's architecture only.
 package main
 
@@ -208,7 +208,7 @@ func again(out string, names []string, info release.Info, stdout io.Writer) erro
 	if err := copySources(copied); err != nil {
 		return err
 	}
-	fmt.Fprintln(stdout, "dist: once more, in another folder and without the build cache")
+	fmt.Fprintln(stdout, "dist: once more, in another directory and without the build cache")
 	second := filepath.Join(dir, "out")
 	if _, err := makeAll(copied, second, info, "GOCACHE="+filepath.Join(dir, "cache")); err != nil {
 		return err
@@ -235,7 +235,7 @@ func again(out string, names []string, info release.Info, stdout io.Writer) erro
 	return nil
 }
 
-// copySources copies the sources into a new folder, which gets a git of its own to list them.
+// copySources copies the sources into a new directory, which gets a git of its own to list them.
 func copySources(to string) error {
 	names, err := release.Sources(".")
 	if err != nil {

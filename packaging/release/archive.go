@@ -49,9 +49,9 @@ func WriteArchive(w io.Writer, files []File, at time.Time) error {
 		return err
 	}
 	t := tar.NewWriter(z)
-	folders := map[string]bool{".": true, "/": true}
+	directories := map[string]bool{".": true, "/": true}
 	for _, f := range files {
-		if err := addFolders(t, path.Dir(f.Name), at, folders); err != nil {
+		if err := addDirectories(t, path.Dir(f.Name), at, directories); err != nil {
 			return err
 		}
 		h := &tar.Header{
@@ -74,11 +74,11 @@ func WriteArchive(w io.Writer, files []File, at time.Time) error {
 	return z.Close()
 }
 
-func addFolders(t *tar.Writer, dir string, at time.Time, have map[string]bool) error {
+func addDirectories(t *tar.Writer, dir string, at time.Time, have map[string]bool) error {
 	if have[dir] {
 		return nil
 	}
-	if err := addFolders(t, path.Dir(dir), at, have); err != nil {
+	if err := addDirectories(t, path.Dir(dir), at, have); err != nil {
 		return err
 	}
 	have[dir] = true

@@ -41,7 +41,7 @@ func Notices(binary, dir string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// appendNotices appends the files of a folder that are licenses or notices.
+// appendNotices appends the files of a directory that are licenses or notices.
 func appendNotices(b *bytes.Buffer, title, dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

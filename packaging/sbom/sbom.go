@@ -182,7 +182,7 @@ func needed(data []byte) ([]string, error) {
 	return list, err
 }
 
-// moduleDirs returns the folders of the modules that the sources in dir are built with.
+// moduleDirs returns the directories of the modules that the sources in dir are built with.
 func moduleDirs(dir string) (map[string]string, error) {
 	cmd := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}\t{{.Dir}}{{end}}", "./cmd/awsd")
 	cmd.Dir = dir
@@ -199,7 +199,7 @@ func moduleDirs(dir string) (map[string]string, error) {
 	return dirs, nil
 }
 
-// licenseOf returns the identifier of the license in a module's folder, or "".
+// licenseOf returns the identifier of the license in a module's directory, or "".
 func licenseOf(dir string) string {
 	if dir == "" {
 		return ""

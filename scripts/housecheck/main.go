@@ -1,5 +1,5 @@
 // Command housecheck checks the rules of the house that no ready-made linter knows: in the whole tree
-// below the current folder, `import "C"` stays under cgo/, no call into C is asked for its errno, every
+// below the current directory, `import "C"` stays under cgo/, no call into C is asked for its errno, every
 // library package of more than one file has its doc.go, and a reminder of work to do names its issue.
 //
 // It prints a line for each finding, which says what to do instead, and then ends with status 1.
@@ -34,7 +34,7 @@ func check(tree fs.FS) (findings []string, err error) {
 			return err
 		}
 		if entry.IsDir() {
-			if skippedFolders[entry.Name()] {
+			if skippedDirectories[entry.Name()] {
 				return fs.SkipDir
 			}
 			return nil
@@ -52,10 +52,10 @@ func check(tree fs.FS) (findings []string, err error) {
 		}
 		findings = append(findings, found...)
 		if s.isLibrary() {
-			p := packages[s.folder()]
+			p := packages[s.directory()]
 			if p == nil {
-				p = &libraryPackage{folder: s.folder()}
-				packages[p.folder] = p
+				p = &libraryPackage{directory: s.directory()}
+				packages[p.directory] = p
 				order = append(order, p)
 			}
 			p.fileCount++
@@ -65,7 +65,7 @@ func check(tree fs.FS) (findings []string, err error) {
 	})
 	for _, p := range order {
 		if !p.documented && p.fileCount > 1 {
-			findings = append(findings, p.folder+": the package has no doc.go; write one with purpose, ownership and caveats")
+			findings = append(findings, p.directory+": the package has no doc.go; write one with purpose, ownership and caveats")
 		}
 	}
 	return findings, err
@@ -73,12 +73,12 @@ func check(tree fs.FS) (findings []string, err error) {
 
 // libraryPackage is a package that others import.
 type libraryPackage struct {
-	folder     string
+	directory     string
 	fileCount  int
 	documented bool
 }
 
-// skippedFolders hold nothing that people wrote for this program.
-var skippedFolders = map[string]bool{
+// skippedDirectories hold nothing that people wrote for this program.
+var skippedDirectories = map[string]bool{
 	".git": true, ".tools": true, "build": true, "dist": true, "testdata": true, "vendor": true,
 }

@@ -18,7 +18,7 @@ type source struct {
 }
 
 func (s source) base() string   { return path.Base(s.name) }
-func (s source) folder() string { return path.Dir(s.name) }
+func (s source) directory() string { return path.Dir(s.name) }
 func (s source) isGo() bool     { return path.Ext(s.name) == ".go" }
 func (s source) isC() bool      { return path.Ext(s.name) == ".c" || path.Ext(s.name) == ".h" }
 

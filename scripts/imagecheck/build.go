@@ -91,7 +91,7 @@ func (b *build) runSteps(s *stage, release string) error {
 	}
 	workdir := "/"
 	for i, step := range s.instructions {
-		// What the kept system has done already leaves its variables and its folder.
+		// What the kept system has done already leaves its variables and its directory.
 		if err := b.step(step, &v, &workdir, i >= steady); err != nil {
 			return fmt.Errorf("line %d: %w", step.line, err)
 		}
@@ -212,7 +212,7 @@ func (b *build) runExport(s *stage) error {
 	return nil
 }
 
-// resolve is the folder that a path means in a step.
+// resolve is the directory that a path means in a step.
 func resolve(workdir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)

@@ -84,7 +84,7 @@ func (b *build) inChroot(workdir string, environ []string, command string) *exec
 	return cmd
 }
 
-// moduleCache is the folder with the module downloads of this machine, in the layout of a proxy. What
+// moduleCache is the directory with the module downloads of this machine, in the layout of a proxy. What
 // the sources need is in it afterwards.
 func moduleCache() (string, error) {
 	if err := quietly(exec.Command("go", "mod", "download")); err != nil {

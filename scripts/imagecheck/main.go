@@ -9,7 +9,7 @@
 // has to be of that very version. Go modules come from the module cache of this machine.
 //
 // What does not depend on the sources, the system with its compiler, is kept in the user's cache
-// folder, out of the way of whoever searches the sources, and used again as long as the steps that lead
+// directory, out of the way of whoever searches the sources, and used again as long as the steps that lead
 // to it stay the same. It needs root.
 package main
 

@@ -70,7 +70,7 @@ func TestVariables(t *testing.T) {
 
 func TestCopy(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, name := range []string{"a", "b", "folder/c"} {
+	for _, name := range []string{"a", "b", "directory/c"} {
 		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -79,12 +79,12 @@ func TestCopy(t *testing.T) {
 		}
 	}
 	b := &build{keep: t.TempDir()}
-	for _, rest := range []string{"a b ./", "folder ./folder", "a /renamed"} {
+	for _, rest := range []string{"a b ./", "directory ./directory", "a /renamed"} {
 		if err := b.copy(rest, "/src"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for path, want := range map[string]string{"src/a": "a", "src/b": "b", "src/folder/c": "folder/c", "renamed": "a"} {
+	for path, want := range map[string]string{"src/a": "a", "src/b": "b", "src/directory/c": "directory/c", "renamed": "a"} {
 		got, err := os.ReadFile(filepath.Join(b.root(), path))
 		if err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v", path, got, err)

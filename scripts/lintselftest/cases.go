@@ -37,7 +37,7 @@ func using(name, imports, body string) string {
 	return "package " + name + "\n\n" + imports + "var _ = func() {\n" + body + "}\n"
 }
 
-// violations has each rule broken once. An import that goes up stands in a folder of its own, where no
+// violations has each rule broken once. An import that goes up stands in a directory of its own, where no
 // cycle can come of it.
 var violations = []violation{
 	// Import directions.

@@ -1,6 +1,6 @@
 // Command lintselftest proves that the linters bite: lintselftest GOLANGCI-LINT HOUSECHECK.
 //
-// It makes a small module of the same shape as this one in a scratch folder, breaks every rule of
+// It makes a small module of the same shape as this one in a scratch directory, breaks every rule of
 // .golangci.yml and of housecheck there once, and sees each refused with the message that says
 // what to do instead; and it sees what is allowed let through. It runs in the repository's root.
 package main

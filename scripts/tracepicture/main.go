@@ -55,7 +55,7 @@ var tones = []struct{ state, class, light, dark string }{
 	{"CONN_OPENING", "o", "#8a6d1f", "#d8bb5b"},
 	{"CONN_WREADY", "w", "#7a5c99", "#b79bd6"},
 	{"CONN_READING_ASYNC", "a", "#d07a1c", "#f0a04b"},
-	{"CONN_WARMING", "c", "#b03a2e", "#f08a80"},
+	{"CONN_PREFETCHING", "c", "#b03a2e", "#f08a80"},
 	{"CONN_SENDING", "s", "#1c7a4c", "#5ecb94"},
 	{"CONN_LINGERING", "l", "#9aa3a0", "#6f7a7d"},
 	{"read", "d", "#9a4a00", "#ffc98a"},

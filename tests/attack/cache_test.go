@@ -38,12 +38,12 @@ func anonymousBytes(t *testing.T, s *harness.Server) int64 {
 	return kib << 10
 }
 
-// openFiles returns how many files the server has open beneath a root. The folder dynamic is open for good.
-func openFiles(t *testing.T, s *harness.Server, folder string) int {
+// openFiles returns how many files the server has open beneath a root. The directory dynamic is open for good.
+func openFiles(t *testing.T, s *harness.Server, directory string) int {
 	t.Helper()
 	sum := 0
 	for target, count := range s.Descriptors(t) {
-		if strings.HasPrefix(target, folder+"/") && target != folder+"/dynamic" {
+		if strings.HasPrefix(target, directory+"/") && target != directory+"/dynamic" {
 			sum += count
 		}
 	}
@@ -255,13 +255,13 @@ func TestFilesInUse(t *testing.T) {
 // listingBytes returns how much memory the server's listings hold, and of how many.
 func listingBytes(t *testing.T, s *harness.Server) (sum int64, count int) {
 	t.Helper()
-	folder := fmt.Sprintf("/proc/%d/fd", s.PID())
-	entries, err := os.ReadDir(folder)
+	directory := fmt.Sprintf("/proc/%d/fd", s.PID())
+	entries, err := os.ReadDir(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, entry := range entries {
-		name := filepath.Join(folder, entry.Name())
+		name := filepath.Join(directory, entry.Name())
 		if target, err := os.Readlink(name); err != nil || !strings.HasPrefix(target, "/memfd:") {
 			continue
 		}
@@ -273,16 +273,16 @@ func listingBytes(t *testing.T, s *harness.Server) (sum int64, count int) {
 	return sum, count
 }
 
-// TestListings asks for the listings of 240 folders, first one after the other, then by as many clients that read nothing.
+// TestListings asks for the listings of 240 directories, first one after the other, then by as many clients that read nothing.
 func TestListings(t *testing.T) {
-	const folders = 240
+	const directories = 240
 	site := harness.NewSite(t)
 	for i := range 500 {
 		harness.WriteFile(t, filepath.Join(site.Root, "real", fmt.Sprintf("%d-%s", i, strings.Repeat("n", 200))), nil)
 	}
 	var targets []string
-	for i := range folders {
-		name := fmt.Sprint("folder", i)
+	for i := range directories {
+		name := fmt.Sprint("directory", i)
 		if err := os.Symlink("real", filepath.Join(site.Root, name)); err != nil {
 			t.Fatal(err)
 		}
@@ -298,20 +298,20 @@ func TestListings(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept, count := listingBytes(t, server)
-	t.Logf("%d listings of %d KiB: %d of them, %d KiB, are kept", folders, size>>10, count, kept>>10)
-	if kept > madeBytesMax || folders*size < 2*madeBytesMax {
-		t.Errorf("%d bytes are kept, more than %d of %d", kept, madeBytesMax, folders*size)
+	t.Logf("%d listings of %d KiB: %d of them, %d KiB, are kept", directories, size>>10, count, kept>>10)
+	if kept > madeBytesMax || directories*size < 2*madeBytesMax {
+		t.Errorf("%d bytes are kept, more than %d of %d", kept, madeBytesMax, directories*size)
 	}
 
 	// Clients that read nothing, each of another listing or another order of one.
 	var most int64
-	readers := attackers(t, server.Address, 3*folders, 4096, func(i int) string {
-		query := []string{"", "?sort=size", "?sort=time"}[i/folders]
+	readers := attackers(t, server.Address, 3*directories, 4096, func(i int) string {
+		query := []string{"", "?sort=size", "?sort=time"}[i/directories]
 		if i%20 == 19 {
 			sum, _ := listingBytes(t, server)
 			most = max(most, sum)
 		}
-		return "GET " + targets[i%folders] + query + " HTTP/1.1\r\nHost: a\r\n\r\n"
+		return "GET " + targets[i%directories] + query + " HTTP/1.1\r\nHost: a\r\n\r\n"
 	})
 	const atOnce = 2 * 64 // workers of both loops, each of which may be making one
 	refused := false
@@ -329,7 +329,7 @@ func TestListings(t *testing.T) {
 		}
 		return nil
 	})
-	t.Logf("%d clients that read nothing: listings hold %d MiB at the most, further ones are refused: %v", 3*folders, most>>20, refused)
+	t.Logf("%d clients that read nothing: listings hold %d MiB at the most, further ones are refused: %v", 3*directories, most>>20, refused)
 	if most > madeInUseMax+atOnce*size {
 		t.Errorf("listings hold %d bytes, more than %d and those being made", most, madeInUseMax)
 	}

@@ -60,29 +60,29 @@ func socketsLow(t *testing.T) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// TestSocketMemory lets clients ask for large files and read nothing: little of each answer may wait in the
+// TestSocketMemory lets clients ask for large files and read nothing: little of each response may wait in the
 // kernel, whose memory for it all connections of the machine share. Of those from the machine itself that end with
-// their answer more may, until a quarter of what does not trouble the kernel is used up.
+// their response more may, until a quarter of what does not trouble the kernel is used up.
 func TestSocketMemory(t *testing.T) {
 	const (
-		whole   = 2 << 20 // of an answer that may wait in spite of all
+		whole   = 2 << 20 // of a response that may wait in spite of all
 		atATime = 64      // as many are allowed that between two looks at what is used
 	)
 	quarter := socketsLow(t) / 4
 	site := harness.NewSite(t)
 	for _, face := range faces {
-		for _, folder := range []string{"static", "dynamic"} {
+		for _, directory := range []string{"static", "dynamic"} {
 			for _, ends := range []bool{true, false} {
 				if face == "dropin" && !ends {
 					continue
 				}
-				t.Run(fmt.Sprintf("%s/%s/ends=%v", face, folder, ends), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/%s/ends=%v", face, directory, ends), func(t *testing.T) {
 					server := start(t, face, site.Root)
-					count, head := 200, "GET /"+folder+"/huge HTTP/1.1\r\nHost: a\r\n\r\n"
+					count, head := 200, "GET /"+directory+"/huge HTTP/1.1\r\nHost: a\r\n\r\n"
 					most, mostOfOne := int64(count)*256<<10, int64(512<<10)
 					if ends {
 						count = int(min(max(4*quarter/whole, 200), 900))
-						head = "GET /" + folder + "/huge HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+						head = "GET /" + directory + "/huge HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 						most = quarter + atATime*whole + int64(count)*256<<10
 						mostOfOne += whole
 					}

@@ -53,11 +53,11 @@ func TestOneAddress(t *testing.T) {
 	if told == 0 {
 		t.Error("nobody was told to come back")
 	}
-	t.Log(lines(stop(t, server), "crowded"))
+	t.Log(lines(stop(t, server), "over the limit"))
 }
 
-// TestIdleCrowd lets several addresses hold thousands of connections that say nothing, or part of a head.
-func TestIdleCrowd(t *testing.T) {
+// TestManyIdleConnections lets several addresses hold thousands of connections that say nothing, or part of a head.
+func TestManyIdleConnections(t *testing.T) {
 	site := harness.NewSite(t)
 	for _, face := range faces {
 		t.Run(face, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestPoolHeld(t *testing.T) {
 	}
 }
 
-// TestPipelineFlood sends requests without reading an answer, for as long as they are taken.
+// TestPipelineFlood sends requests without reading a response, for as long as they are taken.
 func TestPipelineFlood(t *testing.T) {
 	site := harness.NewSite(t)
 	request := strings.Repeat("GET /static/odd HTTP/1.1\r\nHost: a\r\n\r\n", 1000)
@@ -200,7 +200,7 @@ func TestHeads(t *testing.T) {
 	}
 }
 
-// ask sends a text and returns the status of the first answer; empty: the connection was reset before it
+// ask sends a text and returns the status of the first response; empty: the connection was reset before it
 // could be read, as a server may do with one that goes on sending.
 func ask(address, text string) (string, error) {
 	conn, err := dial(address, "127.0.0.9", 0)
@@ -213,7 +213,7 @@ func ask(address, text string) (string, error) {
 	line, err := bufio.NewReader(conn).ReadString('\n')
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() {
-		return "", errors.New("neither an answer nor an end")
+		return "", errors.New("neither a response nor an end")
 	}
 	fields := strings.Fields(line)
 	if len(fields) < 2 {

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // faces are the two servers, by name.
 var faces = []string{"dropin", "serve"}
 
-// start starts one of the two for a folder. It prints its counters when it ends.
+// start starts one of the two for a directory. It prints its counters when it ends.
 func start(t *testing.T, face, root string, args ...string) *harness.Server {
 	t.Helper()
 	args = append([]string{"--verbose"}, args...)
@@ -54,7 +54,7 @@ func during(t *testing.T, s *harness.Server, site *harness.Site, name string, at
 	served := running.Served()
 	harness.Eventually(t, 30*time.Second, "the client is still served", func() error {
 		if n := running.Served() - served; n < 10 {
-			return harness.Errorf("%d answers", n)
+			return harness.Errorf("%d responses", n)
 		}
 		return nil
 	})

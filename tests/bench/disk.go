@@ -153,7 +153,7 @@ var isolateDynamic = &scenario{
 
 var isolateNames = &scenario{
 	Name: "isolate-names", Title: "Isolation: names that have never been seen", path: static1K, once: onceIsolated("names"), show: isolationMetrics, long: true,
-	Method:  fmt.Sprintf(isolationMethod, "2,000 small files, each in a folder of its own and never seen before,", "500 reads each second"),
+	Method:  fmt.Sprintf(isolationMethod, "2,000 small files, each in a directory of its own and never seen before,", "500 reads each second"),
 	quick:   []string{"aws serve"},
 	entries: of("aws serve", "aws", "nginx", "h2o"),
 }
@@ -170,7 +170,7 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 			return nil, nil, missingError{err}
 		}
 		defer slow.remove()
-		r, err := b.start(s, t, slow.folder)
+		r, err := b.start(s, t, slow.directory)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -191,7 +191,7 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 		if err != nil {
 			return nil, nil, err
 		}
-		if !answers(r.port, s.path) { // bring the hot file back
+		if !responses(r.port, s.path) { // bring the hot file back
 			return nil, nil, errors.New("the hot file is not served")
 		}
 		hot, err := newClient(&b.env, r.port, &load{

@@ -14,9 +14,9 @@ import (
 //go:embed tried.md
 var tried string
 
-// writeDocs writes benchmarks.md and its plots into a folder.
-func writeDocs(folder string, r *report) error {
-	plots := filepath.Join(folder, "benchmarks")
+// writeDocs writes benchmarks.md and its plots into a directory.
+func writeDocs(directory string, r *report) error {
+	plots := filepath.Join(directory, "benchmarks")
 	if err := os.MkdirAll(plots, 0o755); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func writeDocs(folder string, r *report) error {
 		}
 	}
 	b.WriteString("\n" + tried)
-	return os.WriteFile(filepath.Join(folder, "benchmarks.md"), []byte(b.String()), 0o644)
+	return os.WriteFile(filepath.Join(directory, "benchmarks.md"), []byte(b.String()), 0o644)
 }
 
 func writeMethod(b *strings.Builder, r *report) {
@@ -71,7 +71,7 @@ sends is compared with the file before it is measured. The processor time of a r
 server have used, in the kernel and outside, divided by the requests; what the kernel does for it on the client's
 core is not in it, and on loopback a part of receiving on the client's side is. The client throws bodies away
 in the kernel. Switches are the server's context switches. The peers' configurations are in
-` + "`tests/bench/peers/conf`" + `; the C loop parses nothing and always gives the same answer.
+` + "`tests/bench/peers/conf`" + `; the C loop parses nothing and always gives the same response.
 `)
 }
 

@@ -159,7 +159,7 @@ func (c *client) result() (*outcome, error) {
 		return nil, fmt.Errorf("the client: %w: %s", err, lastLines(c.errors.String()))
 	}
 	if bad := o.values["bad_status"]; bad > 0 {
-		return nil, fmt.Errorf("%.0f answers were not 200", bad)
+		return nil, fmt.Errorf("%.0f responses were not 200", bad)
 	}
 	return o, nil
 }
@@ -185,7 +185,7 @@ func measure(e *env, r *running, l *load) (sample, *outcome, error) {
 }
 
 // sampleOf puts a client's and a server's figures together. The server's processor time is divided
-// by all requests, those of the warming up included, because it is counted from there on.
+// by all requests, those of the prefetching up included, because it is counted from there on.
 func sampleOf(o *outcome, before, after usage, wall float64) sample {
 	v := o.values
 	cpu, switches := after.since(before)

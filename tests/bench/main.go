@@ -45,7 +45,7 @@ type report struct {
 	Scenarios []*result `json:"scenarios"`
 }
 
-// result is a scenario's answers.
+// result is a scenario's responses.
 type result struct {
 	Name      string              `json:"name"`
 	Rows      []*row              `json:"rows"`
@@ -158,8 +158,8 @@ func (b *bench) run(quick bool, only, peers string) (*report, error) {
 	if _, err := exec.LookPath(b.aws); err != nil {
 		return nil, fmt.Errorf("%w (run make first, or name the server with -aws)", err)
 	}
-	folder := filepath.Join(repository, "build", "bench")
-	b.bin, b.site, b.work = filepath.Join(folder, "bin"), filepath.Join(folder, "site"), filepath.Join(folder, "work")
+	directory := filepath.Join(repository, "build", "bench")
+	b.bin, b.site, b.work = filepath.Join(directory, "bin"), filepath.Join(directory, "site"), filepath.Join(directory, "work")
 	if err := os.MkdirAll(b.work, 0o755); err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func (b *bench) run(quick bool, only, peers string) (*report, error) {
 		}
 		found.Scenarios = append(found.Scenarios, r)
 		// What is there is kept, whatever becomes of the rest.
-		if err := writeJSON(filepath.Join(folder, "results.json"), found); err != nil {
+		if err := writeJSON(filepath.Join(directory, "results.json"), found); err != nil {
 			return nil, err
 		}
 	}

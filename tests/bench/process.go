@@ -54,7 +54,7 @@ type running struct {
 	output *bytes.Buffer
 	ended  chan struct{}
 	port   int
-	took   time.Duration // from exec to the first answer
+	took   time.Duration // from exec to the first response
 }
 
 const (
@@ -82,7 +82,7 @@ func run(cmd *exec.Cmd, port int, path, cgroup string, cores ...int) (*running, 
 		close(r.ended)
 	}()
 	for {
-		if answers(port, path) {
+		if responses(port, path) {
 			r.took = time.Since(begin)
 			return r, nil
 		}
@@ -103,8 +103,8 @@ func lastLines(s string) string {
 	return strings.Join(lines[max(len(lines)-3, 0):], " | ")
 }
 
-// answers reports whether a server answers with 200. It is as quick as a bare socket.
-func answers(port int, path string) bool {
+// responses reports whether a server responds with 200. It is as quick as a bare socket.
+func responses(port int, path string) bool {
 	conn, err := net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return false

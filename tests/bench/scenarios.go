@@ -27,7 +27,7 @@ func (t *entry) name() string {
 	return t.server
 }
 
-// scenario is a question with an answer for each of several servers.
+// scenario is a question with a response for each of several servers.
 type scenario struct {
 	Name    string
 	Title   string
@@ -142,7 +142,7 @@ var scenarios = []*scenario{
 	isolateStatic, isolateDynamic, isolateNames,
 	{
 		Name: "idle", Title: "10,000 idle connections", path: static1K, load: load{conns: 64}, once: onceIdle,
-		Method: "10,000 connections have had one answer each and idle while 64 clients ask for the file of 1 KiB. The memory for each of them is the growth of the server's resident memory from before the first to after the last.",
+		Method: "10,000 connections have had one response each and idle while 64 clients ask for the file of 1 KiB. The memory for each of them is the growth of the server's resident memory from before the first to after the last.",
 		show:   []metric{mCPU, mRate, mP99, mConnBytes, mRSS},
 		quick:  []string{"aws serve"},
 		entries: []entry{
@@ -190,8 +190,8 @@ var scenarios = []*scenario{
 		},
 	},
 	{
-		Name: "start", Title: "From exec to the first answer", path: static1K, once: onceStart, show: []metric{mStart, mRSS},
-		Method:  "The server is started and asked for the file of 1 KiB until it answers, twice each millisecond. Resident memory is that of the server after this one answer.",
+		Name: "start", Title: "From exec to the first response", path: static1K, once: onceStart, show: []metric{mStart, mRSS},
+		Method:  "The server is started and asked for the file of 1 KiB until it answers, twice each millisecond. Resident memory is that of the server after this one response.",
 		quick:   []string{"aws", "aws serve"},
 		entries: of("aws", "aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "caddy", "reference"),
 	},
@@ -252,7 +252,7 @@ func onceLoad(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 	}
 	m, o, err := measure(&b.env, r, &l)
 	if err == nil && o.values["all_bytes"] < o.values["all_requests"]*float64(len(whole)) {
-		return nil, nil, fmt.Errorf("the answers were shorter than the file: %.0f bytes for %.0f requests",
+		return nil, nil, fmt.Errorf("the responses were shorter than the file: %.0f bytes for %.0f requests",
 			o.values["all_bytes"], o.values["all_requests"])
 	}
 	return m, nil, err
@@ -322,7 +322,7 @@ func onceStart(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 	return sample{mStart: float64(r.took.Microseconds()) / 1000, mRSS: float64(r.usage().rssKiB)}, nil, nil
 }
 
-// What wrk and h2load say about how many requests they had answers to, and how many each second.
+// What wrk and h2load say about how many requests they had responses to, and how many each second.
 var (
 	wrkTotal    = regexp.MustCompile(`(\d+) requests in`)
 	wrkRate     = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
@@ -375,11 +375,11 @@ func number(pattern *regexp.Regexp, text string) (float64, error) {
 	return strconv.ParseFloat(match[1], 64)
 }
 
-// coldPaths are the big files of a folder, static or dynamic.
-func coldPaths(folder string) []string {
+// coldPaths are the big files of a directory, static or dynamic.
+func coldPaths(directory string) []string {
 	list := make([]string, coldFiles)
 	for i := range list {
-		list[i] = "/" + filepath.Join(folder, coldName(i))
+		list[i] = "/" + filepath.Join(directory, coldName(i))
 	}
 	return list
 }

@@ -27,10 +27,10 @@ const (
 
 func coldName(i int) string { return fmt.Sprintf("cold/%d.bin", i) }
 
-// Each of these lies in a folder of its own, so that looking it up reads a folder and an inode.
+// Each of these lies in a directory of its own, so that looking it up reads a directory and an inode.
 func deepName(i int) string { return fmt.Sprintf("names/%04d/file.bin", i) }
 
-// makeSite fills a folder with the files. It is kept from run to run; the last thing written says
+// makeSite fills a directory with the files. It is kept from run to run; the last thing written says
 // that it is complete.
 func makeSite(root string) error {
 	marker := filepath.Join(root, siteMarker)

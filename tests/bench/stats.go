@@ -19,7 +19,7 @@ const (
 	mBusy      metric = "busy"       // share of its core that the server used
 	mClient    metric = "client"     // share of its core that the client used
 	mErrors    metric = "errors"     // requests that failed
-	mStart     metric = "start"      // milliseconds from exec to the first answer
+	mStart     metric = "start"      // milliseconds from exec to the first response
 	mKept      metric = "kept"       // share of the requests per second that was kept under disturbance
 	mTail      metric = "tail"       // 99th percentile under disturbance, as a multiple of the one before
 	mCold      metric = "cold-bytes" // bytes per second that the disturbance got

@@ -56,8 +56,8 @@ var targets = []target{
 	{"loops", "aws serve, four loops", "aws serve", mCPU, 1.15, false, "four loops on one core: CPU beside one"},
 	{"loops-on-two-cores", "aws serve, two loops", "aws serve", mCPU, 1.15, false, "two loops on two cores: CPU beside one"},
 	{"loops-on-two-cores", "aws serve, two loops", "aws serve", mBytes, 1.3, true, "two loops on two cores: bytes per second beside one"},
-	{"start", "aws", "", mStart, 30, false, "from exec to the first answer, ms"},
-	{"start", "aws serve", "", mStart, 30, false, "from exec to the first answer, serve, ms"},
+	{"start", "aws", "", mStart, 30, false, "from exec to the first response, ms"},
+	{"start", "aws serve", "", mStart, 30, false, "from exec to the first response, serve, ms"},
 }
 
 // verdict is what has become of a target.

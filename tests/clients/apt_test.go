@@ -41,9 +41,9 @@ func testApt(l *lab) {
 	release := l.must("sh", "-c", "cd '"+repo+"' && apt-ftparchive -o APT::FTPArchive::Release::Suite=test release .")
 	l.serve("Release", []byte(release))
 
-	// apt's folders, and none of this machine's settings.
-	for _, folder := range []string{"state/lists/partial", "cache/archives/partial", "etc/parts", "log", "root/var/lib/dpkg/updates", "root/var/lib/dpkg/info", "root/var/lib/dpkg/triggers"} {
-		if err := os.MkdirAll(filepath.Join(l.work, folder), 0o755); err != nil {
+	// apt's directories, and none of this machine's settings.
+	for _, directory := range []string{"state/lists/partial", "cache/archives/partial", "etc/parts", "log", "root/var/lib/dpkg/updates", "root/var/lib/dpkg/info", "root/var/lib/dpkg/triggers"} {
+		if err := os.MkdirAll(filepath.Join(l.work, directory), 0o755); err != nil {
 			l.Fatal(err)
 		}
 	}

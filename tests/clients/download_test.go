@@ -179,7 +179,7 @@ func (l *lab) segmented(mark int, path string, least int) {
 	var ranges map[string]bool
 	harness.Eventually(l, 30*time.Second, "the log has the segments", func() error {
 		ranges = map[string]bool{}
-		for _, a := range l.answers()[mark:] {
+		for _, a := range l.responses()[mark:] {
 			if a.status == 206 && a.target == path {
 				ranges[a.values["range"]] = true
 			}

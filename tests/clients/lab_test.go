@@ -24,14 +24,14 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // patience is how long one run of a client may take, on a slow and busy machine.
 const patience = 3 * time.Minute
 
-// lab is the server that all clients fetch from, and the folder of one of them.
+// lab is the server that all clients fetch from, and the directory of one of them.
 type lab struct {
 	*testing.T
 	server *harness.Server
 	root   string // what the server serves
 	log    string
-	name   string // the client's folders are /NAME/ and /dynamic/NAME/
-	work   string // the client's current folder
+	name   string // the client's directories are /NAME/ and /dynamic/NAME/
+	work   string // the client's current directory
 	base   int    // the server's sockets when nobody is connected
 }
 
@@ -77,11 +77,11 @@ func TestClients(t *testing.T) {
 			started := time.Now()
 			c.test(l)
 			l.settled()
-			answers := l.answers()
-			for _, a := range answers[max(0, len(answers)-6):] {
+			responses := l.responses()
+			for _, a := range responses[max(0, len(responses)-6):] {
 				t.Log(a.line)
 			}
-			fmt.Printf("clients: %s: %d answers logged, %.1f s: %s\n", c.name, len(answers), time.Since(started).Seconds(), l.statuses())
+			fmt.Printf("clients: %s: %d responses logged, %.1f s: %s\n", c.name, len(responses), time.Since(started).Seconds(), l.statuses())
 		})
 	}
 	harness.Eventually(t, patience, "the server has as many descriptors as at first", func() error {
@@ -126,7 +126,7 @@ func need(t *testing.T, program, pkg string, heavy bool) {
 	}
 }
 
-// url is the address of something in the client's static folder; dynamicURL in its dynamic one.
+// url is the address of something in the client's static directory; dynamicURL in its dynamic one.
 func (l *lab) url(path string) string {
 	return fmt.Sprintf("http://%s/%s/%s", l.server.Address, l.name, path)
 }
@@ -135,7 +135,7 @@ func (l *lab) dynamicURL(path string) string {
 	return fmt.Sprintf("http://%s/dynamic/%s/%s", l.server.Address, l.name, path)
 }
 
-// both calls test for a file in the static folder, and for one in the dynamic folder.
+// both calls test for a file in the static directory, and for one in the dynamic directory.
 func (l *lab) both(name string, content []byte, test func(url, path string)) {
 	l.serve(name, content)
 	harness.WriteFile(l, filepath.Join(l.root, "dynamic", l.name, name), content)
@@ -144,7 +144,7 @@ func (l *lab) both(name string, content []byte, test func(url, path string)) {
 	test(l.dynamicURL(name), "/dynamic/"+l.name+"/"+name)
 }
 
-// serve puts a file into the static folder and returns its path on disk.
+// serve puts a file into the static directory and returns its path on disk.
 func (l *lab) serve(name string, content []byte) string {
 	path := filepath.Join(l.root, l.name, name)
 	harness.WriteFile(l, path, content)
@@ -161,7 +161,7 @@ func (l *lab) stamp(path string) {
 	}
 }
 
-// client runs a program in the client's folder, with nothing of this user's settings, and returns what it
+// client runs a program in the client's directory, with nothing of this user's settings, and returns what it
 // prints and its exit status.
 func (l *lab) client(program string, args ...string) (output string, status int) {
 	l.Helper()
@@ -200,7 +200,7 @@ func (l *lab) must(program string, args ...string) string {
 	return output
 }
 
-// same fails the test unless a file in the client's folder has the content.
+// same fails the test unless a file in the client's directory has the content.
 func (l *lab) same(name string, want []byte) {
 	l.Helper()
 	if !filepath.IsAbs(name) {
@@ -219,7 +219,7 @@ func (l *lab) same(name string, want []byte) {
 	}
 }
 
-// put writes a file into the client's folder.
+// put writes a file into the client's directory.
 func (l *lab) put(name string, content []byte) string {
 	path := filepath.Join(l.work, name)
 	harness.WriteFile(l, path, content)
@@ -256,8 +256,8 @@ func (l *lab) catchUp() {
 	}
 }
 
-// answers returns what the server has logged of the client's folders.
-func (l *lab) answers() (list []logged) {
+// responses returns what the server has logged of the client's directories.
+func (l *lab) responses() (list []logged) {
 	l.Helper()
 	l.catchUp()
 	text, err := os.ReadFile(l.log)
@@ -315,15 +315,15 @@ func parseLogged(line string) (a logged, ok bool) {
 	return a, true
 }
 
-// mark returns how many answers have been logged, for since.
-func (l *lab) mark() int { return len(l.answers()) }
+// mark returns how many responses have been logged, for since.
+func (l *lab) mark() int { return len(l.responses()) }
 
-// since waits until an answer that has been logged after the mark satisfies want, and returns the answers
+// since waits until a response that has been logged after the mark satisfies want, and returns the responses
 // after the mark.
 func (l *lab) since(mark int, what string, want func(a *logged) bool) (list []logged) {
 	l.Helper()
 	harness.Eventually(l, 30*time.Second, "the log has "+what, func() error {
-		list = l.answers()[mark:]
+		list = l.responses()[mark:]
 		for i := range list {
 			if want(&list[i]) {
 				return nil
@@ -353,11 +353,11 @@ func has(status int, target string, values ...string) func(a *logged) bool {
 	}
 }
 
-// statuses counts the client's answers by status.
+// statuses counts the client's responses by status.
 func (l *lab) statuses() string {
 	counts := map[int]int{}
 	aborted := 0
-	for _, a := range l.answers() {
+	for _, a := range l.responses() {
 		counts[a.status]++
 		if strings.Contains(a.flags, "aborted") {
 			aborted++

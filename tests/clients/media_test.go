@@ -17,12 +17,12 @@ import (
 const videoSeconds = 40
 
 var video = sync.OnceValues(func() ([]byte, error) {
-	folder, err := os.MkdirTemp("", "aws-video-")
+	directory, err := os.MkdirTemp("", "aws-video-")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
-	path := filepath.Join(folder, "video.mp4")
+	defer func() { _ = os.RemoveAll(directory) }()
+	path := filepath.Join(directory, "video.mp4")
 	// Noise, so that it is large; the index stands at its end, so that a client has to seek for it.
 	make := exec.Command("ffmpeg", "-v", "error", "-f", "lavfi", "-i", fmt.Sprintf("testsrc2=duration=%d:size=320x240:rate=15,noise=alls=60:allf=t", videoSeconds),
 		"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-b:v", "4M", "-g", "15", path)
@@ -162,7 +162,7 @@ func testChromium(l *lab) {
 	}()
 	var said string
 	for deadline := time.Now().Add(patience); said == ""; time.Sleep(100 * time.Millisecond) {
-		for _, a := range l.answers()[mark:] {
+		for _, a := range l.responses()[mark:] {
 			if text, ok := strings.CutPrefix(a.target, "/chromium/report?"); ok {
 				said, _ = url.QueryUnescape(text)
 			}
@@ -170,7 +170,7 @@ func testChromium(l *lab) {
 		if time.Now().After(deadline) {
 			text, _ := os.ReadFile(output.Name())
 			var lines []string
-			for _, a := range l.answers()[mark:] {
+			for _, a := range l.responses()[mark:] {
 				lines = append(lines, a.line)
 			}
 			l.Fatalf("the page says nothing:\n%.3000s\n%.3000s", text, strings.Join(lines, "\n"))
@@ -182,7 +182,7 @@ func testChromium(l *lab) {
 	l.sought(mark, "/chromium/video.mp4", len(content))
 	tags := 0
 	images := map[string]bool{}
-	for _, a := range l.answers()[mark:] {
+	for _, a := range l.responses()[mark:] {
 		if a.status == 200 && strings.HasSuffix(a.target, ".gif") {
 			images[a.target] = true
 		}
@@ -192,7 +192,7 @@ func testChromium(l *lab) {
 		}
 		tags++
 		if a.status != 206 || !strings.HasPrefix(tag, `"`) {
-			l.Errorf("a seek that was answered with all of the file: %s", a.line)
+			l.Errorf("a seek that was responded to with all of the file: %s", a.line)
 		}
 	}
 	if tags == 0 || len(images) != imagesCount {

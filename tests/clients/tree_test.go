@@ -11,10 +11,10 @@ import (
 
 func testGit(l *lab) {
 	work := filepath.Join(l.work, "origin")
-	git := func(folder string, args ...string) string {
+	git := func(directory string, args ...string) string {
 		l.Helper()
 		return strings.TrimSpace(l.must("git", append([]string{
-			"-C", folder, "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false",
+			"-C", directory, "-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false",
 		}, args...)...))
 	}
 	if err := os.MkdirAll(work, 0o755); err != nil {
@@ -22,7 +22,7 @@ func testGit(l *lab) {
 	}
 	git(work, "init", "-q")
 	commit := func(i int) {
-		harness.WriteFile(l, filepath.Join(work, fmt.Sprintf("folder%d/file%d", i%3, i)), harness.Content(3000*i, uint64(i)))
+		harness.WriteFile(l, filepath.Join(work, fmt.Sprintf("directory%d/file%d", i%3, i)), harness.Content(3000*i, uint64(i)))
 		git(work, "add", "-A")
 		git(work, "commit", "-q", "-m", fmt.Sprint("commit ", i))
 	}
@@ -57,7 +57,7 @@ func testGit(l *lab) {
 	})
 	git(copied, "fsck", "--strict")
 	for i := range 20 {
-		l.same(filepath.Join(copied, fmt.Sprintf("folder%d/file%d", i%3, i)), harness.Content(3000*i, uint64(i)))
+		l.same(filepath.Join(copied, fmt.Sprintf("directory%d/file%d", i%3, i)), harness.Content(3000*i, uint64(i)))
 	}
 }
 
@@ -66,7 +66,7 @@ var nasty = []string{
 	"plain", "a space", "two  spaces", "a+b", "a&b", "a%20b", "100%", "a#b", "a?b=c", "semi;colon", "com,ma", "quo\"te", "apo'strophe", "less<b>than", "gr>eater",
 	"ümläut", "日本語", "emoji 🎈", "e\u0301 decomposed", "back\\slash", "pipe|d", "tilde~", "dollar$", "ex!claim", "at@sign", "eq=ual", "bra[cket]", "cur{ly}", "par(en)", "ca^ret", "grave`",
 	"sta*r", "co:lon", "dots..in..it", "trailing.", "very " + strings.Repeat("long ", 40) + "name", "<script>alert(1)</script>"[:24],
-	"folder with space/file in it", "folder+plus/fi&le", "ordner ü/dätei", "f#/f?/f%",
+	"directory with space/file in it", "directory+plus/fi&le", "ordner ü/dätei", "f#/f?/f%",
 }
 
 // nastyTree serves a file of each name and returns the contents by name.
@@ -101,7 +101,7 @@ func testRclone(l *lab) {
 	// A second run finds everything there by size and time, and fetches nothing.
 	mark := l.mark()
 	l.must("rclone", "copy", "--config", "", "--http-url", l.url("tree/"), "--local-encoding", "None", ":http:", "out")
-	for _, a := range l.answers()[mark:] {
+	for _, a := range l.responses()[mark:] {
 		if a.method == "GET" && !strings.HasSuffix(a.target, "/") {
 			l.Errorf("fetched again: %s", a.line)
 		}
@@ -116,7 +116,7 @@ func testLinkchecker(l *lab) {
 		l.Fatalf("exit status %d:\n%s", status, output)
 	}
 	asked := map[string]bool{}
-	for _, a := range l.answers() {
+	for _, a := range l.responses() {
 		if a.status == 200 {
 			asked[a.target] = true
 		} else if a.status != 304 && a.status != 404 || a.status == 404 && !strings.HasSuffix(a.target, "robots.txt") {

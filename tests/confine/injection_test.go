@@ -13,7 +13,7 @@ import (
 	"aws/tests/harness"
 )
 
-// hostile are names of folders that would make a line of their own if they got into a header, a log or a
+// hostile are names of directories that would make a line of their own if they got into a header, a log or a
 // listing as they are.
 var hostile = []string{
 	"a\r\nX-Evil: 1", "b\nX-Evil: 1", "c\rX-Evil: 1", "d\r\n\r\n<script>X-Evil</script>", "e\x1b[2J X-Evil", "f\x7f X-Evil",
@@ -35,19 +35,19 @@ var knownFields = []string{
 	"Accept-Ranges", "Content-Range", "Cache-Control", "Allow", "Vary", "Content-Security-Policy", "Referrer-Policy", "X-Frame-Options",
 }
 
-// hostileRequests are requests that try to get a line of their own into an answer or the log.
+// hostileRequests are requests that try to get a line of their own into a response or the log.
 func hostileRequests() []string {
 	var requests []string
 	add := func(target, fields string) {
 		requests = append(requests, "GET "+target+" HTTP/1.1\r\nHost: h\r\n"+fields+"Connection: close\r\n\r\n")
 	}
-	for _, folder := range []string{"/", "/static/", "/dynamic/"} {
+	for _, directory := range []string{"/", "/static/", "/dynamic/"} {
 		for _, name := range hostile {
 			for _, tail := range []string{"", "/", "?", "?x=%0d%0aX-Evil:%201", "/missing", "#"} {
-				add(folder+escape(name)+tail, "")
+				add(directory+escape(name)+tail, "")
 			}
 			if !strings.ContainsAny(name, "\r\n ") {
-				add(folder+name, "") // as it is
+				add(directory+name, "") // as it is
 			}
 		}
 	}
@@ -68,7 +68,7 @@ func hostileRequests() []string {
 	return requests
 }
 
-// TestInjection sends hostile names, targets, fields and methods. No answer has a field that the server did
+// TestInjection sends hostile names, targets, fields and methods. No response has a field that the server did
 // not mean, no redirect leads to another host, and the log has one printable line per request.
 func TestInjection(t *testing.T) {
 	for _, face := range faces {
@@ -78,9 +78,9 @@ func TestInjection(t *testing.T) {
 			}
 			t.Run(face+"/"+format, func(t *testing.T) {
 				root := newRoot(t)
-				for _, folder := range []string{"static", "dynamic"} {
+				for _, directory := range []string{"static", "dynamic"} {
 					for _, name := range hostile {
-						harness.WriteFile(t, filepath.Join(root, folder, name, "file"), []byte("inside\n"))
+						harness.WriteFile(t, filepath.Join(root, directory, name, "file"), []byte("inside\n"))
 					}
 				}
 				log := filepath.Join(filepath.Dir(root), "log")
@@ -92,11 +92,11 @@ func TestInjection(t *testing.T) {
 				requests := hostileRequests()
 				redirects := 0
 				for _, request := range requests {
-					answer, err := raw(server.Address, request)
+					response, err := raw(server.Address, request)
 					if err != nil {
 						t.Fatalf("%q: %v", request, err)
 					}
-					redirects += checkHead(t, request, answer)
+					redirects += checkHead(t, request, response)
 				}
 				if face == "serve" && redirects < len(hostile) {
 					t.Errorf("%d redirects", redirects)
@@ -113,12 +113,12 @@ func TestInjection(t *testing.T) {
 	}
 }
 
-// checkHead checks the head of an answer, and returns 1 if it is a redirect.
-func checkHead(t *testing.T, request string, answer []byte) int {
+// checkHead checks the head of a response, and returns 1 if it is a redirect.
+func checkHead(t *testing.T, request string, response []byte) int {
 	t.Helper()
-	head, _, ok := bytes.Cut(answer, []byte("\r\n\r\n"))
+	head, _, ok := bytes.Cut(response, []byte("\r\n\r\n"))
 	if !ok {
-		t.Errorf("%q: no head in %q", request, answer)
+		t.Errorf("%q: no head in %q", request, response)
 		return 0
 	}
 	redirect := 0

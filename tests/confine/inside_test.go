@@ -27,7 +27,7 @@ type report struct {
 // it has retired, as it does with the first one.
 const insideSignal = 34
 
-// compile builds one of the C sources of the folder inside and returns what it was built into.
+// compile builds one of the C sources of the directory inside and returns what it was built into.
 func compile(t *testing.T, source string, flags ...string) string {
 	t.Helper()
 	result := filepath.Join(newRoot(t), source+".out")

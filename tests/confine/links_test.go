@@ -28,11 +28,11 @@ func TestAbsoluteLinks(t *testing.T) {
 			}
 			server := start(t, face, root, harness.Options{}, args...)
 			get := func(target string) string {
-				answer, err := raw(server.Address, "GET "+target+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+				response, err := raw(server.Address, "GET "+target+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 				if err != nil {
 					t.Fatal(err)
 				}
-				return string(answer)
+				return string(response)
 			}
 			for range 3 {
 				for _, mount := range []string{"static", "dynamic"} {

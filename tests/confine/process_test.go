@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // faces are the two servers, by name.
 var faces = []string{"dropin", "serve"}
 
-// start starts one of the two for a folder.
+// start starts one of the two for a directory.
 func start(t *testing.T, face, root string, o harness.Options, args ...string) *harness.Server {
 	t.Helper()
 	if face == "serve" {
@@ -35,15 +35,15 @@ func needRoot(t *testing.T) {
 	}
 }
 
-// newRoot makes a folder, with a file in each of static and dynamic, that any user may read.
+// newRoot makes a directory, with a file in each of static and dynamic, that any user may read.
 func newRoot(t *testing.T) string {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "root")
-	for _, folder := range []string{"static", "dynamic"} {
-		harness.WriteFile(t, filepath.Join(root, folder, "inside"), []byte("inside\n"))
+	for _, directory := range []string{"static", "dynamic"} {
+		harness.WriteFile(t, filepath.Join(root, directory, "inside"), []byte("inside\n"))
 	}
-	for folder := root; folder != filepath.Clean(os.TempDir()) && folder != "/"; folder = filepath.Dir(folder) {
-		if err := os.Chmod(folder, 0o755); err != nil {
+	for directory := root; directory != filepath.Clean(os.TempDir()) && directory != "/"; directory = filepath.Dir(directory) {
+		if err := os.Chmod(directory, 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -85,10 +85,10 @@ func wantStatus(t *testing.T, s *harness.Server, field, want string) {
 // wantInside checks that the two files are served.
 func wantInside(t *testing.T, s *harness.Server) {
 	t.Helper()
-	for _, folder := range []string{"static", "dynamic"} {
-		got := harness.Exchange(s.Address, harness.Text("GET /"+folder+"/inside HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
+	for _, directory := range []string{"static", "dynamic"} {
+		got := harness.Exchange(s.Address, harness.Text("GET /"+directory+"/inside HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"))
 		if got.Status != 200 || got.BodySum != harness.Sum([]byte("inside\n")) {
-			t.Errorf("%s: %v", folder, got)
+			t.Errorf("%s: %v", directory, got)
 		}
 	}
 }

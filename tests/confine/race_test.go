@@ -16,7 +16,7 @@ import (
 )
 
 // TestLinkRace exchanges names inside the root with links that lead outside, 100,000 times, while both are
-// asked for: an answer is of the inside, or 404, or a reset, and never of the outside.
+// asked for: a response is of the inside, or 404, or a reset, and never of the outside.
 func TestLinkRace(t *testing.T) {
 	const swaps = 100_000
 	const names = 40
@@ -31,13 +31,13 @@ func TestLinkRace(t *testing.T) {
 			}
 			harness.WriteFile(t, filepath.Join(root, "static/sub/f"), []byte("inside\n"))
 			harness.WriteFile(t, filepath.Join(root, "dynamic/sub/f"), []byte("inside\n"))
-			// Four kinds of exchange: a folder's link, a file's link, a real folder with a link, and a folder's absolute link.
+			// Four kinds of exchange: a directory's link, a file's link, a real directory with a link, and a directory's absolute link.
 			type pair struct{ a, b string }
 			var pairs []pair
-			for _, folder := range []string{"static", "dynamic"} {
-				at := func(name string) string { return filepath.Join(root, folder, name) }
-				harness.Symlink(t, "sub", at("folder"))
-				harness.Symlink(t, "../../outside", at("folder.evil"))
+			for _, directory := range []string{"static", "dynamic"} {
+				at := func(name string) string { return filepath.Join(root, directory, name) }
+				harness.Symlink(t, "sub", at("directory"))
+				harness.Symlink(t, "../../outside", at("directory.evil"))
 				harness.Symlink(t, "inside", at("file"))
 				harness.Symlink(t, "../../outside/0", at("file.evil"))
 				for i := range names {
@@ -46,7 +46,7 @@ func TestLinkRace(t *testing.T) {
 				harness.Symlink(t, "../../outside", at("real.evil"))
 				harness.Symlink(t, at("sub"), at("absolute"))
 				harness.Symlink(t, outside, at("absolute.evil"))
-				pairs = append(pairs, pair{at("absolute"), at("absolute.evil")}, pair{at("folder"), at("folder.evil")}, pair{at("file"), at("file.evil")}, pair{at("real"), at("real.evil")})
+				pairs = append(pairs, pair{at("absolute"), at("absolute.evil")}, pair{at("directory"), at("directory.evil")}, pair{at("file"), at("file.evil")}, pair{at("real"), at("real.evil")})
 			}
 			// Landlock would keep the process out as well: this is about the server's own resolution.
 			server := start(t, face, root, harness.Options{}, "--landlock=false")
@@ -56,13 +56,13 @@ func TestLinkRace(t *testing.T) {
 			for worker := range 6 {
 				group.Go(func() {
 					for i := worker; !over.Load(); i++ {
-						folder := []string{"static", "dynamic"}[i%2]
-						path := []string{"folder/f", "file", fmt.Sprintf("real/%d", i/8%names), fmt.Sprintf("real.evil/%d", i/8%names), "folder.evil/f", "file.evil", "absolute/f", "absolute.evil/f"}[i/2%8]
-						answer, err := raw(server.Address, "GET /"+folder+"/"+path+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-						head, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
+						directory := []string{"static", "dynamic"}[i%2]
+						path := []string{"directory/f", "file", fmt.Sprintf("real/%d", i/8%names), fmt.Sprintf("real.evil/%d", i/8%names), "directory.evil/f", "file.evil", "absolute/f", "absolute.evil/f"}[i/2%8]
+						response, err := raw(server.Address, "GET /"+directory+"/"+path+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+						head, body, _ := bytes.Cut(response, []byte("\r\n\r\n"))
 						switch {
-						case bytes.Contains(answer, []byte(secret)):
-							t.Errorf("%s/%s brought out %q", folder, path, answer)
+						case bytes.Contains(response, []byte(secret)):
+							t.Errorf("%s/%s brought out %q", directory, path, response)
 							return
 						case err != nil || len(head) == 0:
 							broken.Add(1)
@@ -71,7 +71,7 @@ func TestLinkRace(t *testing.T) {
 						case string(body) == "inside\n":
 							found.Add(1)
 						default:
-							t.Errorf("%s/%s: %q", folder, path, answer)
+							t.Errorf("%s/%s: %q", directory, path, response)
 							return
 						}
 					}
@@ -94,7 +94,7 @@ func TestLinkRace(t *testing.T) {
 			group.Wait()
 			t.Logf("%d exchanges in %v: %d times inside, %d times not found, %d broken", done, time.Since(begin).Round(time.Millisecond), found.Load(), absent.Load(), broken.Load())
 			if done < swaps || found.Load() == 0 || absent.Load() == 0 || broken.Load() > 0 {
-				t.Error("it was no race, or answers were broken")
+				t.Error("it was no race, or responses were broken")
 			}
 			wantInside(t, server)
 			if status := server.Stop(t); status != 0 {

@@ -21,8 +21,8 @@ func TestSpecialFiles(t *testing.T) {
 		t.Run(face, func(t *testing.T) {
 			root := newRoot(t)
 			var paths []string
-			for _, folder := range []string{"static", "dynamic"} {
-				at := func(name string) string { return filepath.Join(root, folder, name) }
+			for _, directory := range []string{"static", "dynamic"} {
+				at := func(name string) string { return filepath.Join(root, directory, name) }
 				if err := unix.Mkfifo(at("fifo"), 0o666); err != nil {
 					t.Fatal(err)
 				}
@@ -36,13 +36,13 @@ func TestSpecialFiles(t *testing.T) {
 				harness.Symlink(t, "loop", at("loop2"))
 				harness.Symlink(t, "/dev/tty", at("tty"))
 				harness.Symlink(t, "/dev/zero", at("zerolink"))
-				if err := os.Mkdir(at("folder"), 0o755); err != nil {
+				if err := os.Mkdir(at("directory"), 0o755); err != nil {
 					t.Fatal(err)
 				}
-				harness.Symlink(t, "folder", at("tofolder"))
-				names := []string{"fifo", "tofifo", "socket", "loop", "tty", "zerolink", "folder/", "tofolder/", "fifo/", "inside/", "inside/x"}
+				harness.Symlink(t, "directory", at("tofolder"))
+				names := []string{"fifo", "tofifo", "socket", "loop", "tty", "zerolink", "directory/", "tofolder/", "fifo/", "inside/", "inside/x"}
 				if face == "dropin" {
-					names = append(names, "folder", "tofolder", "")
+					names = append(names, "directory", "tofolder", "")
 				}
 				for name, device := range map[string]uint64{"zero": unix.Mkdev(1, 5), "random": unix.Mkdev(1, 8), "full": unix.Mkdev(1, 7), "ttydevice": unix.Mkdev(5, 0)} {
 					if err := unix.Mknod(at(name), unix.S_IFCHR|0o666, int(device)); err == nil {
@@ -53,7 +53,7 @@ func TestSpecialFiles(t *testing.T) {
 					names = append(names, "disk")
 				}
 				for _, name := range names {
-					paths = append(paths, "/"+folder+"/"+name)
+					paths = append(paths, "/"+directory+"/"+name)
 				}
 			}
 			server := start(t, face, root, harness.Options{})
@@ -107,16 +107,16 @@ func TestKernelFiles(t *testing.T) {
 			root := newRoot(t)
 			var mounts []string
 			var paths []string
-			for _, folder := range []string{"static", "dynamic"} {
+			for _, directory := range []string{"static", "dynamic"} {
 				for _, kind := range []string{"proc", "sysfs"} {
-					at := filepath.Join(root, folder, kind)
+					at := filepath.Join(root, directory, kind)
 					if err := os.Mkdir(at, 0o755); err != nil {
 						t.Fatal(err)
 					}
 					mounts = append(mounts, fmt.Sprintf("mount -t %s %s '%s'", kind, kind, at))
 				}
 				for _, name := range []string{"proc/version", "proc/kmsg", "proc/self/environ", "proc/self/mem", "proc/1/status", "proc/self/maps", "proc/kcore", "proc/self/root/etc/passwd", "proc/self/cwd/static/inside", "proc/self/fd/0", "sysfs/kernel/mm/transparent_hugepage/enabled", "sysfs/kernel/uevent_seqnum", "sysfs/power/state"} {
-					paths = append(paths, "/"+folder+"/"+name)
+					paths = append(paths, "/"+directory+"/"+name)
 				}
 			}
 			server := start(t, face, root, harness.Options{Wrap: []string{

@@ -14,7 +14,7 @@ import (
 	"aws/tests/harness"
 )
 
-// secret is what no answer may hold.
+// secret is what no response may hold.
 const secret = "a byte from outside the root"
 
 // ups are spellings of "..".
@@ -56,9 +56,9 @@ func spellings(root, name string) []string {
 		}
 	}
 	for _, link := range []string{"out", "out.absolute", "outfolder/" + name, "outfolder.absolute/" + name, "chain", "updots", "back/static/inside/../../" + name, "procroot" + absolute, "procfd/3/../" + name} {
-		for _, folder := range []string{"/static/", "/dynamic/"} {
+		for _, directory := range []string{"/static/", "/dynamic/"} {
 			for _, tail := range []string{"", "/", "/.", "%00", "?", "#", "%2f", "%3f", "/../" + name} {
-				targets = append(targets, folder+link+tail)
+				targets = append(targets, directory+link+tail)
 			}
 		}
 	}
@@ -77,8 +77,8 @@ func outsideOf(t *testing.T) (root, name string) {
 	parent := filepath.Dir(root)
 	harness.WriteFile(t, filepath.Join(parent, name), []byte(secret))
 	harness.WriteFile(t, filepath.Join(parent, "root-sibling", name), []byte(secret))
-	for _, folder := range []string{"static", "dynamic"} {
-		at := func(name string) string { return filepath.Join(root, folder, name) }
+	for _, directory := range []string{"static", "dynamic"} {
+		at := func(name string) string { return filepath.Join(root, directory, name) }
 		harness.WriteFile(t, at("sub/inside"), []byte("inside\n"))
 		harness.Symlink(t, "../../"+name, at("out"))
 		harness.Symlink(t, filepath.Join(parent, name), at("out.absolute"))
@@ -116,21 +116,21 @@ func TestTraversal(t *testing.T) {
 				server := start(t, face, root, harness.Options{}, args...)
 				statuses := map[string]int{}
 				for _, target := range targets {
-					answer, err := raw(server.Address, "GET "+target+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+					response, err := raw(server.Address, "GET "+target+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 					if err != nil {
 						t.Fatalf("%q: %v", target, err)
 					}
-					head, body, _ := bytes.Cut(answer, []byte("\r\n\r\n"))
+					head, body, _ := bytes.Cut(response, []byte("\r\n\r\n"))
 					fields := strings.Fields(string(head))
 					if len(fields) < 2 {
-						t.Fatalf("%q: %q", target, answer)
+						t.Fatalf("%q: %q", target, response)
 					}
 					statuses[fields[1]]++
-					if bytes.Contains(answer, []byte(secret)) || bytes.Contains(answer, []byte("root:x:")) {
-						t.Errorf("%q brought out %q", target, answer)
+					if bytes.Contains(response, []byte(secret)) || bytes.Contains(response, []byte("root:x:")) {
+						t.Errorf("%q brought out %q", target, response)
 					}
 					if listing := bytes.Contains(head, []byte("text/html")); fields[1] == "200" && !listing && string(body) != "inside\n" {
-						t.Errorf("%q: %q", target, answer)
+						t.Errorf("%q: %q", target, response)
 					}
 					if bytes.Contains(body, []byte(`"secret"`)) || bytes.Contains(body, []byte("root-sibling")) {
 						t.Errorf("%q listed the outside: %q", target, body)

@@ -21,7 +21,7 @@ import (
 	"aws/tests/harness"
 )
 
-// The comparison sends the same bytes to aws and to a server of net/http that answers with ServeContent:
+// The comparison sends the same bytes to aws and to a server of net/http that responds with ServeContent:
 // for the same file with the same validators both must give the same status, fields and bytes. Where
 // they don't, the reason must be in the table of differences, and the case must be one that it explains.
 
@@ -62,12 +62,12 @@ func (q *question) get(name string) string {
 	return ""
 }
 
-// reply is what an answer is reduced to.
+// reply is what a response is reduced to.
 type reply struct {
 	status       int
 	tag          string
 	modified     string
-	mediaType    string // of a whole answer
+	mediaType    string // of a whole response
 	contentRange string
 	ranges       []piece // of all parts, or of the one range
 	length       int64   // without the boundaries of parts, whose lengths differ
@@ -84,7 +84,7 @@ func (r reply) String() string {
 		r.status, r.tag, r.modified, r.mediaType, r.contentRange, r.ranges, r.length, len(r.body))
 }
 
-// reduce takes an answer to its essentials, and refuses one that does not fit the file.
+// reduce takes a response to its essentials, and refuses one that does not fit the file.
 func reduce(status int, header http.Header, body string, q *question) (reply, error) {
 	r := reply{status: status, contentRange: header.Get("Content-Range")}
 	if status != 200 && status != 206 && status != 304 {
@@ -170,7 +170,7 @@ func (q *question) checkPart(contentRange, text string) (piece, error) {
 
 const mediaTypeCompared = "text/plain; charset=utf-8"
 
-// libraryServer answers for the files as net/http does.
+// libraryServer responses for the files as net/http does.
 func libraryServer(t *testing.T, files []*compared) string {
 	byName := map[string]*compared{}
 	for _, f := range files {
@@ -187,7 +187,7 @@ func libraryServer(t *testing.T, files []*compared) string {
 	return s.Listener.Addr().String()
 }
 
-// library reads an answer of the library's.
+// library reads a response of the library's.
 func library(r *bufio.Reader, q *question) (reply, error) {
 	req, err := http.NewRequest(q.method, "/", nil)
 	if err != nil {
@@ -205,7 +205,7 @@ func library(r *bufio.Reader, q *question) (reply, error) {
 }
 
 func ours(r *bufio.Reader, q *question) (reply, error) {
-	a, err := readAnswer(r, q.method)
+	a, err := readResponse(r, q.method)
 	if err != nil {
 		return reply{}, err
 	}
@@ -302,7 +302,7 @@ func (q *question) twice(name string) bool {
 	return n > 1
 }
 
-// A comparedDifference is a kind of request that we mean to answer otherwise. It explains a case where the
+// A comparedDifference is a kind of request that we mean to respond to otherwise. It explains a case where the
 // statuses are the given ones (0 for any) and applies says so.
 type comparedDifference struct {
 	name, reason string
@@ -515,8 +515,8 @@ func someRanges(random *rand.Rand, size int) string {
 
 // comparedFiles makes the files: empty, short, and around the sizes of pages and buffers; of now, of the
 // epoch, of before it and of times with fractions of a second.
-func comparedFiles(t *testing.T, random *rand.Rand, folder string) (files []*compared) {
-	if err := os.Mkdir(filepath.Join(folder, "dynamic"), 0o755); err != nil {
+func comparedFiles(t *testing.T, random *rand.Rand, directory string) (files []*compared) {
+	if err := os.Mkdir(filepath.Join(directory, "dynamic"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for i, size := range []int{0, 1, 2, 5, 10, 17, 39, 512, 4095, 4096, 4097, 8192, 65_537, 131_072, 140_000} {
@@ -534,13 +534,13 @@ func comparedFiles(t *testing.T, random *rand.Rand, folder string) (files []*com
 			f.at = time.Unix(0, 0)
 		}
 		f.tag = fmt.Sprintf(`"%x-%x"`, f.at.UnixNano(), size)
-		path := filepath.Join(folder, f.name)
+		path := filepath.Join(directory, f.name)
 		harness.WriteFile(t, path, []byte(f.content))
 		if err := os.Chtimes(path, f.at, f.at); err != nil {
 			t.Fatal(err)
 		}
 		// The same file, so that its number and its change of time are the same, too.
-		if err := os.Link(path, filepath.Join(folder, "dynamic", f.name)); err != nil {
+		if err := os.Link(path, filepath.Join(directory, "dynamic", f.name)); err != nil {
 			t.Fatal(err)
 		}
 		if f.at.Unix() == 0 { // which says nothing, so the tag has more in it

@@ -18,12 +18,12 @@ func TestInternalError(t *testing.T) {
 	strace := harness.Tool(t, "strace")
 	o := harness.Options{Wrap: []string{strace, "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=openat2", "-e", "inject=openat2:error=EIO"}}
 	s := harness.StartServe(t, o, newSite(t))
-	for _, target := range []string{"/ten", "/dynamic/ten", "/folder/"} {
+	for _, target := range []string{"/ten", "/dynamic/ten", "/directory/"} {
 		t.Run("RFC 9110 15.6.1 "+target, func(t *testing.T) {
 			c := dial(t, s.Address)
 			for range 3 {
 				c.send(get(target))
-				if a := c.answer("GET"); a.status != 500 || a.closes() || a.body != "500 Internal Server Error\n" {
+				if a := c.response("GET"); a.status != 500 || a.closes() || a.body != "500 Internal Server Error\n" {
 					t.Skipf("no error was injected, or another one: %v", a) // strace may not be allowed to
 				}
 			}
@@ -74,7 +74,7 @@ func TestAbortedBodies(t *testing.T) {
 	fmt.Printf("conformance: %d clients left in the middle of a transfer\n", count)
 }
 
-// TestListing: what a folder's listing is as an answer. How it looks is proved where it is made.
+// TestListing: what a directory's listing is as a response. How it looks is proved where it is made.
 func TestListing(t *testing.T) {
 	site := newSite(t)
 	for _, name := range []string{"list/<b>&\"'", "list/a b", "list/a+b%", "list/.hidden", "list/sub/deep", "list/ümlaut", "list/javascript:alert(1)"} {
@@ -82,7 +82,7 @@ func TestListing(t *testing.T) {
 	}
 	s := harness.StartServe(t, harness.Options{}, site, "--list")
 	html := map[string]string{"Content-Type": "text/html; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-cache", "Content-Security-Policy": "*default-src 'none'*"}
-	asJSON := func(t *testing.T, a *answer) {
+	asJSON := func(t *testing.T, a *response) {
 		var page struct {
 			Path    string
 			Entries []struct {
@@ -94,20 +94,20 @@ func TestListing(t *testing.T) {
 			t.Errorf("%v: %s", err, a.body)
 		}
 		for _, e := range page.Entries {
-			if _, err := os.Stat(filepath.Join(site, "list", e.Name)); err != nil || (e.Type == "folder") != (e.Name == "sub") {
+			if _, err := os.Stat(filepath.Join(site, "list", e.Name)); err != nil || (e.Type == "directory") != (e.Name == "sub") {
 				t.Errorf("%+v, %v", e, err)
 			}
 		}
 	}
-	before := func(first, second string) func(t *testing.T, a *answer) {
-		return func(t *testing.T, a *answer) {
+	before := func(first, second string) func(t *testing.T, a *response) {
+		return func(t *testing.T, a *response) {
 			if i, j := strings.Index(a.body, first), strings.Index(a.body, second); i < 0 || j < i {
 				t.Errorf("%s at %d, %s at %d", first, i, second, j)
 			}
 		}
 	}
 	table(t, s, "listings", []exchange{
-		{rule: "--list a folder without index", send: get("/list/"), want: "200", fields: html, see: func(t *testing.T, a *answer) {
+		{rule: "--list a directory without index", send: get("/list/"), want: "200", fields: html, see: func(t *testing.T, a *response) {
 			for _, part := range []string{"<b>&\"", "<b>&", ".hidden", "href=\"javascript:", secret} {
 				if strings.Contains(a.body, part) {
 					t.Errorf("it has %s", part)
@@ -119,11 +119,11 @@ func TestListing(t *testing.T) {
 				}
 			}
 		}},
-		{rule: "--list a folder with index", send: get("/folder/"), want: "200", body: "<p>the folder's index</p>\n"},
+		{rule: "--list a directory with index", send: get("/directory/"), want: "200", body: "<p>the directory's index</p>\n"},
 		{rule: "--list no slash", send: get("/list"), want: "301", fields: map[string]string{"Location": "list/"}},
 		{rule: "--list an empty name below it", send: get("/list/absent/"), want: "404"},
-		{rule: "--list a hidden folder", send: get("/.folder/"), want: "404"},
-		{rule: "--list a dynamic folder", send: get("/dynamic/"), want: "200", fields: html},
+		{rule: "--list a hidden directory", send: get("/.directory/"), want: "404"},
+		{rule: "--list a dynamic directory", send: get("/dynamic/"), want: "200", fields: html},
 		{rule: "RFC 9110 9.3.2 HEAD", send: request("HEAD", "/list/"), want: "HEAD 200", fields: html},
 		{rule: "RFC 9110 12.5.1 JSON", send: get("/list/", "Accept: application/json"), want: "200", fields: map[string]string{"Content-Type": "application/json", "Vary": "Accept"}, see: asJSON},
 		{rule: "RFC 9110 12.5.1 JSON by weight", send: get("/list/", "Accept: text/html;q=0.5, application/json"), want: "200", see: asJSON},
@@ -132,7 +132,7 @@ func TestListing(t *testing.T) {
 		{rule: "RFC 9110 12.5.1 HTML by weight", send: get("/list/", "Accept: application/json;q=0.1, text/html"), want: "200", fields: html},
 		{rule: "--list by name, descending", send: get("/list/?sort=name&order=desc"), want: "200", see: before("%C3%BCmlaut", `href="a%20b"`)},
 		{rule: "--list by name", send: get("/list/?sort=name&order=asc"), want: "200", see: before(`href="a%20b"`, "%C3%BCmlaut")},
-		{rule: "--list with another query", send: get("/list/?<script>&sort=evil"), want: "200", fields: html, see: func(t *testing.T, a *answer) {
+		{rule: "--list with another query", send: get("/list/?<script>&sort=evil"), want: "200", fields: html, see: func(t *testing.T, a *response) {
 			if strings.Contains(a.body, "<script") || strings.Contains(a.body, "evil") {
 				t.Error("it has the query")
 			}
@@ -144,6 +144,6 @@ func TestListing(t *testing.T) {
 	})
 	table(t, serve(t), "no listings", []exchange{
 		{rule: "no --list", send: get("/bare/"), want: "404"},
-		{rule: "no --list for a dynamic folder", send: get("/dynamic/"), want: "404"},
+		{rule: "no --list for a dynamic directory", send: get("/dynamic/"), want: "404"},
 	})
 }

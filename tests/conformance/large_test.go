@@ -34,8 +34,8 @@ func TestLarge(t *testing.T) {
 			}
 		}
 	}
-	for _, folder := range []string{"", "dynamic"} {
-		file, err := os.Create(filepath.Join(site, folder, "large"))
+	for _, directory := range []string{"", "dynamic"} {
+		file, err := os.Create(filepath.Join(site, directory, "large"))
 		if err == nil {
 			err = file.Truncate(size)
 		}
@@ -50,7 +50,7 @@ func TestLarge(t *testing.T) {
 		if err := file.Close(); err != nil {
 			t.Fatal(err)
 		}
-		stamp(t, filepath.Join(site, folder, "large"), modified)
+		stamp(t, filepath.Join(site, directory, "large"), modified)
 	}
 	expect := func(first, last int64) string {
 		b := bytes.Repeat([]byte{0}, int(last-first+1))
@@ -75,7 +75,7 @@ func TestLarge(t *testing.T) {
 			check := func(value string, first, last int64) {
 				t.Helper()
 				c.send(get(target, "Range: bytes="+value))
-				a := c.answer("GET")
+				a := c.response("GET")
 				if want := fmt.Sprintf("bytes %d-%d/%d", first, last, size); a.status != 206 || a.get("Content-Range") != want {
 					t.Fatalf("%s: %v", value, a)
 				}

@@ -198,7 +198,7 @@ func TestMessages(t *testing.T) {
 	table(t, serve(t), "messages", messages)
 }
 
-// TestPipelining sends 1 to 200 requests in one piece and reads the answers in order.
+// TestPipelining sends 1 to 200 requests in one piece and reads the responses in order.
 func TestPipelining(t *testing.T) {
 	s := serve(t)
 	targets := []struct{ method, target, body string }{
@@ -225,8 +225,8 @@ func TestPipelining(t *testing.T) {
 		go c.send(b.String())
 		for i := range depth {
 			want := targets[pick(i)]
-			if a := c.answer(want.method); a.body != want.body {
-				t.Fatalf("depth %d, answer %d to %s %s: %v", depth, i, want.method, want.target, a)
+			if a := c.response(want.method); a.body != want.body {
+				t.Fatalf("depth %d, response %d to %s %s: %v", depth, i, want.method, want.target, a)
 			}
 		}
 		total += depth
@@ -235,7 +235,7 @@ func TestPipelining(t *testing.T) {
 	fmt.Printf("conformance: %d requests in pipelines of 1 to 200\n", total)
 }
 
-// TestHalfClose: a client that ends its direction right after its requests gets all answers.
+// TestHalfClose: a client that ends its direction right after its requests gets all responses.
 func TestHalfClose(t *testing.T) {
 	s := serve(t)
 	for _, depth := range []int{1, 2, 15, 16, 17, 18, 40, 100, 200} {
@@ -245,9 +245,9 @@ func TestHalfClose(t *testing.T) {
 				c.send(strings.Repeat(get(target), depth))
 				c.halfClose()
 				for i := range depth {
-					a, err := readAnswer(c.r, "GET")
+					a, err := readResponse(c.r, "GET")
 					if err != nil || a.status != 200 {
-						t.Fatalf("answer %d of %d: %v, %v", i, depth, err, a)
+						t.Fatalf("response %d of %d: %v, %v", i, depth, err, a)
 					}
 				}
 				c.expectEnd()
@@ -264,7 +264,7 @@ func TestHalfClose(t *testing.T) {
 		c := dial(t, s.Address)
 		c.send(post("/ten", "Content-Length: 100\r\n", "12345"))
 		c.halfClose()
-		if a := c.answer("POST"); a.status != 405 {
+		if a := c.response("POST"); a.status != 405 {
 			t.Error(a)
 		}
 		c.expectEnd()
@@ -277,8 +277,8 @@ func TestHalfClose(t *testing.T) {
 	alive(t, s)
 }
 
-// TestSplits sends messages in two pieces, cut at every byte, and byte by byte: the answers are the same. Bytes that
-// come after the server has closed cost the client its answer (RFC 9112 section 9.6), so what follows a close comes
+// TestSplits sends messages in two pieces, cut at every byte, and byte by byte: the responses are the same. Bytes that
+// come after the server has closed cost the client its response (RFC 9112 section 9.6), so what follows a close comes
 // with its last byte.
 func TestSplits(t *testing.T) {
 	s := serve(t)
@@ -332,7 +332,7 @@ func TestSplits(t *testing.T) {
 	fmt.Printf("conformance: %d messages in pieces\n", count)
 }
 
-// TestBodyLimits: what is too long is refused, and the answer arrives all the same.
+// TestBodyLimits: what is too long is refused, and the response arrives all the same.
 func TestBodyLimits(t *testing.T) {
 	s := serve(t, "--body-bytes", "1000")
 	long := strings.Repeat("x", 200_000)
@@ -345,7 +345,7 @@ func TestBodyLimits(t *testing.T) {
 		{rule: "RFC 9110 15.5.14 GET with more", send: get("/ten", "Content-Length: 1001") + long[:1001], want: "413", then: closed},
 		{rule: "RFC 9112 7.1 chunks as long as may be", send: chunked("1f4\r\n" + long[:500] + "\r\n1f4\r\n" + long[:500] + "\r\n0\r\n\r\n"), want: "405"},
 	})
-	// Whether the answer is decided before or after the offending chunk has come is a matter of luck.
+	// Whether the response is decided before or after the offending chunk has come is a matter of luck.
 	for rule, body := range map[string]string{
 		"RFC 9110 15.5.14 chunks of more":              "1f4\r\n" + long[:500] + "\r\n1f5\r\n" + long[:501] + "\r\n0\r\n\r\n",
 		"RFC 9110 15.5.14 a chunk of more":             "3e9\r\n" + long[:1001] + "\r\n0\r\n\r\n",
@@ -374,14 +374,14 @@ func TestBodyLimits(t *testing.T) {
 				head := chunked("")
 				if apart {
 					c.send(head)
-					a := c.answer("POST")
+					a := c.response("POST")
 					if a.status != 405 {
 						t.Fatal(a)
 					}
 					c.send(body + getTen)
 				} else {
 					go c.send(head + body + getTen)
-					if a := c.answer("POST"); a.status/100 != 4 {
+					if a := c.response("POST"); a.status/100 != 4 {
 						t.Fatal(a)
 					}
 				}
@@ -392,14 +392,14 @@ func TestBodyLimits(t *testing.T) {
 	alive(t, s)
 }
 
-// TestExpectation sends the body that was announced although the answer has come: it is not taken for a
+// TestExpectation sends the body that was announced although the response has come: it is not taken for a
 // request.
 func TestExpectation(t *testing.T) {
 	s := serve(t)
 	for _, body := range []string{getTen, "12345"} {
 		c := dial(t, s.Address)
 		c.send(post("/ten", fmt.Sprintf("Expect: 100-continue\r\nContent-Length: %d\r\n", len(body)), ""))
-		if a := c.answer("POST"); a.status != 405 || !a.closes() {
+		if a := c.response("POST"); a.status != 405 || !a.closes() {
 			t.Error(a)
 		}
 		c.send(body + getTen)

@@ -150,7 +150,7 @@ func TestRanges(t *testing.T) {
 					for _, length := range []int{1, 2, 511, 4096, 4097, 128 << 10, 1<<20 + 1} {
 						last := min(first+length, len(big)) - 1
 						c.send(get(target, fmt.Sprintf("Range: bytes=%d-%d", first, last)))
-						a := c.answer("GET")
+						a := c.response("GET")
 						if a.status != 206 || a.body != big[first:last+1] {
 							t.Fatalf("%d-%d: %d, %d bytes", first, last, a.status, len(a.body))
 						}
@@ -166,7 +166,7 @@ func TestRanges(t *testing.T) {
 // piece is bytes of a file, from first to last.
 type piece struct{ first, last int }
 
-// parts composes the body of an answer in several parts, byte for byte.
+// parts composes the body of a response in several parts, byte for byte.
 func parts(boundary, mediaType, content string, pieces []piece) string {
 	var b strings.Builder
 	for _, p := range pieces {
@@ -196,7 +196,7 @@ func TestMultipart(t *testing.T) {
 			"across pages and buffers": {"4095-4097,131071-131073,262143-786433,1048570-1200000", []piece{{4095, 4097}, {131071, 131073}, {262143, 786433}, {1048570, 1200000}}},
 			"nearly all":               {"0-650000,650002-", []piece{{0, 650000}, {650002, end}}},
 		} {
-			see := func(t *testing.T, a *answer) {
+			see := func(t *testing.T, a *response) {
 				boundary := strings.TrimPrefix(a.get("Content-Type"), "multipart/byteranges; boundary=")
 				if boundaries[boundary] || len(boundary) < 16 || len(boundary) > 70 || strings.Contains(big, boundary) {
 					t.Errorf("boundary %q", boundary)
@@ -223,7 +223,7 @@ func TestMultipart(t *testing.T) {
 	}
 	cases = append(cases, exchange{
 		rule: "RFC 9110 14.2 as many as may be", send: get("/dynamic/big", "Range: bytes="+strings.Join(many, ",")), want: "206",
-		see: func(t *testing.T, a *answer) {
+		see: func(t *testing.T, a *response) {
 			boundary := strings.TrimPrefix(a.get("Content-Type"), "multipart/byteranges; boundary=")
 			if a.body != parts(boundary, "application/octet-stream", big, pieces) {
 				t.Error("the parts are not as they should be")
@@ -336,7 +336,7 @@ func TestTypes(t *testing.T) {
 
 func TestFields(t *testing.T) {
 	s := serve(t, "--cors", "--header", "X-One: a b", "--header", "X-Twice: 1", "--header", "X-Twice: 2",
-		"--cache-control", "*.css=max-age=60", "--cache-control", "/folder/*=no-store", "--cache-control", "*=no-cache")
+		"--cache-control", "*.css=max-age=60", "--cache-control", "/directory/*=no-store", "--cache-control", "*=no-cache")
 	everywhere := map[string]string{"X-One": "a b", "X-Twice": "2", "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "*Content-Range*", "X-Content-Type-Options": "nosniff"}
 	with := func(more ...string) map[string]string {
 		fields := map[string]string{}
@@ -353,7 +353,7 @@ func TestFields(t *testing.T) {
 		{rule: "--header and --cors 206", send: get("/ten", "Range: bytes=0-1"), want: "206", fields: with("Cache-Control", "no-cache")},
 		{rule: "--header and --cors several ranges", send: get("/ten", "Range: bytes=0-1,4-5"), want: "206", fields: with("Cache-Control", "no-cache")},
 		{rule: "--header and --cors 304", send: get("/ten", "If-None-Match: *"), want: "304", fields: with("Cache-Control", "no-cache")},
-		{rule: "--header and --cors 301", send: get("/folder"), want: "301", fields: with()},
+		{rule: "--header and --cors 301", send: get("/directory"), want: "301", fields: with()},
 		{rule: "--header and --cors 404", send: get("/absent"), want: "404", fields: with("Cache-Control", "")},
 		{rule: "--header and --cors 412", send: get("/ten", `If-Match: "x"`), want: "412", fields: with("Cache-Control", "")},
 		{rule: "--header and --cors 416", send: get("/ten", "Range: bytes=50-"), want: "416", fields: with()},
@@ -362,23 +362,23 @@ func TestFields(t *testing.T) {
 		{rule: "--cors preflight", send: request("OPTIONS", "/ten", "Origin: http://other.example", "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: range"), want: "204", empty: true, fields: with("Access-Control-Allow-Methods", "*GET*", "Access-Control-Allow-Headers", "*Range*")},
 		{rule: "RFC 9111 5.2 --cache-control by extension", send: get("/page.css"), want: "200", fields: with("Cache-Control", "max-age=60")},
 		{rule: "RFC 9111 5.2 --cache-control of a coded form", send: get("/page.css", "Accept-Encoding: gzip"), want: "200", fields: with("Cache-Control", "max-age=60", "Content-Encoding", "gzip")},
-		{rule: "RFC 9111 5.2 --cache-control by path", send: get("/folder/ten"), want: "200", fields: with("Cache-Control", "no-store")},
-		{rule: "RFC 9111 5.2 --cache-control of an index", send: get("/folder/"), want: "200", fields: with("Cache-Control", "no-store")},
+		{rule: "RFC 9111 5.2 --cache-control by path", send: get("/directory/ten"), want: "200", fields: with("Cache-Control", "no-store")},
+		{rule: "RFC 9111 5.2 --cache-control of an index", send: get("/directory/"), want: "200", fields: with("Cache-Control", "no-store")},
 	})
 	table(t, serve(t), "no fields", []exchange{
 		{rule: "RFC 9111 4.2.2 no Cache-Control unless asked for", send: getTen, want: "200", fields: map[string]string{"Cache-Control": "", "Access-Control-Allow-Origin": "", "Expires": ""}},
 	})
 }
 
-// TestLogFile: a line per answer, and none that a client could forge.
+// TestLogFile: a line per response, and none that a client could forge.
 func TestLogFile(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	s := harness.StartServe(t, harness.Options{}, newSite(t), "--log", log)
 	c := dial(t, s.Address)
 	c.send(get("/ten?\"q", "Range: bytes=0-1", `If-Range: "x"`, "User-Agent: a \"b\" \t\xff"))
-	c.answer("GET")
+	c.response("GET")
 	c.send("BROKEN\r\n\r\n")
-	c.answer("GET")
+	c.response("GET")
 	harness.Eventually(t, patience, "the log is written", func() error {
 		if lines := logLines(t, log); len(lines) != 2 {
 			return harness.Errorf("%q", lines)

@@ -21,7 +21,7 @@ func TestMethods(t *testing.T) {
 		{rule: "RFC 9110 9.3.1 GET", send: getTen, want: "200", body: ten, fields: map[string]string{"Content-Length": "10", "Accept-Ranges": "bytes", "ETag": tag(10), "Last-Modified": modifiedText}},
 		{rule: "RFC 9110 9.3.2 HEAD", send: headTen, want: "HEAD 200", fields: map[string]string{"Content-Length": "10", "Accept-Ranges": "bytes", "ETag": tag(10), "Last-Modified": modifiedText}},
 		{rule: "RFC 9110 9.3.2 HEAD of what is not there", send: request("HEAD", "/absent"), want: "HEAD 404"},
-		{rule: "RFC 9110 9.3.2 HEAD of a folder", send: request("HEAD", "/folder"), want: "HEAD 301"},
+		{rule: "RFC 9110 9.3.2 HEAD of a directory", send: request("HEAD", "/directory"), want: "HEAD 301"},
 		{rule: "RFC 9110 9.3.2 HEAD of a dynamic file", send: request("HEAD", "/dynamic/big"), want: "HEAD 200", fields: map[string]string{"Content-Length": fmt.Sprint(len(big))}},
 		{rule: "RFC 9110 9.3.7 OPTIONS of a file", send: request("OPTIONS", "/ten"), want: "204", empty: true, fields: map[string]string{"Allow": allowed}},
 		{rule: "RFC 9110 9.3.7 OPTIONS with a body", send: request("OPTIONS", "/ten", "Content-Length: 2") + "ab", want: "204", empty: true},
@@ -34,7 +34,7 @@ func TestMethods(t *testing.T) {
 		{rule: "RFC 9110 9.3.6 CONNECT without a port", send: "CONNECT x HTTP/1.1\r\nHost: x\r\n\r\n", want: "400", then: closed},
 	}
 	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "MKCOL", "LOCK", "QUERY"} {
-		for _, target := range []string{"/ten", "/dynamic/ten", "/folder/", "/absent"} {
+		for _, target := range []string{"/ten", "/dynamic/ten", "/directory/", "/absent"} {
 			cases = append(cases, exchange{
 				rule: "RFC 9110 15.5.6 " + method + " of " + target, send: request(method, target, "Content-Length: 3") + "abc",
 				want: "405", fields: map[string]string{"Allow": allowed},
@@ -51,7 +51,7 @@ func TestPaths(t *testing.T) {
 		return exchange{rule: rule, send: get(target), want: "200", body: body}
 	}
 	no := func(rule, target, status string) exchange {
-		return exchange{rule: rule, send: get(target), want: status, see: func(t *testing.T, a *answer) {
+		return exchange{rule: rule, send: get(target), want: status, see: func(t *testing.T, a *response) {
 			if strings.Contains(a.String(), "/tmp") || strings.Contains(a.body, secret) {
 				t.Errorf("it reveals: %v", a)
 			}
@@ -75,11 +75,11 @@ func TestPaths(t *testing.T) {
 		ok("RFC 3986 3.4 a query", "/ten?a=b&c", ten),
 		ok("RFC 3986 3.4 an odd query", "/ten?%zz/../?/%00", ten),
 		ok("RFC 3986 3.4 an empty query", "/ten?", ten),
-		ok("RFC 3986 5.2.4 a dot segment", "/./folder/./ten", ten),
-		ok("RFC 3986 5.2.4 a double dot segment", "/folder/../ten", ten),
-		ok("RFC 3986 5.2.4 escaped dots", "/folder/%2e%2e/ten", ten),
-		ok("RFC 3986 5.2.4 an escaped slash", "/folder%2ften", ten),
-		ok("RFC 3986 6.2.2 slashes in a row", "//folder///ten", ten),
+		ok("RFC 3986 5.2.4 a dot segment", "/./directory/./ten", ten),
+		ok("RFC 3986 5.2.4 a double dot segment", "/directory/../ten", ten),
+		ok("RFC 3986 5.2.4 escaped dots", "/directory/%2e%2e/ten", ten),
+		ok("RFC 3986 5.2.4 an escaped slash", "/directory%2ften", ten),
+		ok("RFC 3986 6.2.2 slashes in a row", "//directory///ten", ten),
 		ok("RFC 3986 3.3 far below", "/deep/a/b/c/d/e/f/g/h/i/j/k/l/m/n/file", "deep"),
 		ok("a link inside", "/inside", ten),
 		no("RFC 3986 2.1 a broken escape", "/%zz", "400"),
@@ -89,7 +89,7 @@ func TestPaths(t *testing.T) {
 		no("RFC 3986 5.2.4 above the root", "/../outside.txt", "400"),
 		no("RFC 3986 5.2.4 above the root, escaped", "/%2e%2e/outside.txt", "400"),
 		no("RFC 3986 5.2.4 above the root, slash escaped", "/..%2foutside.txt", "400"),
-		no("RFC 3986 5.2.4 above the root from below", "/folder/../../outside.txt", "400"),
+		no("RFC 3986 5.2.4 above the root from below", "/directory/../../outside.txt", "400"),
 		no("RFC 3986 5.2.4 above the root, twice escaped", "/%252e%252e/outside.txt", "404"),
 		no("RFC 3986 5.2.4 above the mount", "/dynamic/../../outside.txt", "400"),
 		no("RFC 3986 5.2.4 by backslash", "/..\\outside.txt", "404"),
@@ -98,50 +98,50 @@ func TestPaths(t *testing.T) {
 		ok("an absolute link within the root", "/absolute-inside", ten),
 		no("RFC 9110 15.5.5 a link to itself", "/loop", "404"),
 		no("RFC 9110 15.5.5 nothing", "/absent", "404"),
-		no("RFC 9110 15.5.5 nothing in no folder", "/absent/absent", "404"),
-		no("RFC 9110 15.5.5 a file as a folder", "/ten/", "404"),
+		no("RFC 9110 15.5.5 nothing in no directory", "/absent/absent", "404"),
+		no("RFC 9110 15.5.5 a file as a directory", "/ten/", "404"),
 		no("RFC 9110 15.5.5 below a file", "/ten/ten", "404"),
-		no("RFC 9110 15.5.5 a folder without index", "/bare/", "404"),
+		no("RFC 9110 15.5.5 a directory without index", "/bare/", "404"),
 		no("RFC 9110 15.5.5 a name too long", "/"+strings.Repeat("n", 300), "404"),
 		no("RFC 9110 15.5.5 a path too long", strings.Repeat("/nnnnnnnnn", 500), "404"),
 		no("RFC 9110 15.5.5 three dots", "/...", "404"),
 		no("a name with a dot in front", "/.hidden", "404"),
 		no("a name with a dot in front, escaped", "/%2ehidden", "404"),
-		no("below a name with a dot in front", "/.folder/file", "404"),
+		no("below a name with a dot in front", "/.directory/file", "404"),
 		no("RFC 8615 3 other dots below .well-known", "/.well-known/.more/hidden", "404"),
 		ok("RFC 8615 3 .well-known", "/.well-known/thing", "well known\n"),
 	}
 	table(t, s, "paths", cases)
 	table(t, serve(t, "--dotfiles"), "paths with --dotfiles", []exchange{
 		ok("--dotfiles a name with a dot in front", "/.hidden", secret),
-		ok("--dotfiles below a name with a dot in front", "/.folder/file", secret),
+		ok("--dotfiles below a name with a dot in front", "/.directory/file", secret),
 		no("--dotfiles above the root", "/../outside.txt", "400"),
 	})
 }
 
-func TestFolders(t *testing.T) {
-	index := "<p>the folder's index</p>\n"
-	table(t, serve(t), "folders", []exchange{
+func TestDirectories(t *testing.T) {
+	index := "<p>the directory's index</p>\n"
+	table(t, serve(t), "directories", []exchange{
 		{rule: "the root's index", send: get("/"), want: "200", body: "<p>the index</p>\n", fields: map[string]string{"Content-Type": "text/html; charset=utf-8"}},
-		{rule: "a folder's index", send: get("/folder/"), want: "200", body: index},
-		{rule: "a folder's index with a query", send: get("/folder/?a"), want: "200", body: index},
-		{rule: "a folder's index by its name", send: get("/folder/index.html"), want: "200", body: index},
-		{rule: "RFC 9110 14.2 a range of an index", send: get("/folder/", "Range: bytes=0-2"), want: "206", body: "<p>"},
-		{rule: "RFC 9110 13.1.2 a condition on an index", send: get("/folder/", "If-None-Match: "+tag(len(index))), want: "304"},
-		{rule: "RFC 9110 15.4.2 no slash", send: get("/folder"), want: "301", fields: map[string]string{"Location": "folder/"}},
-		{rule: "RFC 9110 15.4.2 no slash and a query", send: get("/folder?a=b&c=%20"), want: "301", fields: map[string]string{"Location": "folder/?a=b&c=%20"}},
-		{rule: "RFC 9110 15.4.2 no slash, dot segments", send: get("/bare/../folder"), want: "301", fields: map[string]string{"Location": "folder/"}},
-		{rule: "RFC 9110 15.4.2 never to another host", send: get("//folder"), want: "301", fields: map[string]string{"Location": "folder/"}},
+		{rule: "a directory's index", send: get("/directory/"), want: "200", body: index},
+		{rule: "a directory's index with a query", send: get("/directory/?a"), want: "200", body: index},
+		{rule: "a directory's index by its name", send: get("/directory/index.html"), want: "200", body: index},
+		{rule: "RFC 9110 14.2 a range of an index", send: get("/directory/", "Range: bytes=0-2"), want: "206", body: "<p>"},
+		{rule: "RFC 9110 13.1.2 a condition on an index", send: get("/directory/", "If-None-Match: "+tag(len(index))), want: "304"},
+		{rule: "RFC 9110 15.4.2 no slash", send: get("/directory"), want: "301", fields: map[string]string{"Location": "directory/"}},
+		{rule: "RFC 9110 15.4.2 no slash and a query", send: get("/directory?a=b&c=%20"), want: "301", fields: map[string]string{"Location": "directory/?a=b&c=%20"}},
+		{rule: "RFC 9110 15.4.2 no slash, dot segments", send: get("/bare/../directory"), want: "301", fields: map[string]string{"Location": "directory/"}},
+		{rule: "RFC 9110 15.4.2 never to another host", send: get("//directory"), want: "301", fields: map[string]string{"Location": "directory/"}},
 		{rule: "RFC 9110 15.4.2 a mount without its slash", send: get("/dynamic"), want: "301", fields: map[string]string{"Location": "dynamic/"}},
-		{rule: "RFC 9110 15.4.2 a link to a folder", send: get("/bare/elsewhere"), want: "301", fields: map[string]string{"Location": "elsewhere/"}},
-		{rule: "RFC 9110 15.5.5 a folder without index", send: get("/bare/"), want: "404"},
+		{rule: "RFC 9110 15.4.2 a link to a directory", send: get("/bare/elsewhere"), want: "301", fields: map[string]string{"Location": "elsewhere/"}},
+		{rule: "RFC 9110 15.5.5 a directory without index", send: get("/bare/"), want: "404"},
 	})
-	table(t, serve(t, "--index", "default.htm", "--index", "index.html"), "folders with --index", []exchange{
+	table(t, serve(t, "--index", "default.htm", "--index", "index.html"), "directories with --index", []exchange{
 		{rule: "--index the first", send: get("/other/"), want: "200", body: "<p>another index</p>\n"},
-		{rule: "--index the second", send: get("/folder/"), want: "200", body: index},
+		{rule: "--index the second", send: get("/directory/"), want: "200", body: index},
 		{rule: "--index none", send: get("/bare/"), want: "404"},
 	})
-	table(t, serve(t, "--spa", "/index.html"), "folders with --spa", []exchange{
+	table(t, serve(t, "--spa", "/index.html"), "directories with --spa", []exchange{
 		{rule: "--spa a file", send: getTen, want: "200", body: ten},
 		{rule: "--spa nothing", send: get("/some/route?x"), want: "200", body: "<p>the index</p>\n", fields: map[string]string{"Content-Type": "text/html; charset=utf-8"}},
 		{rule: "--spa HEAD", send: request("HEAD", "/some/route"), want: "HEAD 200"},
@@ -184,7 +184,7 @@ func TestForbidden(t *testing.T) {
 	table(t, s, "forbidden", []exchange{
 		{rule: "RFC 9110 15.5.4 static", send: get("/locked"), want: "403", body: "403 Forbidden\n"},
 		{rule: "RFC 9110 15.5.4 dynamic", send: get("/dynamic/locked"), want: "403"},
-		{rule: "RFC 9110 15.5.4 in a folder", send: get("/shut/file"), want: "403"},
+		{rule: "RFC 9110 15.5.4 in a directory", send: get("/shut/file"), want: "403"},
 		{rule: "RFC 9110 15.5.4 HEAD", send: request("HEAD", "/locked"), want: "HEAD 403"},
 		{rule: "RFC 9110 15.5.4 a range", send: get("/locked", "Range: bytes=0-1"), want: "403"},
 	})
@@ -232,7 +232,7 @@ func TestDeadlines(t *testing.T) {
 	t.Run("RFC 9110 15.5.9 half a head", func(t *testing.T) {
 		c := dial(t, s.Address)
 		c.send("GET /ten HTTP/1.1\r\nHost: ")
-		if a := c.answer("GET"); a.status != 408 || !a.closes() || a.body != "408 Request Timeout\n" {
+		if a := c.response("GET"); a.status != 408 || !a.closes() || a.body != "408 Request Timeout\n" {
 			t.Error(a)
 		}
 		c.expectEnd()
@@ -240,10 +240,10 @@ func TestDeadlines(t *testing.T) {
 	t.Run("RFC 9110 15.5.9 half of a second head", func(t *testing.T) {
 		c := dial(t, s.Address)
 		c.send(getTen + "GET")
-		if a := c.answer("GET"); a.status != 200 {
+		if a := c.response("GET"); a.status != 200 {
 			t.Error(a)
 		}
-		if a := c.answer("GET"); a.status != 408 || !a.closes() {
+		if a := c.response("GET"); a.status != 408 || !a.closes() {
 			t.Error(a)
 		}
 		c.expectEnd()
@@ -254,7 +254,7 @@ func TestDeadlines(t *testing.T) {
 	t.Run("RFC 9112 9.5 nothing more", func(t *testing.T) {
 		c := dial(t, s.Address)
 		c.send(getTen)
-		c.answer("GET")
+		c.response("GET")
 		c.expectEnd()
 	})
 	t.Run("RFC 9112 9.5 empty lines alone are nothing", func(t *testing.T) {
@@ -265,7 +265,7 @@ func TestDeadlines(t *testing.T) {
 	t.Run("RFC 9112 9.5 half a body", func(t *testing.T) {
 		c := dial(t, s.Address)
 		c.send(post("/ten", "Content-Length: 5\r\n", "12"))
-		if a := c.answer("POST"); a.status != 405 {
+		if a := c.response("POST"); a.status != 405 {
 			t.Error(a)
 		}
 		c.expectEnd()
@@ -299,7 +299,7 @@ func TestSendDeadline(t *testing.T) {
 		}
 		return nil
 	})
-	a, err := readAnswer(c.r, "GET")
+	a, err := readResponse(c.r, "GET")
 	if err == nil {
 		t.Errorf("%d %d bytes arrived", a.status, len(a.body))
 	}
@@ -311,19 +311,19 @@ func TestShutdown(t *testing.T) {
 	s := serve(t)
 	idle, busy := dial(t, s.Address), dial(t, s.Address)
 	idle.send(getTen)
-	idle.answer("GET")
+	idle.response("GET")
 	busy.send(strings.Repeat(get("/big"), 12))
-	first := busy.answer("GET")
+	first := busy.response("GET")
 	s.Signal(t, os.Interrupt)
 	idle.expectEnd()
 	if first.status != 200 || first.body != big {
 		t.Errorf("%d, %d bytes", first.status, len(first.body))
 	}
 	for {
-		a, err := readAnswer(busy.r, "GET")
+		a, err := readResponse(busy.r, "GET")
 		if err != nil {
 			if a != nil {
-				t.Errorf("an answer was cut short: %v", err)
+				t.Errorf("a response was cut short: %v", err)
 			}
 			break
 		}
@@ -340,7 +340,7 @@ func TestListen(t *testing.T) {
 	check := func(t *testing.T, address string) {
 		c := dial(t, address)
 		c.send(getTen)
-		if a := c.answer("GET"); a.status != 200 || a.body != ten {
+		if a := c.response("GET"); a.status != 200 || a.body != ten {
 			t.Error(a)
 		}
 	}
@@ -370,17 +370,17 @@ func TestMounts(t *testing.T) {
 	harness.WriteFile(t, filepath.Join(more, "ten"), []byte(ten))
 	harness.WriteFile(t, filepath.Join(more, "sub/file"), []byte("of more"))
 	s := harness.StartServe(t, harness.Options{}, site,
-		"--static", "/more/="+more, "--dynamic", "/quick="+more, "--static", "/more/folder/="+filepath.Join(site, "folder"))
+		"--static", "/more/="+more, "--dynamic", "/quick="+more, "--static", "/more/directory/="+filepath.Join(site, "directory"))
 	table(t, s, "mounts", []exchange{
 		{rule: "mounts the root", send: getTen, want: "200", body: ten},
 		{rule: "mounts static", send: get("/more/sub/file"), want: "200", body: "of more"},
 		{rule: "mounts dynamic", send: get("/quick/sub/file"), want: "200", body: "of more"},
-		{rule: "mounts the longest prefix", send: get("/more/folder/ten"), want: "200", body: ten},
+		{rule: "mounts the longest prefix", send: get("/more/directory/ten"), want: "200", body: ten},
 		{rule: "mounts a prefix ends at a slash", send: get("/moreover"), want: "404"},
 		{rule: "mounts no slash", send: get("/more"), want: "301", fields: map[string]string{"Location": "more/"}},
 		{rule: "mounts no slash, dynamic", send: get("/quick?q"), want: "301", fields: map[string]string{"Location": "quick/?q"}},
 		{rule: "mounts from one to another by dots", send: get("/more/../ten"), want: "200", body: ten},
-		{rule: "mounts ROOT/dynamic is a folder like any other", send: get("/dynamic/ten"), want: "200", body: ten},
+		{rule: "mounts ROOT/dynamic is a directory like any other", send: get("/dynamic/ten"), want: "200", body: ten},
 	})
 }
 
@@ -388,8 +388,8 @@ func TestMounts(t *testing.T) {
 func TestChanges(t *testing.T) {
 	site := newSite(t)
 	s := harness.StartServe(t, harness.Options{}, site)
-	for _, folder := range []string{"", "dynamic"} {
-		path := "/" + filepath.Join(folder, "changing")
+	for _, directory := range []string{"", "dynamic"} {
+		path := "/" + filepath.Join(directory, "changing")
 		name := filepath.Join(site, path)
 		t.Run("RFC 9110 8.8.1 a new file gets new validators "+path, func(t *testing.T) {
 			tags := map[string]bool{}
@@ -428,7 +428,7 @@ func TestChanges(t *testing.T) {
 			if err := os.Truncate(name, 256<<20); err != nil {
 				t.Fatal(err)
 			}
-			var a *answer
+			var a *response
 			harness.Eventually(t, patience, "the file is served", func() error {
 				if a = fetch(t, s.Address, "HEAD", path); a.status != 200 {
 					return harness.Errorf("%v", a)
@@ -443,7 +443,7 @@ func TestChanges(t *testing.T) {
 			if err := os.Truncate(name, 1<<20); err != nil {
 				t.Fatal(err)
 			}
-			if a, err := readAnswer(c.r, "GET"); err == nil {
+			if a, err := readResponse(c.r, "GET"); err == nil {
 				t.Errorf("%d bytes arrived of a file that lost them", len(a.body))
 			}
 			if err := os.Remove(name); err != nil {
@@ -465,7 +465,7 @@ func TestFlags(t *testing.T) {
 	}{
 		{"a header without colon", []string{"--header", "X"}, "Name: value", 2},
 		{"a header that breaks the line", []string{"--header", "X: a\r\nB: c"}, "Name: value", 2},
-		{"a mount without a folder", []string{"--static", "/x/="}, "PREFIX=DIR", 2},
+		{"a mount without a directory", []string{"--static", "/x/="}, "PREFIX=DIR", 2},
 		{"a mount without a prefix", []string{"--dynamic", site}, "PREFIX=DIR", 2},
 		{"a mount of what is not there", []string{"--static", "/x/=" + site + "/absent"}, "absent", 1},
 		{"a media type that is none", []string{"--mime", "foo=bar"}, "EXT=TYPE", 2},
@@ -494,7 +494,7 @@ func TestOrdinaryClient(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1}}
 	defer client.CloseIdleConnections()
 	for i := range 200 {
-		resp, err := client.Get("http://" + s.Address + []string{"/ten", "/dynamic/big", "/absent", "/folder"}[i%4])
+		resp, err := client.Get("http://" + s.Address + []string{"/ten", "/dynamic/big", "/absent", "/directory"}[i%4])
 		if err != nil {
 			t.Fatal(err)
 		}

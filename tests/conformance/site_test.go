@@ -18,13 +18,13 @@ const modifiedText = "Mon, 03 Feb 2020 04:05:06 GMT"
 // big is longer than one chunk of sendfile's and than one buffer, but not a multiple of either.
 var big = string(harness.Content(1_300_001, 3))
 
-// secret is what no answer may hold.
+// secret is what no response may hold.
 const secret = "this must not be seen"
 
-// newSite makes the folder that most tests serve, and returns it. What lies beside it must not be seen.
+// newSite makes the directory that most tests serve, and returns it. What lies beside it must not be seen.
 func newSite(tb testing.TB) string {
 	tb.Helper()
-	folder := filepath.Join(tb.TempDir(), "site")
+	directory := filepath.Join(tb.TempDir(), "site")
 	for name, text := range map[string]string{
 		"../outside.txt":           secret,
 		"ten":                      "0123456789",
@@ -33,9 +33,9 @@ func newSite(tb testing.TB) string {
 		"a.txt":                    "alpha\n",
 		"index.html":               "<p>the index</p>\n",
 		"secret":                   secret,
-		"folder/index.html":        "<p>the folder's index</p>\n",
-		"folder/ten":               "0123456789",
-		"bare/file":                "in a folder without index",
+		"directory/index.html":        "<p>the directory's index</p>\n",
+		"directory/ten":               "0123456789",
+		"bare/file":                "in a directory without index",
 		"other/default.htm":        "<p>another index</p>\n",
 		"page.css":                 "p { color: plain }\n",
 		"page.css.gz":              "gzipped bytes",
@@ -46,7 +46,7 @@ func newSite(tb testing.TB) string {
 		"stale.js":                 "fresh()\n",
 		"stale.js.gz":              "older than the plain form",
 		".hidden":                  secret,
-		".folder/file":             secret,
+		".directory/file":             secret,
 		".well-known/thing":        "well known\n",
 		".well-known/.more/hidden": secret,
 		"types/page.xhtml":         "x", "types/movie.mp4": "x", "types/x.unknownext": "x", "types/noext": "x",
@@ -71,18 +71,18 @@ func newSite(tb testing.TB) string {
 		"dynamic/page.css.gz":                   "gzipped bytes",
 		"deep/a/b/c/d/e/f/g/h/i/j/k/l/m/n/file": "deep",
 	} {
-		harness.WriteFile(tb, filepath.Join(folder, name), []byte(text))
-		stamp(tb, filepath.Join(folder, name), modified)
+		harness.WriteFile(tb, filepath.Join(directory, name), []byte(text))
+		stamp(tb, filepath.Join(directory, name), modified)
 	}
-	stamp(tb, filepath.Join(folder, "stale.js.gz"), modified.Add(-time.Second))
-	harness.Symlink(tb, "../outside.txt", filepath.Join(folder, "climbs"))
-	harness.Symlink(tb, "/etc/passwd", filepath.Join(folder, "absolute"))
-	harness.Symlink(tb, filepath.Join(folder, "ten"), filepath.Join(folder, "absolute-inside"))
-	harness.Symlink(tb, filepath.Join(folder, "folder"), filepath.Join(folder, "absolute-folder"))
-	harness.Symlink(tb, "ten", filepath.Join(folder, "inside"))
-	harness.Symlink(tb, "loop", filepath.Join(folder, "loop"))
-	harness.Symlink(tb, "../folder", filepath.Join(folder, "bare", "elsewhere"))
-	return folder
+	stamp(tb, filepath.Join(directory, "stale.js.gz"), modified.Add(-time.Second))
+	harness.Symlink(tb, "../outside.txt", filepath.Join(directory, "climbs"))
+	harness.Symlink(tb, "/etc/passwd", filepath.Join(directory, "absolute"))
+	harness.Symlink(tb, filepath.Join(directory, "ten"), filepath.Join(directory, "absolute-inside"))
+	harness.Symlink(tb, filepath.Join(directory, "directory"), filepath.Join(directory, "absolute-directory"))
+	harness.Symlink(tb, "ten", filepath.Join(directory, "inside"))
+	harness.Symlink(tb, "loop", filepath.Join(directory, "loop"))
+	harness.Symlink(tb, "../directory", filepath.Join(directory, "bare", "elsewhere"))
+	return directory
 }
 
 func stamp(tb testing.TB, path string, at time.Time) {

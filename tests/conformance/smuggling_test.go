@@ -16,11 +16,11 @@ import (
 // message's end elsewhere takes it for a part of the message.
 const smuggled = "GET /secret HTTP/1.1\r\nHost: x\r\n\r\n"
 
-// attempt is a message that two readers may frame differently, and what a reader without doubt answers.
+// attempt is a message that two readers may frame differently, and what a reader without doubt responses.
 type attempt struct {
 	name string
 	sent string
-	// want are the statuses of all answers there may be, in order. The last one closes the connection
+	// want are the statuses of all responses there may be, in order. The last one closes the connection
 	// unless kept says that the framing is in no doubt.
 	want string
 	kept bool
@@ -137,7 +137,7 @@ func attempts() (list []attempt) {
 	refused("413", "length beyond the limit", post("/ten", "Content-Length: 9223372036854775807\r\n", smuggled))
 	refused("413", "length beyond 32 bits", post("/ten", "Content-Length: 4294967296\r\n", smuggled))
 
-	// Chunks. The answer is decided by the head, and is 405; what matters is that nothing follows.
+	// Chunks. The response is decided by the head, and is 405; what matters is that nothing follows.
 	for _, chunks := range []string{
 		"0x0\r\n\r\n", "0X5\r\n12345\r\n0\r\n\r\n", "+0\r\n\r\n", "-0\r\n\r\n", " 0\r\n\r\n", "\t0\r\n\r\n", "0 0\r\n\r\n", "0_0\r\n\r\n", "g\r\n\r\n", "\r\n\r\n",
 		"0\n\r\n", "0\r\r\n\r\n", "0\r\n\n", "0\n\n", "0\r\n\rX", "0\x00\r\n\r\n", "\x000\r\n\r\n", "0\x0b\r\n\r\n", "0\xa0\r\n\r\n",
@@ -188,7 +188,7 @@ func attempts() (list []attempt) {
 	harmless("a request within the body of a HEAD", "HEAD 200", "HEAD /ten HTTP/1.1\r\nHost: x\r\n"+inside+"\r\n"+smuggled)
 	harmless("a request within the body of an OPTIONS", "204", "OPTIONS * HTTP/1.1\r\nHost: x\r\n"+inside+"\r\n"+smuggled)
 	harmless("a request within the body of what is not there", "404", "GET /absent HTTP/1.1\r\nHost: x\r\n"+inside+"\r\n"+smuggled)
-	harmless("a request within the body of a redirect", "301", "GET /folder HTTP/1.1\r\nHost: x\r\n"+inside+"\r\n"+smuggled)
+	harmless("a request within the body of a redirect", "301", "GET /directory HTTP/1.1\r\nHost: x\r\n"+inside+"\r\n"+smuggled)
 	harmless("a request within the body of a 304", "304", "GET /ten HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n"+inside+"\r\n"+smuggled)
 	harmless("a request within the body of a 412", "412", "GET /ten HTTP/1.1\r\nHost: x\r\nIf-Match: \"x\"\r\n"+inside+"\r\n"+smuggled)
 	harmless("a request within the body of a 416", "416", "GET /ten HTTP/1.1\r\nHost: x\r\nRange: bytes=99-\r\n"+inside+"\r\n"+smuggled)
@@ -227,12 +227,12 @@ const (
 func TestSmuggling(t *testing.T) {
 	s := serve(t)
 	list := attempts()
-	refused, answers := 0, 0
+	refused, responses := 0, 0
 	for i := range list {
 		a := &list[i]
 		t.Run("RFC 9112 11.2 "+a.name, func(t *testing.T) {
 			for _, how := range []manner{whole, bytewise, behind} {
-				answers += a.try(t, s, how)
+				responses += a.try(t, s, how)
 			}
 		})
 		if !a.kept {
@@ -243,12 +243,12 @@ func TestSmuggling(t *testing.T) {
 	if refused < 100 {
 		t.Errorf("%d ambiguous framings are too few", refused)
 	}
-	fmt.Printf("conformance: %d ambiguous framings and %d that only look so, each whole, byte by byte and behind another request: %d answers, none to a smuggled request\n",
-		refused, len(list)-refused, answers)
+	fmt.Printf("conformance: %d ambiguous framings and %d that only look so, each whole, byte by byte and behind another request: %d responses, none to a smuggled request\n",
+		refused, len(list)-refused, responses)
 }
 
-// try makes the attempt on a connection of its own and returns how many answers came.
-func (a *attempt) try(t *testing.T, s *harness.Server, how manner) (answers int) {
+// try makes the attempt on a connection of its own and returns how many responses came.
+func (a *attempt) try(t *testing.T, s *harness.Server, how manner) (responses int) {
 	t.Helper()
 	c := dial(t, s.Address)
 	defer func() { _ = c.Close() }()
@@ -277,17 +277,17 @@ func (a *attempt) try(t *testing.T, s *harness.Server, how manner) (answers int)
 		}
 	}()
 	method := "GET"
-	var last *answer
+	var last *response
 	for want := range strings.FieldsSeq(statuses) {
 		if want == "HEAD" {
 			method = want
 			continue
 		}
-		got, err := readAnswer(r, method)
+		got, err := readResponse(r, method)
 		if err != nil {
 			t.Fatalf("%s: %v", how, err)
 		}
-		answers++
+		responses++
 		if fmt.Sprint(got.status) != want && (want != "4xx" || got.status/100 != 4) {
 			t.Fatalf("%s: wanted %s, got %v", how, want, got)
 		}
@@ -300,7 +300,7 @@ func (a *attempt) try(t *testing.T, s *harness.Server, how manner) (answers int)
 	<-sent
 	c.halfClose()
 	if rest, err := io.ReadAll(r); len(rest) > 0 || err != nil && !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("%s: after the answer: %.500q, %v", how, rest, err)
+		t.Errorf("%s: after the response: %.500q, %v", how, rest, err)
 	}
-	return answers
+	return responses
 }

@@ -12,27 +12,27 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// after is what has become of the connection when the answers have been read.
+// after is what has become of the connection when the responses have been read.
 type after bool
 
 const (
 	kept   after = false // the next request is answered properly
-	closed after = true  // it is closed, and the last answer has said so
+	closed after = true  // it is closed, and the last response has said so
 )
 
 // exchange is a case of a table: what a client sends over one connection, and what must come back.
 type exchange struct {
 	rule string // the name of the test: the RFC's section and what it asks for
 	send string
-	want string // the statuses in order; HEAD before the status of an answer to HEAD
+	want string // the statuses in order; HEAD before the status of a response to HEAD
 	then after
 
-	// fields are those of the last answer: a value, "" for one that must not be there, or a value between
+	// fields are those of the last response: a value, "" for one that must not be there, or a value between
 	// asterisks for a part of it.
 	fields map[string]string
-	body   string // of the last answer, or "" for any
-	empty  bool   // the last answer has no body
-	see    func(t *testing.T, a *answer)
+	body   string // of the last response, or "" for any
+	empty  bool   // the last response has no body
+	see    func(t *testing.T, a *response)
 
 	open string // what is known to be wrong with the server: the case waits for it, unless AWS_OPEN is set
 }
@@ -67,13 +67,13 @@ func (e *exchange) judge(c *client) {
 	t := c.tb
 	t.Helper()
 	method := "GET"
-	var last *answer
+	var last *response
 	for word := range strings.FieldsSeq(e.want) {
 		if word == "HEAD" {
 			method = word
 			continue
 		}
-		last = c.answer(method)
+		last = c.response(method)
 		if fmt.Sprint(last.status) != word {
 			t.Fatalf("wanted %s of %s, got %v", word, e.want, last)
 		}
@@ -90,12 +90,12 @@ func (e *exchange) judge(c *client) {
 		return
 	}
 	c.send(get("/ten"))
-	if a := c.answer("GET"); a.status != 200 || a.body != "0123456789" {
+	if a := c.response("GET"); a.status != 200 || a.body != "0123456789" {
 		t.Errorf("the next request on the connection got %v", a)
 	}
 }
 
-func (e *exchange) judgeLast(t testing.TB, a *answer) {
+func (e *exchange) judgeLast(t testing.TB, a *response) {
 	t.Helper()
 	for name, want := range e.fields {
 		values := a.all(name)
@@ -116,6 +116,6 @@ func (e *exchange) judgeLast(t testing.TB, a *answer) {
 		e.see(t, a)
 	}
 	if t.Failed() {
-		t.Logf("the last answer: %v", a)
+		t.Logf("the last response: %v", a)
 	}
 }

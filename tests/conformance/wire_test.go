@@ -54,12 +54,12 @@ func (c *client) halfClose() {
 	}
 }
 
-// answer reads one answer to a request with the method and fails the test if it is malformed.
-func (c *client) answer(method string) *answer {
+// response reads one response to a request with the method and fails the test if it is malformed.
+func (c *client) response(method string) *response {
 	c.tb.Helper()
-	a, err := readAnswer(c.r, method)
+	a, err := readResponse(c.r, method)
 	if err != nil {
-		c.tb.Fatalf("answer: %v", err)
+		c.tb.Fatalf("response: %v", err)
 	}
 	return a
 }
@@ -78,8 +78,8 @@ func (c *client) expectEnd() {
 	}
 }
 
-// answer is an answer that has been taken apart.
-type answer struct {
+// response is a response that has been taken apart.
+type response struct {
 	status int
 	reason string
 	fields []field
@@ -88,7 +88,7 @@ type answer struct {
 
 type field struct{ name, value string }
 
-func (a *answer) String() string {
+func (a *response) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s\n", a.status, a.reason)
 	for _, f := range a.fields {
@@ -99,7 +99,7 @@ func (a *answer) String() string {
 }
 
 // all returns the values of a field.
-func (a *answer) all(name string) (values []string) {
+func (a *response) all(name string) (values []string) {
 	for _, f := range a.fields {
 		if strings.EqualFold(f.name, name) {
 			values = append(values, f.value)
@@ -109,10 +109,10 @@ func (a *answer) all(name string) (values []string) {
 }
 
 // get returns the value of a field, "" without one.
-func (a *answer) get(name string) string { return strings.Join(a.all(name), ", ") }
+func (a *response) get(name string) string { return strings.Join(a.all(name), ", ") }
 
-// closes reports whether the answer says that it is the connection's last.
-func (a *answer) closes() bool { return strings.EqualFold(a.get("Connection"), "close") }
+// closes reports whether the response says that it is the connection's last.
+func (a *response) closes() bool { return strings.EqualFold(a.get("Connection"), "close") }
 
 var (
 	statusLine = regexp.MustCompile(`^HTTP/1\.1 ([1-5]\d\d) ([A-Za-z -]+)\r\n$`)
@@ -125,8 +125,8 @@ var (
 // mayRepeat are the fields that may come in several lines (RFC 9110 section 5.3).
 var mayRepeat = map[string]bool{"Vary": true, "X-Twice": true}
 
-// readAnswer reads an answer and refuses all that the RFCs do.
-func readAnswer(r *bufio.Reader, method string) (*answer, error) {
+// readResponse reads a response and refuses all that the RFCs do.
+func readResponse(r *bufio.Reader, method string) (*response, error) {
 	line, err := r.ReadString('\n')
 	if err != nil {
 		return nil, fmt.Errorf("status line %q: %w", line, err)
@@ -135,7 +135,7 @@ func readAnswer(r *bufio.Reader, method string) (*answer, error) {
 	if match == nil {
 		return nil, fmt.Errorf("status line %.200q", line)
 	}
-	a := &answer{reason: match[2]}
+	a := &response{reason: match[2]}
 	a.status, _ = strconv.Atoi(match[1])
 	for {
 		if line, err = r.ReadString('\n'); err != nil {
@@ -169,12 +169,12 @@ func readAnswer(r *bufio.Reader, method string) (*answer, error) {
 }
 
 // hasBody reports whether bytes follow the head (RFC 9112 section 6.3).
-func (a *answer) hasBody(method string) bool {
+func (a *response) hasBody(method string) bool {
 	return method != http.MethodHead && a.status/100 != 1 && a.status != 204 && a.status != 304
 }
 
-// checkHead holds an answer's head against what is true of all of them.
-func (a *answer) checkHead(method string) error {
+// checkHead holds a response's head against what is true of all of them.
+func (a *response) checkHead(method string) error {
 	if date, err := http.ParseTime(a.get("Date")); err != nil || date.Format(http.TimeFormat) != a.get("Date") {
 		return fmt.Errorf("RFC 9110 section 6.6.1: Date %q", a.get("Date"))
 	} else if age := time.Since(date); age > patience || age < -patience {
@@ -204,7 +204,7 @@ func (a *answer) checkHead(method string) error {
 }
 
 // checkStatus looks for what a status asks for.
-func (a *answer) checkStatus(method string) error {
+func (a *response) checkStatus(method string) error {
 	switch a.status {
 	case 200:
 		if a.hasBody(method) && a.get("Content-Type") == "" && a.get("Content-Length") != "0" {
@@ -270,12 +270,12 @@ func lines(fields ...string) string {
 }
 
 // fetch makes one exchange on a connection of its own.
-func fetch(tb testing.TB, address, method, target string, fields ...string) *answer {
+func fetch(tb testing.TB, address, method, target string, fields ...string) *response {
 	tb.Helper()
 	c := dial(tb, address)
 	defer func() { _ = c.Close() }()
 	c.send(request(method, target, fields...))
-	return c.answer(method)
+	return c.response(method)
 }
 
 // alive fails the test unless the server still serves.

@@ -69,7 +69,7 @@ func TestChecker(t *testing.T) {
 // check has clients fetch a file of a server that is started for that, and returns what was wrong.
 func (s *site) check(t *testing.T, path string, clients int) error {
 	server := harness.Launch(t, harness.Options{
-		Wrap: checker(t), Path: harness.AWS(t), Folder: s.root, Address: "127.0.0.1:8888", Preload: harness.Build(t).Shorten,
+		Wrap: checker(t), Path: harness.AWS(t), Directory: s.root, Address: "127.0.0.1:8888", Preload: harness.Build(t).Shorten,
 	})
 	time.Sleep(checkerWaits) // the checker's own habit
 	failures := make(chan error, clients)
@@ -109,7 +109,7 @@ func TestStartUnderValgrind(t *testing.T) {
 				Wrap: checker(t), Path: listener, Args: []string{"127.0.0.1:8888"}, Address: "127.0.0.1:8888",
 			}))
 			times[1] = append(times[1], startTime(t, harness.Options{
-				Wrap: checker(t), Path: harness.AWS(t), Folder: dir, Address: "127.0.0.1:8888",
+				Wrap: checker(t), Path: harness.AWS(t), Directory: dir, Address: "127.0.0.1:8888",
 			}))
 		}
 		least, own := median(times[0]), median(times[1])

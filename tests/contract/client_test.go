@@ -117,14 +117,14 @@ func wantEstablished(t *testing.T, server *harness.Server, count int) {
 // socketCount counts the sockets that the server has open.
 func socketCount(t *testing.T, server *harness.Server) int {
 	t.Helper()
-	folder := fmt.Sprintf("/proc/%d/fd", server.PID())
-	entries, err := os.ReadDir(folder)
+	directory := fmt.Sprintf("/proc/%d/fd", server.PID())
+	entries, err := os.ReadDir(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
 	count := 0
 	for _, entry := range entries {
-		if target, err := os.Readlink(folder + "/" + entry.Name()); err == nil && strings.HasPrefix(target, "socket:") {
+		if target, err := os.Readlink(directory + "/" + entry.Name()); err == nil && strings.HasPrefix(target, "socket:") {
 			count++
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // TestExhaustion lets the system run out of things, or break connections, in a fifth of the calls of one
-// kind. A connection may be lost; what arrives as a whole answer is right, the server stays and serves on,
+// kind. A connection may be lost; what arrives as a whole response is right, the server stays and serves on,
 // and it ends with status 0.
 func TestExhaustion(t *testing.T) {
 	s := newSite(t)

@@ -56,31 +56,31 @@ func TestUnreadableFile(t *testing.T) {
 		options.Wrap = []string{harness.Tool(t, "setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"}
 		letIn(t, s.root)
 	}
-	for _, folder := range []string{"static", "dynamic"} {
-		if err := os.Chmod(filepath.Join(s.root, folder, "large"), 0); err != nil {
+	for _, directory := range []string{"static", "dynamic"} {
+		if err := os.Chmod(filepath.Join(s.root, directory, "large"), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	server := harness.StartAWS(t, s.root, options)
-	for _, folder := range []string{"static", "dynamic"} {
-		wantNotFound(t, server, "/"+folder+"/large")
-		s.wantFile(t, server, folder+"/small")
+	for _, directory := range []string{"static", "dynamic"} {
+		wantNotFound(t, server, "/"+directory+"/large")
+		s.wantFile(t, server, directory+"/small")
 	}
 }
 
-// letIn makes sure that any user may reach a folder below the system's temporary one.
-func letIn(t *testing.T, folder string) {
+// letIn makes sure that any user may reach a directory below the system's temporary one.
+func letIn(t *testing.T, directory string) {
 	t.Helper()
-	for ; folder != filepath.Clean(os.TempDir()); folder = filepath.Dir(folder) {
-		info, err := os.Stat(folder)
+	for ; directory != filepath.Clean(os.TempDir()); directory = filepath.Dir(directory) {
+		info, err := os.Stat(directory)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.Chmod(folder, info.Mode()|0o755); err != nil {
+		if err := os.Chmod(directory, info.Mode()|0o755); err != nil {
 			t.Fatal(err)
 		}
-		if folder == filepath.Dir(folder) {
-			t.Fatal(errors.New("the test's folder is not below the temporary one"))
+		if directory == filepath.Dir(directory) {
+			t.Fatal(errors.New("the test's directory is not below the temporary one"))
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"aws/tests/harness"
 )
 
-// TestPlainStart starts aws as the C server is started: with no argument, in the folder that it serves. It
+// TestPlainStart starts aws as the C server is started: with no argument, in the directory that it serves. It
 // listens on port 8888 within a second; a busy machine gets a few tries.
 func TestPlainStart(t *testing.T) {
 	if name := filepath.Base(harness.AWS(t)); name != "aws" {
@@ -24,7 +24,7 @@ func TestPlainStart(t *testing.T) {
 	for try := 1; ; try++ {
 		started := time.Now()
 		server := harness.Start(t, harness.Options{
-			Path: harness.AWS(t), Folder: s.root, Address: "127.0.0.1:8888",
+			Path: harness.AWS(t), Directory: s.root, Address: "127.0.0.1:8888",
 		})
 		took := time.Since(started)
 		s.wantFile(t, server, "static/small")
@@ -45,7 +45,7 @@ func TestPlainStart(t *testing.T) {
 // run starts aws where it can't go on, and returns its exit status and what it printed.
 func run(t *testing.T, args ...string) (status int, output string) {
 	t.Helper()
-	server := harness.Launch(t, harness.Options{Path: harness.AWS(t), Args: args, Folder: t.TempDir()})
+	server := harness.Launch(t, harness.Options{Path: harness.AWS(t), Args: args, Directory: t.TempDir()})
 	return server.Wait(t), server.Output()
 }
 
@@ -114,7 +114,7 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-// TestNothingToServe: without the two folders aws starts, says so, and answers 404. What appears later is
+// TestNothingToServe: without the two directories aws starts, says so, and responses 404. What appears later is
 // served.
 func TestNothingToServe(t *testing.T) {
 	s := &site{root: t.TempDir(), sums: map[string]string{}}

@@ -14,14 +14,14 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// Sizes of the files that every site has in both folders.
+// Sizes of the files that every site has in both directories.
 const (
 	smallBytes = 2 << 10
 	largeBytes = 2 << 20
 	hugeBytes  = 24 << 20 // more than sockets, and the window of a dynamic file, can hold
 )
 
-// site is a folder to serve. Its files are small, large and huge in each of the two folders.
+// site is a directory to serve. Its files are small, large and huge in each of the two directories.
 type site struct {
 	root string
 	sums map[string]string
@@ -30,9 +30,9 @@ type site struct {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{root: filepath.Join(t.TempDir(), "root"), sums: map[string]string{}}
-	for i, folder := range []string{"static", "dynamic"} {
+	for i, directory := range []string{"static", "dynamic"} {
 		for name, size := range map[string]int{"small": smallBytes, "large": largeBytes, "huge": hugeBytes} {
-			s.add(t, folder+"/"+name, harness.Content(size, uint64(i*hugeBytes+size)))
+			s.add(t, directory+"/"+name, harness.Content(size, uint64(i*hugeBytes+size)))
 		}
 	}
 	return s
@@ -49,14 +49,14 @@ func (s *site) add(t *testing.T, path string, content []byte) {
 	s.sums[path] = harness.Sum(content)
 }
 
-// addIrregular makes what must not be served in a folder of the site, and returns its paths.
-func (s *site) addIrregular(t *testing.T, folder string) []string {
+// addIrregular makes what must not be served in a directory of the site, and returns its paths.
+func (s *site) addIrregular(t *testing.T, directory string) []string {
 	t.Helper()
-	at := func(name string) string { return filepath.Join(s.root, folder, name) }
+	at := func(name string) string { return filepath.Join(s.root, directory, name) }
 	if err := syscall.Mkfifo(at("fifo"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Mkdir(at("folder"), 0o755); err != nil {
+	if err := os.Mkdir(at("directory"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	// A socket's whole path must fit 108 bytes, so it is bound under a short name and moved.
@@ -72,7 +72,7 @@ func (s *site) addIrregular(t *testing.T, folder string) []string {
 	if err := os.Rename(short, at("socket")); err != nil {
 		t.Fatal(err)
 	}
-	names := []string{"fifo", "folder", "folder/", "socket"}
+	names := []string{"fifo", "directory", "directory/", "socket"}
 	const nullDevice = 1<<8 | 3
 	if err := syscall.Mknod(at("device"), syscall.S_IFCHR|0o644, nullDevice); err == nil {
 		names = append(names, "device")
@@ -83,16 +83,16 @@ func (s *site) addIrregular(t *testing.T, folder string) []string {
 	harness.WriteFile(t, filepath.Join(s.root, "../outside/secret"), []byte("out of the root\n"))
 	for name, target := range map[string]string{
 		"out": "../../outside/secret", "out-absolute": filepath.Join(s.root, "../outside/secret"),
-		"out-folder": "../../outside", "dangling": "nowhere", "loop": "loop", "passwd": "/etc/passwd",
+		"out-directory": "../../outside", "dangling": "nowhere", "loop": "loop", "passwd": "/etc/passwd",
 	} {
 		harness.Symlink(t, target, at(name))
 		names = append(names, name)
 	}
-	names = append(names, "out-folder/secret", "../../outside/secret", "../../../../../../../../etc/passwd",
+	names = append(names, "out-directory/secret", "../../outside/secret", "../../../../../../../../etc/passwd",
 		"%2e%2e/%2e%2e/outside/secret", "..%2f..%2foutside%2fsecret", "", "absent", "small/", "small/below")
 	paths := make([]string, 0, len(names))
 	for _, name := range names {
-		paths = append(paths, "/"+folder+"/"+name)
+		paths = append(paths, "/"+directory+"/"+name)
 	}
 	return paths
 }

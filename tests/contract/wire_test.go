@@ -61,7 +61,7 @@ func TestWire(t *testing.T) {
 				{"idle clients in lsof", func(t *testing.T) { testIdle(t, server) }},
 				{"clients that go away", func(t *testing.T) { s.testGone(t, server) }},
 				{"garbage", func(t *testing.T) { s.testGarbage(t, server) }},
-				{"a crowd of dynamic clients", func(t *testing.T) { s.testCrowd(t, server, c.crowd) }},
+				{"a crowd of dynamic clients", func(t *testing.T) { s.testAddressLimit(t, server, c.crowd) }},
 				{"SIGPIPE", func(t *testing.T) {
 					server.Signal(t, syscall.SIGPIPE)
 					s.wantFile(t, server, "static/small")
@@ -81,9 +81,9 @@ func TestWire(t *testing.T) {
 }
 
 func (s *site) testBytes(t *testing.T, server *harness.Server) {
-	for _, folder := range []string{"static", "dynamic"} {
+	for _, directory := range []string{"static", "dynamic"} {
 		for _, name := range []string{"small", "large", "huge"} {
-			s.wantFile(t, server, folder+"/"+name)
+			s.wantFile(t, server, directory+"/"+name)
 		}
 	}
 }
@@ -120,8 +120,8 @@ func (s *site) testVersions(t *testing.T, server *harness.Server) {
 
 // testHeaders looks at the header lines, of GET and of HEAD.
 func (s *site) testHeaders(t *testing.T, server *harness.Server) {
-	for _, folder := range []string{"static", "dynamic"} {
-		path := folder + "/small"
+	for _, directory := range []string{"static", "dynamic"} {
+		path := directory + "/small"
 		info, err := os.Stat(filepath.Join(s.root, path))
 		if err != nil {
 			t.Fatal(err)
@@ -154,12 +154,12 @@ func (s *site) testHeaders(t *testing.T, server *harness.Server) {
 // testWget lets fifty wget run at once, for small and large, static and dynamic files.
 func (s *site) testWget(t *testing.T, server *harness.Server) {
 	wget := harness.Tool(t, "wget")
-	folder := t.TempDir()
+	directory := t.TempDir()
 	var group sync.WaitGroup
 	for i := range 50 {
 		path := []string{"static/small", "dynamic/large", "static/large", "dynamic/small"}[i%4]
 		group.Go(func() {
-			file := filepath.Join(folder, fmt.Sprint(i))
+			file := filepath.Join(directory, fmt.Sprint(i))
 			output, err := exec.Command(wget, "-nv", "--no-proxy", "--tries=1", "--timeout=120", "-O", file,
 				"http://"+server.Address+"/"+path).CombinedOutput()
 			if err != nil {
@@ -175,13 +175,13 @@ func (s *site) testWget(t *testing.T, server *harness.Server) {
 	group.Wait()
 }
 
-// testLinks serves dynamic files that are links to static ones, and links to links and folders.
+// testLinks serves dynamic files that are links to static ones, and links to links and directories.
 func (s *site) testLinks(t *testing.T, server *harness.Server, prefix string) {
 	at := func(name string) string { return filepath.Join(s.root, "dynamic", prefix+name) }
 	harness.Symlink(t, "../static/large", at("-link"))
 	harness.Symlink(t, prefix+"-link", at("-chain"))
-	harness.Symlink(t, "../static", at("-folder"))
-	for _, target := range []string{"-link", "-chain", "-folder/large"} {
+	harness.Symlink(t, "../static", at("-directory"))
+	for _, target := range []string{"-link", "-chain", "-directory/large"} {
 		s.wantBytes(t, server, "/dynamic/"+prefix+target, "static/large")
 	}
 }
@@ -194,13 +194,13 @@ func testNotFound(t *testing.T, server *harness.Server, paths []string) {
 }
 
 func (s *site) testEscapes(t *testing.T, server *harness.Server, prefix string) {
-	for _, folder := range []string{"static", "dynamic"} {
-		path := folder + "/" + prefix + " ä%41.txt"
+	for _, directory := range []string{"static", "dynamic"} {
+		path := directory + "/" + prefix + " ä%41.txt"
 		s.add(t, path, []byte(path))
-		s.wantBytes(t, server, "/"+folder+"/"+prefix+"%20%c3%A4%2541.txt", path)
-		s.wantBytes(t, server, "/"+folder+"/%73mall", folder+"/small")
-		wantNotFound(t, server, "/"+folder+"/%zzsmall")
-		wantNotFound(t, server, "/"+folder+"/small%00")
+		s.wantBytes(t, server, "/"+directory+"/"+prefix+"%20%c3%A4%2541.txt", path)
+		s.wantBytes(t, server, "/"+directory+"/%73mall", directory+"/small")
+		wantNotFound(t, server, "/"+directory+"/%zzsmall")
+		wantNotFound(t, server, "/"+directory+"/small%00")
 	}
 }
 
@@ -231,14 +231,14 @@ func testIdle(t *testing.T, server *harness.Server) {
 func (s *site) testGone(t *testing.T, server *harness.Server) {
 	sockets := socketCount(t, server)
 	for range 5 {
-		for _, folder := range []string{"static", "dynamic"} {
-			begin(t, server, "/"+folder+"/huge").abort(t)
-			if err := begin(t, server, "/"+folder+"/huge").conn.Close(); err != nil {
+		for _, directory := range []string{"static", "dynamic"} {
+			begin(t, server, "/"+directory+"/huge").abort(t)
+			if err := begin(t, server, "/"+directory+"/huge").conn.Close(); err != nil {
 				t.Fatal(err)
 			}
 			for _, text := range []string{
-				"", "GET /" + folder + "/hu", "GET /" + folder + "/huge HTTP/1.1\r\n\r\n",
-				"GET /" + folder + "/absent HTTP/1.1\r\n\r\n",
+				"", "GET /" + directory + "/hu", "GET /" + directory + "/huge HTTP/1.1\r\n\r\n",
+				"GET /" + directory + "/absent HTTP/1.1\r\n\r\n",
 			} {
 				conn := dial(t, server)
 				if _, err := conn.Write([]byte(text)); err != nil {
@@ -275,8 +275,8 @@ func (s *site) testGarbage(t *testing.T, server *harness.Server) {
 	s.wantFile(t, server, "static/small")
 }
 
-// testCrowd has more dynamic clients at once than a context for each would allow.
-func (s *site) testCrowd(t *testing.T, server *harness.Server, clients int) {
+// testAddressLimit has more dynamic clients at once than a context for each would allow.
+func (s *site) testAddressLimit(t *testing.T, server *harness.Server, clients int) {
 	var group sync.WaitGroup
 	for range clients {
 		group.Go(func() { s.wantFile(t, server, "dynamic/large") })

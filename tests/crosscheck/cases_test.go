@@ -8,15 +8,15 @@ import (
 	"aws/tests/harness"
 )
 
-// testCase is one request, and what aws has to answer.
+// testCase is one request, and what aws has to respond to.
 type testCase struct {
 	name    string
 	topic   string // what the table of differences goes by; empty: no difference is intended
 	request harness.Request
 
-	want   string // the file whose bytes are the answer; empty: 404
+	want   string // the file whose bytes are the response; empty: 404
 	head   bool   // whether the header is all that may come
-	hangUp bool   // aws closes the connection without an answer, since there is no whole request
+	hangUp bool   // aws closes the connection without a response, since there is no whole request
 }
 
 // Requests that a server can't take as finished are given up after this.
@@ -47,8 +47,8 @@ func simple(method, target, version, want string) testCase {
 func sizeCases() []testCase {
 	var cases []testCase
 	for _, size := range edgeSizes {
-		for _, folder := range []string{"static", "dynamic"} {
-			path := fmt.Sprintf("%s/size-%d", folder, size)
+		for _, directory := range []string{"static", "dynamic"} {
+			path := fmt.Sprintf("%s/size-%d", directory, size)
 			for _, version := range versions {
 				cases = append(cases, simple("GET", "/"+path, version, path), simple("HEAD", "/"+path, version, path))
 			}
@@ -98,17 +98,17 @@ func splitCases() []testCase {
 	return cases
 }
 
-// crowdCases is what fifty clients ask for at the same moment.
-func crowdCases() []testCase {
+// addressLimitCases is what fifty clients ask for at the same moment.
+func addressLimitCases() []testCase {
 	var cases []testCase
 	for i := range 50 {
-		folder := []string{"static", "dynamic"}[i%2]
+		directory := []string{"static", "dynamic"}[i%2]
 		size := []int{1, 4097, bufferBytes + 1, 2 << 20, 513}[i/2%5]
-		path := fmt.Sprintf("%s/size-%d", folder, size)
+		path := fmt.Sprintf("%s/size-%d", directory, size)
 		c := simple("GET", "/"+path, versions[i/10%2], path)
 		switch i {
 		case 20, 21:
-			c = simple("GET", "/"+folder+"/absent", "1.1", "")
+			c = simple("GET", "/"+directory+"/absent", "1.1", "")
 		case 30, 31:
 			c = simple("HEAD", "/"+path, "1.1", path)
 		case 40:
@@ -123,7 +123,7 @@ func crowdCases() []testCase {
 // pathCase is one target and the file that it stands for.
 type pathCase struct{ topic, target, want string }
 
-// pathCases asks for whatever can be said in a target. %s is each of the two folders.
+// pathCases asks for whatever can be said in a target. %s is each of the two directories.
 func pathCases() []testCase {
 	table := []pathCase{
 		{"", "/%s/page.html", "%s/page.html"},
@@ -149,7 +149,7 @@ func pathCases() []testCase {
 		{"", "/%s/question?.txt", ""},
 		{"", "/%s/absent?page.html", ""},
 
-		// Folders, and what is in neither of the two.
+		// Directories, and what is in neither of the two.
 		{"", "/%s/sub", ""},
 		{"", "/%s/sub/", ""},
 		{"", "/%s/", ""},
@@ -171,12 +171,12 @@ func pathCases() []testCase {
 		{"", "/%s/link-chain", "%s/link-other"},
 		{"", "/%s/link-other", "%s/link-other"},
 		{"", "/%s/link-size", "%s/link-size"},
-		{"", "/%s/link-folder/deep.txt", "%s/sub/deep.txt"},
+		{"", "/%s/link-directory/deep.txt", "%s/sub/deep.txt"},
 		{"", "/%s/link-top", "top.txt"},
 		{"", "/%s/link-dangling", ""},
 		{"", "/%s/link-loop-a", ""},
 		{"", "/%s/link-self", ""},
-		{"", "/%s/link-folder", ""},
+		{"", "/%s/link-directory", ""},
 		{"out by a link", "/%s/link-out", ""},
 		{"out by a link", "/%s/link-out-abs", ""},
 		{"out by a link", "/%s/link-out-dir/secret.txt", ""},
@@ -213,11 +213,11 @@ func pathCases() []testCase {
 		{"", "/%s/...", ""},
 		{"", "/../%s/page.html", ""},
 		{"", "/./../%s/page.html", ""},
-		{"dots before the folder", "/./%s/page.html", "%s/page.html"},
-		{"dots before the folder", "/nowhere/../%s/page.html", "%s/page.html"},
+		{"dots before the directory", "/./%s/page.html", "%s/page.html"},
+		{"dots before the directory", "/nowhere/../%s/page.html", "%s/page.html"},
 		{"dots after what is absent", "/%s/absent/../page.html", "%s/page.html"},
 		{"dots after what is absent", "/%s/page.html/../page.html", "%s/page.html"},
-		{"dots after a linked folder", "/%s/link-out-dir/../page.html", "%s/page.html"},
+		{"dots after a linked directory", "/%s/link-out-dir/../page.html", "%s/page.html"},
 		{"dots to the root", "/%s/../top.txt", ""},
 		{"dots out of the root", "/%s/../../outside/secret.txt", ""},
 		{"dots out of the root", "/%s/sub/../../../outside/secret.txt", ""},
@@ -232,7 +232,7 @@ func pathCases() []testCase {
 		// Slashes.
 		{"", "/%s//page.html", "%s/page.html"},
 		{"", "/%s/sub///deep.txt", "%s/sub/deep.txt"},
-		{"slashes before the folder", "//%s/page.html", "%s/page.html"},
+		{"slashes before the directory", "//%s/page.html", "%s/page.html"},
 
 		// The form that is meant for proxies.
 		{"absolute form", "http://localhost/%s/page.html", "%s/page.html"},
@@ -244,10 +244,10 @@ func pathCases() []testCase {
 	}
 	var cases []testCase
 	for _, row := range table {
-		for _, folder := range []string{"static", "dynamic"} {
-			fill := strings.NewReplacer("%s", folder, "%%", "%")
+		for _, directory := range []string{"static", "dynamic"} {
+			fill := strings.NewReplacer("%s", directory, "%%", "%")
 			target := fill.Replace(row.target)
-			if folder == "dynamic" && !strings.Contains(row.target, "%s") {
+			if directory == "dynamic" && !strings.Contains(row.target, "%s") {
 				continue
 			}
 			want := fill.Replace(row.want)

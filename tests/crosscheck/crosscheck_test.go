@@ -32,7 +32,7 @@ type mode struct {
 }
 
 // TestCrossCheck runs every mode on one site. The comparison is between the servers, each request also has
-// an answer of its own to live up to.
+// a response of its own to live up to.
 func TestCrossCheck(t *testing.T) {
 	site := newSite(t)
 	total := 0
@@ -154,7 +154,7 @@ func (m mode) run(t *testing.T, s *site) (count int, occurred map[string]int) {
 	}{
 		{"one at a time", 1, m.cases(sizeCases())},
 		{"few at a time", clientsMax, m.cases(append(calm, splitCases()...))},
-		{"fifty at once", 50, crowdCases()},
+		{"fifty at once", 50, addressLimitCases()},
 	}
 	if m.huge {
 		groups[0].cases = append(groups[0].cases, hugeCases()...)
@@ -201,7 +201,7 @@ func exchangeAll(address string, clients int, cases []testCase) []harness.Respon
 	return responses
 }
 
-// compare reports what is wrong with aws's answer, by itself and beside the reference server's.
+// compare reports what is wrong with aws's response, by itself and beside the reference server's.
 func compare(t *testing.T, s *site, c testCase, theirs, ours harness.Response, occurred map[string]int) {
 	t.Helper()
 	if wrong := c.judge(s, ours); wrong != "" {
@@ -221,7 +221,7 @@ func compare(t *testing.T, s *site, c testCase, theirs, ours harness.Response, o
 }
 
 // unequal names the fields in which two responses differ. The version is not one of them, since either
-// server may answer HTTP/1.x with the version that it speaks.
+// server may respond to HTTP/1.x with the version that it speaks.
 func unequal(a, b harness.Response) string {
 	var names []string
 	add := func(differs bool, name string) {
@@ -248,7 +248,7 @@ func (c testCase) judge(s *site, r harness.Response) string {
 	}
 	if c.hangUp {
 		if r.Status != 0 || r.Note != "" {
-			return "there was no whole request to answer"
+			return "there was no whole request to respond to"
 		}
 		return ""
 	}

@@ -4,7 +4,7 @@ import (
 	"aws/tests/harness"
 )
 
-// difference is one way in which aws is meant to answer differently from the reference server.
+// difference is one way in which aws is meant to respond to differently from the reference server.
 type difference struct {
 	id     string
 	what   string // the reference server -> aws
@@ -41,15 +41,15 @@ var differences = []difference{
 	},
 	{
 		id:     "prefix-after-dots",
-		what:   "`..` from one of the two folders to a file of the root that is in neither: 200 -> 404",
-		reason: "aws looks at the prefix after it has resolved the path, so only the two folders are served",
+		what:   "`..` from one of the two directories to a file of the root that is in neither: 200 -> 404",
+		reason: "aws looks at the prefix after it has resolved the path, so only the two directories are served",
 		match:  topic("dots to the root", found, notFound),
 	},
 	{
 		id:     "dots-before-prefix",
-		what:   "dot segments before the folder: 404 -> 200",
+		what:   "dot segments before the directory: 404 -> 200",
 		reason: "a path means what RFC 3986 section 5.2.4 makes of it",
-		match:  topic("dots before the folder", notFound, found),
+		match:  topic("dots before the directory", notFound, found),
 	},
 	{
 		id:     "dots-lexical",
@@ -59,9 +59,9 @@ var differences = []difference{
 	},
 	{
 		id:     "dots-after-links",
-		what:   "`..` after a linked folder: 404 -> 200",
-		reason: "as dots-lexical: it leads back to the folder that the link is in, not to the target's parent",
-		match:  topic("dots after a linked folder", notFound, found),
+		what:   "`..` after a linked directory: 404 -> 200",
+		reason: "as dots-lexical: it leads back to the directory that the link is in, not to the target's parent",
+		match:  topic("dots after a linked directory", notFound, found),
 	},
 	{
 		id:     "escapes",
@@ -71,9 +71,9 @@ var differences = []difference{
 	},
 	{
 		id:     "slashes",
-		what:   "more than one slash before the folder: 404 -> 200",
+		what:   "more than one slash before the directory: 404 -> 200",
 		reason: "empty segments mean nothing to the filesystem; aws merges them everywhere",
-		match:  topic("slashes before the folder", notFound, found),
+		match:  topic("slashes before the directory", notFound, found),
 	},
 	{
 		id:     "absolute-form",
@@ -113,21 +113,21 @@ var differences = []difference{
 	},
 	{
 		id:     "nul",
-		what:   "a NUL byte in the request: no answer -> 404",
+		what:   "a NUL byte in the request: no response -> 404",
 		reason: "the original takes it for the end of what it has received, and waits for more for ever",
 		match:  topic("NUL", silent, notFound),
 	},
 	{
 		id:     "large-heads",
-		what:   "a request head of more than 8 KiB: 404 and a reset -> the proper answer, closed in order",
-		reason: "the original's buffer is full; aws takes 32 KiB, and lets its answer arrive in any case",
-		match:  topic("large head", refused, answered),
+		what:   "a request head of more than 8 KiB: 404 and a reset -> the proper response, closed in order",
+		reason: "the original's buffer is full; aws takes 32 KiB, and lets its response arrive in any case",
+		match:  topic("large head", refused, responded),
 	},
 	{
 		id:     "unread-input",
-		what:   "bytes after the request that were not read: a reset after the answer -> closed in order",
-		reason: "a reset can overtake the answer; aws takes in the rest first (RFC 9112 section 9.6)",
-		match:  topic("more than a head", wasReset, answered),
+		what:   "bytes after the request that were not read: a reset after the response -> closed in order",
+		reason: "a reset can overtake the response; aws takes in the rest first (RFC 9112 section 9.6)",
+		match:  topic("more than a head", wasReset, responded),
 	},
 }
 
@@ -141,7 +141,7 @@ func topic(name string, reference, aws outcome) func(testCase, harness.Response,
 
 func found(r harness.Response) bool    { return r.Status == 200 && r.Ending == harness.Closed }
 func notFound(r harness.Response) bool { return r.Status == 404 && r.Ending == harness.Closed }
-func answered(r harness.Response) bool { return r.Status != 0 && r.Ending == harness.Closed }
+func responded(r harness.Response) bool { return r.Status != 0 && r.Ending == harness.Closed }
 func silent(r harness.Response) bool   { return r.Status == 0 && r.Ending == harness.Open }
 
 func wasReset(r harness.Response) bool { return r.Ending == harness.Reset }

@@ -6,7 +6,7 @@
 // test, and so does an entry of the table that no request brings about any more.
 //
 // Agreement with a careless server proves little by itself, so each request also says what aws has to
-// answer, and the bodies are compared with the files.
+// response, and the bodies are compared with the files.
 //
 // The whole comparison is repeated with preload libraries (tests/preload) that cut every call short or
 // make a share of the calls fail, and a sample of it under valgrind:

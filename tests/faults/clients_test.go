@@ -70,7 +70,7 @@ func reset(conn *net.TCPConn) {
 	_ = conn.Close()
 }
 
-// leave asks for a path and leaves after so many bytes of the answer.
+// leave asks for a path and leaves after so many bytes of the response.
 func leave(address, path string, after int64, receiveBytes int) error {
 	conn, err := dial(address, "", receiveBytes)
 	if err != nil {
@@ -106,7 +106,7 @@ func each(t *testing.T, count, workers int, do func(i int) error) {
 	group.Wait()
 }
 
-// responseHeadMin is what the head of either face's answer has at the least.
+// responseHeadMin is what the head of either face's response has at the least.
 const responseHeadMin = 120
 
 // TestAbortAtEveryByte lets clients leave at every byte of a request and of a response, and at many
@@ -114,8 +114,8 @@ const responseHeadMin = 120
 func TestAbortAtEveryByte(t *testing.T) {
 	site := harness.NewSite(t)
 	const edge = 400
-	for _, folder := range []string{"static", "dynamic"} {
-		site.Add(t, folder+"/edge", harness.Content(edge, 1))
+	for _, directory := range []string{"static", "dynamic"} {
+		site.Add(t, directory+"/edge", harness.Content(edge, 1))
 	}
 	onFaces(t, func(t *testing.T, face string) {
 		server := start(t, face, site.Root, harness.Options{})
@@ -123,8 +123,8 @@ func TestAbortAtEveryByte(t *testing.T) {
 		l.Pause = 10 * time.Millisecond
 		running := l.Start()
 		left := 0
-		for _, folder := range []string{"static", "dynamic"} {
-			request := "GET /" + folder + "/edge HTTP/1.1\r\nHost: a\r\nRange: bytes=0-\r\n\r\n"
+		for _, directory := range []string{"static", "dynamic"} {
+			request := "GET /" + directory + "/edge HTTP/1.1\r\nHost: a\r\nRange: bytes=0-\r\n\r\n"
 			each(t, len(request)+1, 4, func(i int) error {
 				conn, err := dial(server.Address, "", 0)
 				if err != nil {
@@ -134,10 +134,10 @@ func TestAbortAtEveryByte(t *testing.T) {
 				_, err = io.WriteString(conn, request[:i])
 				return err
 			})
-			each(t, edge+responseHeadMin, 4, func(i int) error { return leave(server.Address, folder+"/edge", int64(i), 0) })
+			each(t, edge+responseHeadMin, 4, func(i int) error { return leave(server.Address, directory+"/edge", int64(i), 0) })
 			const places = 60
 			each(t, places, 4, func(i int) error {
-				return leave(server.Address, folder+"/huge", int64(i)*151_111, 4096)
+				return leave(server.Address, directory+"/huge", int64(i)*151_111, 4096)
 			})
 			left += len(request) + 1 + edge + responseHeadMin + places
 		}
@@ -164,7 +164,7 @@ func TestStopped(t *testing.T) {
 		served := running.Served()
 		harness.Eventually(t, 20*time.Second, "it serves on", func() error {
 			if n := running.Served() - served; n < 50 {
-				return harness.Errorf("%d answers", n)
+				return harness.Errorf("%d responses", n)
 			}
 			return nil
 		})

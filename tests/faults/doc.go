@@ -1,5 +1,5 @@
 // Package faults lets the real kernel, and clients, go wrong under the built binary while it is under
-// load, and compares every byte of every answer with the file: a connection may be lost to a fault that
+// load, and compares every byte of every response with the file: a connection may be lost to a fault that
 // struck it, but what arrives is right, what is whole is whole, and the server serves on afterwards.
 //
 // Each test logs what was asked, what came in full and what was lost (go test -v); docs/robustness.md

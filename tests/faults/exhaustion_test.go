@@ -21,8 +21,8 @@ func manyFiles(t *testing.T, site *harness.Site, count int) []string {
 	t.Helper()
 	var paths []string
 	for i := range count {
-		for _, folder := range []string{"static", "dynamic"} {
-			path := fmt.Sprintf("%s/many/%d", folder, i)
+		for _, directory := range []string{"static", "dynamic"} {
+			path := fmt.Sprintf("%s/many/%d", directory, i)
 			harness.WriteFile(t, filepath.Join(site.Root, path), harness.Content(5000+i, uint64(i)))
 			site.Bytes[path] = harness.Content(5000+i, uint64(i))
 			paths = append(paths, path)
@@ -51,7 +51,7 @@ func TestDescriptorsFew(t *testing.T) {
 		idle.leave()
 		harness.Eventually(t, 40*time.Second, "the load is served", func() error {
 			if n := running.Served(); n < 300 {
-				return harness.Errorf("%d answers", n)
+				return harness.Errorf("%d responses", n)
 			}
 			return nil
 		})
@@ -89,7 +89,7 @@ func TestDescriptorsTaken(t *testing.T) {
 			served := running.Served()
 			harness.Eventually(t, 20*time.Second, "it serves again", func() error {
 				if n := running.Served() - served; n < 50 {
-					return harness.Errorf("%d answers", n)
+					return harness.Errorf("%d responses", n)
 				}
 				return nil
 			})
@@ -144,7 +144,7 @@ func TestAIOUsedUp(t *testing.T) {
 			if !strings.Contains(output, "fs.aio-max-nr") {
 				t.Errorf("the output does not name the setting:\n%s", output)
 			}
-			if counter(t, output, "O_DIRECT") > 0 || !strings.Contains(output, "by helpers") {
+			if counter(t, output, "O_DIRECT") > 0 || !strings.Contains(output, "by worker threads") {
 				t.Errorf("it reads asynchronously after all:\n%s", output)
 			}
 		})

@@ -77,18 +77,18 @@ const changingSize = 24 << 20
 func TestFilesChange(t *testing.T) {
 	onFaces(t, func(t *testing.T, face string) {
 		root := t.TempDir()
-		for _, folder := range []string{"static", "dynamic"} {
-			harness.WriteFile(t, filepath.Join(root, folder, "small"), []byte("small"))
+		for _, directory := range []string{"static", "dynamic"} {
+			harness.WriteFile(t, filepath.Join(root, directory, "small"), []byte("small"))
 		}
 		server := start(t, face, root, harness.Options{})
-		for _, folder := range []string{"static", "dynamic"} {
+		for _, directory := range []string{"static", "dynamic"} {
 			for i, c := range changes {
-				t.Run(folder+"/"+c.name, func(t *testing.T) {
-					name := fmt.Sprintf("%s/file%d", folder, i)
+				t.Run(directory+"/"+c.name, func(t *testing.T) {
+					name := fmt.Sprintf("%s/file%d", directory, i)
 					path := filepath.Join(root, name)
 					old := stamped(1, changingSize)
 					harness.WriteFile(t, path, old)
-					changeWhileSent(t, server, name, path, old, folder == "static", c)
+					changeWhileSent(t, server, name, path, old, directory == "static", c)
 				})
 			}
 		}
@@ -151,21 +151,21 @@ func changeWhileSent(t *testing.T, server *harness.Server, name, path string, ol
 }
 
 // TestFilesChurn replaces files, by renaming and by deleting and making them again, as fast as it can
-// while clients fetch them: each answer is one version as a whole.
+// while clients fetch them: each response is one version as a whole.
 func TestFilesChurn(t *testing.T) {
 	onFaces(t, func(t *testing.T, face string) {
 		root := t.TempDir()
 		var names []string
 		for i := range 6 {
-			for _, folder := range []string{"static", "dynamic"} {
-				name := fmt.Sprintf("%s/churn%d", folder, i)
+			for _, directory := range []string{"static", "dynamic"} {
+				name := fmt.Sprintf("%s/churn%d", directory, i)
 				names = append(names, name)
 				harness.WriteFile(t, filepath.Join(root, name), stamped(1, sizeOf(1)))
 			}
 		}
 		server := start(t, face, root, harness.Options{})
 		var over atomic.Bool
-		var answers, absent, versions atomic.Int64
+		var responses, absent, versions atomic.Int64
 		var group sync.WaitGroup
 		group.Go(func() {
 			random := rand.New(rand.NewPCG(1, 1))
@@ -196,7 +196,7 @@ func TestFilesChurn(t *testing.T) {
 						t.Errorf("%s: %v", name, err)
 						return
 					case found:
-						answers.Add(1)
+						responses.Add(1)
 					default:
 						absent.Add(1)
 					}
@@ -206,8 +206,8 @@ func TestFilesChurn(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		over.Store(true)
 		group.Wait()
-		t.Logf("%d versions, %d answers of one version each, %d times not found", versions.Load(), answers.Load(), absent.Load())
-		if answers.Load() == 0 {
+		t.Logf("%d versions, %d responses of one version each, %d times not found", versions.Load(), responses.Load(), absent.Load())
+		if responses.Load() == 0 {
 			t.Error("nothing was answered")
 		}
 		wantQuiet(t, server, face)

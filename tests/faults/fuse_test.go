@@ -20,12 +20,12 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// remote is a filesystem that this process answers for: one folder with files of one size. Any kind of call can be made to
+// remote is a filesystem that this process responses for: one directory with files of one size. Any kind of call can be made to
 // hang, or to fail.
 type remote struct {
 	fuse.RawFileSystem
 	path  string // where it is mounted
-	cares bool   // a caller that is killed gets an answer
+	cares bool   // a caller that is killed gets a response
 
 	mu      sync.Mutex
 	hangs   map[string]chan struct{} // by the kind of call; closed when they go on
@@ -39,7 +39,7 @@ const (
 	remoteLong  = uint64(3600) // seconds for which the kernel may trust what it was told
 )
 
-// mountRemote mounts a remote filesystem at a folder that it makes. It skips the test where that can't be done.
+// mountRemote mounts a remote filesystem at a directory that it makes. It skips the test where that can't be done.
 func mountRemote(t *testing.T, path string) *remote {
 	t.Helper()
 	needRoot(t)
@@ -111,7 +111,7 @@ func (r *remote) hanging(kind string) int {
 }
 
 // call is the beginning of each call. A call that hangs ends when the caller is killed only if the filesystem cares for
-// that; the kernel waits for the answer, however dead the caller is.
+// that; the kernel waits for the response, however dead the caller is.
 func (r *remote) call(cancel <-chan struct{}, kind string) fuse.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -251,26 +251,26 @@ func (r *remote) fetchAll(address string, paths []string) chan fetched {
 	return results
 }
 
-// beside starts a server that has the remote filesystem beneath its root, and returns the folders of it as URLs have them.
+// beside starts a server that has the remote filesystem beneath its root, and returns the directories of it as URLs have them.
 // The file server has it as roots of their own, too.
 func beside(t *testing.T, face string, site *harness.Site) (*remote, *harness.Server, []string) {
 	t.Helper()
 	r := mountRemote(t, filepath.Join(site.Root, "static", "remote"))
-	folders := []string{"/static/remote/"}
+	directories := []string{"/static/remote/"}
 	var server *harness.Server
 	if face == "serve" {
 		server = start(t, face, site.Root, harness.Options{}, "--static", "/rs/="+r.path, "--dynamic", "/rd/="+r.path,
 			"--dynamic", "/dynamic/="+filepath.Join(site.Root, "dynamic"), "--drain-timeout", "2s")
-		folders = append(folders, "/rs/", "/rd/")
+		directories = append(directories, "/rs/", "/rd/")
 	} else {
 		if err := os.Symlink("../static/remote", filepath.Join(site.Root, "dynamic", "remote")); err != nil {
 			t.Fatal(err)
 		}
 		server = start(t, face, site.Root, harness.Options{})
-		folders = append(folders, "/dynamic/remote/")
+		directories = append(directories, "/dynamic/remote/")
 	}
 	t.Cleanup(r.heal) // before the server is killed, which could not end
-	return r, server, folders
+	return r, server, directories
 }
 
 // hot asks for files that are in memory, for a while.
@@ -284,10 +284,10 @@ func hot(s *harness.Server, face string, site *harness.Site) *harness.Loaded {
 // TestRemoteHangs lets the calls of a FUSE filesystem hang, kind by kind, while clients ask for its files. Those who ask for
 // files in memory beside it do not notice.
 func TestRemoteHangs(t *testing.T) {
-	const clients = 6 // of each folder
+	const clients = 6 // of each directory
 	onFaces(t, func(t *testing.T, face string) {
 		site := harness.NewSite(t)
-		r, server, folders := beside(t, face, site)
+		r, server, directories := beside(t, face, site)
 		hot(server, face, site).Check(t, false) // they are in memory from now on
 		for _, kind := range []string{"open", "read", "flush", "lookup"} {
 			t.Run(kind, func(t *testing.T) {
@@ -297,8 +297,8 @@ func TestRemoteHangs(t *testing.T) {
 					if kind != "lookup" {
 						r.known(t, name)
 					}
-					for _, folder := range folders {
-						paths = append(paths, folder+name)
+					for _, directory := range directories {
+						paths = append(paths, directory+name)
 					}
 				}
 				before := hot(server, face, site)
@@ -349,12 +349,12 @@ func TestRemoteHangs(t *testing.T) {
 func TestRemoteFails(t *testing.T) {
 	onFaces(t, func(t *testing.T, face string) {
 		site := harness.NewSite(t)
-		r, server, folders := beside(t, face, site)
+		r, server, directories := beside(t, face, site)
 		for _, kind := range []string{"open", "read", "flush", "lookup"} {
 			t.Run(kind, func(t *testing.T) {
 				var paths []string
-				for _, folder := range folders {
-					paths = append(paths, folder+kind)
+				for _, directory := range directories {
+					paths = append(paths, directory+kind)
 				}
 				if kind != "lookup" {
 					r.known(t, kind)
@@ -383,16 +383,16 @@ func TestRemoteFails(t *testing.T) {
 	})
 }
 
-// TestRemoteHangsAtTheEnd ends the server while somebody does not answer for its files, before the process is killed.
+// TestRemoteHangsAtTheEnd ends the server while somebody does not respond to for its files, before the process is killed.
 func TestRemoteHangsAtTheEnd(t *testing.T) {
 	site := harness.NewSite(t)
-	r, server, folders := beside(t, "serve", site)
+	r, server, directories := beside(t, "serve", site)
 	r.cares = true
 	var paths []string
-	for i, folder := range folders {
+	for i, directory := range directories {
 		name := fmt.Sprint("end", i)
 		r.known(t, name)
-		paths = append(paths, folder+name)
+		paths = append(paths, directory+name)
 	}
 	r.hang("open")
 	results := r.fetchAll(server.Address, paths)

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestLogDiskFull lets the log's disk be full for a while: every answer is sent all the same, and lines
+// TestLogDiskFull lets the log's disk be full for a while: every response is sent all the same, and lines
 // are written again once there is room.
 func TestLogDiskFull(t *testing.T) {
 	needRoot(t)

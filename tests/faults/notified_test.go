@@ -41,13 +41,13 @@ const unavailable = 77
 // newNotifier prepares for the calls of one server, which shows that face, to fail. It skips the test where that can't be done.
 func newNotifier(t *testing.T, face, call, errors string, permille, seed int) *notifier {
 	t.Helper()
-	folder := t.TempDir()
-	makeCommand := exec.Command(harness.Tool(t, "make"), "-s", "-C", filepath.Join(harness.Root(t), "tests", "notify"), "BUILD="+folder)
+	directory := t.TempDir()
+	makeCommand := exec.Command(harness.Tool(t, "make"), "-s", "-C", filepath.Join(harness.Root(t), "tests", "notify"), "BUILD="+directory)
 	if output, err := makeCommand.CombinedOutput(); err != nil {
 		t.Fatalf("building tests/notify: %v\n%s", err, output)
 	}
-	n := &notifier{path: filepath.Join(folder, "notify")}
-	name := filepath.Join(folder, "state")
+	n := &notifier{path: filepath.Join(directory, "notify")}
+	name := filepath.Join(directory, "state")
 	harness.WriteFile(t, name, make([]byte, stateBytes))
 	var err error
 	if n.state, err = os.OpenFile(name, os.O_RDWR, 0); err != nil {
@@ -129,8 +129,8 @@ func (n *notifier) check(t *testing.T) string {
 // forgotten is how long `aws serve` trusts what it knows of a name, and a moment more.
 const forgotten = 1200 * time.Millisecond
 
-// TestOpensFail lets openat2 fail, on the loop and in helpers. What passes by itself, or is a matter of
-// what is used up, delays an answer and costs none; a disk that fails is answered 500, or 404 by the drop-in,
+// TestOpensFail lets openat2 fail, on the loop and in worker threads. What passes by itself, or is a matter of
+// what is used up, delays a response and costs none; a disk that fails is answered 500, or 404 by the drop-in,
 // which has no other refusal. Afterwards all is well.
 func TestOpensFail(t *testing.T) {
 	site := harness.NewSite(t)
@@ -160,7 +160,7 @@ func TestOpensFail(t *testing.T) {
 				row(t, fmt.Sprintf("%d‰ of openat2, %s", p.permille, n.check(t)), got)
 				got.Check(t, p.refuses)
 				if got.Lost > 0 {
-					t.Errorf("%d answers were broken off", got.Lost)
+					t.Errorf("%d responses were broken off", got.Lost)
 				}
 				n.set(t, stateOn, 0)
 				time.Sleep(forgotten)
@@ -173,16 +173,16 @@ func TestOpensFail(t *testing.T) {
 	})
 }
 
-// TestListingsFail lets openat2 fail while folders are listed that are full of links, each of which is
+// TestListingsFail lets openat2 fail while directories are listed that are full of links, each of which is
 // opened to see where it leads. A listing has all entries, or is refused.
 func TestListingsFail(t *testing.T) {
 	site := harness.NewSite(t)
-	folder := filepath.Join(site.Root, "links")
-	if err := os.Mkdir(folder, 0o755); err != nil {
+	directory := filepath.Join(site.Root, "links")
+	if err := os.Mkdir(directory, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 40 {
-		if err := os.Symlink("../static/small", filepath.Join(folder, fmt.Sprint(i))); err != nil {
+		if err := os.Symlink("../static/small", filepath.Join(directory, fmt.Sprint(i))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -310,7 +310,7 @@ func TestMemoryRefused(t *testing.T) {
 		// Each of these needs memory for its head, all at the same time.
 		const begun = 300
 		var mu sync.Mutex
-		answered, closed := 0, 0
+		responded, closed := 0, 0
 		var conns []net.Conn
 		each(t, begun, 8, func(int) error {
 			conn, err := dial(server.Address, "", 0)
@@ -326,19 +326,19 @@ func TestMemoryRefused(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 		for _, conn := range conns {
 			_, _ = io.WriteString(conn, "\r\n")
-			answer, err := io.ReadAll(conn)
+			response, err := io.ReadAll(conn)
 			switch {
-			case strings.HasPrefix(string(answer), "HTTP/1.1 200 OK\r\n") && strings.HasSuffix(string(answer), "\r\n\r\n"+string(site.Bytes["static/one"])):
-				answered++
-			case len(answer) == 0: // the error may have been the answer to the write
+			case strings.HasPrefix(string(response), "HTTP/1.1 200 OK\r\n") && strings.HasSuffix(string(response), "\r\n\r\n"+string(site.Bytes["static/one"])):
+				responded++
+			case len(response) == 0: // the error may have been the response to the write
 				closed++
 			default:
-				t.Errorf("%q, %v", answer, err)
+				t.Errorf("%q, %v", response, err)
 			}
 			_ = conn.Close()
 		}
 		got := running.Stop()
-		row(t, fmt.Sprintf("half of the mappings, %s; of %d heads in pieces %d were answered and %d reset", n.check(t), begun, answered, closed), got)
+		row(t, fmt.Sprintf("half of the mappings, %s; of %d heads in pieces %d were answered and %d reset", n.check(t), begun, responded, closed), got)
 		got.Check(t, true)
 		if closed == 0 || uint64(closed) > n.count(t, stateFailed) {
 			t.Errorf("%d connections were reset for %d mappings", closed, n.count(t, stateFailed))

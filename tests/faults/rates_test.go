@@ -74,9 +74,9 @@ func spend(t *testing.T, address string, requests []string, ahead bool, got func
 // once. The first is the case that was found: fifty small files on one connection.
 func TestRatesHoldUnderLoad(t *testing.T) {
 	root := t.TempDir()
-	for _, folder := range []string{"", "dynamic"} {
-		harness.WriteFile(t, filepath.Join(root, folder, "small"), harness.Content(8000, 1))
-		harness.WriteFile(t, filepath.Join(root, folder, "large"), harness.Content(1<<20, 2))
+	for _, directory := range []string{"", "dynamic"} {
+		harness.WriteFile(t, filepath.Join(root, directory, "small"), harness.Content(8000, 1))
+		harness.WriteFile(t, filepath.Join(root, directory, "large"), harness.Content(1<<20, 2))
 	}
 	for i := range 100 {
 		harness.WriteFile(t, filepath.Join(root, "list", fmt.Sprintf("a-file-with-a-long-name-%d", i)), nil)

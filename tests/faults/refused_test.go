@@ -16,12 +16,12 @@ import (
 // on a machine without seccomp filters.
 func refuser(t *testing.T, rules string) []string {
 	t.Helper()
-	folder := t.TempDir()
-	makeCommand := exec.Command(harness.Tool(t, "make"), "-s", "-C", filepath.Join(harness.Root(t), "tests", "refuse"), "BUILD="+folder)
+	directory := t.TempDir()
+	makeCommand := exec.Command(harness.Tool(t, "make"), "-s", "-C", filepath.Join(harness.Root(t), "tests", "refuse"), "BUILD="+directory)
 	if output, err := makeCommand.CombinedOutput(); err != nil {
 		t.Fatalf("building tests/refuse: %v\n%s", err, output)
 	}
-	wrap := []string{filepath.Join(folder, "refuse"), rules, "--"}
+	wrap := []string{filepath.Join(directory, "refuse"), rules, "--"}
 	probe := exec.Command(wrap[0], append(wrap[1:], harness.Tool(t, "true"))...)
 	output, err := probe.CombinedOutput()
 	if probe.ProcessState != nil && probe.ProcessState.ExitCode() == unavailable {

@@ -26,7 +26,7 @@ func onFaces(t *testing.T, test func(t *testing.T, face string)) {
 	}
 }
 
-// start starts one of the two for a folder. It prints its counters when it ends.
+// start starts one of the two for a directory. It prints its counters when it ends.
 func start(t *testing.T, face, root string, o harness.Options, args ...string) *harness.Server {
 	t.Helper()
 	if face == "serve" {
@@ -45,9 +45,9 @@ var mixture = []string{
 // load returns a load as a face takes it: one request per connection, or many.
 func load(s *harness.Server, face string, site *harness.Site, clients int) harness.Load {
 	l := harness.Load{Address: s.Address, Site: site, Clients: clients, Seed: 1, PerConn: 1}
-	for _, folder := range []string{"static/", "dynamic/"} {
+	for _, directory := range []string{"static/", "dynamic/"} {
 		for _, name := range mixture {
-			l.Paths = append(l.Paths, folder+name)
+			l.Paths = append(l.Paths, directory+name)
 		}
 	}
 	if face == "serve" {

@@ -20,11 +20,11 @@ type Built struct {
 	Hang      string // preload library whose sendfile does not return for a while
 }
 
-// scratch is the folder that everything is built into; Main removes it.
+// scratch is the directory that everything is built into; Main removes it.
 var scratch = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "aws-tests-") })
 
 var build = sync.OnceValues(func() (Built, error) {
-	folder, err := scratch()
+	directory, err := scratch()
 	if err != nil {
 		return Built{}, err
 	}
@@ -33,25 +33,25 @@ var build = sync.OnceValues(func() (Built, error) {
 		return Built{}, err
 	}
 	for _, source := range []string{"reference", "preload"} {
-		makeCommand := exec.Command("make", "-s", "-C", filepath.Join(root, "tests", source), "BUILD="+folder)
+		makeCommand := exec.Command("make", "-s", "-C", filepath.Join(root, "tests", source), "BUILD="+directory)
 		if output, err := makeCommand.CombinedOutput(); err != nil {
 			return Built{}, fmt.Errorf("building tests/%s: %w\n%s", source, err, output)
 		}
 	}
 	return Built{
-		Reference: filepath.Join(folder, "server"),
-		Shorten:   filepath.Join(folder, "shorten.so"),
-		Faults:    filepath.Join(folder, "faults.so"),
-		Count:     filepath.Join(folder, "count.so"),
-		Hang:      filepath.Join(folder, "hang.so"),
+		Reference: filepath.Join(directory, "server"),
+		Shorten:   filepath.Join(directory, "shorten.so"),
+		Faults:    filepath.Join(directory, "faults.so"),
+		Count:     filepath.Join(directory, "count.so"),
+		Hang:      filepath.Join(directory, "hang.so"),
 	}, nil
 })
 
 // Main runs the tests of a package and removes what Build has built.
 func Main(m *testing.M) {
 	code := m.Run()
-	if folder, err := scratch(); err == nil {
-		if err := os.RemoveAll(folder); err != nil {
+	if directory, err := scratch(); err == nil {
+		if err := os.RemoveAll(directory); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 		}
 	}
@@ -68,7 +68,7 @@ func Build(tb testing.TB) Built {
 	return built
 }
 
-// Root returns the repository's root folder.
+// Root returns the repository's root directory.
 func Root(tb testing.TB) string {
 	tb.Helper()
 	root, err := findRoot()
@@ -79,19 +79,19 @@ func Root(tb testing.TB) string {
 }
 
 func findRoot() (string, error) {
-	folder, err := os.Getwd()
+	directory, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder, nil
+		if _, err := os.Stat(filepath.Join(directory, "go.mod")); err == nil {
+			return directory, nil
 		}
-		parent := filepath.Dir(folder)
-		if parent == folder {
-			return "", errors.New("no go.mod above the current folder")
+		parent := filepath.Dir(directory)
+		if parent == directory {
+			return "", errors.New("no go.mod above the current directory")
 		}
-		folder = parent
+		directory = parent
 	}
 }
 

@@ -27,7 +27,7 @@ func Sum(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// WriteFile writes a file and the folders above it.
+// WriteFile writes a file and the directories above it.
 func WriteFile(tb testing.TB, path string, content []byte) {
 	tb.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -38,7 +38,7 @@ func WriteFile(tb testing.TB, path string, content []byte) {
 	}
 }
 
-// Symlink makes a symbolic link and the folders above it.
+// Symlink makes a symbolic link and the directories above it.
 func Symlink(tb testing.TB, target, path string) {
 	tb.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -78,7 +78,7 @@ func TryConnect(address string) error {
 }
 
 // Exchange connects, sends the request and takes everything that comes back until the connection ends.
-// The answer is read while the request is still being sent, as servers may answer early.
+// The response is read while the request is still being sent, as servers may respond to early.
 func Exchange(address string, request Request) Response {
 	patience := request.Patience
 	if patience == 0 {
@@ -104,8 +104,8 @@ func Exchange(address string, request Request) Response {
 	return response
 }
 
-// send ignores errors: a server may well answer and hang up before it has read everything, and what
-// that does to the answer is seen on the other side.
+// send ignores errors: a server may well response and hang up before it has read everything, and what
+// that does to the response is seen on the other side.
 func send(conn net.Conn, request Request) {
 	for i, piece := range request.Pieces {
 		if i > 0 {

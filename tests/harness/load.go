@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// Site is a folder that both faces of the server can serve, with its contents at hand to compare with.
+// Site is a directory that both faces of the server can serve, with its contents at hand to compare with.
 type Site struct {
 	Root  string
 	Paths []string          // of its URLs, without the first slash, sorted
@@ -33,13 +33,13 @@ var siteSizes = map[string]int{
 	"empty": 0, "one": 1, "small": 2 << 10, "odd": 100_001, "large": 2<<20 + 13, "huge": 9<<20 + 1,
 }
 
-// NewSite makes a folder with files that differ in every byte.
+// NewSite makes a directory with files that differ in every byte.
 func NewSite(tb testing.TB) *Site {
 	tb.Helper()
 	s := &Site{Root: filepath.Join(tb.TempDir(), "root"), Bytes: map[string][]byte{}}
 	for i, name := range slices.Sorted(maps.Keys(siteSizes)) {
-		for j, folder := range []string{"static", "dynamic"} {
-			s.Add(tb, folder+"/"+name, Content(siteSizes[name], uint64(100*j+i+1)))
+		for j, directory := range []string{"static", "dynamic"} {
+			s.Add(tb, directory+"/"+name, Content(siteSizes[name], uint64(100*j+i+1)))
 		}
 	}
 	return s
@@ -53,7 +53,7 @@ func (s *Site) Add(tb testing.TB, path string, content []byte) {
 	s.Paths = slices.Sorted(maps.Keys(s.Bytes))
 }
 
-// Load is what a number of clients ask of a server, comparing every byte of every answer.
+// Load is what a number of clients ask of a server, comparing every byte of every response.
 type Load struct {
 	Address  string
 	Site     *Site
@@ -63,7 +63,7 @@ type Load struct {
 	Seed     uint64        // of what each client asks for
 	From     string        // the clients' address; empty: the system's choice
 	Pause    time.Duration // of a client between two connections
-	Patience time.Duration // for one answer to make progress; 0 means a minute
+	Patience time.Duration // for one response to make progress; 0 means a minute
 	Missing  bool          // 404 is how this server refuses what it can't open
 }
 
@@ -73,9 +73,9 @@ type Loaded struct {
 	Whole     int             // answered in full, byte for byte
 	Lost      int             // ended before that by the end of the connection, all before the end being right
 	Refused   int             // answered 408, 500 or 503, or 404 where that may be
-	Unheard   int             // connections that could not be made, or ended before a byte of an answer
+	Unheard   int             // connections that could not be made, or ended before a byte of a response
 	Bytes     int64           // of bodies
-	Latencies []time.Duration // of the answers in full, sorted
+	Latencies []time.Duration // of the responses in full, sorted
 	Wrong     []string        // anything else: a promise broken
 }
 
@@ -89,7 +89,7 @@ func (l *Loaded) String() string {
 	return text
 }
 
-// Quantile returns the latency that the share q of the answers kept within.
+// Quantile returns the latency that the share q of the responses kept within.
 func (l *Loaded) Quantile(q float64) time.Duration {
 	if len(l.Latencies) == 0 {
 		return 0
@@ -169,7 +169,7 @@ func (l Load) start(requests int64) *Running {
 	return r
 }
 
-// Served returns how many answers have come in full so far.
+// Served returns how many responses have come in full so far.
 func (r *Running) Served() int64 { return r.whole.Load() }
 
 // Stop lets the clients end what they have begun and returns what has come of all of it.
@@ -266,7 +266,7 @@ func (c *loader) next(count, left int) []ask {
 	return batch
 }
 
-// round sends requests and takes their answers. It returns whether the connection can be used again.
+// round sends requests and takes their responses. It returns whether the connection can be used again.
 func (c *loader) round(batch []ask) bool {
 	var text strings.Builder
 	for _, a := range batch {
@@ -286,7 +286,7 @@ func (c *loader) round(batch []ask) bool {
 	for i, a := range batch {
 		outcome := unheard
 		if err == nil || i > 0 {
-			outcome = c.answer(a)
+			outcome = c.response(a)
 		}
 		switch outcome {
 		case whole:
@@ -336,8 +336,8 @@ func (c *loader) ended(a ask, err error, before outcome) outcome {
 	return before
 }
 
-// answer takes one answer and compares it with the file.
-func (c *loader) answer(a ask) outcome {
+// response takes one response and compares it with the file.
+func (c *loader) response(a ask) outcome {
 	head, err := readHead(c.reader)
 	if err != nil {
 		if len(head) > 0 {

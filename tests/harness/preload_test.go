@@ -12,12 +12,12 @@ import (
 // content is what the server under a library sends: two buffers of a dynamic file and a bit.
 var content = harness.Content(300_000, 1)
 
-// serve starts the reference server under a library and fetches the content a few times from each folder.
+// serve starts the reference server under a library and fetches the content a few times from each directory.
 func serve(t *testing.T, o harness.Options, requests int) *harness.Server {
 	t.Helper()
 	root := t.TempDir()
-	for _, folder := range []string{"static", "dynamic"} {
-		harness.WriteFile(t, filepath.Join(root, folder, "file"), content)
+	for _, directory := range []string{"static", "dynamic"} {
+		harness.WriteFile(t, filepath.Join(root, directory, "file"), content)
 	}
 	server := harness.StartReference(t, root, o)
 	for i := range requests {

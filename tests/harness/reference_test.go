@@ -16,8 +16,8 @@ func TestReferenceServes(t *testing.T) {
 	root := t.TempDir()
 	sums := map[string]string{}
 	for i, size := range []int{0, 1, 2 << 10, 128 << 10, 2 << 20} {
-		for _, folder := range []string{"static", "dynamic"} {
-			path := fmt.Sprintf("%s/file-%d", folder, size)
+		for _, directory := range []string{"static", "dynamic"} {
+			path := fmt.Sprintf("%s/file-%d", directory, size)
 			content := harness.Content(size, uint64(i)+1)
 			harness.WriteFile(t, filepath.Join(root, path), content)
 			sums[path] = harness.Sum(content)

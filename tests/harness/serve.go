@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// StartServe starts `aws serve` for a folder, on a port of its own choice. Options.Path, Args and Address
+// StartServe starts `aws serve` for a directory, on a port of its own choice. Options.Path, Args and Address
 // are set here; args are further flags.
-func StartServe(tb testing.TB, o Options, folder string, args ...string) *Server {
+func StartServe(tb testing.TB, o Options, directory string, args ...string) *Server {
 	tb.Helper()
 	o.Path = AWS(tb)
-	o.Args = append([]string{"serve", folder, "--listen", "127.0.0.1:0", "--loops", "2"}, args...)
+	o.Args = append([]string{"serve", directory, "--listen", "127.0.0.1:0", "--loops", "2"}, args...)
 	return Start(tb, o)
 }
 
@@ -21,14 +21,14 @@ func StartServe(tb testing.TB, o Options, folder string, args ...string) *Server
 // each kind: files by their path, everything else by what stands before its number, such as socket.
 func (s *Server) Descriptors(tb testing.TB) map[string]int {
 	tb.Helper()
-	folder := fmt.Sprintf("/proc/%d/fd", s.PID())
-	entries, err := os.ReadDir(folder)
+	directory := fmt.Sprintf("/proc/%d/fd", s.PID())
+	entries, err := os.ReadDir(directory)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	kinds := map[string]int{}
 	for _, entry := range entries {
-		target, err := os.Readlink(filepath.Join(folder, entry.Name()))
+		target, err := os.Readlink(filepath.Join(directory, entry.Name()))
 		if err != nil {
 			continue // closed meanwhile
 		}

@@ -29,7 +29,7 @@ type Options struct {
 	Wrap    []string // a program and its options to run the server under, as valgrind
 	Path    string   // the binary
 	Args    []string
-	Folder  string   // the current folder of the server
+	Directory  string   // the current directory of the server
 	Env     []string // NAME=value, beside the environment of the test
 	Preload string   // a library for LD_PRELOAD
 
@@ -71,7 +71,7 @@ func Launch(tb testing.TB, o Options) *Server {
 	argv := append(append(append([]string{}, o.Wrap...), o.Path), o.Args...)
 	s := &Server{Address: o.Address, exited: make(chan struct{})}
 	s.command = exec.Command(argv[0], argv[1:]...)
-	s.command.Dir = o.Folder
+	s.command.Dir = o.Directory
 	s.command.Env = append(os.Environ(), o.Env...)
 	if o.Preload != "" {
 		s.command.Env = append(s.command.Env, "LD_PRELOAD="+o.Preload)
@@ -118,21 +118,21 @@ func Start(tb testing.TB, o Options) *Server {
 	return s
 }
 
-// StartReference starts the reference server in a folder, on a port of its own choice.
-func StartReference(tb testing.TB, folder string, o Options) *Server {
+// StartReference starts the reference server in a directory, on a port of its own choice.
+func StartReference(tb testing.TB, directory string, o Options) *Server {
 	tb.Helper()
-	o.Path, o.Args, o.Folder = Build(tb).Reference, []string{"0"}, folder
+	o.Path, o.Args, o.Directory = Build(tb).Reference, []string{"0"}, directory
 	return Start(tb, o)
 }
 
-// StartAWS starts the server under test for a folder, on a port of its own choice. Path and Args may be
+// StartAWS starts the server under test for a directory, on a port of its own choice. Path and Args may be
 // given: another binary and further options.
-func StartAWS(tb testing.TB, folder string, o Options) *Server {
+func StartAWS(tb testing.TB, directory string, o Options) *Server {
 	tb.Helper()
 	if o.Path == "" {
 		o.Path = AWS(tb)
 	}
-	o.Args = append([]string{"--port", "0", "--root", folder}, o.Args...)
+	o.Args = append([]string{"--port", "0", "--root", directory}, o.Args...)
 	return Start(tb, o)
 }
 

@@ -89,13 +89,13 @@ func (b *browser) call(method, path string, body, value any) {
 		b.t.Fatal(err)
 	}
 	client := http.Client{Timeout: time.Minute}
-	answer, err := client.Do(r)
+	response, err := client.Do(r)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer func() { _ = answer.Body.Close() }()
-	text, err = io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
+	defer func() { _ = response.Body.Close() }()
+	text, err = io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
 		b.t.Fatalf("%s: %v, %s", path, err, text)
 	}
 	if value != nil {
@@ -133,11 +133,11 @@ func (b *browser) screen(width, height int, scheme string) {
 	}, nil)
 }
 
-// shoot takes a picture, of the whole page if that is wanted, into the folder that AWS_SHOTS names.
+// shoot takes a picture, of the whole page if that is wanted, into the directory that AWS_SHOTS names.
 func (b *browser) shoot(name string, whole bool) {
 	b.t.Helper()
-	folder := os.Getenv("AWS_SHOTS")
-	if folder == "" {
+	directory := os.Getenv("AWS_SHOTS")
+	if directory == "" {
 		return
 	}
 	var shot struct{ Data string }
@@ -146,7 +146,7 @@ func (b *browser) shoot(name string, whole bool) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(directory, name+".png"), picture, 0o644); err != nil {
 		b.t.Fatal(err)
 	}
 }

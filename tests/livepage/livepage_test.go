@@ -37,9 +37,9 @@ func startLoad(address string) *load {
 				if err != nil {
 					return
 				}
-				if answer, err := client.Do(r); err == nil {
-					_, _ = io.Copy(io.Discard, answer.Body)
-					_ = answer.Body.Close()
+				if response, err := client.Do(r); err == nil {
+					_, _ = io.Copy(io.Discard, response.Body)
+					_ = response.Body.Close()
 				}
 				time.Sleep(time.Duration(i) * time.Millisecond)
 			}
@@ -136,17 +136,17 @@ func page(t *testing.T, b *browser) map[string]float64 {
 const patience = time.Minute
 
 func TestLivePage(t *testing.T) {
-	folder := t.TempDir()
-	if err := os.Mkdir(filepath.Join(folder, "dynamic"), 0o755); err != nil {
+	directory := t.TempDir()
+	if err := os.Mkdir(filepath.Join(directory, "dynamic"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for name, size := range map[string]int{"page": 4000, "large": 3 << 20, "dynamic/k": 1000, "dynamic/m": 1 << 20, "dynamic/large": 64 << 20} {
-		if err := os.WriteFile(filepath.Join(folder, name), make([]byte, size), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(directory, name), make([]byte, size), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b := startBrowser(t)
-	s := harness.StartServe(t, harness.Options{}, folder, "--admin", "127.0.0.1:0", "--pool-bytes", "16777216")
+	s := harness.StartServe(t, harness.Options{}, directory, "--admin", "127.0.0.1:0", "--pool-bytes", "16777216")
 	admin := s.Says(t, `admin at (http://\S+)`, 1)[1]
 	b.screen(1280, 800, "light")
 	b.open(admin)

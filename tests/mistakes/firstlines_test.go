@@ -78,7 +78,7 @@ aws: /dynamic/ serves DIR/dynamic (dynamic)
 					t.Fatal(err)
 				}
 			}
-			s := harness.Start(t, harness.Options{Path: harness.AWS(t), Args: c.args, Folder: dir})
+			s := harness.Start(t, harness.Options{Path: harness.AWS(t), Args: c.args, Directory: dir})
 			want := strings.ReplaceAll(regexp.MustCompile(`\bDIR\b`).ReplaceAllString(c.want, dir), "--root "+dir, "--root DIR")
 			_, port, err := net.SplitHostPort(s.Address)
 			if err != nil {

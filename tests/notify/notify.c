@@ -4,7 +4,7 @@
  *   notify CALL ERRORS PERMILLE SEED STATE [START END] -- PROGRAM [ARGUMENT...]
  *
  * A preload library reaches the calls that go through libc.  This reaches the others: a filter of
- * seccomp(2) hands each CALL of PROGRAM to a process of ours, which answers with one of ERRORS
+ * seccomp(2) hands each CALL of PROGRAM to a process of ours, which responds with one of ERRORS
  * (errno names, with a colon between them) or lets the kernel go on.  CALL is openat2, or mmap:
  * then only mappings of anonymous memory, at no address in particular, that are asked for by the
  * code between START and END count, so that a language's runtime can be left alone.
@@ -139,7 +139,7 @@ static int install(const struct plan *plan)
         program = (struct sock_fprog){sizeof memory / sizeof *memory, memory};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         return -1;
-    /* A call that waits for its answer is not interrupted by the signals of Go's scheduler. */
+    /* A call that waits for its response is not interrupted by the signals of Go's scheduler. */
     unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     int fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
     if (fd < 0 && errno == EINVAL) {
@@ -202,7 +202,7 @@ static uint64_t next_random(uint64_t *seed)
     return z ^ (z >> 31);
 }
 
-/* Returns the error that the next call is answered with, or 0. */
+/* Returns the error that the next call is responded to with, or 0. */
 static int decide(struct plan *plan)
 {
     struct state *state = plan->state;
@@ -217,7 +217,7 @@ static int decide(struct plan *plan)
     return plan->errors[(random >> 32) % (uint64_t)plan->errors_count];
 }
 
-/* Answers until nobody is left who could ask. */
+/* Responses until nobody is left who could ask. */
 static void supervise(struct plan *plan, int fd)
 {
     for (;;) {
@@ -230,12 +230,12 @@ static void supervise(struct plan *plan, int fd)
         if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0)
             continue; /* a signal has taken the call back */
         int error = decide(plan);
-        struct seccomp_notif_resp answer = {
+        struct seccomp_notif_resp response = {
             .id = call.id,
             .error = -error,
             .flags = error == 0 ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0,
         };
-        (void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &answer); /* the same */
+        (void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &response); /* the same */
     }
 }
 

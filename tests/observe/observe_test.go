@@ -25,16 +25,16 @@ const patience = 20 * time.Second
 
 func site(t *testing.T) string {
 	t.Helper()
-	folder := t.TempDir()
-	if err := os.Mkdir(filepath.Join(folder, "dynamic"), 0o755); err != nil {
+	directory := t.TempDir()
+	if err := os.Mkdir(filepath.Join(directory, "dynamic"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for name, size := range map[string]int{"page": 4000, "dynamic/m": 1 << 20, "dynamic/large": 64 << 20} {
-		if err := os.WriteFile(filepath.Join(folder, name), make([]byte, size), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(directory, name), make([]byte, size), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return folder
+	return directory
 }
 
 // get asks for a path and returns the status and the length of the body.
@@ -114,7 +114,7 @@ func TestLogThatTakesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Answers without a body, of which the log's lines are longer than what the log keeps.
+		// Responses without a body, of which the log's lines are longer than what the log keeps.
 		request := "HEAD /page HTTP/1.1\r\nHost: x\r\nUser-Agent: " + strings.Repeat("a", 4000) + "\r\n\r\n"
 		go func() { _, _ = io.Copy(io.Discard, conn) }()
 		for range 3000 {
@@ -259,7 +259,7 @@ func TestUserInTheLog(t *testing.T) {
 			t.Errorf("an odd line: %s", l)
 		}
 	}
-	slices.Sort(got) // there are two loops, and an answer is over when its client has gone
+	slices.Sort(got) // there are two loops, and a response is over when its client has gone
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

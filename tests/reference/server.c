@@ -6,21 +6,21 @@
  * epoll, one struct for each connection with a state in it.  Files below ./static/ leave by
  * sendfile; files below ./dynamic/ are loaded whole, by libaio, into a list of buffers that are
  * then sent one by one. The tests send the same requests to this server and to aws and compare the
- * answers; where the two are meant to differ, the table of tests/crosscheck says so.
+ * responses; where the two are meant to differ, the table of tests/crosscheck says so.
  *
- *     server [PORT]      serves the current folder; port 8888, or $PORT, unless told otherwise;
+ *     server [PORT]      serves the current directory; port 8888, or $PORT, unless told otherwise;
  *                        port 0 lets the system choose.  Prints "listening on 127.0.0.1:PORT".
  *
  * Known weaknesses, kept because the servers that it stands for have them:
  *
- * - ".." and symbolic links lead out of the folder that is served.
+ * - ".." and symbolic links lead out of the directory that is served.
  * - %-escapes are not decoded; a path is taken as it stands, up to a '?'.
  * - The request is not checked: any method is answered as GET is (HEAD without a body), the version
  *   and the header lines are not looked at.
  * - A request head has to fit 8 KiB; a longer one is answered 404 and what follows it is not read.
  * - A connection that sends no request stays for ever; so does one whose request holds a NUL byte.
  * - Every dynamic connection sets up an AIO context of its own; when the system has none left, the
- *   connection is closed without an answer.
+ *   connection is closed without a response.
  * - A dynamic file is held in memory whole, and reads of files that are not in the page cache stop
  *   the loop: io_submit and sendfile wait for the disk.
  * - SIGTERM ends it at once, in the middle of whatever it sends.
@@ -187,7 +187,7 @@ static void connection_destroy(struct connection *conn)
     free(conn);
 }
 
-/* Opens what the request line names, if that is a regular file in one of the two folders. */
+/* Opens what the request line names, if that is a regular file in one of the two directories. */
 static void open_resource(struct connection *conn, const char *path)
 {
     enum resource resource = RESOURCE_NONE;

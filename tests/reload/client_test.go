@@ -23,7 +23,7 @@ type tally struct {
 	whole     atomic.Int64 // answered in full, byte for byte
 	lasts     atomic.Int64 // of them, those that said that they were the connection's last, which the client had not asked for
 	idle      atomic.Int64 // kept connections that the server closed while nothing was asked: no request was under way
-	crossed   atomic.Int64 // requests on a kept connection that was closed before a byte of an answer; asked again, as RFC 9110 9.2.2 has it
+	crossed   atomic.Int64 // requests on a kept connection that was closed before a byte of a response; asked again, as RFC 9110 9.2.2 has it
 	failed    atomic.Int64 // anything else
 	mu        sync.Mutex
 	failures  []string // the first of them
@@ -42,7 +42,7 @@ func (t *tally) fail(format string, args ...any) {
 
 func (t *tally) String() string {
 	return fmt.Sprintf("%d requests answered (%d MiB) over %d connections, %d failed, %d asked again after a close that crossed them; "+
-		"%d answers said that they were the last, %d kept connections were closed while idle",
+		"%d responses said that they were the last, %d kept connections were closed while idle",
 		t.whole.Load(), t.bytesRead.Load()>>20, t.fresh.Load(), t.failed.Load(), t.crossed.Load(), t.lasts.Load(), t.idle.Load())
 }
 
@@ -58,11 +58,11 @@ type client struct {
 
 	conn   net.Conn
 	reader *bufio.Reader
-	used   bool // the connection has brought an answer
+	used   bool // the connection has brought a response
 	buf    [64 << 10]byte
 }
 
-// patience is how long one answer may take; only a broken server lets it pass.
+// patience is how long one response may take; only a broken server lets it pass.
 const patience = time.Minute
 
 // run asks until it is told to stop.
@@ -83,7 +83,7 @@ func (c *client) hangUp() {
 	}
 }
 
-// request asks for a path until it has an answer, or has failed.
+// request asks for a path until it has a response, or has failed.
 func (c *client) request(path string) {
 	if c.conn != nil && c.closed() {
 		c.idle.Add(1)
@@ -139,7 +139,7 @@ func (c *client) closed() bool {
 }
 
 // exchange makes one request. again says that it may be made again: the connection has been used before,
-// and has ended before a byte of this answer.
+// and has ended before a byte of this response.
 func (c *client) exchange(path string) (again bool, err error) {
 	_ = c.conn.SetDeadline(time.Now().Add(patience))
 	ask := "GET /" + path + " HTTP/1.1\r\nHost: reload\r\n"
@@ -176,14 +176,14 @@ func (c *client) exchange(path string) (again bool, err error) {
 	}
 	if !c.kept || last {
 		if n, err := c.reader.Read(c.buf[:]); n != 0 || !errors.Is(err, io.EOF) {
-			return false, fmt.Errorf("after the last answer: %d bytes, %w", n, err)
+			return false, fmt.Errorf("after the last response: %d bytes, %w", n, err)
 		}
 		c.hangUp()
 	}
 	return false, nil
 }
 
-// head reads the head of an answer.
+// head reads the head of a response.
 func (c *client) head() (length int, last bool, err error) {
 	length = -1
 	for i := 0; ; i++ {

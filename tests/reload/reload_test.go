@@ -40,7 +40,7 @@ const deadline = time.Minute
 type stage struct {
 	*harness.Server
 	t       *testing.T
-	folder  string
+	directory  string
 	program string // which is replaced by upgrades
 	config  string
 	socket  string
@@ -50,7 +50,7 @@ type stage struct {
 // configure writes the configuration file. Lines are added to what is always there.
 func (s *stage) configure(lines ...string) {
 	s.t.Helper()
-	text := fmt.Sprintf("listen = [\"127.0.0.1:0\", \"unix:%s\"]\nroot = %q\nsupervise = true\n", s.socket, filepath.Join(s.folder, "root"))
+	text := fmt.Sprintf("listen = [\"127.0.0.1:0\", \"unix:%s\"]\nroot = %q\nsupervise = true\n", s.socket, filepath.Join(s.directory, "root"))
 	for _, line := range lines {
 		text += line + "\n"
 	}
@@ -60,17 +60,17 @@ func (s *stage) configure(lines ...string) {
 	}
 }
 
-// prepare makes the folder, with a copy of the two programs.
+// prepare makes the directory, with a copy of the two programs.
 func prepare(t *testing.T) *stage {
 	t.Helper()
-	folder := t.TempDir()
+	directory := t.TempDir()
 	s := &stage{
-		t: t, folder: folder,
-		program: filepath.Join(folder, "aws"), config: filepath.Join(folder, "c.toml"),
-		socket: filepath.Join(folder, "s,1;%41"), // what is handed to a worker has commas and semicolons of its own
+		t: t, directory: directory,
+		program: filepath.Join(directory, "aws"), config: filepath.Join(directory, "c.toml"),
+		socket: filepath.Join(directory, "s,1;%41"), // what is handed to a worker has commas and semicolons of its own
 	}
 	s.install(harness.AWS(t))
-	harness.WriteFile(t, filepath.Join(folder, "root", "page"), []byte("page"))
+	harness.WriteFile(t, filepath.Join(directory, "root", "page"), []byte("page"))
 	return s
 }
 
@@ -207,12 +207,12 @@ func requestsWanted(t *testing.T) int64 {
 func TestNoRequestIsLost(t *testing.T) {
 	wanted := requestsWanted(t)
 	s := prepare(t)
-	s.folder = filepath.Dir(s.config)
+	s.directory = filepath.Dir(s.config)
 	site := harness.NewSite(t)
-	if err := os.RemoveAll(filepath.Join(s.folder, "root")); err != nil {
+	if err := os.RemoveAll(filepath.Join(s.directory, "root")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(site.Root, filepath.Join(s.folder, "root")); err != nil {
+	if err := os.Rename(site.Root, filepath.Join(s.directory, "root")); err != nil {
 		t.Fatal(err)
 	}
 	generation := 0

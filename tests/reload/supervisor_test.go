@@ -25,7 +25,7 @@ import (
 // at: a file that is a pipe, into which nobody writes.
 func (s *stage) hanging() (line, pipe string) {
 	s.t.Helper()
-	pipe = filepath.Join(s.folder, "pipe")
+	pipe = filepath.Join(s.directory, "pipe")
 	if err := unix.Mkfifo(pipe, 0o600); err != nil && !errors.Is(err, unix.EEXIST) {
 		s.t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func TestWorkerThatDies(t *testing.T) {
 // sends requests until one loop does.
 func (s *stage) hang() (end func()) {
 	s.t.Helper()
-	flag := filepath.Join(s.folder, "hang")
+	flag := filepath.Join(s.directory, "hang")
 	harness.WriteFile(s.t, flag, nil)
 	conn, err := net.DialTimeout("tcp", s.Address, deadline)
 	if err != nil {
@@ -204,10 +204,10 @@ func (s *stage) hang() (end func()) {
 // startToHang starts a server whose loops can be made to hang.
 func (s *stage) startToHang(env ...string) {
 	s.t.Helper()
-	harness.WriteFile(s.t, filepath.Join(s.folder, "root", "large"), make([]byte, 1<<20))
+	harness.WriteFile(s.t, filepath.Join(s.directory, "root", "large"), make([]byte, 1<<20))
 	s.start(harness.Options{
 		Preload: harness.Build(s.t).Hang,
-		Env:     append(env, "AWS_HANG="+filepath.Join(s.folder, "hang")),
+		Env:     append(env, "AWS_HANG="+filepath.Join(s.directory, "hang")),
 	})
 }
 
@@ -415,7 +415,7 @@ func TestDrainProgress(t *testing.T) {
 				t.Parallel()
 				s := prepare(t)
 				size := int64(64 << 20)
-				large := filepath.Join(s.folder, "root", "static", "large")
+				large := filepath.Join(s.directory, "root", "static", "large")
 				harness.WriteFile(t, large, nil)
 				if err := os.Truncate(large, size); err != nil {
 					t.Fatal(err)
@@ -427,13 +427,13 @@ func TestDrainProgress(t *testing.T) {
 				}
 				switch face {
 				case "drop-in":
-					s.Server = harness.StartAWS(t, filepath.Join(s.folder, "root"), harness.Options{Path: s.program})
+					s.Server = harness.StartAWS(t, filepath.Join(s.directory, "root"), harness.Options{Path: s.program})
 				case "serve":
 					s.start(harness.Options{}, "--supervise=false", "--drain-timeout", limit, "--defer-accept=false", "--loops", "1")
 				default:
 					s.start(harness.Options{}, "--drain-timeout", limit, "--defer-accept=false", "--loops", "1")
 				}
-				// One loop accepts them in their order: when the second has an answer, the first is there, too.
+				// One loop accepts them in their order: when the second has a response, the first is there, too.
 				idle, err := net.Dial("tcp", s.Address)
 				if err != nil {
 					t.Fatal(err)
@@ -447,18 +447,18 @@ func TestDrainProgress(t *testing.T) {
 				if _, err := io.WriteString(busy, "GET /static/large HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 					t.Fatal(err)
 				}
-				answer, err := http.ReadResponse(bufio.NewReader(busy), nil)
+				response, err := http.ReadResponse(bufio.NewReader(busy), nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer func() { _ = answer.Body.Close() }()
+				defer func() { _ = response.Body.Close() }()
 				s.Signal(t, syscall.SIGTERM)
 				s.says(`draining: 2 connections \(1 sending, 1 idle\), until \d\d:\d\d:\d\d at the latest`)
 				if cut {
 					s.says(`1 connection cut off after \d+\.\d s`)
 				} else {
 					s.says(`draining: 1 connection \(1 sending\), until`)
-					if n, err := io.Copy(io.Discard, answer.Body); err != nil || n != size {
+					if n, err := io.Copy(io.Discard, response.Body); err != nil || n != size {
 						t.Errorf("%d bytes, %v", n, err)
 					}
 				}
@@ -481,7 +481,7 @@ func TestSlowStart(t *testing.T) {
 	s.config = pipe
 	s.launch()
 	s.says(`still starting after 1\S*s: reading ` + pipe)
-	text := fmt.Sprintf("listen = [\"127.0.0.1:0\"]\nroot = %q\n", filepath.Join(s.folder, "root"))
+	text := fmt.Sprintf("listen = [\"127.0.0.1:0\"]\nroot = %q\n", filepath.Join(s.directory, "root"))
 	if err := os.WriteFile(pipe, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -500,7 +500,7 @@ func TestWhatTakesARestart(t *testing.T) {
 	s.start(harness.Options{})
 	lines := []string{
 		`listen = ["127.0.0.1:1"]`, `loops = 7`, `defer-accept = false`, `supervise = false`, `start-timeout = "7s"`, `log-level = "debug"`,
-		`list = true`, `drain-timeout = "7s"`, fmt.Sprintf("root = %q", filepath.Join(s.folder, "root")),
+		`list = true`, `drain-timeout = "7s"`, fmt.Sprintf("root = %q", filepath.Join(s.directory, "root")),
 	}
 	harness.WriteFile(t, s.config, []byte(strings.Join(lines, "\n")+"\n"))
 	s.Signal(t, syscall.SIGHUP)

@@ -8,18 +8,18 @@ import (
 	"aws/internal/request"
 )
 
-// ask is one request of a session, and what is known about its answer.
+// ask is one request of a session, and what is known about its response.
 type ask struct {
 	text   string
 	method string
-	name   string // beneath the root; a folder's ends with a slash
+	name   string // beneath the root; a directory's ends with a slash
 	specs  []spec // of Range
 	coded  int    // the line of acceptLines that was sent; -1: none
-	query  string // of a folder
-	json   bool   // a folder is asked for as JSON
+	query  string // of a directory
+	json   bool   // a directory is asked for as JSON
 	status int    // what has to be answered, whatever the file is; 0: that depends
 	doubt  bool   // the request's body is beyond a limit or broken, which may be found out late
-	ends   bool   // the server ends the connection behind the answer, though it was not asked to
+	ends   bool   // the server ends the connection behind the response, though it was not asked to
 }
 
 // spec is one range: from to to, from on (to < 0), or the last -from bytes.
@@ -67,7 +67,7 @@ func (w *world) drawAsk(rnd *rand.Rand, last bool) ask {
 	case 0, 1:
 		a.name = "static/absent"
 	case 2, 3:
-		a.drawFolder(rnd, &fields)
+		a.drawDirectory(rnd, &fields)
 	case 4:
 		a.name, a.status = "static", 301
 	}
@@ -103,7 +103,7 @@ func (w *world) drawAsk(rnd *rand.Rand, last bool) ask {
 	return a
 }
 
-func (a *ask) drawFolder(rnd *rand.Rand, fields *strings.Builder) {
+func (a *ask) drawDirectory(rnd *rand.Rand, fields *strings.Builder) {
 	a.name = pick(rnd, "static/", "static/", "dynamic/", "", "static/absent/")
 	a.query = pick(rnd, "", "", "?sort=size", "?sort=time&order=desc")
 	if a.json = rnd.IntN(2) == 0; a.json {
@@ -176,7 +176,7 @@ func (a *ask) drawBody(w *world, rnd *rand.Rand, last bool, fields, body *string
 	}
 }
 
-// names returns the names that the answer may come from.
+// names returns the names that the response may come from.
 func (a *ask) names() []string {
 	names := []string{a.name}
 	if a.coded >= 0 {

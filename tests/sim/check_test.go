@@ -30,8 +30,8 @@ func (w *world) check(runErr error) error {
 	return errors.Join(errs...)
 }
 
-// answer is what a client has received, taken apart.
-type answer struct {
+// rawResponse is what a client has received, taken apart.
+type rawResponse struct {
 	status int
 	length int64 // Content-Length
 	body   []byte
@@ -41,8 +41,8 @@ type answer struct {
 // errHead means that there is no complete header, which is for the caller to judge.
 var errHead = errors.New("no complete header")
 
-// parseAnswer takes an answer apart, strictly.
-func parseAnswer(b []byte) (*answer, error) {
+// parseResponse takes a response apart, strictly.
+func parseResponse(b []byte) (*rawResponse, error) {
 	end := bytes.Index(b, []byte("\r\n\r\n"))
 	if end < 0 {
 		const start = "HTTP/1.1 "
@@ -52,7 +52,7 @@ func parseAnswer(b []byte) (*answer, error) {
 		return nil, errHead
 	}
 	lines := strings.Split(string(b[:end]), "\r\n")
-	a := &answer{body: b[end+4:], fields: map[string]string{}}
+	a := &rawResponse{body: b[end+4:], fields: map[string]string{}}
 	switch lines[0] {
 	case "HTTP/1.1 200 OK":
 		a.status = 200
@@ -89,10 +89,10 @@ func (w *world) checkClient(c *client) error {
 			return errors.New("nothing has ended its connection")
 		}
 	}
-	a, err := parseAnswer(p.Received)
+	a, err := parseResponse(p.Received)
 	switch {
 	case errors.Is(err, errHead) && w.owed(c) && !w.spoiled(c):
-		return fmt.Errorf("it is owed an answer and has got %d bytes", len(p.Received))
+		return fmt.Errorf("it is owed a response and has got %d bytes", len(p.Received))
 	case errors.Is(err, errHead):
 		if len(p.Received) > 0 && p.End == simkernel.EndFIN {
 			return errors.New("a header ends early, and in order")
@@ -110,13 +110,13 @@ func (w *world) checkClient(c *client) error {
 	}
 	switch got := int64(len(a.body)); {
 	case got > a.length:
-		return fmt.Errorf("%d bytes follow an answer of %d", got-a.length, a.length)
+		return fmt.Errorf("%d bytes follow a response of %d", got-a.length, a.length)
 	case got < want && p.End == simkernel.EndFIN && c.manner != simkernel.MannerGarbage:
 		return fmt.Errorf("%d of %d bytes, and an end as if that were all", got, want)
 	case got < want && w.owed(c) && !w.spoiled(c):
 		return fmt.Errorf("it is owed %d bytes and has got %d", want, got)
 	case got == want && w.owed(c) && p.End != simkernel.EndFIN && !w.spoiled(c):
-		return fmt.Errorf("a complete answer ends with %v", p.End)
+		return fmt.Errorf("a complete response ends with %v", p.End)
 	}
 	return nil
 }
@@ -158,9 +158,9 @@ func (w *world) openFailed(name string, from, to time.Duration) bool {
 	return false
 }
 
-// checkBody checks the status, the length and each byte of an answer against what the name has
+// checkBody checks the status, the length and each byte of a response against what the name has
 // stood for since the request was sent.
-func (w *world) checkBody(c *client, a *answer) error {
+func (w *world) checkBody(c *client, a *rawResponse) error {
 	if c.manner == simkernel.MannerGarbage {
 		return nil // it may have become a request for anything
 	}
@@ -195,8 +195,8 @@ func (w *world) checkBody(c *client, a *answer) error {
 	return fmt.Errorf("200 with a body of %d of %d bytes that is no version of the file", len(a.body), a.length)
 }
 
-// isVersion reports whether an answer is a prefix of a file as it was at one time.
-func (w *world) isVersion(c *client, f *simkernel.File, a *answer, asked time.Duration) bool {
+// isVersion reports whether a response is a prefix of a file as it was at one time.
+func (w *world) isVersion(c *client, f *simkernel.File, a *rawResponse, asked time.Duration) bool {
 	ok := false
 	for i, x := range f.Sizes {
 		if i+1 < len(f.Sizes) && f.Sizes[i+1].From < asked {

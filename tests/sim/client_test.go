@@ -43,11 +43,11 @@ func (c *client) drawRequest(w *world, rnd *rand.Rand) string {
 	c.valid = true
 	switch rnd.IntN(16) {
 	case 0:
-		c.name = pick(rnd, "static/absent", "dynamic/absent", "static/folder", "static/secret", "static/f0.html/x")
+		c.name = pick(rnd, "static/absent", "dynamic/absent", "static/directory", "static/secret", "static/f0.html/x")
 	case 1:
 		c.name, c.valid = "", false
 		return c.spell(rnd, pick(rnd, "/outside", "/static/../outside", "/static/../../etc/passwd", "/%2e%2e/outside",
-			"/", "/static/", "/dynamic", "/static/folder/", "/static/f0.html%00"))
+			"/", "/static/", "/dynamic", "/static/directory/", "/static/f0.html%00"))
 	default:
 		c.name = pick(rnd, w.site...).name
 	}

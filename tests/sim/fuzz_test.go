@@ -13,7 +13,7 @@ import (
 // FuzzLoop lets clients send bytes of the fuzzer's choice, in pieces that it chooses too, to the whole
 // loop in a world of the simulation, among the clients that this world has anyway. Whatever they
 // send: nothing leaks, nobody hangs or spins, the other clients get what they are owed, and these get
-// answers of HTTP/1.1 or none.
+// responses of HTTP/1.1 or none.
 func FuzzLoop(f *testing.F) {
 	for i, request := range []string{
 		"GET /static/a HTTP/1.1\r\nHost: x\r\n\r\n",

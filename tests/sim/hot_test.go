@@ -32,16 +32,16 @@ func TestFilesInMemoryDoNotWaitForDisks(t *testing.T) {
 			cfg.ReadsShared = 4
 		}
 		listener := k.Listen(128)
-		var dialect goloop.Dialect
+		var handler goloop.Handler
 		limits := goloop.DropInCacheLimits(0)
 		var err error
 		if serve {
-			dialect, err = goloop.NewServe(goloop.ServeOptions{Mounts: []*docroot.Mount{
+			handler, err = goloop.NewServe(goloop.ServeOptions{Mounts: []*docroot.Mount{
 				{Prefix: "/dynamic/", Strip: 1, Root: tree.Root(), Kind: docroot.Dynamic},
 			}})
 			limits.MaxAge = time.Second
 		} else {
-			dialect, err = goloop.NewDropIn(tree.Root(), "site")
+			handler, err = goloop.NewDropIn(tree.Root(), "site")
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -66,7 +66,7 @@ func TestFilesInMemoryDoNotWaitForDisks(t *testing.T) {
 				hot = append(hot, ask(name, come+time.Duration(j)*time.Millisecond))
 			}
 		}
-		loop, err := goloop.NewLoop(k, cfg, dialect, docroot.NewCache(limits), listener.FD())
+		loop, err := goloop.NewLoop(k, cfg, handler, docroot.NewCache(limits), listener.FD())
 		if err != nil {
 			t.Fatal(err)
 		}

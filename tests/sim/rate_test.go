@@ -147,13 +147,13 @@ func TestRates(t *testing.T) {
 		if err := w.check(w.run()); err != nil {
 			t.Errorf("seed %d: %v", s, err)
 		}
-		for kind, n := range w.answers {
+		for kind, n := range w.responses {
 			kinds[kind] += n
 		}
 	}
 	for _, kind := range []string{"200", "206", "404", "405", "301", "listing", "several ranges", "compressed"} {
 		if kinds[kind] < 10 {
-			t.Errorf("of %d runs with a rate, %d had an answer of the kind %q", limited, kinds[kind], kind)
+			t.Errorf("of %d runs with a rate, %d had a response of the kind %q", limited, kinds[kind], kind)
 		}
 	}
 }

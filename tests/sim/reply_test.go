@@ -13,7 +13,7 @@ import (
 	"aws/internal/simkernel"
 )
 
-// reply is one answer of a session.
+// reply is one response of a session.
 type reply struct {
 	status int
 	length int64 // of the body that follows
@@ -22,7 +22,7 @@ type reply struct {
 	body   []byte // as far as it has come
 }
 
-// parseReply takes the first answer off what was received and returns its length, as far as it has
+// parseReply takes the first response off what was received and returns its length, as far as it has
 // come. Without a complete header it is nil.
 func parseReply(b []byte, q *ask) (*reply, int, error) {
 	const start = "HTTP/1.1 "
@@ -62,7 +62,7 @@ func parseReply(b []byte, q *ask) (*reply, int, error) {
 	return r, n, nil
 }
 
-// kinds says what is special about an answer, for the tally.
+// kinds says what is special about a response, for the tally.
 func (r *reply) kinds(q *ask) []string {
 	list := []string{strconv.Itoa(r.status)}
 	for kind, is := range map[string]bool{
@@ -78,7 +78,7 @@ func (r *reply) kinds(q *ask) []string {
 	return list
 }
 
-// checkReply checks an answer against all that it may have been made of.
+// checkReply checks a response against all that it may have been made of.
 func (w *world) checkReply(c *session, q *ask, r *reply) error {
 	if r.status == 500 && q.status <= 0 {
 		if !w.openFailed(q.name, c.peer.ConnectedAt-slack, c.peer.EndedAt) {
@@ -119,7 +119,7 @@ func (w *world) checkReply(c *session, q *ask, r *reply) error {
 	return fmt.Errorf("status %d with %d of %d bytes, %q, fits none of %d forms", r.status, len(r.body), r.told, r.fields, len(list))
 }
 
-// checkText checks an answer whose body is a short text.
+// checkText checks a response whose body is a short text.
 func (w *world) checkText(r *reply) error {
 	s := response.Status(r.status)
 	want := fmt.Sprintf("%d %s\n", s, s.Reason())
@@ -129,7 +129,7 @@ func (w *world) checkText(r *reply) error {
 	return nil
 }
 
-// form is one of the things that an answer may be made of.
+// form is one of the things that a response may be made of.
 type form struct {
 	size      int64
 	content   func(at int64, b []byte)
@@ -138,7 +138,7 @@ type form struct {
 	vary      string // has to be among Vary
 }
 
-// forms returns what an answer may be made of, and whether there may have been nothing.
+// forms returns what a response may be made of, and whether there may have been nothing.
 func (w *world) forms(c *session, q *ask) (list []form, absent bool) {
 	asked := c.peer.ConnectedAt - maxAge - slack
 	if q.name == "" || strings.HasSuffix(q.name, "/") {
@@ -199,20 +199,20 @@ func (w *world) versions(name string, from, to time.Duration) (list []version, a
 	return list, absent
 }
 
-// listings returns the folder as helpers have read it. The page says when it was asked for, which may be
+// listings returns the directory as worker threads have read it. The page says when it was asked for, which may be
 // as long before as a request waits for a disk.
 func (w *world) listings(c *session, q *ask, asked time.Duration) (list []form) {
 	if !w.options.List {
 		return nil
 	}
 	const wallStart = 1_750_000_000
-	for _, read := range w.k.FolderReads() {
+	for _, read := range w.k.DirectoryReads() {
 		if read.Name != q.name || read.At < asked || read.At > c.peer.EndedAt {
 			continue
 		}
 		page := listing.Page{Path: "/" + q.name, Order: listing.ParseOrder([]byte(strings.TrimPrefix(q.query, "?"))), Truncated: read.More}
 		for _, e := range read.Entries {
-			page.Entries = append(page.Entries, listing.Entry{Name: e.Name, Folder: e.Folder, Size: e.Size, ModifiedNs: e.MtimeNs})
+			page.Entries = append(page.Entries, listing.Entry{Name: e.Name, Directory: e.Directory, Size: e.Size, ModifiedNs: e.MtimeNs})
 		}
 		page.Sort()
 		until := int64(read.At / time.Second)
@@ -236,7 +236,7 @@ func (w *world) listings(c *session, q *ask, asked time.Duration) (list []form) 
 	return list
 }
 
-// fits reports whether an answer is right for a form of the file, byte for byte.
+// fits reports whether a response is right for a form of the file, byte for byte.
 func (f *form) fits(w *world, q *ask, r *reply) bool {
 	ranges, status := q.ranges(f.size, w.options.RangesMax)
 	if r.status != status || r.fields["Content-Encoding"] != f.coding && status != 416 || !strings.Contains(r.fields["Vary"], f.vary) {

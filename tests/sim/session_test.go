@@ -15,7 +15,7 @@ type session struct {
 	peer   *simkernel.Peer
 	manner simkernel.Manner
 	asks   []ask
-	inTurn bool // each request is sent when the answer before has come
+	inTurn bool // each request is sent when the response before has come
 	sent   int  // of asks, if inTurn
 }
 
@@ -49,7 +49,7 @@ func (w *world) drawSession(i int, spread int64) *session {
 	return c
 }
 
-// goOn sends the next request when the answer before is complete.
+// goOn sends the next request when the response before is complete.
 func (c *session) goOn(p *simkernel.Peer) {
 	rest := p.Received
 	for i := range c.asks[:c.sent] {
@@ -65,7 +65,7 @@ func (c *session) goOn(p *simkernel.Peer) {
 	}
 }
 
-// checkSession checks every answer of a session, and that none is missing.
+// checkSession checks every response of a session, and that none is missing.
 func (w *world) checkSession(c *session) error {
 	p := c.peer
 	if p.End == simkernel.EndNone {
@@ -88,24 +88,24 @@ func (w *world) checkSession(c *session) error {
 		r, n, err := parseReply(rest, q)
 		switch {
 		case err != nil:
-			return fmt.Errorf("answer %d, to %q: %w", i, q.text, err)
+			return fmt.Errorf("response %d, to %q: %w", i, q.text, err)
 		case r == nil && owed:
-			return fmt.Errorf("answer %d, to %q, is missing", i, q.text)
+			return fmt.Errorf("response %d, to %q, is missing", i, q.text)
 		case r == nil, (r.status == 408 || r.status == 503) && !owed:
-			return nil // too late, or too much; the last answer in any case
+			return nil // too late, or too much; the last response in any case
 		}
 		if err := w.checkReply(c, q, r); err != nil {
-			return fmt.Errorf("answer %d, to %q: %w", i, q.text, err)
+			return fmt.Errorf("response %d, to %q: %w", i, q.text, err)
 		}
 		for _, kind := range r.kinds(q) {
-			w.answers[kind]++
+			w.responses[kind]++
 		}
 		if got := int64(len(r.body)); got < r.length {
 			switch {
 			case owed:
-				return fmt.Errorf("answer %d, to %q, is owed %d bytes and has got %d", i, q.text, r.length, got)
+				return fmt.Errorf("response %d, to %q, is owed %d bytes and has got %d", i, q.text, r.length, got)
 			case p.End == simkernel.EndFIN:
-				return fmt.Errorf("answer %d, to %q: %d of %d bytes, and an end in order", i, q.text, got, r.length)
+				return fmt.Errorf("response %d, to %q: %d of %d bytes, and an end in order", i, q.text, got, r.length)
 			}
 			return nil
 		}
@@ -113,7 +113,7 @@ func (w *world) checkSession(c *session) error {
 	}
 	switch {
 	case len(rest) > 0:
-		return fmt.Errorf("%d bytes follow the last answer", len(rest))
+		return fmt.Errorf("%d bytes follow the last response", len(rest))
 	case owed && p.End != simkernel.EndFIN:
 		return fmt.Errorf("a complete session ends with %v", p.End)
 	}

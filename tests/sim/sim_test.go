@@ -37,7 +37,7 @@ func stack() string {
 // TestSim runs the seeds one after the other.
 func TestSim(t *testing.T) { runSeeds(t, false) }
 
-// TestServe does the same with the dialect of `aws serve` and clients that ask for several files.
+// TestServe does the same with the handler of `aws serve` and clients that ask for several files.
 func TestServe(t *testing.T) { runSeeds(t, true) }
 
 // TestRegressions plays the seeds that have found a bug which no mutation stands for. The draws that
@@ -55,7 +55,7 @@ func TestRegressions(t *testing.T) {
 		{40, true, "requests behind which the client shut its side were lost"},
 		{98, true, "the same"},
 		{310, true, "several ranges of a listing came without Vary: Accept"},
-		{1168, true, "a reset overtook the answer to a request whose body was broken"},
+		{1168, true, "a reset overtook the response to a request whose body was broken"},
 		{1180, true, "the same"},
 	} {
 		if _, err := play(r.seed, r.serve); err != nil {
@@ -123,7 +123,7 @@ type tally struct {
 	served               simkernel.Served
 	ends                 [simkernel.EndRefused + 1]int
 	struck               [simkernel.Faults]int
-	answers              map[string]int
+	responses              map[string]int
 }
 
 func (n *tally) add(w *world) {
@@ -138,11 +138,11 @@ func (n *tally) add(w *world) {
 		n.ends[p.End]++
 		n.bytes += int64(len(p.Received))
 	}
-	if n.answers == nil {
-		n.answers = map[string]int{}
+	if n.responses == nil {
+		n.responses = map[string]int{}
 	}
-	for kind, count := range w.answers {
-		n.answers[kind] += count
+	for kind, count := range w.responses {
+		n.responses[kind] += count
 	}
 	for f := range simkernel.Faults {
 		n.struck[f] += w.k.Struck(f)
@@ -156,11 +156,11 @@ func (n *tally) String() string {
 		fmt.Fprintf(&b, " %v %d", simkernel.End(e), count)
 	}
 	fmt.Fprintf(&b, "\nnobody was left alone for more than %d turns, where %d were allowed", n.served.Waits, n.served.Limit)
-	if len(n.answers) > 0 {
+	if len(n.responses) > 0 {
 		b.WriteString("\nanswers:")
 	}
-	for _, kind := range slices.Sorted(maps.Keys(n.answers)) {
-		fmt.Fprintf(&b, " %s %d;", kind, n.answers[kind])
+	for _, kind := range slices.Sorted(maps.Keys(n.responses)) {
+		fmt.Fprintf(&b, " %s %d;", kind, n.responses[kind])
 	}
 	b.WriteString("\nfaults:")
 	for f := range simkernel.Faults {

@@ -24,7 +24,7 @@ type world struct {
 	sessions []*session // instead of clients, where the server is `aws serve`
 	options  goloop.ServeOptions
 	calm     bool           // nothing happens to the files
-	answers  map[string]int // that sessions have got in full or in part, by kind
+	responses  map[string]int // that sessions have got in full or in part, by kind
 	cfg      goloop.Config
 	loop     *goloop.Loop
 	scarce   bool          // there are fewer descriptors than the connections need
@@ -47,7 +47,7 @@ func pick[T any](rnd *rand.Rand, from ...T) T { return from[rnd.IntN(len(from))]
 
 // newWorld draws a world for the drop-in, or for `aws serve`.
 func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
-	w := &world{seed: seed, answers: map[string]int{}, rnd: rand.New(rand.NewPCG(seed, 10))}
+	w := &world{seed: seed, responses: map[string]int{}, rnd: rand.New(rand.NewPCG(seed, 10))}
 	rnd := w.rnd
 	w.drawConfig()
 	w.cfg.Trace = trace
@@ -97,21 +97,21 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 	if rnd.IntN(12) == 0 {
 		w.stopAt = time.Duration(1 + rnd.Int64N(pick(rnd, int64(time.Millisecond), int64(100*time.Millisecond), int64(time.Second))))
 	}
-	dialect, limits, err := w.face(serve)
+	handler, limits, err := w.face(serve)
 	if err != nil {
 		return nil, err
 	}
 	limits.FilesMax = pick(rnd, 1, 4, 1000)
 	w.filesMax = limits.FilesMax
-	w.loop, err = goloop.NewLoop(w.k, w.cfg, dialect, docroot.NewCache(limits), w.listener.FD())
+	w.loop, err = goloop.NewLoop(w.k, w.cfg, handler, docroot.NewCache(limits), w.listener.FD())
 	return w, err
 }
 
-// maxAge is how old an answer of `aws serve` may be.
+// maxAge is how old a response of `aws serve` may be.
 const maxAge = time.Second
 
 // face returns what differs between the server's two faces.
-func (w *world) face(serve bool) (goloop.Dialect, docroot.Limits, error) {
+func (w *world) face(serve bool) (goloop.Handler, docroot.Limits, error) {
 	if !serve {
 		d, err := goloop.NewDropIn(w.tree.Root(), "site")
 		return d, goloop.DropInCacheLimits(0), err
@@ -154,7 +154,7 @@ func (w *world) drawConfig() {
 	c.PoolBytes = window + int64(buffer*rnd.IntN(pick(rnd, 1, 3, 20)))
 	c.ReadsPerConnMax = pick(rnd, 1, 2, 8)
 	c.ReadsShared = min(c.ConnsMax*c.BufferBytes/4096%7, 5) // from what was drawn: the seeds stay what they are
-	c.GatherAbove = c.ConnsMax % 5
+	c.CoalesceAbove = c.ConnsMax % 5
 	c.SubmitsMax = 1 + (c.ConnsMax+c.BufferBytes/4096)%5
 	if c.BufferBytes > 4096 {
 		c.SystemCongestion = "bbr"
@@ -202,7 +202,7 @@ func (w *world) drawSite() {
 		w.tree.Link(p.name, p.file)
 		w.site = append(w.site, p)
 	}
-	w.tree.AddSpecial("static/folder")
+	w.tree.AddSpecial("static/directory")
 	w.tree.Add("static/secret", 10)
 	w.tree.Deny("static/secret")
 	w.tree.Add("outside", 10)

@@ -1,6 +1,6 @@
 // Package soak loads both servers for as long as DURATION says (default 20s, of which each gets half), with
 // faults of the system, clients that leave and files that change, and compares what each of them holds at
-// the end with what it held after warming up: memory, descriptors, threads and AIO contexts.
+// the end with what it held after prefetching up: memory, descriptors, threads and AIO contexts.
 //
 //	DURATION=10m go test -count=1 -timeout 15m -v ./tests/soak
 package soak

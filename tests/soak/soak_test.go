@@ -193,7 +193,7 @@ func trouble(t *testing.T, s *harness.Server, site *harness.Site, perConn int, d
 			}
 		})
 	}
-	group.Go(func() { // replaced by the same contents, so that all answers can be compared
+	group.Go(func() { // replaced by the same contents, so that all responses can be compared
 		random := rand.New(rand.NewPCG(4, 4))
 		for !over.Load() {
 			name := site.Paths[random.IntN(len(site.Paths))]
@@ -236,7 +236,7 @@ func misbehave(address string, site *harness.Site, random *rand.Rand) error {
 	switch random.IntN(5) {
 	case 0: // it says half of it
 		_, _ = io.WriteString(conn, text[:random.IntN(len(text))])
-	case 1: // it takes a part of the answer
+	case 1: // it takes a part of the response
 		_, _ = io.WriteString(conn, text)
 		_, _ = io.CopyN(io.Discard, conn, random.Int64N(300_000))
 	case 2: // it sends what is no request

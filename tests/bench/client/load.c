@@ -16,7 +16,7 @@
  *     -r  read bodies, so many bytes at a time, as ordinary clients do, instead of discarding them
  *
  * It connects the idle ones, prints "ready", waits for a line on its standard input, and then runs.
- * The answer is lines of a name and a number. A request that has no answer at the end, or when the
+ * The response is lines of a name and a number. A request that has no response at the end, or when the
  * client sums up, counts among the latencies with its age if it is older than 100 ms: a server that
  * stands still must show it.
  *
@@ -60,7 +60,7 @@ struct request {
 struct conn {
     int fd;
     bool idle;       /* asks once */
-    bool asked;      /* true while an answer is owed */
+    bool asked;      /* true while a response is owed */
     bool sent;       /* the request has been taken by the kernel */
     bool in_body;    /* the head has been read */
     bool over;       /* the body is complete, the server has yet to close */
@@ -285,7 +285,7 @@ static void body_bytes(size_t n)
         window.bytes += n;
 }
 
-/* The last byte of an answer has arrived. */
+/* The last byte of a response has arrived. */
 static void answered(struct conn *c)
 {
     int64_t took = clock_ns() - c->started;
@@ -333,7 +333,7 @@ static bool read_head(struct conn *c, const char *text, size_t len, size_t *head
             c->closes = strncasecmp(line + 11 + strspn(line + 11, " "), "close", 5) == 0;
     }
     if (c->left < 0) {
-        fprintf(stderr, "load: an answer without Content-Length\n");
+        fprintf(stderr, "load: a response without Content-Length\n");
         exit(1);
     }
     return true;
@@ -445,7 +445,7 @@ static bool turn(int timeout_ms)
     return all.requests + errors < requests_max;
 }
 
-/* Opens the idle connections, some at a time, and waits until each has had its answer. */
+/* Opens the idle connections, some at a time, and waits until each has had its response. */
 static void open_idle(void)
 {
     int64_t give_up = clock_ns() + 60ll * 1000000000;
@@ -457,7 +457,7 @@ static void open_idle(void)
         turn(1000);
     }
     if (all.requests < (uint64_t)idle_count) {
-        fprintf(stderr, "load: only %llu of %d idle connections had an answer, %llu errors\n",
+        fprintf(stderr, "load: only %llu of %d idle connections had a response, %llu errors\n",
                 (unsigned long long)all.requests, idle_count, (unsigned long long)errors);
         exit(1);
     }

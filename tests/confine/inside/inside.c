@@ -22,7 +22,7 @@
 struct report {
     int32_t thread;
     int32_t read_outside; /* open a file that is none of the server's business */
-    int32_t list_outside; /* open a folder of that kind */
+    int32_t list_outside; /* open a directory of that kind */
     int32_t make_outside; /* make a file in one */
     int32_t make_inside;  /* make a file in the root */
     int32_t run;          /* run a program */
@@ -31,7 +31,7 @@ struct report {
 
 static int report_fd = -1;
 static int signal_number;
-static const char *outside, *folder, *made_outside, *made_inside, *inside;
+static const char *outside, *directory, *made_outside, *made_inside, *inside;
 static ssize_t (*real_recv)(int, void *, size_t, int);
 
 static const char *setting(const char *name)
@@ -45,7 +45,7 @@ __attribute__((constructor)) static void inside_init(void)
 {
     real_recv = dlsym(RTLD_NEXT, "recv");
     outside = setting("INSIDE_FILE_OUTSIDE");
-    folder = setting("INSIDE_FOLDER_OUTSIDE");
+    directory = setting("INSIDE_FOLDER_OUTSIDE");
     made_outside = setting("INSIDE_MAKE_OUTSIDE");
     made_inside = setting("INSIDE_MAKE_INSIDE");
     inside = setting("INSIDE_FILE_INSIDE");
@@ -71,7 +71,7 @@ static void on_signal(int number)
 
     (void)number;
     r.read_outside = attempt(outside, O_RDONLY);
-    r.list_outside = attempt(folder, O_RDONLY | O_DIRECTORY);
+    r.list_outside = attempt(directory, O_RDONLY | O_DIRECTORY);
     r.make_outside = attempt(made_outside, O_WRONLY | O_CREAT);
     r.make_inside = attempt(made_inside, O_WRONLY | O_CREAT);
     r.read_inside = attempt(inside, O_RDONLY);

@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-const folder = "tests/sim/mutations"
+const directory = "tests/sim/mutations"
 
 func main() {
 	seeds := flag.Int("seeds", 20000, "how many seeds to try for each bug")
@@ -29,9 +29,9 @@ func main() {
 	flag.Parse()
 	names := flag.Args()
 	if len(names) == 0 {
-		patches, err := filepath.Glob(filepath.Join(folder, "*.patch"))
+		patches, err := filepath.Glob(filepath.Join(directory, "*.patch"))
 		if err != nil || len(patches) == 0 {
-			fmt.Fprintf(os.Stderr, "mutate: no patches in %s: run it in the repository's root\n", folder)
+			fmt.Fprintf(os.Stderr, "mutate: no patches in %s: run it in the repository's root\n", directory)
 			os.Exit(1)
 		}
 		for _, p := range patches {
@@ -90,7 +90,7 @@ const howMax = 100
 
 // try lets the simulation look for one bug.
 func try(name string, seeds int) (*finding, error) {
-	patch, err := os.ReadFile(filepath.Join(folder, name+".patch"))
+	patch, err := os.ReadFile(filepath.Join(directory, name+".patch"))
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func try(name string, seeds int) (*finding, error) {
 	return m, nil
 }
 
-// mutant makes a folder with the changed file and an overlay that puts it in the place of the original.
+// mutant makes a directory with the changed file and an overlay that puts it in the place of the original.
 func mutant(patch []byte) (overlay string, cleanUp func(), err error) {
 	hit := changed.FindSubmatch(patch)
 	if hit == nil {

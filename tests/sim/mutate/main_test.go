@@ -9,7 +9,7 @@ import (
 // TestPatchesApply: a deliberate bug that no longer applies is one that nobody looks for.
 func TestPatchesApply(t *testing.T) {
 	t.Chdir(filepath.Join("..", "..", ".."))
-	patches, err := filepath.Glob(filepath.Join(folder, "*.patch"))
+	patches, err := filepath.Glob(filepath.Join(directory, "*.patch"))
 	if err != nil || len(patches) < 15 {
 		t.Fatalf("%d patches, %v", len(patches), err)
 	}

@@ -1,6 +1,6 @@
 /*
  * cloop.c: the least that a server can do. One thread, one epoll; no parsing: whatever arrives is
- * taken for one request, and the answer is always the same header and the same file. It is the
+ * taken for one request, and the response is always the same header and the same file. It is the
  * floor that a server which does its work is measured against.
  *
  *     cloop [-k] [-d] [-m] [-r] [-u] PORT FILE
@@ -11,7 +11,7 @@
  *     -u  congestion control reno, which does not pace
  *
  * A connection is accepted, received from at once, and given to epoll only when there is nothing to
- * receive yet or no room for the answer.
+ * receive yet or no room for the response.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -41,7 +41,7 @@ enum {
 
 static struct {
     bool watched;
-    bool sending; /* an answer is under way */
+    bool sending; /* a response is under way */
     int64_t at;   /* bytes of header and file that are gone */
 } conns[FDS_MAX];
 
@@ -82,8 +82,8 @@ static ssize_t copy_block(int fd, off_t off)
     return send(fd, block, (size_t)n, MSG_NOSIGNAL | (off + n < file_len ? MSG_MORE : 0));
 }
 
-/* Sends what is missing of an answer; true when all of it is gone. */
-static bool answer(int fd)
+/* Sends what is missing of a response; true when all of it is gone. */
+static bool response(int fd)
 {
     int64_t all = header_len + file_len;
 
@@ -132,7 +132,7 @@ static void serve(int fd)
         conns[fd].at = 0;
         conns[fd].sending = true;
     }
-    if (!answer(fd)) {
+    if (!response(fd)) {
         if (conns[fd].sending && !waited)
             watch(fd, EPOLLOUT);
         return;

@@ -1,4 +1,4 @@
-// Command gopeers serves a folder in one of the ways that are usual in Go, for the benchmarks to
+// Command gopeers serves a directory in one of the ways that are usual in Go, for the benchmarks to
 // compare with. It is a module of its own, so that what it needs is no dependency of aws.
 //
 //	gopeers fasthttp|nethttp ADDRESS ROOT
@@ -22,7 +22,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) != 3 {
-		return fmt.Errorf("expected a server's name, an address and a folder")
+		return fmt.Errorf("expected a server's name, an address and a directory")
 	}
 	name, address, root := args[0], args[1], args[2]
 	switch name {

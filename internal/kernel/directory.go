@@ -7,16 +7,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FolderEntry is a name in a folder, with what it stands for.
-type FolderEntry struct {
+// DirectoryEntry is a name in a directory, with what it stands for.
+type DirectoryEntry struct {
 	Name   string
-	Folder bool
+	Directory bool
 	Info
 }
 
-// ReadFolder implements Folders.
-func (*Linux) ReadFolder(root Root, name string, entriesMax int, hide func(name string) bool) (entries []FolderEntry, more int, class Class) {
-	fd, class := openFolder(root, name)
+// ReadDirectory implements Directories.
+func (*Linux) ReadDirectory(root Root, name string, entriesMax int, hide func(name string) bool) (entries []DirectoryEntry, more int, class Class) {
+	fd, class := openDirectory(root, name)
 	if class != Done {
 		return nil, 0, class
 	}
@@ -29,13 +29,13 @@ func (*Linux) ReadFolder(root Root, name string, entriesMax int, hide func(name 
 				continue
 			}
 			if len(entries) >= entriesMax {
-				more++ // not looked at, so that a huge folder stays cheap
+				more++ // not looked at, so that a huge directory stays cheap
 				continue
 			}
 			switch e, class := entryOf(root, fd, name, n); class {
 			case Done:
 				entries = append(entries, e)
-			case Absent, Folder, Denied: // it is nothing to be shown
+			case Absent, Directory, Denied: // it is nothing to be shown
 			default:
 				return nil, 0, class // a listing without it would be wrong
 			}
@@ -49,10 +49,10 @@ func (*Linux) ReadFolder(root Root, name string, entriesMax int, hide func(name 
 	}
 }
 
-// LookUp returns what a name beneath a root stands for now: Done is a regular file, Folder a directory. It may wait for
+// LookUp returns what a name beneath a root stands for now: Done is a regular file, Directory a directory. It may wait for
 // a disk.
 func LookUp(root Root, name string) Class {
-	fd, class := openFolder(root, name)
+	fd, class := openDirectory(root, name)
 	if class != Done {
 		return class
 	}
@@ -64,27 +64,27 @@ func LookUp(root Root, name string) Class {
 	return class
 }
 
-// openFolder opens a folder beneath a root for reading its names.
-func openFolder(root Root, name string) (int32, Class) {
+// openDirectory opens a directory beneath a root for reading its names.
+func openDirectory(root Root, name string) (int32, Class) {
 	if name == "" {
 		name = "."
 	}
 	return openSurely(root, name)
 }
 
-// entryOf looks up what a name in a folder stands for. Absent is what is neither file nor folder, too.
-func entryOf(root Root, dir int32, folder, name string) (FolderEntry, Class) {
+// entryOf looks up what a name in a directory stands for. Absent is what is neither file nor directory, too.
+func entryOf(root Root, dir int32, directory, name string) (DirectoryEntry, Class) {
 	var stat unix.Statx_t
 	z, err := unix.BytePtrFromString(name)
 	if err != nil {
-		return FolderEntry{}, Absent
+		return DirectoryEntry{}, Absent
 	}
 	errno := statx(dir, z, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &stat)
 	if errno == 0 && stat.Mode&unix.S_IFMT == unix.S_IFLNK {
 		// Only openat2 can tell whether it stays beneath the root.
-		fd, class := openFolder(root, folder+name)
+		fd, class := openDirectory(root, directory+name)
 		if class != Done {
-			return FolderEntry{}, class
+			return DirectoryEntry{}, class
 		}
 		var empty [1]byte
 		errno = statx(fd, &empty[0], unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, &stat)
@@ -92,15 +92,15 @@ func entryOf(root Root, dir int32, folder, name string) (FolderEntry, Class) {
 	}
 	kind := stat.Mode & unix.S_IFMT
 	if errno != 0 {
-		return FolderEntry{}, ClassifyOpen(errno)
+		return DirectoryEntry{}, ClassifyOpen(errno)
 	}
 	if kind != unix.S_IFREG && kind != unix.S_IFDIR {
-		return FolderEntry{}, Absent
+		return DirectoryEntry{}, Absent
 	}
-	return FolderEntry{Name: name, Folder: kind == unix.S_IFDIR, Info: infoOf(&stat)}, Done
+	return DirectoryEntry{Name: name, Directory: kind == unix.S_IFDIR, Info: infoOf(&stat)}, Done
 }
 
-// MemoryFile implements Folders (memfd_create(2), Linux 3.17).
+// MemoryFile implements Directories (memfd_create(2), Linux 3.17).
 func (*Linux) MemoryFile(content []byte) (Opened, Class) {
 	fd, err := unix.MemfdCreate("aws", unix.MFD_CLOEXEC)
 	if err != nil {

@@ -10,24 +10,24 @@ import (
 	"aws/internal/response"
 )
 
-// Dialect is what a face of the server may answer: all in which the faces differ. A Dialect is
+// Handler is what a face of the server may respond to: all in which the faces differ. A Handler is
 // shared by the loops and is not changed once they run.
-type Dialect interface {
+type Handler interface {
 	// Limits returns what a request head may be.
 	Limits() *request.Limits
-	// Prepare makes ready, once for each file that is opened, what the answers for it have in common.
+	// Prepare makes ready, once for each file that is opened, what the responses for it have in common.
 	Prepare(f *docroot.File)
-	// Answer decides about a complete request. It returns false when find has returned false: the
+	// Response decides about a complete request. It returns false when find has returned false: the
 	// request is then answered anew once the name has been looked up.
-	Answer(a *Answer, req *request.Request, head []byte, find Finder) bool
+	Respond(a *Response, req *request.Request, head []byte, find Finder) bool
 	// Refuse decides about a head that is malformed or beyond its limits.
-	Refuse(a *Answer, req *request.Request, find Finder)
+	Refuse(a *Response, req *request.Request, find Finder)
 	// Busy decides about a connection of an address that has too many. False resets it.
-	Busy(a *Answer, find Finder) bool
+	Busy(a *Response, find Finder) bool
 	// Expire decides about a request that is not complete in time (StateReading), or whose file could
 	// not be looked up in time (StateOpening). Of one that is not complete, req has what is known. False closes the
-	// connection without an answer.
-	Expire(a *Answer, in State, req *request.Request, find Finder) bool
+	// connection without a response.
+	Expire(a *Response, in State, req *request.Request, find Finder) bool
 }
 
 // Finder finds files without waiting for a disk.
@@ -43,8 +43,8 @@ type Finder interface {
 	// Check is Make for what takes a processor for long and waits for nothing. Of one client and in all no more than a few
 	// are waited for at a time; further ones are refused.
 	Check(m *docroot.Mount, key []byte, build Build) (*docroot.File, CheckOutcome)
-	// Folders returns what a Build may use.
-	Folders() kernel.Folders
+	// Directories returns what a Build may use.
+	Directories() kernel.Directories
 	// Random returns a number that nobody outside can tell in advance.
 	Random() uint64
 	// Small returns the content of a small file that is in memory, or nil: it is cheaper to send from
@@ -54,21 +54,21 @@ type Finder interface {
 	Ending() bool
 	// Release gives a reference back.
 	Release(f *docroot.File)
-	// Date returns the time of the answer as an IMF-fixdate.
+	// Date returns the time of the response as an IMF-fixdate.
 	Date() []byte
-	// Unix returns the time of the answer in seconds since 1970.
+	// Unix returns the time of the response in seconds since 1970.
 	Unix() int64
-	// Now returns the monotonic time of the answer.
+	// Now returns the monotonic time of the response.
 	Now() time.Duration
 }
 
-// Build makes a file for an answer, off the loop.
+// Build makes a file for a response, off the loop.
 type Build func() (kernel.Opened, kernel.Class)
 
-// Answer is what goes to the client for one request.
-type Answer struct {
+// Response is what goes to the client for one request.
+type Response struct {
 	Status response.Status
-	Head   []byte // the header, and a body that is not a file's; appended to by the dialect
+	Head   []byte // the header, and a body that is not a file's; appended to by the handler
 	File   *docroot.File
 	Mount  *docroot.Mount // that the request's path belongs to, or nil; for the books
 	User   []byte         // who has shown the password, or empty; for the books
@@ -76,7 +76,7 @@ type Answer struct {
 	To     int64
 	Keep   bool // the connection is kept for another request
 	// Linger says that the client may still be sending: our side is shut, and what it sends is
-	// thrown away for a while, so that it reads the answer and not a reset (RFC 9112 section 9.6).
+	// thrown away for a while, so that it reads the response and not a reset (RFC 9112 section 9.6).
 	Linger bool
 	// HasBody says that the request has a body, of which nothing has been looked at. If the
 	// connection is kept, the loop throws it away, within the limits that Body was reset with.
@@ -91,14 +91,14 @@ type Answer struct {
 	q         query
 }
 
-func (a *Answer) reset() {
+func (a *Response) reset() {
 	a.Head, a.path, a.segments, a.text = a.Head[:0], a.path[:0], a.segments[:0], a.text[:0]
 	a.File, a.Mount, a.User, a.From, a.To = nil, nil, a.User[:0], 0, 0
 	a.Keep, a.Linger, a.HasBody, a.headBytes = false, false, false, 0
 }
 
 // headLen returns how many bytes of Head are the header. What follows them is body.
-func (a *Answer) headLen() int {
+func (a *Response) headLen() int {
 	if a.headBytes == 0 {
 		a.headBytes = bytes.Index(a.Head, endOfHead) + len(endOfHead)
 	}
@@ -107,9 +107,9 @@ func (a *Answer) headLen() int {
 
 var endOfHead = []byte("\r\n\r\n")
 
-// AddSegment adds bytes that follow what the answer has so far: a text, then the file's bytes
+// AddSegment adds bytes that follow what the response has so far: a text, then the file's bytes
 // [from, to).
-func (a *Answer) AddSegment(text []byte, from, to int64) {
+func (a *Response) AddSegment(text []byte, from, to int64) {
 	a.segments = append(a.segments, segment{textBytes: len(text), from: from, to: to})
 	a.text = append(a.text, text...)
 }

@@ -7,14 +7,14 @@ import (
 )
 
 // crowd counts the connections of each client address.
-type crowd struct {
+type addressLimit struct {
 	most  int
 	count map[netip.Addr]int
 }
 
 // enter counts a connection of an address, or returns false when there are as many as there may be.
 // Addresses that are none, such as a Unix socket's, are not counted.
-func (w *crowd) enter(a netip.Addr) bool {
+func (w *addressLimit) enter(a netip.Addr) bool {
 	if w.most == 0 || !a.IsValid() {
 		return true
 	}
@@ -28,7 +28,7 @@ func (w *crowd) enter(a netip.Addr) bool {
 }
 
 // leave takes a connection off that enter has counted.
-func (w *crowd) leave(a netip.Addr) {
+func (w *addressLimit) leave(a netip.Addr) {
 	if w.most == 0 || !a.IsValid() {
 		return
 	}

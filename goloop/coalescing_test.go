@@ -29,8 +29,8 @@ func (r *restRecorder) Wait(_ []kernel.Op, timeout time.Duration) ([]kernel.Even
 
 func (r *restRecorder) Rest(time.Duration) { r.calls = append(r.calls, "rest") }
 
-// TestGatheringRests is about single waits of a loop that lets connections gather.
-func TestGatheringRests(t *testing.T) {
+// TestCoalescingRests is about single waits of a loop that lets connections gather.
+func TestCoalescingRests(t *testing.T) {
 	for _, test := range []struct {
 		name            string
 		above           int
@@ -49,7 +49,7 @@ func TestGatheringRests(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			k := &restRecorder{ready: test.ready}
 			l := &Loop{k: k, draining: test.drain}
-			l.gathering.on, l.gathering.until = !test.off, time.Hour
+			l.coalescing.on, l.coalescing.until = !test.off, time.Hour
 			l.counts.Accepted = test.came
 			timeout := time.Second
 			if test.now {
@@ -65,8 +65,8 @@ func TestGatheringRests(t *testing.T) {
 	}
 }
 
-// TestGatheringIsTried lets connections come at a pace that depends on whether the loop rests, and looks how often it does.
-func TestGatheringIsTried(t *testing.T) {
+// TestCoalescingIsTried lets connections come at a pace that depends on whether the loop rests, and looks how often it does.
+func TestCoalescingIsTried(t *testing.T) {
 	for _, test := range []struct {
 		name            string
 		above           int
@@ -80,7 +80,7 @@ func TestGatheringIsTried(t *testing.T) {
 		{"it is not wanted", 0, 20000, 24000, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var g gathering
+			var g coalescing
 			var now, rests time.Duration
 			var accepted float64
 			const step, end = 100 * time.Microsecond, 20 * time.Second
@@ -102,9 +102,9 @@ func TestGatheringIsTried(t *testing.T) {
 	}
 }
 
-// TestGatheringEnds: a loop that connections no longer come to forgets about it.
-func TestGatheringEnds(t *testing.T) {
-	g := gathering{on: true}
+// TestCoalescingEnds: a loop that connections no longer come to forgets about it.
+func TestCoalescingEnds(t *testing.T) {
+	g := coalescing{on: true}
 	g.look(time.Second, 10, 2000)
 	if g.on || g.left > 0 {
 		t.Errorf("%+v", g)

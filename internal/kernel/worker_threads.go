@@ -9,12 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// warmPieceBytes is what a helper waits for at once when it brings a file into memory.
-const warmPieceBytes = 256 << 10
+// prefetchPieceBytes is what a worker thread waits for at once when it brings a file into memory.
+const prefetchPieceBytes = 256 << 10
 
-// helpers do, on threads of their own, what may have to wait for a disk, or takes a processor for long. They are
+// worker threads do, on threads of their own, what may have to wait for a disk, or takes a processor for long. They are
 // started as they are needed. An eventfd tells the loop that answers are there.
-type helpers struct {
+type workerThreads struct {
 	eventFD int32
 	null    int // /dev/null, or -1: what is sent there is in memory
 	group   sync.WaitGroup
@@ -27,7 +27,7 @@ type helpers struct {
 	closed   bool
 }
 
-// workerPool is threads with a queue of jobs. The lock is that of helpers.
+// workerPool is threads with a queue of jobs. The lock is that of worker threads.
 type workerPool struct {
 	most    int // threads
 	jobsMax int // in the queue
@@ -41,22 +41,22 @@ type workerPool struct {
 // them a tenth of a processor, and not half of it.
 const jobNice = 10
 
-func newHelpers(most, computeMost, jobsMax int) (*helpers, error) {
+func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, NamedError("eventfd2", -int64(errnoOf(err)))
 	}
 	null, err := unix.Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		null = -1 // an empty root folder, say
+		null = -1 // an empty root directory, say
 	}
-	h := &helpers{eventFD: int32(fd), null: null}
+	h := &workerThreads{eventFD: int32(fd), null: null}
 	h.waiting = workerPool{most: max(most, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 	h.compute = workerPool{most: max(computeMost, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 	return h, nil
 }
 
-func (h *helpers) poolOf(job *Job) *workerPool {
+func (h *workerThreads) poolOf(job *Job) *workerPool {
 	if job.Kind == JobCompute {
 		return &h.compute
 	}
@@ -65,7 +65,7 @@ func (h *helpers) poolOf(job *Job) *workerPool {
 
 // ask queues a job. Each job that is queued has a thread of its own as long as there may be more of them: one that
 // has been woken up for a job is not idle any more, though it may not have taken it yet.
-func (h *helpers) ask(job *Job) bool {
+func (h *workerThreads) ask(job *Job) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	p := h.poolOf(job)
@@ -87,7 +87,7 @@ func (h *helpers) ask(job *Job) bool {
 }
 
 // run does jobs. The thread counts as busy when it is started, and whenever it has been woken up.
-func (h *helpers) run(p *workerPool) {
+func (h *workerThreads) run(p *workerPool) {
 	defer h.group.Done()
 	bringProcessors(1)
 	defer bringProcessors(-1)
@@ -118,24 +118,24 @@ func (h *helpers) run(p *workerPool) {
 	}
 }
 
-// processors counts the helpers of this process, and how many processors of the Go scheduler were added for them.
+// processors counts the worker threads of this process, and how many processors of the Go scheduler were added for them.
 var processors struct {
 	mu             sync.Mutex
-	helpers, added int
+	workerThreads, added int
 }
 
 // processorStep is how many processors are added at once: the world stops for it.
 const processorStep = 16
 
-// bringProcessors makes room for n more helpers, or fewer. A goroutine keeps its processor of the Go scheduler during a
+// bringProcessors makes room for n more worker threads, or fewer. A goroutine keeps its processor of the Go scheduler during a
 // system call until the runtime's monitor takes it away, which may be 10 ms later. As long as all were held by
-// helpers that wait for a disk, a loop could not go on after its wait. So each helper has one of its own.
+// worker threads that wait for a disk, a loop could not go on after its wait. So each worker thread has one of its own.
 func bringProcessors(n int) {
 	p := &processors
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.helpers += n
-	wanted := (p.helpers + processorStep - 1) / processorStep * processorStep
+	p.workerThreads += n
+	wanted := (p.workerThreads + processorStep - 1) / processorStep * processorStep
 	if change := wanted - p.added; change != 0 {
 		runtime.GOMAXPROCS(max(runtime.GOMAXPROCS(0)+change, 1))
 		p.added = wanted
@@ -143,7 +143,7 @@ func bringProcessors(n int) {
 }
 
 // signal makes the eventfd readable. The lock is held.
-func (h *helpers) signal() {
+func (h *workerThreads) signal() {
 	if h.signaled || h.eventFD < 0 {
 		return
 	}
@@ -158,13 +158,13 @@ func (h *helpers) signal() {
 	}
 }
 
-func (h *helpers) wake() {
+func (h *workerThreads) wake() {
 	h.mu.Lock()
 	h.signal()
 	h.mu.Unlock()
 }
 
-func (h *helpers) answers(jobs []*Job) int {
+func (h *workerThreads) takeFinished(jobs []*Job) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := copy(jobs, h.finished)
@@ -179,8 +179,8 @@ func (h *helpers) answers(jobs []*Job) int {
 	return n
 }
 
-// close waits for the helpers to finish what they do, which may be as long as a disk takes.
-func (h *helpers) close() error {
+// close waits for the worker threads to finish what they do, which may be as long as a disk takes.
+func (h *workerThreads) close() error {
 	h.mu.Lock()
 	h.closed = true
 	h.waiting.wake.Broadcast()
@@ -204,11 +204,11 @@ func (h *helpers) close() error {
 }
 
 // perform does a job. What it has to allocate for that is kept in scratch.
-func (h *helpers) perform(job *Job, scratch *[]byte) {
+func (h *workerThreads) perform(job *Job, scratch *[]byte) {
 	switch job.Kind {
 	case JobOpen:
 		job.Class = openWaiting(job.Root, job.Name, &job.File)
-	case JobWarm:
+	case JobPrefetch:
 		job.Result, job.Class = h.warm(job.FD, job.Offset, job.Len, scratch)
 	case JobRead:
 		job.Result = readFull(job.FD, job.Buf, job.Offset)
@@ -239,10 +239,10 @@ func populate(b []byte) Class {
 }
 
 // warm brings a part of a file into memory. It ends early at the end of the file.
-func (h *helpers) warm(fd int32, offset, n int64, scratch *[]byte) (int64, Class) {
+func (h *workerThreads) warm(fd int32, offset, n int64, scratch *[]byte) (int64, Class) {
 	var done int64
 	for done < n {
-		r := h.warmPiece(fd, offset+done, min(n-done, warmPieceBytes), scratch)
+		r := h.prefetchPiece(fd, offset+done, min(n-done, prefetchPieceBytes), scratch)
 		if r < 0 {
 			return r, Classify(r)
 		}
@@ -254,9 +254,9 @@ func (h *helpers) warm(fd int32, offset, n int64, scratch *[]byte) (int64, Class
 	return done, Done
 }
 
-// warmPiece asks for all of a piece at once, and waits for it by sending it nowhere, which copies nothing. Where
+// prefetchPiece asks for all of a piece at once, and waits for it by sending it nowhere, which copies nothing. Where
 // that can't be done it reads. It returns how much of the file is there, or minus errno.
-func (h *helpers) warmPiece(fd int32, offset, n int64, scratch *[]byte) int64 {
+func (h *workerThreads) prefetchPiece(fd int32, offset, n int64, scratch *[]byte) int64 {
 	_ = unix.Fadvise(int(fd), offset, n, unix.FADV_WILLNEED) // advice: without it the kernel reads ahead less
 	for h.null >= 0 {
 		at := offset
@@ -273,7 +273,7 @@ func (h *helpers) warmPiece(fd int32, offset, n int64, scratch *[]byte) int64 {
 		break
 	}
 	if *scratch == nil {
-		*scratch = make([]byte, warmPieceBytes)
+		*scratch = make([]byte, prefetchPieceBytes)
 	}
 	return readFull(fd, (*scratch)[:n], offset)
 }

@@ -8,19 +8,19 @@ import (
 	"aws/internal/kernel"
 )
 
-// FolderRead is a folder as a helper has read it.
-type FolderRead struct {
+// DirectoryRead is a directory as a worker thread has read it.
+type DirectoryRead struct {
 	At      time.Duration
 	Name    string // with a slash at its end, or empty
-	Entries []kernel.FolderEntry
+	Entries []kernel.DirectoryEntry
 	More    int
 }
 
-// FolderReads returns all that helpers have read, in that order.
-func (k *Kernel) FolderReads() []FolderRead { return k.disk.folderReads }
+// DirectoryReads returns all that worker threads have read, in that order.
+func (k *Kernel) DirectoryReads() []DirectoryRead { return k.disk.directoryReads }
 
-// isFolder reports whether there is something beneath a name.
-func (t *Tree) isFolder(name string) bool {
+// isDirectory reports whether there is something beneath a name.
+func (t *Tree) isDirectory(name string) bool {
 	for other, e := range t.names {
 		if e.file != nil && strings.HasPrefix(other, name+"/") {
 			return true
@@ -29,33 +29,33 @@ func (t *Tree) isFolder(name string) bool {
 	return false
 }
 
-// ReadFolder implements kernel.Folders. A name that was made by AddSpecial is shown by none.
-func (k *Kernel) ReadFolder(root kernel.Root, name string, entriesMax int, hide func(name string) bool) ([]kernel.FolderEntry, int, kernel.Class) {
+// ReadDirectory implements kernel.Directories. A name that was made by AddSpecial is shown by none.
+func (k *Kernel) ReadDirectory(root kernel.Root, name string, entriesMax int, hide func(name string) bool) ([]kernel.DirectoryEntry, int, kernel.Class) {
 	t := k.tree(root)
 	switch {
 	case t == nil:
 		return nil, 0, kernel.Fault
-	case name != "" && !t.isFolder(strings.TrimSuffix(name, "/")):
+	case name != "" && !t.isDirectory(strings.TrimSuffix(name, "/")):
 		return nil, 0, kernel.Absent
 	case k.full() || k.strikes(FaultOpenExhausted):
 		return nil, 0, kernel.Exhausted
 	case k.strikes(FaultOpenError):
-		t.folderFaults[name] = append(t.folderFaults[name], k.clock.now)
+		t.directoryFaults[name] = append(t.directoryFaults[name], k.clock.now)
 		return nil, 0, kernel.Fault
 	}
-	beneath := map[string]kernel.FolderEntry{}
+	beneath := map[string]kernel.DirectoryEntry{}
 	for other, e := range t.names {
 		rest, ok := strings.CutPrefix(other, name)
 		if !ok || e.file == nil {
 			continue
 		}
 		if first, _, deeper := strings.Cut(rest, "/"); deeper {
-			beneath[first] = kernel.FolderEntry{Name: first, Folder: true}
+			beneath[first] = kernel.DirectoryEntry{Name: first, Directory: true}
 			continue
 		}
-		beneath[rest] = kernel.FolderEntry{Name: rest, Info: e.file.info()}
+		beneath[rest] = kernel.DirectoryEntry{Name: rest, Info: e.file.info()}
 	}
-	read := FolderRead{At: k.clock.now, Name: name}
+	read := DirectoryRead{At: k.clock.now, Name: name}
 	var names []string
 	for n := range beneath {
 		names = append(names, n)
@@ -70,13 +70,13 @@ func (k *Kernel) ReadFolder(root kernel.Root, name string, entriesMax int, hide 
 			read.Entries = append(read.Entries, beneath[n])
 		}
 	}
-	k.disk.folderReads = append(k.disk.folderReads, read)
+	k.disk.directoryReads = append(k.disk.directoryReads, read)
 	k.mark(markJob, int64(len(read.Entries)), int64(read.More))
-	k.tracef("read folder %q: %d entries and %d more", name, len(read.Entries), read.More)
+	k.tracef("read directory %q: %d entries and %d more", name, len(read.Entries), read.More)
 	return slices.Clone(read.Entries), read.More, kernel.Done
 }
 
-// MemoryFile implements kernel.Folders.
+// MemoryFile implements kernel.Directories.
 func (k *Kernel) MemoryFile(content []byte) (kernel.Opened, kernel.Class) {
 	if k.full() || k.strikes(FaultOpenExhausted) {
 		return kernel.Opened{}, kernel.Exhausted

@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestWarm brings parts of a file into memory, where /dev/null is and where it is not, and nothing else of it.
-func TestWarm(t *testing.T) {
+// TestPrefetch brings parts of a file into memory, where /dev/null is and where it is not, and nothing else of it.
+func TestPrefetch(t *testing.T) {
 	page := int64(os.Getpagesize())
-	size := 4*warmPieceBytes + 100
+	size := 4*prefetchPieceBytes + 100
 	path := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
 		t.Fatal(err)
@@ -24,24 +24,24 @@ func TestWarm(t *testing.T) {
 	}
 	defer func() { _ = file.Close() }()
 	fd := int32(file.Fd())
-	k, _, err := NewLinux(Config{EventsMax: 8, HelpersMax: 1, JobsMax: 1})
+	k, _, err := NewLinux(Config{EventsMax: 8, WorkersMax: 1, JobsMax: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = k.Close() }()
-	without := &helpers{null: -1}
+	without := &workerThreads{null: -1}
 	for _, test := range []struct {
 		name      string
-		helpers   *helpers
+		workerThreads   *workerThreads
 		offset, n int64
 		want      int64
 	}{
-		{"a chunk", k.help, 0, warmPieceBytes, warmPieceBytes},
-		{"several pieces", k.help, page, 3 * warmPieceBytes, 3 * warmPieceBytes},
-		{"beyond the end", k.help, 4 * warmPieceBytes, 2 * warmPieceBytes, 100},
-		{"a chunk, by reading", without, 0, warmPieceBytes, warmPieceBytes},
-		{"several pieces, by reading", without, page, 3 * warmPieceBytes, 3 * warmPieceBytes},
-		{"beyond the end, by reading", without, 4 * warmPieceBytes, 2 * warmPieceBytes, 100},
+		{"a chunk", k.help, 0, prefetchPieceBytes, prefetchPieceBytes},
+		{"several pieces", k.help, page, 3 * prefetchPieceBytes, 3 * prefetchPieceBytes},
+		{"beyond the end", k.help, 4 * prefetchPieceBytes, 2 * prefetchPieceBytes, 100},
+		{"a chunk, by reading", without, 0, prefetchPieceBytes, prefetchPieceBytes},
+		{"several pieces, by reading", without, page, 3 * prefetchPieceBytes, 3 * prefetchPieceBytes},
+		{"beyond the end, by reading", without, 4 * prefetchPieceBytes, 2 * prefetchPieceBytes, 100},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if err := file.Sync(); err != nil {
@@ -54,21 +54,21 @@ func TestWarm(t *testing.T) {
 				t.Skip("the filesystem keeps its files in memory, or does not say what is there")
 			}
 			var scratch []byte
-			got, class := test.helpers.warm(fd, test.offset, test.n, &scratch)
+			got, class := test.workerThreads.warm(fd, test.offset, test.n, &scratch)
 			if got != test.want || class != Done {
 				t.Fatalf("%d, %v, want %d", got, class, test.want)
 			}
 			if is := k.Probe(fd, test.offset, test.want); is != ResidencyFull {
 				t.Errorf("in memory: %v", is)
 			}
-			if read := scratch != nil; read != (test.helpers == without) {
+			if read := scratch != nil; read != (test.workerThreads == without) {
 				t.Errorf("the file was read: %v", read)
 			}
 		})
 	}
 	t.Run("an error", func(t *testing.T) {
 		var scratch []byte
-		for _, h := range []*helpers{k.help, without} {
+		for _, h := range []*workerThreads{k.help, without} {
 			if got, class := h.warm(-1, 0, page, &scratch); got != -int64(unix.EBADF) || class == Done {
 				t.Errorf("%d, %v, want EBADF", got, class)
 			}
@@ -76,12 +76,12 @@ func TestWarm(t *testing.T) {
 	})
 }
 
-// TestHelpersBringProcessors has as many helpers wait in system calls as there may be. All the processors that the
+// TestWorkerThreadsBringProcessors has as many worker threads wait in system calls as there may be. All the processors that the
 // Go scheduler had before are left to others, and afterwards it has no more of them than before.
-func TestHelpersBringProcessors(t *testing.T) {
+func TestWorkerThreadsBringProcessors(t *testing.T) {
 	const most = 2*processorStep + 3
 	before := runtime.GOMAXPROCS(0)
-	h, err := newHelpers(most, 1, most)
+	h, err := newWorkerThreads(most, 1, most)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,11 +99,11 @@ func TestHelpersBringProcessors(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Errorf("%d processors for %d helpers, before them %d", runtime.GOMAXPROCS(0), most, before)
+			t.Errorf("%d processors for %d worker threads, before them %d", runtime.GOMAXPROCS(0), most, before)
 			break
 		}
 	}
-	if err := unix.Close(pipe[1]); err != nil { // the helpers read its end
+	if err := unix.Close(pipe[1]); err != nil { // the worker threads read its end
 		t.Error(err)
 	}
 	if err := h.close(); err != nil {

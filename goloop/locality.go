@@ -8,45 +8,45 @@ import (
 )
 
 // Between a client on the same machine (a browser, a load generator, a proxy in front) and the loop there is
-// no network. So such a connection has another congestion control, and its last answer may wait in the socket
+// no network. So such a connection has another congestion control, and its last response may wait in the socket
 // as a whole: what is acknowledged there makes room in the client's own time, and nobody needs to be woken up.
 
 // home says whether a connection comes from this machine.
-type home uint8
+type locality uint8
 
 const (
-	homeUnknown home = iota // a Unix socket; or nothing is left to be done
-	homeHere                // its congestion control is to become Config.LocalCongestion
-	homeAway                // its congestion control is to be the system's
+	localityUnknown locality = iota // a Unix socket; or nothing is left to be done
+	localityLoopback                // its congestion control is to become Config.LocalCongestion
+	localityRemote                // its congestion control is to be the system's
 )
 
 const (
 	// LocalBodyBytes is from which size of a body on what is done for a connection from this machine is worth its
 	// system calls.
 	LocalBodyBytes = 256 << 10
-	// awayBodyBytes is from which size of a body on the congestion control matters for a connection from
+	// remoteBodyBytes is from which size of a body on the congestion control matters for a connection from
 	// elsewhere. Less leaves at once in the first window of any (RFC 6928: ten segments).
-	awayBodyBytes = 8 << 10
-	// LocalUnsentBytes is how much of a last answer may wait in the socket of a connection from this machine.
+	remoteBodyBytes = 8 << 10
+	// LocalUnsentBytes is how much of a last response may wait in the socket of a connection from this machine.
 	LocalUnsentBytes = 2 << 20
 )
 
-// homeOf tells from a client's address where it is.
-func (l *Loop) homeOf(peer netip.AddrPort) home {
+// localityOf tells from a client's address where it is.
+func (l *Loop) localityOf(peer netip.AddrPort) locality {
 	switch {
 	case !peer.IsValid() || l.cfg.LocalCongestion == "":
-		return homeUnknown
+		return localityUnknown
 	case peer.Addr().Unmap().IsLoopback():
-		return homeHere
-	case l.awayNames == nil:
-		return homeUnknown
+		return localityLoopback
+	case l.remoteNames == nil:
+		return localityUnknown
 	default:
-		return homeAway
+		return localityRemote
 	}
 }
 
-// setHome makes the names by which a socket's congestion control is exchanged.
-func (l *Loop) setHome() error {
+// setCongestion makes the names by which a socket's congestion control is exchanged.
+func (l *Loop) setCongestion() error {
 	local, system := l.cfg.LocalCongestion, l.cfg.SystemCongestion
 	if local == "" || system == "" || local == system {
 		return nil
@@ -55,27 +55,27 @@ func (l *Loop) setHome() error {
 	if err != nil {
 		return err
 	}
-	l.hereNames, l.awayNames = mem[:kernel.CongestionBytes], mem[kernel.CongestionBytes:]
-	kernel.PutCongestions(l.hereNames, system, local)
-	kernel.PutCongestions(l.awayNames, local, system)
+	l.loopbackNames, l.remoteNames = mem[:kernel.CongestionBytes], mem[kernel.CongestionBytes:]
+	kernel.PutCongestions(l.loopbackNames, system, local)
+	kernel.PutCongestions(l.remoteNames, local, system)
 	return nil
 }
 
-// addHome adds what a connection's home asks for before a body of so many bytes. What is refused stays as it is,
+// addCongestion adds what a connection's home asks for before a body of so many bytes. What is refused stays as it is,
 // and all goes on as before.
-func (l *Loop) addHome(c *conn, body int64) {
+func (l *Loop) addCongestion(c *conn, body int64) {
 	var names []byte
 	whole := false
 	switch {
-	case c.home == homeHere && body >= LocalBodyBytes:
-		names = l.hereNames
+	case c.locality == localityLoopback && body >= LocalBodyBytes:
+		names = l.loopbackNames
 		whole = !c.keep && l.roomForWhole()
-	case c.home == homeAway && body >= awayBodyBytes:
-		names = l.awayNames
+	case c.locality == localityRemote && body >= remoteBodyBytes:
+		names = l.remoteNames
 	default:
 		return
 	}
-	c.home = homeUnknown
+	c.locality = localityUnknown
 	var link kernel.OpFlag
 	if names != nil {
 		op := kernel.Op{Kind: kernel.OpCongestion, FD: c.fd}
@@ -90,14 +90,14 @@ func (l *Loop) addHome(c *conn, body int64) {
 	}
 }
 
-// wholes counts the last answers that may wait in their sockets.
+// wholes counts the last responses that may wait in their sockets.
 type wholes struct {
 	left int           // to be allowed
 	open int           // of connections that are still sending: what they have not used yet they may use any time
 	at   time.Duration // when what is used may be looked at again
 }
 
-// Answers may wait in their sockets as long as all of the machine's hold less than a part of what the kernel lets them
+// Responses may wait in their sockets as long as all of the machine's hold less than a part of what the kernel lets them
 // hold without restraint. The loop looks when it has spent what it found at its latest look.
 const (
 	wholePart      = 4
@@ -105,7 +105,7 @@ const (
 	wholeLookAfter = 10 * time.Millisecond
 )
 
-// roomForWhole reports whether another answer may wait in its socket.
+// roomForWhole reports whether another response may wait in its socket.
 func (l *Loop) roomForWhole() bool {
 	w := &l.wholes
 	if now := l.k.Now(); w.left == 0 && now >= w.at {
