@@ -6,7 +6,7 @@ import (
 	"aws/internal/kernel"
 )
 
-// crowd counts the connections of each client address.
+// addressLimit counts the connections of each client address.
 type addressLimit struct {
 	most  int
 	count map[netip.Addr]int

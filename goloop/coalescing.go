@@ -7,13 +7,13 @@ import (
 )
 
 // With a connection per request, up to a fifth of what one costs is waking up for it: the loop sleeps, is woken by
-// the first connection that comes, serves it, and sleeps again. And whoever connects does the waking, which costs a
+// the first connection that comes, serves it, and sleeps again. And anyone who connects does the waking, which costs a
 // client on the same machine as much. So a loop that connections come to thick and fast lets some gather before
 // it waits for the next, as a network card does with packets. Whether that is good depends on the clients: many
 // that have been held up by wake-ups come faster, two or three that wait for their responses come slower. So the
 // loop tries it from time to time, and does it where no fewer connections come.
 
-// gathering is what a loop knows of how connections come.
+// coalescing is what a loop knows of how connections come.
 type coalescing struct {
 	on    bool
 	until time.Duration // when to look again

@@ -19,11 +19,11 @@ type Config struct {
 	PoolBytes       int64 // of all dynamic files in memory, at the most; at least one window
 	ReadsPerConnMax int   // reads in flight for one connection, at the most; a whole file that is in memory is asked for at once
 	// ReadsShared is how many reads in flight the connections share before each is held to two: more of them make
-	// no disk faster, and what they bring is no longer in the processor's cache when it is sent. 0 is no bound.
+	// no disk faster, and what they bring is no longer in the processor's cache when it is sent. 0 means no limit.
 	ReadsShared int
 
 	// ConnsPerAddressMax bounds the connections of one client address at once (of an IPv6 client, its
-	// /64); further ones are closed at once. 0 is no bound.
+	// /64); further ones are closed at once. 0 means no limit.
 	ConnsPerAddressMax int
 	// SendRateMin is how many bytes per second a client has to take, averaged over SendTimeout. With 0
 	// it has to take one byte per SendTimeout.
@@ -62,10 +62,10 @@ type Config struct {
 
 	// Proxies are trusted to say whom they speak for, and have to, by the PROXY protocol.
 	Proxies []netip.Prefix
-	// ProxyUnix says the same of whoever connects to a Unix socket.
+	// ProxyUnix says the same of anyone who connects to a Unix socket.
 	ProxyUnix bool
 	// RateMax bounds the body bytes per second of a connection, and TotalRateMax those of all of the
-	// server's connections together, however many loops it has. 0 is no bound.
+	// server's connections together, however many loops it has. 0 means no limit.
 	RateMax, TotalRateMax int64
 
 	Sink    Sink      // gets a record for each response, if not nil

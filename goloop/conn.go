@@ -46,7 +46,7 @@ type conn struct {
 	serial uint64 // counts the loop's connections; for the trace
 
 	peer     netip.AddrPort
-	counted  bool          // by the crowd
+	counted  bool          // by addressLimit
 	whole    bool          // its last response may wait in its socket
 	locality locality      // whether it comes from this machine, and what that still asks for
 	total    int64         // bytes that were sent to the client, since it was accepted
@@ -72,7 +72,7 @@ type conn struct {
 
 	armed      deadline // the list that the connection is in
 	expiresAt  time.Duration
-	refresh    bool // progress was made: the deadline starts anew
+	refresh    bool // progress was made: the deadline starts again
 	nextOfList *conn
 	prevOfList *conn
 }
@@ -90,7 +90,7 @@ type part struct {
 // setState is the only writer of a connection's state.
 func (l *Loop) setState(c *conn, to State) {
 	if !transitions[c.state].has(to) {
-		panic(fmt.Sprintf("goloop: conn %d: %v -> %v is no transition", c.serial, c.state, to))
+		panic(fmt.Sprintf("goloop: conn %d: %v -> %v is not a transition", c.serial, c.state, to))
 	}
 	if l.cfg.Trace != nil {
 		fmt.Fprintf(l.cfg.Trace, "conn %d: %v -> %v\n", c.serial, c.state, to)
@@ -204,7 +204,7 @@ const connSlab = 256
 // freeSlot gives a slot back. Events and completions that still carry its token are stale now.
 func (l *Loop) freeSlot(c *conn) {
 	l.disarm(c)
-	// The slot stays in the queues that it is in, whoever comes next.
+	// The slot stays in the queues that it is in, anyone who comes next.
 	*c = conn{
 		slot: c.slot, gen: c.gen + 1, fd: -1,
 		touched: c.touched, inRecvq: c.inRecvq, inSendq: c.inSendq, found: c.found[:0],

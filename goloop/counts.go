@@ -127,6 +127,6 @@ func addNumbers(to, from reflect.Value) {
 			addNumbers(to.Field(i), from.Field(i))
 		}
 	default:
-		panic("goloop: a counter is no number")
+		panic("goloop: a counter is not a number")
 	}
 }

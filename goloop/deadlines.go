@@ -49,7 +49,7 @@ func (cfg *Config) allows(d deadline) time.Duration {
 }
 
 // tookEnough reports whether the client has acknowledged as many bytes as it has to in a SendTimeout.
-// That the socket has taken none is no sign that the client has not: epoll tells of room when a third
+// That the socket has taken none is not a sign that the client has not: epoll tells of room when a third
 // of the socket's buffer is free, which may be megabytes.
 func (l *Loop) tookEnough(c *conn) bool {
 	unsent := l.k.Unsent(c.fd)
@@ -62,7 +62,7 @@ func (l *Loop) tookEnough(c *conn) bool {
 }
 
 // stalled reports whether a connection that comes back to sending, from waiting for a disk, has spent
-// SendTimeout on it without a byte being taken. Its deadline began anew each time.
+// SendTimeout on it without a byte being taken. Its deadline began again each time.
 func (l *Loop) stalled(c *conn) bool {
 	if deadlineOf[c.state] != deadlineSend || c.armed == deadlineSend ||
 		c.clock.spent[phaseSend]-c.sendMark < l.cfg.SendTimeout {

@@ -16,7 +16,7 @@ import (
 
 //go:generate go test -count=1 -run TestArchitectureShowsTheStates -update .
 
-var updateDocs = flag.Bool("update", false, "write the generated part of docs/architecture.md anew")
+var updateDocs = flag.Bool("update", false, "write the generated part of docs/architecture.md again")
 
 // The documents that are held against the code.
 const (
@@ -52,7 +52,7 @@ func TestArchitectureShowsTheStates(t *testing.T) {
 		if err := os.WriteFile(architecture, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s: written anew", architecture)
+		t.Logf("%s: written again", architecture)
 	} else if shown != want {
 		t.Errorf("%s: the diagram is not that of states.go; run: go generate ./goloop", architecture)
 	}
@@ -84,7 +84,7 @@ func TestOperatorsGuideHoldsEveryLimit(t *testing.T) {
 		v := reflect.ValueOf(limits)
 		for i := range v.NumField() {
 			if !v.Field(i).CanInt() {
-				continue // the trace is no limit
+				continue // the trace is not a limit
 			}
 			name := v.Type().Field(i).Name
 			if row := fmt.Sprintf("\n| `%s` | %s |", name, quantity(name, v.Field(i))); !strings.Contains(text, row) {

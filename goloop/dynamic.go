@@ -595,7 +595,7 @@ func (l *Loop) prepare() bool {
 // memory (hot), nobody is asked whether this one is, too: if not, the read says so.
 func (l *Loop) choose(f *docroot.File, b *buffer, hot bool) readMethod {
 	if f.Remote {
-		b.readMethod = readThread // io_submit may wait for whoever answers for it
+		b.readMethod = readThread // io_submit may wait for anyone who answers for it
 	}
 	if b.readMethod == readNoWait || b.readMethod == readThread {
 		return b.readMethod

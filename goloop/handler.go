@@ -10,7 +10,7 @@ import (
 	"aws/internal/response"
 )
 
-// Handler is what a face of the server may respond to: all in which the faces differ. A Handler is
+// Handler is what a mode of the server may respond to: all in which the modes differ. A Handler is
 // shared by the loops and is not changed once they run.
 type Handler interface {
 	// Limits returns what a request head may be.
@@ -18,7 +18,7 @@ type Handler interface {
 	// Prepare makes ready, once for each file that is opened, what the responses for it have in common.
 	Prepare(f *docroot.File)
 	// Response decides about a complete request. It returns false when find has returned false: the
-	// request is then answered anew once the name has been looked up.
+	// request is then answered again once the name has been looked up.
 	Respond(a *Response, req *request.Request, head []byte, find Finder) bool
 	// Refuse decides about a head that is malformed or beyond its limits.
 	Refuse(a *Response, req *request.Request, find Finder)

@@ -15,9 +15,9 @@ import (
 type locality uint8
 
 const (
-	localityUnknown locality = iota // a Unix socket; or nothing is left to be done
-	localityLoopback                // its congestion control is to become Config.LocalCongestion
-	localityRemote                // its congestion control is to be the system's
+	localityUnknown  locality = iota // a Unix socket; or nothing is left to be done
+	localityLoopback                 // its congestion control is to become Config.LocalCongestion
+	localityRemote                   // its congestion control is to be the system's
 )
 
 const (

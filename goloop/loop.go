@@ -135,26 +135,26 @@ type Loop struct {
 	opCount int
 	changed []kernel.Op // the batch of the interest changes, which Wait runs
 
-	scratch   []byte // where receives go: batchConnsMax pieces
-	req       request.Request
-	response       Response
-	finding   finder
-	opened    kernel.Opened // out-parameters of the kernel, here so that they need no allocation
-	looked    kernel.Info
-	peers     []byte // where accepts write whom they have accepted
-	addressLimit     addressLimit
-	yielded   time.Duration
-	deferral  deferral
-	coalescing coalescing
-	total     *totalRate // nil without Config.TotalRateMax
-	parts     []*part
-	headBufs  [][]byte // for headers of the usual size
-	bigBufs   [][]byte // for the others
-	tails     []*tail
+	scratch      []byte // where receives go: batchConnsMax pieces
+	req          request.Request
+	response     Response
+	finding      finder
+	opened       kernel.Opened // out-parameters of the kernel, here so that they need no allocation
+	looked       kernel.Info
+	peers        []byte // where accepts write whom they have accepted
+	addressLimit addressLimit
+	yielded      time.Duration
+	deferral     deferral
+	coalescing   coalescing
+	total        *totalRate // nil without Config.TotalRateMax
+	parts        []*part
+	headBufs     [][]byte // for headers of the usual size
+	bigBufs      [][]byte // for the others
+	tails        []*tail
 	pipelines    []*pipeline
-	headsMax  int
-	date      [response.DateBytes]byte
-	dateOf    int64
+	headsMax     int
+	date         [response.DateBytes]byte
+	dateOf       int64
 
 	loopbackNames, remoteNames []byte // of congestion controls; nil where all connections have the same
 
@@ -163,17 +163,17 @@ type Loop struct {
 	records []*Record // to be filled
 	filled  []*Record // for the sink, by the end of the turn
 
-	pool         pool
-	windows      []*window
-	reading      int // connections whose windows have chunks that are queued or in flight
-	reads        []kernel.Read
-	queued       []int32 // the buffers of reads
-	dones        []kernel.ReadDone
+	pool           pool
+	windows        []*window
+	reading        int // connections whose windows have chunks that are queued or in flight
+	reads          []kernel.Read
+	queued         []int32 // the buffers of reads
+	dones          []kernel.ReadDone
 	inFlight       int  // reads that the kernel has
 	inFlightDirect int  // of them, those that wait for a disk (O_DIRECT)
-	events       int  // of the latest Wait
-	reaps        bool // the kernel has told of completed reads; Reap makes it stop telling
-	refused      bool // the kernel, or the worker threads, took no more; until readAt
+	events         int  // of the latest Wait
+	reaps          bool // the kernel has told of completed reads; Reap makes it stop telling
+	refused        bool // the kernel, or the worker threads, took no more; until readAt
 
 	jobs     []*job
 	checks   checkQueue
@@ -509,7 +509,7 @@ func (l *Loop) timeout() time.Duration {
 	return next
 }
 
-// refreshDate makes the date of the responses anew.
+// refreshDate makes the date of the responses again.
 func (l *Loop) refreshDate() {
 	l.dateOf = l.k.Wall()
 	response.AppendDate(l.date[:0], l.dateOf)

@@ -213,7 +213,7 @@ func (l *Loop) onPrefetched(c *conn, j *job, alive bool) {
 	}
 }
 
-// forgetFile takes a connection's file out of the cache, so that whoever asks again gets it as it is now.
+// forgetFile takes a connection's file out of the cache, so that anyone who asks again gets it as it is now.
 func (l *Loop) forgetFile(c *conn) {
 	if c.file != nil && !c.file.Made {
 		l.closing = l.cache.Drop(c.file, l.closing)

@@ -22,11 +22,11 @@ import (
 // the first part of a static file after some. Whenever the loop is about to sleep it looks what its sockets hold back.
 type sleepyKernel struct {
 	kernel.Kernel
-	passed bool
-	fds    map[int32]bool
-	sleeps int
-	prefetches  int
-	held   []string
+	passed     bool
+	fds        map[int32]bool
+	sleeps     int
+	prefetches int
+	held       []string
 }
 
 func (k *sleepyKernel) Submit(reads []kernel.Read) (int, kernel.Class) {

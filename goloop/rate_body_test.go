@@ -17,12 +17,12 @@ import (
 
 // rated is a way in which body bytes travel, and the bytes of a response's body when it is chosen.
 type rated struct {
-	name    string
-	request string // without the first and the last line's end
-	bytes   int
-	times   int
-	pipeline   bool // all requests are sent at once
-	loops   int
+	name     string
+	request  string // without the first and the last line's end
+	bytes    int
+	times    int
+	pipeline bool // all requests are sent at once
+	loops    int
 }
 
 // limitedSite is a site with a file for each way.

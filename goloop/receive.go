@@ -457,7 +457,7 @@ const (
 )
 
 // shed ends the connections that have waited longest without sending a byte of a request, to make room
-// for those that wait to be accepted. Otherwise whoever opens enough of them locks everybody out
+// for those that wait to be accepted. Otherwise anyone who opens enough of them locks everybody out
 // for IdleTimeout.
 func (l *Loop) shed() {
 	now := l.k.Now()

@@ -138,7 +138,7 @@ func (f *finder) Find(m *docroot.Mount, name []byte) (*docroot.File, bool) {
 
 // hasItsSize reports whether a file whose name is trusted still has the size that its header section says: one that was
 // written in place since then may not be promised in its old length. It is asked once per turn. Content that is kept in
-// memory goes with its header section, and whoever would have to be waited for is not asked.
+// memory goes with its header section, and anyone who would have to be waited for is not asked.
 func (l *Loop) hasItsSize(file *docroot.File, now time.Duration) bool {
 	if file.Class != kernel.Done || file.Made || file.Remote || file.Small.Load() != nil || file.Sized(now) {
 		return true

@@ -177,10 +177,10 @@ func (l *Loop) sendMessage(c *conn, r role, message []byte, body int64, link ker
 
 // place is where in a file a body stands.
 type place struct {
-	file     *docroot.File
-	off, end int64
-	prefetchEnd  int64 // up to here it is known to be in memory
-	most     int64 // bytes that may be sent now
+	file        *docroot.File
+	off, end    int64
+	prefetchEnd int64 // up to here it is known to be in memory
+	most        int64 // bytes that may be sent now
 }
 
 // chunk returns how many of the file's next bytes are asked about, and sent, at once: never across
@@ -200,7 +200,7 @@ func (l *Loop) addFile(c *conn, at place, link kernel.OpFlag) (int64, kernel.OpF
 	} else if !at.file.Resident(at.off, l.k.Now()) {
 		if at.file.ProbingOff.Load() {
 			if link == 0 {
-				l.warm(c) // the header is gone
+				l.prefetch(c) // the header is gone
 			}
 			return 0, link // else it is sent first
 		}
@@ -228,7 +228,7 @@ func (l *Loop) prefetchEnd(c *conn) int64 {
 }
 
 // warm brings the next chunk into memory before it is sent.
-func (l *Loop) warm(c *conn) {
+func (l *Loop) prefetch(c *conn) {
 	l.setState(c, StatePrefetching)
 	l.askPrefetch(c)
 }
@@ -305,7 +305,7 @@ func (l *Loop) onResident(c *conn, op *kernel.Op) {
 		if class != kernel.Done && class != kernel.Again {
 			c.file.ProbingOff.Store(true)
 		}
-		l.warm(c)
+		l.prefetch(c)
 	}
 }
 

@@ -51,7 +51,7 @@ func (p *pool) giveBack(s share, n int) {
 	assert(p.held[s] >= 0, "a buffer is given back that was not held")
 }
 
-// refill returns how many buffers a window gets that has just sent one. Whoever waits in a line goes before it, but
+// refill returns how many buffers a window gets that has just sent one. Anyone who waits in a line goes before it, but
 // those that wait for a disk not before one whose file is in memory. One that has found out that its file is not
 // takes what it needs to keep the disk busy.
 func (l *Loop) refill(w *window) int {

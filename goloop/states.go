@@ -17,8 +17,8 @@ const (
 	StateWReady                    // the response's header stands in writeBuf, ready to be sent
 	StateSending                   // body bytes are leaving: sendfile, or sendMessage of loaded buffers
 	StateReadingAsync              // reads are in flight, or wait for buffers, and nothing can be sent yet
-	StatePrefetching                   // the next chunk of a static file is being brought into memory off the loop
-	StateDiscarding                  // the response is gone; the rest of the request's body is thrown away
+	StatePrefetching               // the next chunk of a static file is being brought into memory off the loop
+	StateDiscarding                // the response is gone; the rest of the request's body is thrown away
 	StateLingering                 // our side is shut; what the client still sends is thrown away
 	StateClosing                   // the connection is over, but the kernel still owns one of its buffers
 	stateCount
@@ -32,8 +32,8 @@ var stateNames = [stateCount]string{
 	StateWReady:       "CONN_WREADY",
 	StateSending:      "CONN_SENDING",
 	StateReadingAsync: "CONN_READING_ASYNC",
-	StatePrefetching:      "CONN_PREFETCHING",
-	StateDiscarding:     "CONN_DISCARDING",
+	StatePrefetching:  "CONN_PREFETCHING",
+	StateDiscarding:   "CONN_DISCARDING",
 	StateLingering:    "CONN_LINGERING",
 	StateClosing:      "CONN_CLOSING",
 }
@@ -68,8 +68,8 @@ var transitions = [stateCount]stateSet{
 	StateWReady:       states(StateSending, StateReadingAsync, StatePrefetching, StateInit, StateDiscarding, StateLingering, StateClosing, StateFree),
 	StateSending:      states(StateWReady, StateReadingAsync, StatePrefetching, StateInit, StateDiscarding, StateLingering, StateClosing, StateFree),
 	StateReadingAsync: states(StateSending, StateClosing, StateFree),
-	StatePrefetching:      states(StateSending, StateFree),
-	StateDiscarding:     states(StateInit, StateLingering, StateFree),
+	StatePrefetching:  states(StateSending, StateFree),
+	StateDiscarding:   states(StateInit, StateLingering, StateFree),
 	StateLingering:    states(StateFree),
 	StateClosing:      states(StateFree),
 }

@@ -56,7 +56,7 @@ func TestStudents(t *testing.T) {
 	traced := regexp.MustCompile(`(?m)^conn \d+: (CONN_\w+ -> CONN_\w+)$`).FindAllStringSubmatch(string(text), -1)
 	for _, m := range traced {
 		if !slices.Contains(allowed, m[1]) {
-			t.Errorf("%s is no transition", m[1])
+			t.Errorf("%s is not a transition", m[1])
 		}
 	}
 	if len(traced) < 20 {

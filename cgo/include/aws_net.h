@@ -69,7 +69,7 @@ void aws_do(struct aws_op *ops, int32_t count);
 
 /*
  * Runs the operations, then epoll_wait with the time-out in milliseconds. The response is the number
- * of events or minus errno; an interrupted wait is no event.
+ * of events or minus errno; an interrupted wait is not an event.
  */
 int32_t aws_wait(int32_t epfd, struct aws_op *ops, int32_t op_count, void *events,
                  int32_t event_count, int32_t timeout_ms);

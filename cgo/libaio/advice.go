@@ -10,7 +10,7 @@ import (
 )
 
 // LimitAdvice says in one sentence how many AIO slots the machine has, how many of them are taken,
-// and which value of which sysctl makes room for so many more: for Setup's error, and for whoever
+// and which value of which sysctl makes room for so many more: for Setup's error, and for anyone who
 // got fewer slots than it asked for.
 func LimitAdvice(slots int) string {
 	limit, errLimit := readCount("/proc/sys/fs/aio-max-nr")

@@ -6,7 +6,7 @@ import (
 )
 
 // ring opens the kernel's completion ring, which io_setup maps into the process and whose address is
-// the context itself (struct aio_ring of the kernel's fs/aio.c). It is no documented interface, but
+// the context itself (struct aio_ring of the kernel's fs/aio.c). It is not a documented interface, but
 // libaio reads the same fields when it answers a zero timeout, and the magic names the layout.
 type ring struct {
 	id               uint32

@@ -42,7 +42,7 @@ func TestSetupCounts(t *testing.T) {
 			t.Errorf("Setup(%d): %v, want EINVAL", slots, err)
 		}
 	}
-	for _, slots := range []int{1, 3, 8} { // below the floor is no mistake
+	for _, slots := range []int{1, 3, 8} { // below the floor is not a mistake
 		if c := mustSetup(t, slots); c.Slots() != slots {
 			t.Errorf("Setup(%d) got %d slots", slots, c.Slots())
 		}

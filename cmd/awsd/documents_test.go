@@ -10,7 +10,7 @@ import (
 	"aws/internal/config"
 )
 
-var update = flag.Bool("update", false, "write the tables in the documents anew")
+var update = flag.Bool("update", false, "write the tables in the documents again")
 
 // TestDocuments holds the tables in the documents against the definitions.
 func TestDocuments(t *testing.T) {
@@ -34,7 +34,7 @@ func TestDocuments(t *testing.T) {
 			continue
 		}
 		if !*update {
-			t.Errorf("%s: %s: the table is not what cmd/awsd/options.go says; `go test ./cmd/awsd -update` writes it anew", d.file, d.name)
+			t.Errorf("%s: %s: the table is not what cmd/awsd/options.go says; `go test ./cmd/awsd -update` writes it again", d.file, d.name)
 			continue
 		}
 		if err := os.WriteFile(d.file, text, 0o644); err != nil {

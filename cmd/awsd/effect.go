@@ -11,7 +11,7 @@ import (
 	"aws/internal/config"
 )
 
-// An option that can't take effect is a mistake of whoever has set it: it says nothing until somebody misses what it
+// An option that can't take effect is a mistake of anyone who has set it: it says nothing until somebody misses what it
 // should have done. What can never be right is refused; what may come to be, or does no harm, is a warning.
 
 // errorPageStatuses are the statuses whose body is an error page: all errors that aws serve sends, but 416, which has none.

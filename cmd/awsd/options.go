@@ -22,7 +22,7 @@ import (
 
 // The tables below are where options are defined. Flags, variables, keys of the configuration file,
 // the manual page and the tables in the documents derive from them; `go test ./cmd/awsd -update` writes
-// the documents anew.
+// the documents again.
 
 // table defines the options of aws serve.
 func (o *serveOptions) table() []config.Group {
@@ -37,7 +37,7 @@ func (o *serveOptions) table() []config.Group {
 			{
 				Name: "socket-mode", Into: &o.socketMode, Default: "0666",
 				Usage:  "permissions of the files of Unix sockets, as octal `MODE`",
-				Advice: "Whoever may write to the file may connect. 0660 with --socket-group lets the proxy's group in and nobody else. Takes a restart to change.",
+				Advice: "Anyone who may write to the file may connect. 0660 with --socket-group lets the proxy's group in and nobody else. Takes a restart to change.",
 			},
 			{
 				Name: "socket-group", Into: &o.socketGroup,
@@ -72,7 +72,7 @@ func (o *serveOptions) table() []config.Group {
 			{
 				Name: "drain-timeout", Into: &o.drainTimeout, Default: limits.DrainTimeout, Least: 1,
 				Usage:  "how long transfers may go on when the server ends, or a worker is replaced",
-				Advice: "Raise it where large files are fetched. Whoever ends the server has to wait as long: TimeoutStopSec of systemd should be longer.",
+				Advice: "Raise it where large files are fetched. Anyone who ends the server has to wait as long: TimeoutStopSec of systemd should be longer.",
 			},
 		}},
 		{Name: "Clients", Options: []config.Option{
@@ -84,14 +84,14 @@ func (o *serveOptions) table() []config.Group {
 			{
 				Name: "proxy-from", Into: &o.proxies,
 				Usage:  "connections from these `ADDRESSES` (CIDR, or unix for Unix sockets) come from a proxy and begin with the PROXY protocol, version 1 or 2 (repeatable)",
-				Advice: "Name the load balancer's addresses and no others: whoever is named may claim to be anyone.",
+				Advice: "Name the load balancer's addresses and no others: anyone who is named may claim to be anyone.",
 			},
 		}},
 		{Name: "Files", Options: []config.Option{
 			{
 				Name: "root", Into: &o.root, Default: ".",
 				Usage:  "serve the files beneath `DIR`; the argument ROOT says the same",
-				Advice: "A relative path counts from the directory in which the process was started. A symbolic link in it is followed anew every second, so a link to the current release may be changed while the server runs.",
+				Advice: "A relative path counts from the directory in which the process was started. A symbolic link in it is followed again every second, so a link to the current release may be changed while the server runs.",
 			},
 			{
 				Name: "static", Into: &o.static,
@@ -156,7 +156,7 @@ func (o *serveOptions) table() []config.Group {
 			},
 			{
 				Name: "conns-per-address", Into: &o.perAddress, Default: limits.ConnsPerAddressMax,
-				Usage:  "connections of one client address per loop; 0 is no bound",
+				Usage:  "connections of one client address per loop; 0 means no limit",
 				Advice: "Behind a proxy, name it with --proxy-from: its clients are counted then, and not the proxy.",
 			},
 			{
@@ -173,12 +173,12 @@ func (o *serveOptions) table() []config.Group {
 			},
 			{
 				Name: "rate", Into: (*config.Size)(&o.rate),
-				Usage:  "body bytes per second of one connection, as `SIZE`; 0 is no bound",
+				Usage:  "body bytes per second of one connection, as `SIZE`; 0 means no limit",
 				Advice: "Set it where one download must not fill the line.",
 			},
 			{
 				Name: "rate-total", Into: (*config.Size)(&o.rateTotal),
-				Usage:  "body bytes per second of all connections together, as `SIZE`; 0 is no bound",
+				Usage:  "body bytes per second of all connections together, as `SIZE`; 0 means no limit",
 				Advice: "Set it where the files must not fill the line. A quarter of a second's worth may go at once.",
 			},
 			{Name: "head-bytes", Into: (*config.Size)(&o.headMax), Default: config.Size(request.DefaultHeadBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request head", Advice: "Raise it if cookies make clients get 431."},
@@ -239,7 +239,7 @@ func (l *commandLine) flags(f *pflag.FlagSet) {
 }
 
 // options returns the options that result from arguments, flags, variables and the configuration file,
-// and where each comes from. It may be called again, and reads the file and the variables anew.
+// and where each comes from. It may be called again, and reads the file and the variables again.
 func (l *commandLine) options(args []string, report *logging.Reporter) (*serveOptions, config.Origins, error) {
 	given := maps.Clone(l.given)
 	if len(args) > 0 {
@@ -302,7 +302,7 @@ func readConfig(name string) ([]byte, error) {
 	return text, err
 }
 
-// located adds to an error that names a flag where its value comes from, if that was no flag.
+// located adds to an error that names a flag where its value comes from, if that was not a flag.
 func located(err error, origins config.Origins) error {
 	if err == nil {
 		return nil

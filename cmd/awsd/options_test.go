@@ -134,13 +134,13 @@ func TestCheckMistakes(t *testing.T) {
 	}
 }
 
-// TestStrangers sees a variable that is no option told, and not refused: container engines make up
+// TestStrangers sees a variable that is not an option told, and not refused: container engines make up
 // AWSD_SERVICE_HOST and the like.
 func TestStrangers(t *testing.T) {
 	root, _ := site(t, "")
 	t.Setenv("AWSD_IDLE_TIMEOT", "1s")
 	status, _, stderr := runs(t, "check", root)
-	if status != command.ExitOK || !strings.Contains(stderr, "warning: AWSD_IDLE_TIMEOT is no option; did you mean AWSD_IDLE_TIMEOUT?") {
+	if status != command.ExitOK || !strings.Contains(stderr, "warning: AWSD_IDLE_TIMEOT is not an option; did you mean AWSD_IDLE_TIMEOUT?") {
 		t.Errorf("status %d, %q", status, stderr)
 	}
 }
@@ -174,7 +174,7 @@ func TestCompletions(t *testing.T) {
 	}
 }
 
-// tables returns the definitions of both faces.
+// tables returns the definitions of both modes.
 func tables() [][]config.Group {
 	return [][]config.Group{new(serveOptions).table(), new(command.DropIn).Table()}
 }
@@ -189,7 +189,7 @@ func TestTables(t *testing.T) {
 					t.Errorf("--%s: name or usage: %q", o.Name, o.Usage)
 				}
 				if o.Advice != "" && !strings.HasSuffix(o.Advice, ".") {
-					t.Errorf("--%s: the advice is no sentence: %q", o.Name, o.Advice)
+					t.Errorf("--%s: the advice is not a sentence: %q", o.Name, o.Advice)
 				}
 				if o.Advice == "" && len(groups) > 1 {
 					t.Errorf("--%s: nothing says when to change it", o.Name)
@@ -198,7 +198,7 @@ func TestTables(t *testing.T) {
 					t.Errorf("--%s: a list says that it is repeatable, and only a list does", o.Name)
 				}
 				if len(o.Env()) > 0 && strings.Trim(o.Env(), "ABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789") != "" {
-					t.Errorf("--%s: %s is no variable", o.Name, o.Env())
+					t.Errorf("--%s: %s is not a variable", o.Name, o.Env())
 				}
 			}
 		}

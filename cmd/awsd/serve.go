@@ -312,7 +312,7 @@ func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, er
 		}
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
-			return nil, command.UsageError(fmt.Errorf("--proxy-from %q: expected a network, such as 10.0.0.0/8, or unix for whoever connects to a Unix socket", s))
+			return nil, command.UsageError(fmt.Errorf("--proxy-from %q: expected a network, such as 10.0.0.0/8, or unix for anyone who connects to a Unix socket", s))
 		}
 		cfg.Loop.Proxies = append(cfg.Loop.Proxies, p)
 	}

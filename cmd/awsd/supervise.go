@@ -321,7 +321,7 @@ func (s *supervisor) died(w *worker) {
 	s.later(why)
 }
 
-// later has another worker started, at once for the first death in a while, and later each time. Whoever ends
+// later has another worker started, at once for the first death in a while, and later each time. Anyone who ends
 // a worker in good order may be ending all of them, the supervisor as well, so that is given a moment.
 func (s *supervisor) later(why string) {
 	pause := time.Duration(0)
@@ -333,7 +333,7 @@ func (s *supervisor) later(why string) {
 	if pause > 0 {
 		when = "in " + pause.String()
 	}
-	s.again = false // it reads everything anew
+	s.again = false // it reads everything again
 	s.retry = time.After(max(pause, groupPause))
 	notify("STATUS=No worker serves; another one is started " + when + ".")
 	s.report.Error(fmt.Sprintf("%s: another one is started %s", why, when), "pause_seconds", pause.Seconds())

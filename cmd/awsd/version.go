@@ -56,7 +56,7 @@ func newVersionReport(args []string) (*versionReport, error) {
 			return nil, err
 		}
 		if !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("%s is no regular file: the features are tried with one of the file system in question", args[0])
+			return nil, fmt.Errorf("%s is not a regular file: the features are tried with one of the file system in question", args[0])
 		}
 		file = args[0]
 	} else if own, err := os.Executable(); err == nil {

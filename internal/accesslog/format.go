@@ -36,7 +36,7 @@ func ParseFormat(name string) (Format, error) {
 			return Format(f), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is no format of the access log: it may be %s", name, strings.Join(formatNames[:], ", "))
+	return 0, fmt.Errorf("%q is not a format of the access log: it may be %s", name, strings.Join(formatNames[:], ", "))
 }
 
 // Formats returns the names of the formats.
@@ -170,7 +170,7 @@ func appendEscaped(line, value []byte) []byte {
 	return append(line, value[from:]...)
 }
 
-// appendJSONString appends a string of JSON that is all ASCII. Bytes that are no UTF-8 become U+FFFD,
+// appendJSONString appends a string of JSON that is all ASCII. Bytes that are not UTF-8 become U+FFFD,
 // as encoding/json has it; unlike there, what is not ASCII is escaped, for lines are read on
 // terminals, too.
 func appendJSONString(line, value []byte) []byte {

@@ -112,7 +112,7 @@ func (l *Log) Flush() {
 }
 
 // Path returns the absolute name of the file that is written, or the empty string if it is none that
-// could be opened anew.
+// could be opened again.
 func (l *Log) Path() string {
 	if f, ok := l.target.(*fileTarget); ok {
 		return f.path
@@ -201,14 +201,14 @@ func (l *Log) fail(err error) {
 	l.errors.Add(1)
 	if !l.reported {
 		l.reported = true
-		l.o.Warn(fmt.Sprintf("access log %s: %v (lines are dropped and counted; SIGUSR1 opens it anew)", l.o.Target, err))
+		l.o.Warn(fmt.Sprintf("access log %s: %v (lines are dropped and counted; SIGUSR1 opens it again)", l.o.Target, err))
 	}
 }
 
 func (l *Log) renew() {
 	if err := l.target.reopen(); err != nil {
 		l.errors.Add(1)
-		l.o.Warn(fmt.Sprintf("access log %s: it can't be opened anew, and goes on as it was: %v", l.o.Target, err))
+		l.o.Warn(fmt.Sprintf("access log %s: it can't be opened again, and goes on as it was: %v", l.o.Target, err))
 		return
 	}
 	l.reopens.Add(1)

@@ -87,7 +87,7 @@ func (t *streamTarget) write(lines []byte) (int, error) {
 func (t *streamTarget) reopen() error { return nil }
 func (t *streamTarget) close() error  { return nil }
 
-// fileTarget writes to a file that may be moved away and made anew.
+// fileTarget writes to a file that may be moved away and made again.
 type fileTarget struct {
 	streamTarget
 	path string

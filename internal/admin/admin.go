@@ -44,7 +44,7 @@ type Options struct {
 const (
 	streamsMax   = 32
 	headTimeout  = 10 * time.Second
-	writeTimeout = 10 * time.Second // for an event, and for what is no stream
+	writeTimeout = 10 * time.Second // for an event, and for what is not a stream
 	closeTimeout = time.Second
 )
 

@@ -1,5 +1,5 @@
 // Package admin tells people and their tools what a server is doing, over an HTTP server of its own:
-// /metrics for Prometheus, /healthz and /readyz for whoever starts and balances servers, /debug/pprof/
+// /metrics for Prometheus, /healthz and /readyz for anyone who starts and balances servers, /debug/pprof/
 // for profiles, and at / a page that shows it all live.
 //
 // It runs beside the loops and takes nothing from them but what they publish anyway: copies of their

@@ -85,7 +85,7 @@ var (
 	buildDesc       = desc("awsd_build_info", "1; the labels say what is running.", "version", "commit", "go")
 )
 
-// Describe implements prometheus.Collector. The metrics are made anew for each Collect.
+// Describe implements prometheus.Collector. The metrics are made again for each Collect.
 func (a *Admin) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{connectionsDesc, responsesDesc, phaseDesc, turnDesc} {
 		out <- d

@@ -190,7 +190,7 @@
     graph("requests", requests, rate);
     graph("bytes", sent, bytes);
     graph("latency", total.count ? total.p99 : 0, time);
-    // Whoever listens rather than looks is told every ten seconds.
+    // Anyone who listens rather than looks is told every ten seconds.
     if (n.at - said > 10000) {
       said = n.at;
       put(get("summary"), rate(requests) + " requests and " + bytes(sent) + " per second, " + whole.format(live) +

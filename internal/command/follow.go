@@ -11,7 +11,7 @@ import (
 	"aws/internal/kernel"
 )
 
-// followEvery is how often the paths of the roots are resolved anew: as long as a name is trusted.
+// followEvery is how often the paths of the roots are resolved again: as long as a name is trusted.
 const followEvery = time.Second
 
 // followRoots lets each root of the server stand for what its path leads to, until the server has ended: a symbolic

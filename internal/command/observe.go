@@ -61,7 +61,7 @@ func (o *ObserverOptions) Table() []config.Option {
 	return []config.Option{
 		{
 			Name: "access-log", Into: &o.accessLog,
-			Usage:  "write a line per response to `TARGET`: a file, - for the standard output, syslog or syslog:FACILITY; SIGUSR1 opens a file anew",
+			Usage:  "write a line per response to `TARGET`: a file, - for the standard output, syslog or syslog:FACILITY; SIGUSR1 opens a file again",
 			Advice: "What can't be written in time is dropped and counted, never waited for.",
 		},
 		{
@@ -82,7 +82,7 @@ func (o *ObserverOptions) Table() []config.Option {
 		},
 		{
 			Name: "trace-file-bytes", Into: (*config.Size)(&o.traceMax), Default: config.Size(tracefile.DefaultBytesMax),
-			Usage:  "how long the trace file may become, as `SIZE`; 0 is no bound",
+			Usage:  "how long the trace file may become, as `SIZE`; 0 means no limit",
 			Advice: "The server says once that it is full, and goes on without. Raise it if your viewer opens more.",
 		},
 	}
@@ -156,7 +156,7 @@ func (ob *observer) openAdmin(o *ObserverOptions, give *sandbox.Options) (err er
 		return fmt.Errorf("--admin %s: %w%s", o.admin, cause(err), kernel.ListenRemedy(err, "--admin"))
 	}
 	if !addr.Addr().IsLoopback() {
-		ob.report.Warn(fmt.Sprintf("--admin %s is not on the loopback: whoever reaches it sees every request's target, and may take profiles", o.admin), "admin", o.admin)
+		ob.report.Warn(fmt.Sprintf("--admin %s is not on the loopback: anyone who reaches it sees every request's target, and may take profiles", o.admin), "admin", o.admin)
 	}
 	var stats func() accesslog.Stats
 	if ob.log != nil {
@@ -241,7 +241,7 @@ func (ob *observer) start(server *goloop.Server) {
 		for range ob.signals {
 			if ob.log != nil {
 				ob.log.Reopen()
-				ob.report.Debug("the access log is opened anew", "signal", "SIGUSR1")
+				ob.report.Debug("the access log is opened again", "signal", "SIGUSR1")
 			}
 		}
 	}()

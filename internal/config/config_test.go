@@ -115,7 +115,7 @@ func TestEnviron(t *testing.T) {
 	if origins["header"] != "AWSD_HEADER_0..1" {
 		t.Errorf("header comes from %s", origins["header"])
 	}
-	want := []string{"AWSD_CONS is no option; did you mean AWSD_CONNS?", "AWSD_SERVICE_HOST is no option"}
+	want := []string{"AWSD_CONS is not an option; did you mean AWSD_CONNS?", "AWSD_SERVICE_HOST is not an option"}
 	if !reflect.DeepEqual(strangers, want) {
 		t.Errorf("strangers %q, want %q", strangers, want)
 	}

@@ -7,8 +7,8 @@
 //
 // # Ownership
 //
-// A table points at the places of its values and belongs to whoever owns those. Flags only notes what
-// a command line says; Resolve alone writes to the places, so that a table made anew can be resolved
+// A table points at the places of its values and belongs to anyone who owns those. Flags only notes what
+// a command line says; Resolve alone writes to the places, so that a table made again can be resolved
 // while an older one is in use.
 //
 // # Caveats

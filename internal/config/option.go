@@ -148,7 +148,7 @@ func assign(into, value any) error {
 		return fmt.Errorf("no value fits a %T", into)
 	}
 	if !ok {
-		return fmt.Errorf("a %T is no default for a %T", value, into)
+		return fmt.Errorf("a %T is not a default for a %T", value, into)
 	}
 	return nil
 }
@@ -287,7 +287,7 @@ func (o *Option) shownDefault() string {
 	}
 }
 
-// scalarText returns the value of a place that is no list.
+// scalarText returns the value of a place that is not a list.
 func scalarText(into any) string {
 	switch p := into.(type) {
 	case *bool:

@@ -14,7 +14,7 @@ type Sources struct {
 	Environ []string // NAME=value, as os.Environ has it
 	File    string   // the name of the configuration file, for messages
 	Text    []byte   // its contents
-	Own     []string // variables that begin with Prefix and are no options, but no strangers either
+	Own     []string // variables that begin with Prefix and are not options, but no strangers either
 }
 
 // Origins tell for each option by name where its value came from: "default", a flag, a variable, or
@@ -27,7 +27,7 @@ const OriginDefault = "default"
 // Resolve gives every option of a table its value: that of its flag, else that of its variable, else
 // that of the file, else its default. Lists are not joined: a flag's list replaces the file's. The
 // error names everything that is wrong, a line each. Strangers are variables that begin with Prefix
-// and are no option; they are no error, because container engines make up variables of their own.
+// and are not option; they are not error, because container engines make up variables of their own.
 func Resolve(groups []Group, src Sources) (origins Origins, strangers []string, err error) {
 	byName, names := index(groups)
 	origins = Origins{}
@@ -131,7 +131,7 @@ func readEnviron(byName map[string]*Option, names []string, src Sources, origins
 		if n := Nearest(key, names); n != "" {
 			hint = "; did you mean " + byName[n].Env() + "?"
 		}
-		strangers = append(strangers, name+" is no option"+hint)
+		strangers = append(strangers, name+" is not an option"+hint)
 	}
 	return strangers, errs
 }

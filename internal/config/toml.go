@@ -218,7 +218,7 @@ func appendValue(b []byte, into any) []byte {
 	}
 }
 
-// appendQuoted appends a string as TOML's basic strings have it. What is no UTF-8, which TOML can't
+// appendQuoted appends a string as TOML's basic strings have it. What is not UTF-8, which TOML can't
 // hold, becomes a replacement character.
 func appendQuoted(b []byte, s string) []byte {
 	b = append(b, '"')

@@ -19,7 +19,7 @@ type AccessRule struct {
 func (r *AccessRule) Checks() *Mount { return &r.checks }
 
 // Includes reports whether everybody who may have what r covers may have what other covers, too. Either may be nil, which
-// is no rule: anybody may.
+// is not a rule: anybody may.
 func (r *AccessRule) Includes(other *AccessRule) bool {
 	return other == nil || other.Users == nil || r != nil && r.Users == other.Users
 }

@@ -304,7 +304,7 @@ func (c *Cache) Trim(now time.Duration, atMost int, fds []Descriptor) ([]Descrip
 }
 
 // Reclaim takes unused files out until at least so many descriptors are free, and appends these: there are none left for
-// whoever wants to open a file.
+// anyone who wants to open a file.
 func (c *Cache) Reclaim(descriptors int, fds []Descriptor) []Descriptor {
 	c.mu.Lock()
 	defer c.mu.Unlock()

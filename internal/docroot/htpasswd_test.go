@@ -37,7 +37,7 @@ func TestPasswords(t *testing.T) {
 	}
 }
 
-// TestUnknownUserCosts sees somebody who is no user be compared with a hash of the same cost as the users', so that the time
+// TestUnknownUserCosts sees somebody who is not a user be compared with a hash of the same cost as the users', so that the time
 // does not tell names: with all users of one cost that one, and with several each as often as there are users with it.
 func TestUnknownUserCosts(t *testing.T) {
 	hashOf := func(cost int) []byte {

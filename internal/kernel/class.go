@@ -18,7 +18,7 @@ const (
 	Exhausted                // descriptors, memory or slots are used up, for now
 	Unsupported              // this file, filesystem or kernel can't do it this way; another may
 	Absent                   // there is no such file for the asker: missing, outside, not regular
-	Directory                   // the name stands for a directory
+	Directory                // the name stands for a directory
 	Denied                   // the file is there, but may not be opened
 	Canceled                 // the operation was not run: the one that it was linked to failed
 	Fault                    // anything else: the disk, the memory, or a mistake of ours

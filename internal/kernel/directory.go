@@ -9,7 +9,7 @@ import (
 
 // DirectoryEntry is a name in a directory, with what it stands for.
 type DirectoryEntry struct {
-	Name   string
+	Name      string
 	Directory bool
 	Info
 }

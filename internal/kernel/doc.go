@@ -7,7 +7,7 @@
 //
 // Each loop has a Kernel of its own, and only that loop's goroutine calls its methods; Wake alone
 // may be called from anywhere. Memory that the kernel may touch comes from Map and Ops and is
-// given back by Close. A descriptor belongs to whoever received it from Open or from an accept.
+// given back by Close. A descriptor belongs to anyone who received it from Open or from an accept.
 //
 // # Errors
 //

@@ -8,7 +8,7 @@ import (
 )
 
 // FollowRoot lets root stand for the directory that path leads to now, and reports whether that is another one than
-// before. Path is the operator's, and is resolved anew, symbolic links included. Whatever is opened beneath root from
+// before. Path is the operator's, and is resolved again, symbolic links included. Whatever is opened beneath root from
 // then on is opened beneath the new directory; files that are open stay what they are. With an error root stays
 // as it is. It may wait for a disk, and may be called from any goroutine.
 func FollowRoot(root Root, path string) (bool, error) {

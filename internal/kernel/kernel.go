@@ -55,7 +55,7 @@ const (
 const (
 	ReservedTokens uint64 = 1<<64 - 16
 	TokenReads     uint64 = 1<<64 - 1 // a read has completed: Reap
-	TokenJobs   uint64 = 1<<64 - 2 // a worker thread has finished, or Wake was called: Responses
+	TokenJobs      uint64 = 1<<64 - 2 // a worker thread has finished, or Wake was called: Responses
 )
 
 // Token returns the value that the event's registration gave.
@@ -120,7 +120,7 @@ type JobKind uint8
 // The jobs that may have to wait for a disk and are therefore done off the loop.
 const (
 	JobOpen     JobKind = iota // open Name beneath Root: Class and File
-	JobPrefetch                    // bring [Offset, Offset+Len) of FD into memory
+	JobPrefetch                // bring [Offset, Offset+Len) of FD into memory
 	JobRead                    // read Buf from FD at Offset: Result
 	JobClose                   // close FD
 	JobFunc                    // call Func, which sets Class, and File if that is Done

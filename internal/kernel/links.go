@@ -65,7 +65,7 @@ func beneath(root Root, name string) (string, syscall.Errno) {
 		}
 		at := path.Join(path.Join(done...), next)
 		to, errno := readLink(root, at)
-		if errno == unix.EINVAL { // it is no link
+		if errno == unix.EINVAL { // it is not a link
 			done = append(done, next)
 			continue
 		}

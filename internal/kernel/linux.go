@@ -176,7 +176,7 @@ func (k *Linux) Ops(count int) ([]Op, error) {
 }
 
 // Wait implements Kernel. The changes and the wait are one cgo call, with the whole timeout: one that is over
-// soon has the kernel set the machine's timer anew each time, which costs as much as a system call.
+// soon has the kernel set the machine's timer again each time, which costs as much as a system call.
 func (k *Linux) Wait(changes []Op, timeout time.Duration) ([]Event, error) {
 	n, errno := netio.Wait(k.epfd, changes, k.events, milliseconds(timeout))
 	k.tick()

@@ -134,7 +134,7 @@ func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 	return int32(fd), addr, nil
 }
 
-// SocketAccess says who may connect to a Unix socket: whoever may write to its file (unix(7)). The zero value leaves the
+// SocketAccess says who may connect to a Unix socket: anyone who may write to its file (unix(7)). The zero value leaves the
 // file as it is made, with the permissions that the umask leaves.
 type SocketAccess struct {
 	Mode  uint32 // permissions; 0: as they are

@@ -191,7 +191,7 @@ func nanoseconds(t unix.StatxTimestamp) int64 {
 // does not say (before Linux 6.1); it satisfies every common disk.
 const directAlignDefault = 4096
 
-// describe fills file from a descriptor that was opened beneath a root, or closes it if it is no regular file. Unless it
+// describe fills file from a descriptor that was opened beneath a root, or closes it if it is not a regular file. Unless it
 // may wait, the file is on the root's own filesystem, which is local, and the response is Again where that would have to be
 // asked what it is.
 func describe(fd int32, root Root, stat *unix.Statx_t, file *Opened, wait bool) Class {

@@ -120,7 +120,7 @@ func (h *workerThreads) run(p *workerPool) {
 
 // processors counts the worker threads of this process, and how many processors of the Go scheduler were added for them.
 var processors struct {
-	mu             sync.Mutex
+	mu                   sync.Mutex
 	workerThreads, added int
 }
 
@@ -209,7 +209,7 @@ func (h *workerThreads) perform(job *Job, scratch *[]byte) {
 	case JobOpen:
 		job.Class = openWaiting(job.Root, job.Name, &job.File)
 	case JobPrefetch:
-		job.Result, job.Class = h.warm(job.FD, job.Offset, job.Len, scratch)
+		job.Result, job.Class = h.prefetch(job.FD, job.Offset, job.Len, scratch)
 	case JobRead:
 		job.Result = readFull(job.FD, job.Buf, job.Offset)
 		job.Class = Classify(job.Result)
@@ -224,7 +224,7 @@ func (h *workerThreads) perform(job *Job, scratch *[]byte) {
 }
 
 // populate brings memory for all of b, and changes nothing that is there. madvise(2): MADV_POPULATE_WRITE,
-// Linux 5.14; before that whoever touches a page first brings it.
+// Linux 5.14; before that anyone who touches a page first brings it.
 func populate(b []byte) Class {
 	err := unix.Madvise(b, unix.MADV_POPULATE_WRITE)
 	for err == unix.EINTR || err == unix.EAGAIN {
@@ -239,7 +239,7 @@ func populate(b []byte) Class {
 }
 
 // warm brings a part of a file into memory. It ends early at the end of the file.
-func (h *workerThreads) warm(fd int32, offset, n int64, scratch *[]byte) (int64, Class) {
+func (h *workerThreads) prefetch(fd int32, offset, n int64, scratch *[]byte) (int64, Class) {
 	var done int64
 	for done < n {
 		r := h.prefetchPiece(fd, offset+done, min(n-done, prefetchPieceBytes), scratch)

@@ -31,10 +31,10 @@ func TestPrefetch(t *testing.T) {
 	defer func() { _ = k.Close() }()
 	without := &workerThreads{null: -1}
 	for _, test := range []struct {
-		name      string
-		workerThreads   *workerThreads
-		offset, n int64
-		want      int64
+		name          string
+		workerThreads *workerThreads
+		offset, n     int64
+		want          int64
 	}{
 		{"a chunk", k.help, 0, prefetchPieceBytes, prefetchPieceBytes},
 		{"several pieces", k.help, page, 3 * prefetchPieceBytes, 3 * prefetchPieceBytes},
@@ -54,7 +54,7 @@ func TestPrefetch(t *testing.T) {
 				t.Skip("the filesystem keeps its files in memory, or does not say what is there")
 			}
 			var scratch []byte
-			got, class := test.workerThreads.warm(fd, test.offset, test.n, &scratch)
+			got, class := test.workerThreads.prefetch(fd, test.offset, test.n, &scratch)
 			if got != test.want || class != Done {
 				t.Fatalf("%d, %v, want %d", got, class, test.want)
 			}
@@ -69,7 +69,7 @@ func TestPrefetch(t *testing.T) {
 	t.Run("an error", func(t *testing.T) {
 		var scratch []byte
 		for _, h := range []*workerThreads{k.help, without} {
-			if got, class := h.warm(-1, 0, page, &scratch); got != -int64(unix.EBADF) || class == Done {
+			if got, class := h.prefetch(-1, 0, page, &scratch); got != -int64(unix.EBADF) || class == Done {
 				t.Errorf("%d, %v, want EBADF", got, class)
 			}
 		}

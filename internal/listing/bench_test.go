@@ -13,7 +13,7 @@ func manyEntries(count int) []Entry {
 	for i := range entries {
 		entries[i] = Entry{
 			Name:       fmt.Sprintf("IMG_%06d copy (%d).jpeg", random.IntN(10*count), i),
-			Directory:     i%50 == 0,
+			Directory:  i%50 == 0,
 			Size:       random.Int64N(1 << 34),
 			ModifiedNs: sampleNs - random.Int64N(1e18),
 		}

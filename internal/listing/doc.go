@@ -7,7 +7,7 @@
 //
 // # Names
 //
-// A file name is any bytes but '/' and NUL, chosen by whoever can write to the directory, and so is the worst
+// A file name is any bytes but '/' and NUL, chosen by anyone who can write to the directory, and so is the worst
 // input there is. In the page a name stands in two places. In the link it is percent-encoded byte by byte,
 // so that the link leads back to exactly this name, and never to another host, scheme or directory. In the text
 // it is escaped for HTML and isolated, so that neither markup nor a change of the writing direction reaches

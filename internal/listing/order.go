@@ -26,7 +26,7 @@ const (
 	Descending Order = 1 << 7
 )
 
-// key returns the order without its direction, and ByName for a value that is no key.
+// key returns the order without its direction, and ByName for a value that is not a key.
 func (o Order) key() Order {
 	if k := o &^ Descending; k <= ByTime {
 		return k

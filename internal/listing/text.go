@@ -12,7 +12,7 @@ import (
 
 // appendText appends s for the text or a quoted attribute of an HTML page. The five characters that mean
 // something to HTML or XML become references, a control character becomes its picture (U+2400 to U+2421),
-// and whatever else is no character to HTML or XML, bytes that are not UTF-8 among it, becomes U+FFFD.
+// and whatever else is not a character to HTML or XML, bytes that are not UTF-8 among it, becomes U+FFFD.
 func appendText(dst []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {

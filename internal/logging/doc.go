@@ -1,4 +1,4 @@
-// Package logging writes messages for whoever runs the program: a line per record on the standard error, as text for
+// Package logging writes messages for anyone who runs the program: a line per record on the standard error, as text for
 // people or as JSON for programs, with a level. What is said about single responses is package accesslog's.
 //
 // The text handler is our own because log/slog's writes key=value pairs, while people read sentences, and because the

@@ -49,7 +49,7 @@ func (o *Options) Table() []config.Option {
 	}
 }
 
-// Reporter tells whoever runs the program what goes on: a line per record, on the standard error. A
+// Reporter tells anyone who runs the program what goes on: a line per record, on the standard error. A
 // message is a whole sentence, for people; the attributes repeat its parts, for programs, and are in
 // the JSON only. It may be used by any goroutine once it is set up.
 type Reporter struct {
@@ -116,7 +116,7 @@ func (r *Reporter) Fail(err error) {
 	}
 }
 
-// Lines returns where lines go that were asked for and are no messages, such as the counters at the
+// Lines returns where lines go that were asked for and are not messages, such as the counters at the
 // end: as they are among text, and a record each among JSON.
 func (r *Reporter) Lines(kind string) io.Writer {
 	if !r.json {
@@ -125,7 +125,7 @@ func (r *Reporter) Lines(kind string) io.Writer {
 	return &recordLines{log: r.Logger, kind: kind}
 }
 
-// recordLines makes a record of each line. Whoever writes writes whole lines.
+// recordLines makes a record of each line. Anyone who writes writes whole lines.
 type recordLines struct {
 	log  *slog.Logger
 	kind string

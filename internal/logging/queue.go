@@ -9,7 +9,7 @@ import (
 // Limits of the queue.
 const (
 	queueBytesMax = 1 << 20
-	flushWait     = time.Second // for whoever reads, when the program ends
+	flushWait     = time.Second // for anyone who reads, when the program ends
 )
 
 // queue writes to an output from a goroutine of its own. A reader that does not read, or a terminal that is stopped, holds

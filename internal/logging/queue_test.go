@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestNobodyReads writes to a pipe that nobody reads: no message is waited for, and whoever comes to read at last hears
+// TestNobodyReads writes to a pipe that nobody reads: no message is waited for, and anyone who comes to read at last hears
 // how many are missing.
 func TestNobodyReads(t *testing.T) {
 	for _, format := range []string{logText, logJSON} {

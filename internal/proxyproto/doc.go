@@ -2,5 +2,5 @@
 // versions 1 (a line of text) and 2 (binary), as HAProxy's document of that name describes them.
 //
 // The package is pure. A preface is to be taken from proxies that are trusted, and from nobody else:
-// whoever may send one may claim to be anyone.
+// anyone who may send one may claim to be anyone.
 package proxyproto

@@ -31,7 +31,7 @@ var bodyCases = []bodyCase{
 	{name: "9112/7.1 leading zeroes", chunked: true, bytes: "0000000000000000005\r\nabcde\r\n000\r\n\r\n", content: 5},
 	{name: "9112/7.1 CRLF in the data", chunked: true, bytes: "2\r\n\r\n\r\n0\r\n\r\n", content: 2},
 	{name: "9112/7.1 empty size", chunked: true, bytes: "\r\n", defect: BadChunk},
-	{name: "9112/7.1 size is no number", chunked: true, bytes: "x", defect: BadChunk},
+	{name: "9112/7.1 size is not a number", chunked: true, bytes: "x", defect: BadChunk},
 	{name: "9112/7.1 size with prefix", chunked: true, bytes: "0x5\r\n", defect: BadChunk},
 	{name: "9112/7.1 size with sign", chunked: true, bytes: "+5\r\n", defect: BadChunk},
 	{name: "9112/7.1 size after space", chunked: true, bytes: " 5\r\n", defect: BadChunk},

@@ -184,7 +184,7 @@ func (r *Request) HasAny(ids ...FieldID) bool {
 	return false
 }
 
-// Repeated reports whether the field came in more than one line. A field that is no list (Range,
+// Repeated reports whether the field came in more than one line. A field that is not a list (Range,
 // If-Modified-Since, ...) has no meaning then (RFC 9110 section 5.3); list fields are read with Lines.
 func (r *Request) Repeated(id FieldID) bool {
 	return r.repeated>>id&1 != 0

@@ -55,7 +55,7 @@ func TestResolvePath(t *testing.T) {
 		{"encoded NUL", "/a%00b", "", PathNUL},
 		{"backslash is a letter", "/..\\a", "/..\\a", PathOK},
 		{"not absolute", "a/b", "", PathNotAbsolute},
-		{"encoded slash is no root", "%2fa", "", PathNotAbsolute},
+		{"encoded slash is not a root", "%2fa", "", PathNotAbsolute},
 		{"asterisk", "*", "", PathNotAbsolute},
 	} {
 		t.Run(c.name, func(t *testing.T) {

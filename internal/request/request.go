@@ -205,7 +205,7 @@ func (r *Request) suspend(s state, pos int) Verdict {
 }
 
 // parseRequestLine reads `method SP request-target SP HTTP-version` and its line end (RFC 9112 section 3).
-// Complete means that the fields come next. Every part can be entered anew when more bytes have come.
+// Complete means that the fields come next. Every part can be entered again when more bytes have come.
 func (r *Request) parseRequestLine(buf []byte) Verdict {
 	pos := int(r.pos)
 	if r.state == stateLeading {
@@ -300,7 +300,7 @@ func requestLineDefect(c byte) Defect {
 	return BadRequestLine
 }
 
-// parseVersion reads `HTTP/d.d` (RFC 9112 section 2.3) and the line end. It starts anew at from each time:
+// parseVersion reads `HTTP/d.d` (RFC 9112 section 2.3) and the line end. It starts again at from each time:
 // there are ten bytes at most.
 func (r *Request) parseVersion(buf []byte, from int) Verdict {
 	const pattern = "HTTP/d.d"

@@ -108,7 +108,7 @@ var headCases = []headCase{
 	{name: "9112/3 no target", head: "GET HTTP/1.1\r\n\r\n", defect: BadRequestLine},
 	{name: "9112/3 empty line only method", head: "GET\r\n\r\n", defect: BadRequestLine},
 	{name: "1945/4.1 HTTP/0.9 simple request", head: "GET /\r\n", defect: BadRequestLine},
-	{name: "9112/3.1 method is no token", head: "G(T / HTTP/1.1\r\n", defect: BadRequestLine},
+	{name: "9112/3.1 method is not a token", head: "G(T / HTTP/1.1\r\n", defect: BadRequestLine},
 	{name: "9112/3.1 control byte in method", head: "G\x01T / HTTP/1.1\r\n", defect: ControlByte},
 	{name: "9112/3 method longer than any", head: strings.Repeat("A", 33), defect: MethodTooLong},
 	{name: "9110/9.1 longest unknown method", head: method(strings.Repeat("A", 32)), check: func(r *Request, buf []byte) string {
@@ -218,7 +218,7 @@ var headCases = []headCase{
 	{name: "9112/2.2 space before first field", head: "GET / HTTP/1.1\r\n Host: a\r\n\r\n", defect: ObsFold},
 	{name: "9110/5.1 empty name", head: get11(": a\r\n"), defect: BadFieldName},
 	{name: "9110/5.1 line without colon", head: get11("Range\r\n"), defect: BadFieldName},
-	{name: "9110/5.1 name is no token", head: get11("Ra(nge: a\r\n"), defect: BadFieldName},
+	{name: "9110/5.1 name is not a token", head: get11("Ra(nge: a\r\n"), defect: BadFieldName},
 	{name: "9110/5.1 name above 0x7f", head: get11("Rang\xe9: a\r\n"), defect: BadFieldName},
 	{name: "9110/5.5 NUL in value", head: get11("Range: a\x00b\r\n"), defect: ControlByte},
 	{name: "9110/5.5 DEL in value", head: get11("Range: a\x7fb\r\n"), defect: ControlByte},
@@ -237,7 +237,7 @@ var headCases = []headCase{
 	{name: "9112/3.3 empty Host where optional", head: host(""), limits: Limits{HostOptional: true}},
 	{name: "9110/7.2 port", head: host("a:8080")},
 	{name: "9110/7.2 empty port", head: host("a:")},
-	{name: "9110/7.2 port that is no number", head: host("a:8o"), defect: BadHost},
+	{name: "9110/7.2 port that is not a number", head: host("a:8o"), defect: BadHost},
 	{name: "9110/7.2 port out of range", head: host("a:65536"), defect: BadHost},
 	{name: "9110/7.2 two ports", head: host("a:1:2"), defect: BadHost},
 	{name: "9110/7.2 only a port", head: host(":80"), defect: BadHost},
@@ -452,7 +452,7 @@ func TestEarlyRefusal(t *testing.T) {
 }
 
 // TestEveryField finds each known field under its name in three spellings, and nothing under names that
-// differ in one byte, among them those that differ in the case bit of a byte that is no letter.
+// differ in one byte, among them those that differ in the case bit of a byte that is not a letter.
 func TestEveryField(t *testing.T) {
 	for id := FieldID(0); id < fieldCount; id++ {
 		name := id.String()

@@ -74,7 +74,7 @@ func nextETag(list []byte) (opaque []byte, weak bool, rest []byte, ok bool) {
 
 // matchETag reports whether etag is in the list that the lines make up, or the list is `*`, which stands
 // for any (RFC 9110 sections 13.1.1 and 13.1.2). strong asks for the strong comparison of section 8.8.3.2,
-// where a weak tag equals nothing. A line is read up to the first thing that is no entity tag.
+// where a weak tag equals nothing. A line is read up to the first thing that is not an entity tag.
 func matchETag(lines [][]byte, etag []byte, strong bool) bool {
 	own, ownWeak, rest, ok := nextETag(etag)
 	ok = ok && len(rest) == 0

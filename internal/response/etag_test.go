@@ -24,7 +24,7 @@ func TestAppendETag_9110_8_8_3(t *testing.T) {
 			t.Errorf("%d, %d: %s, want %s", c.size, c.modified, got, c.want)
 		}
 		if opaque, weak, rest, ok := nextETag(got); !ok || weak || len(rest) > 0 || !bytes.Equal(opaque, got) {
-			t.Errorf("%s is no strong entity tag", got)
+			t.Errorf("%s is not a strong entity tag", got)
 		}
 	}
 }
@@ -51,7 +51,7 @@ func TestMatchETag_9110_8_8_3_2(t *testing.T) {
 		{`"a,b"`, `"b"`, false, false},
 		{`""`, `""`, true, true},
 		{"\"caf\xe9\"", "\"caf\xe9\"", true, true},
-		// Malformed: read up to the first thing that is no tag.
+		// Malformed: read up to the first thing that is not a tag.
 		{`"b" "c"`, `"b"`, true, true},
 		{`"a" "b"`, `"b"`, false, false},
 		{`a, "b"`, `"b"`, false, false},

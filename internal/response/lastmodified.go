@@ -4,7 +4,7 @@ package response
 // no other version of the file has had before (RFC 9110 section 8.8.2.2). send is false where there is none to send.
 //
 // While the second of the modification has not passed, the file may change again within it, so it has none. A time that
-// lies in the future is replaced by that of the response (section 8.8.2.1), which is no validator.
+// lies in the future is replaced by that of the response (section 8.8.2.1), which is not a validator.
 func LastModified(v *Version, nowSeconds int64) (seconds int64, send, validator bool) {
 	seconds = FloorSeconds(v.ModifiedNs)
 	switch {

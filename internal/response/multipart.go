@@ -8,7 +8,7 @@ const BoundaryBytes = 32
 const multipartType = "multipart/byteranges; boundary="
 
 // AppendBoundary appends a boundary between parts (RFC 2046 section 5.1.1) made of 128 bits. They have to be
-// random, and other ones for each response: a boundary must not occur in the file, and whoever can guess it can
+// random, and other ones for each response: a boundary must not occur in the file, and anyone who can guess it can
 // make a file in which it does.
 func AppendBoundary(dst []byte, high, low uint64) []byte {
 	const hexDigits = "0123456789abcdef"

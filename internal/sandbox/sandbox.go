@@ -19,13 +19,13 @@ import (
 
 // Options say what a process that has bound its addresses gives up.
 type Options struct {
-	User     string   // whom to become; empty: nobody else
-	WarnRoot bool     // say that root is more than serving needs
-	landlock bool     // confine the files to those below
-	Readable []string // directories that may be read
-	writable []string // files that may be written
-	Directories  []string // directories in which files may be written and made
-	Sockets  []string // directories in which files may be removed: those of Unix sockets
+	User        string   // whom to become; empty: nobody else
+	WarnRoot    bool     // say that root is more than serving needs
+	landlock    bool     // confine the files to those below
+	Readable    []string // directories that may be read
+	writable    []string // files that may be written
+	Directories []string // directories in which files may be written and made
+	Sockets     []string // directories in which files may be removed: those of Unix sockets
 }
 
 // Table define what a process gives up.

@@ -313,7 +313,7 @@ func (k *Kernel) stall(d *desc, offset, n int64) {
 	k.clock.now += k.profile.ReadTime
 }
 
-// checkLocal notes that the loop does what may wait for whoever answers for a remote file.
+// checkLocal notes that the loop does what may wait for anyone who answers for a remote file.
 func (k *Kernel) checkLocal(d *desc, what string) {
 	if d.file != nil && d.file.Remote {
 		k.violate(d.fd, "%s of %q, which is remote: the loop waits for somebody else", what, d.file.Name)
@@ -410,7 +410,7 @@ func (k *Kernel) tree(root kernel.Root) *Tree {
 			return t
 		}
 	}
-	k.violate(int32(root), "lookup beneath %v, which is no root", root)
+	k.violate(int32(root), "lookup beneath %v, which is not a root", root)
 	return nil
 }
 

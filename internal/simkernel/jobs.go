@@ -92,7 +92,7 @@ func (k *Kernel) doJob(p *pending) {
 			}
 		}
 	case kernel.JobPrefetch:
-		job.Result, job.Class = k.warm(p)
+		job.Result, job.Class = k.prefetch(p)
 	case kernel.JobRead:
 		job.Result = -int64(syscall.EBADF)
 		if p.desc != nil {
@@ -117,7 +117,7 @@ func (k *Kernel) doJob(p *pending) {
 }
 
 // warm reads a part of a file so that it is in memory.
-func (k *Kernel) warm(p *pending) (int64, kernel.Class) {
+func (k *Kernel) prefetch(p *pending) (int64, kernel.Class) {
 	if p.desc == nil {
 		return -int64(syscall.EBADF), kernel.Fault
 	}

@@ -23,9 +23,9 @@ type flight struct {
 // reads is the context of asynchronous reads, with the eventfd that counts completions: Reap clears
 // it, so that completions which it leaves behind are not reported again.
 type reads struct {
-	event  *desc
+	event    *desc
 	inFlight []*flight
-	ready  []*flight // completed, in that order, and not yet reaped
+	ready    []*flight // completed, in that order, and not yet reaped
 }
 
 // Slots implements kernel.Kernel.

@@ -395,7 +395,7 @@ func (k *Kernel) SocketMemory() (held, low int64) {
 
 const simSocketsLow = 64 << 20
 
-// sendBufferMost is the most that DrawPlan gives a connection: whoever reads slowly takes no longer for more.
+// sendBufferMost is the most that DrawPlan gives a connection: anyone who reads slowly takes no longer for more.
 const sendBufferMost = 256 << 10
 
 // notSent is setsockopt(2) with TCP_NOTSENT_LOWAT: more may wait in the socket.

@@ -54,7 +54,7 @@ func (w Want) String() string {
 //     and send empty their queues, and closing follows in the next send at the latest. That allows no wait
 //     for a read or a job, and one for a connection to be closed.
 //   - What has to be told by epoll is told by the ceil(W/E)th Wait, for W watched descriptors and E events
-//     that a Wait returns at the most: whoever is told of goes to the end of the line, so nobody is passed
+//     that a Wait returns at the most: anyone who is told of goes to the end of the line, so nobody is passed
 //     over by another one twice. In the turn in which it is told of, it is served. A connection
 //     that is not watched yet is by the next Wait, at the end of the line. That allows ceil(W/E)-1 waits,
 //     for the largest W meanwhile: a line that grows behind somebody harms the bound, not him.

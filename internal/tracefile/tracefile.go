@@ -108,9 +108,9 @@ type read struct {
 	offset, bytes int64
 }
 
-// Open makes the file anew, for the loops of a server. One of that name that somebody still writes to
+// Open makes the file again, for the loops of a server. One of that name that somebody still writes to
 // is left to them. When the next span would make it longer than bytesMax, it gets its end, warn is
-// told, and nothing more is written; 0 is no bound.
+// told, and nothing more is written; 0 means no limit.
 func Open(name string, loops int, bytesMax int64, warn func(string)) (*File, error) {
 	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 		if err := os.Remove(name); err != nil {

@@ -29,7 +29,7 @@ import (
 )
 
 func main() {
-	out := flag.String("out", "dist", "the `FOLDER` that gets the package")
+	out := flag.String("out", "dist", "the `DIR` that gets the package")
 	version := flag.String("version", "", "the package's `VERSION`, if not that of the sources")
 	flag.Parse()
 	if err := run(*out, *version, os.Stdout); err != nil {

@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	out := flag.String("out", "dist", "the `FOLDER` that gets the files")
+	out := flag.String("out", "dist", "the `DIR` that gets the files")
 	twice := flag.Bool("twice", true, "make everything twice and compare")
 	flag.Parse()
 	if err := run(*out, *twice, os.Stdout); err != nil {

@@ -1,6 +1,7 @@
 // Command housecheck checks the rules of the house that no ready-made linter knows: in the whole tree
 // below the current directory, `import "C"` stays under cgo/, no call into C is asked for its errno, every
-// library package of more than one file has its doc.go, and a reminder of work to do names its issue.
+// library package of more than one file has its doc.go, a reminder of work to do names its issue, and the words are
+// those of docs/glossary.md.
 //
 // It prints a line for each finding, which says what to do instead, and then ends with status 1.
 package main
@@ -39,8 +40,8 @@ func check(tree fs.FS) (findings []string, err error) {
 			}
 			return nil
 		}
-		s := source{name: name}
-		if !s.isGo() && !s.isC() {
+		s := &source{name: name}
+		if !s.isGo() && !s.isC() && !hasProse(name) {
 			return nil
 		}
 		if s.text, err = fs.ReadFile(tree, name); err != nil {
@@ -50,7 +51,7 @@ func check(tree fs.FS) (findings []string, err error) {
 		if err != nil {
 			return err
 		}
-		findings = append(findings, found...)
+		findings = append(append(findings, found...), s.checkWords()...)
 		if s.isLibrary() {
 			p := packages[s.directory()]
 			if p == nil {
@@ -73,7 +74,7 @@ func check(tree fs.FS) (findings []string, err error) {
 
 // libraryPackage is a package that others import.
 type libraryPackage struct {
-	directory     string
+	directory  string
 	fileCount  int
 	documented bool
 }

@@ -1,10 +1,22 @@
 package main
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 )
+
+// TestTree checks the tree itself.
+func TestTree(t *testing.T) {
+	findings, err := check(os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, finding := range findings {
+		t.Error(finding)
+	}
+}
 
 func TestCheck(t *testing.T) {
 	const doc = "// Package p is.\npackage p\n"
@@ -44,6 +56,27 @@ func TestCheck(t *testing.T) {
 			"a reminder needs an issue",
 			map[string]string{"cgo/p/p.c": "/* TO" + "DO(#12): fine */\n/* TO" + "DO: not fine */\n"},
 			[]string{"cgo/p/p.c:2: a reminder without its issue"},
+		},
+		{
+			"words of the field",
+			map[string]string{
+				"cmd/aws/main.go": "package main\n\n// There is no directory. X is not a file. It is no longer so. The answering machine t.Helper().\nvar facet, scrambled, directory int\n",
+				"docs/glossary.md": "response, not an answer\n", "go.sum": "folder\n",
+			},
+			nil,
+		},
+		{
+			"words that are not the field's",
+			map[string]string{"cmd/aws/main.go": "package main\n\n// X is no file.\nvar openFolder, FOLDERS = \"the answer\", 1 // read anew\n"},
+			[]string{
+				`cmd/aws/main.go:3: "X is no file"`, `cmd/aws/main.go:4: "Folder" in openFolder: use directory`, `cmd/aws/main.go:4: "FOLDERS" in FOLDERS`,
+				`cmd/aws/main.go:4: "the answer": use response`, `cmd/aws/main.go:4: "anew": use again`,
+			},
+		},
+		{
+			"words in documents, in C and in the Makefile",
+			map[string]string{"README.md": "# aws\nA folder.\n", "cgo/p/p.c": "/* whoever */\n", "Makefile": "all: ## the dialects\n"},
+			[]string{`Makefile:1: "dialects"`, `README.md:2: "folder"`, `cgo/p/p.c:1: "whoever"`},
 		},
 		{"what is built is not checked", map[string]string{"build/a.go": "package a\n\nimport \"C\"\n"}, nil},
 	}

@@ -17,19 +17,22 @@ type source struct {
 	text []byte
 }
 
-func (s source) base() string   { return path.Base(s.name) }
-func (s source) directory() string { return path.Dir(s.name) }
-func (s source) isGo() bool     { return path.Ext(s.name) == ".go" }
-func (s source) isC() bool      { return path.Ext(s.name) == ".c" || path.Ext(s.name) == ".h" }
+func (s *source) base() string      { return path.Base(s.name) }
+func (s *source) directory() string { return path.Dir(s.name) }
+func (s *source) isGo() bool        { return path.Ext(s.name) == ".go" }
+func (s *source) isC() bool         { return path.Ext(s.name) == ".c" || path.Ext(s.name) == ".h" }
 
 // isLibrary tells whether the file belongs to a package that others import: no command, no test.
-func (s source) isLibrary() bool {
+func (s *source) isLibrary() bool {
 	top, _, _ := strings.Cut(s.name, "/")
 	return s.isGo() && !strings.HasSuffix(s.name, "_test.go") && (top == "cgo" || top == "goloop" || top == "internal")
 }
 
 // check applies every rule that concerns a single file.
-func (s source) check() (findings []string, err error) {
+func (s *source) check() (findings []string, err error) {
+	if !s.isGo() && !s.isC() {
+		return nil, nil
+	}
 	for i, line := range bytes.Split(s.text, []byte("\n")) {
 		if openTodo.Match(line) {
 			findings = append(findings, fmt.Sprintf("%s:%d: a reminder without its issue; put (#12) or the like behind the word", s.name, i+1))

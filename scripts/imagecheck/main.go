@@ -1,6 +1,6 @@
 // Command imagecheck carries out the steps of Dockerfile.build without a container engine.
 //
-//	imagecheck [-arg NAME=value]... [-keep FOLDER] [-output FOLDER] DOCKERFILE
+//	imagecheck [-arg NAME=value]... [-keep DIR] [-output DIR] DOCKERFILE
 //
 // It reads the Dockerfile itself and executes its RUN, COPY, ENV, ARG and WORKDIR steps in a chroot,
 // twice over, and then checks that both times gave the same bytes and that the binary starts. Two
@@ -9,7 +9,7 @@
 // has to be of that very version. Go modules come from the module cache of this machine.
 //
 // What does not depend on the sources, the system with its compiler, is kept in the user's cache
-// directory, out of the way of whoever searches the sources, and used again as long as the steps that lead
+// directory, out of the way of anyone who searches the sources, and used again as long as the steps that lead
 // to it stay the same. It needs root.
 package main
 

@@ -94,6 +94,8 @@ var violations = []violation{
 	{"cmd/aws/staticcheck.go", "(staticcheck)", "package main\n\nimport \"errors\"\n\nvar _ = errors.New(\"Broken.\")\n"},
 	{"cmd/aws/unused.go", "(unused)", "package main\n\nfunc nobody() {}\n"},
 	{"cmd/aws/gofumpt.go", "(gofumpt)", "package main\n\nfunc init() {\n\n\t_ = 1\n}\n"},
+	{"internal/request/word.go", "use response", "package request\n\nvar an" + "swer = 1\n"},
+	{"internal/request/prose.go", "use directory", "package request\n\n// A fol" + "der.\n"},
 	{"internal/request/todo.go", "a reminder without its issue", "package request\n\n// TO" + "DO: later.\n"},
 }
 

@@ -1,6 +1,6 @@
-// Command samplesite makes a small site to try aws with: samplesite FOLDER.
+// Command samplesite makes a small site to try aws with: samplesite DIR.
 //
-// Below FOLDER it writes static/ and dynamic/ with a page, a text, a picture and a file of 2 MiB.
+// Below DIR it writes static/ and dynamic/ with a page, a text, a picture and a file of 2 MiB.
 // Some of dynamic/ are symbolic links into static/. Files that are there already are replaced.
 package main
 
@@ -35,7 +35,7 @@ const page = `<!DOCTYPE html>
 
 func main() {
 	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: samplesite FOLDER")
+		fmt.Fprintln(os.Stderr, "usage: samplesite DIR")
 		os.Exit(2)
 	}
 	if err := write(os.Args[1]); err != nil {

@@ -53,7 +53,7 @@ func newCollector(say func(string, ...any)) *collector {
 	}
 }
 
-// parse reads one line of output. A line that is no event is the business of the caller.
+// parse reads one line of output. A line that is not an event is the business of the caller.
 func parse(line []byte) (e event, ok bool) {
 	if len(line) == 0 || line[0] != '{' {
 		return e, false

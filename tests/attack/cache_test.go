@@ -197,9 +197,9 @@ func TestManyFiles(t *testing.T) {
 // bound may stay open, so that new clients are served, with 1,024 descriptors.
 func TestFilesInUse(t *testing.T) {
 	const slow, others, descriptors = 70, 1500, 1024
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) {
-			loops := map[string]int{"dropin": 1, "serve": 2}[face]
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
+			loops := map[string]int{"dropin": 1, "serve": 2}[mode]
 			filesMax := (descriptors - loops*24) / 4 / 2
 			site := harness.NewSite(t)
 			content := harness.Content(4<<20, 1)
@@ -211,7 +211,7 @@ func TestFilesInUse(t *testing.T) {
 			}
 			options := harness.Options{Wrap: []string{harness.Tool(t, "prlimit"), fmt.Sprintf("--nofile=%d:%d", descriptors, descriptors)}}
 			var server *harness.Server
-			if face == "serve" {
+			if mode == "serve" {
 				server = harness.StartServe(t, options, site.Root, "--verbose")
 			} else {
 				options.Args = []string{"--verbose"}

@@ -70,14 +70,14 @@ func TestSocketMemory(t *testing.T) {
 	)
 	quarter := socketsLow(t) / 4
 	site := harness.NewSite(t)
-	for _, face := range faces {
+	for _, mode := range modes {
 		for _, directory := range []string{"static", "dynamic"} {
 			for _, ends := range []bool{true, false} {
-				if face == "dropin" && !ends {
+				if mode == "dropin" && !ends {
 					continue
 				}
-				t.Run(fmt.Sprintf("%s/%s/ends=%v", face, directory, ends), func(t *testing.T) {
-					server := start(t, face, site.Root)
+				t.Run(fmt.Sprintf("%s/%s/ends=%v", mode, directory, ends), func(t *testing.T) {
+					server := start(t, mode, site.Root)
 					count, head := 200, "GET /"+directory+"/huge HTTP/1.1\r\nHost: a\r\n\r\n"
 					most, mostOfOne := int64(count)*256<<10, int64(512<<10)
 					if ends {
@@ -86,7 +86,7 @@ func TestSocketMemory(t *testing.T) {
 						most = quarter + atATime*whole + int64(count)*256<<10
 						mostOfOne += whole
 					}
-					crowd := attackers(t, server.Address, count, 4096, func(int) string { return head })
+					clientGroup := attackers(t, server.Address, count, 4096, func(int) string { return head })
 					var longest, sum int64
 					harness.Eventually(t, 20*time.Second, "all clients are being sent to", func() error {
 						longest, sum = 0, 0
@@ -110,7 +110,7 @@ func TestSocketMemory(t *testing.T) {
 					if sum > most {
 						t.Errorf("%d bytes wait for all clients, more than %d", sum, most)
 					}
-					crowd.hangUp()
+					clientGroup.hangUp()
 					stop(t, server)
 				})
 			}

@@ -22,17 +22,17 @@ func TestOneAddress(t *testing.T) {
 	const count = 3000
 	var open, told, closed int
 	during(t, server, site, t.Name(), func() {
-		var crowd crowd
-		defer func() { crowd.hangUp() }()
+		var clientGroup clientGroup
+		defer func() { clientGroup.hangUp() }()
 		for range count {
 			conn, err := dial(server.Address, "127.0.0.7", 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			crowd = append(crowd, conn)
+			clientGroup = append(clientGroup, conn)
 			_, _ = io.WriteString(conn, "GET /static/small HTTP/1.1\r\nHost: a\r\n\r\n")
 		}
-		for _, conn := range crowd {
+		for _, conn := range clientGroup {
 			_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
 			response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 			switch {
@@ -59,15 +59,15 @@ func TestOneAddress(t *testing.T) {
 // TestManyIdleConnections lets several addresses hold thousands of connections that say nothing, or part of a head.
 func TestManyIdleConnections(t *testing.T) {
 	site := harness.NewSite(t)
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) {
-			server := start(t, face, site.Root)
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
+			server := start(t, mode, site.Root)
 			during(t, server, site, t.Name(), func() {
-				crowd := attackers(t, server.Address, 3000, 0, func(i int) string {
+				clientGroup := attackers(t, server.Address, 3000, 0, func(i int) string {
 					return []string{"", "GET /static/small HT", "GET / HTTP/1.1\r\nHost: a\r\nX: "}[i%3]
 				})
 				time.Sleep(500 * time.Millisecond)
-				crowd.hangUp()
+				clientGroup.hangUp()
 			})
 			stop(t, server)
 		})
@@ -78,26 +78,26 @@ func TestManyIdleConnections(t *testing.T) {
 // has windows for. Buffers are taken back from them, and a new client is served.
 func TestPoolHeld(t *testing.T) {
 	site := harness.NewSite(t)
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
 			args := []string{}
-			if face == "serve" {
+			if mode == "serve" {
 				args = append(args, "--pool-bytes", "16777216")
 			}
-			server := start(t, face, site.Root, args...)
-			attack := func(count int) crowd {
+			server := start(t, mode, site.Root, args...)
+			attack := func(count int) clientGroup {
 				return attackers(t, server.Address, count, 4096, func(int) string {
 					return "GET /dynamic/huge HTTP/1.1\r\nHost: a\r\n\r\n"
 				})
 			}
-			crowd := attack(100)
+			clientGroup := attack(100)
 			time.Sleep(500 * time.Millisecond)
 			l := wellBehaved(server, site)
 			l.Paths = []string{"dynamic/small", "dynamic/odd", "dynamic/large"}
 			got := l.Run(30)
 			got.Check(t, false)
 			t.Logf("100 clients hold the pool; a new one: %v", got)
-			crowd.hangUp()
+			clientGroup.hangUp()
 			output := stop(t, server)
 			t.Log(lines(output, "buffers:"))
 			if strings.Contains(output, "lent 0\n") {
@@ -111,9 +111,9 @@ func TestPoolHeld(t *testing.T) {
 func TestPipelineFlood(t *testing.T) {
 	site := harness.NewSite(t)
 	request := strings.Repeat("GET /static/odd HTTP/1.1\r\nHost: a\r\n\r\n", 1000)
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) {
-			server := start(t, face, site.Root)
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
+			server := start(t, mode, site.Root)
 			var sent int
 			during(t, server, site, t.Name(), func() {
 				var group sync.WaitGroup
@@ -171,9 +171,9 @@ func TestHeads(t *testing.T) {
 		{"61 whole ranges", "GET /static/huge HTTP/1.1\r\nHost: a\r\nRange: bytes=" + overlapping + "\r\n\r\n", map[string]string{"dropin": "200", "serve": "200 206 416"}},
 		{"a long chunk", "GET /static/small HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("f", 1<<20), map[string]string{"dropin": "200 404", "serve": "200 400 413"}},
 	}
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) {
-			server := start(t, face, site.Root)
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
+			server := start(t, mode, site.Root)
 			during(t, server, site, t.Name(), func() {
 				for _, c := range cases {
 					var group sync.WaitGroup
@@ -185,8 +185,8 @@ func TestHeads(t *testing.T) {
 									t.Errorf("%s: %v", c.name, err)
 									return
 								}
-								if status != "" && !strings.Contains(c.statuses[face], status) {
-									t.Errorf("%s: status %s; one of %s is right", c.name, status, c.statuses[face])
+								if status != "" && !strings.Contains(c.statuses[mode], status) {
+									t.Errorf("%s: status %s; one of %s is right", c.name, status, c.statuses[mode])
 									return
 								}
 							}

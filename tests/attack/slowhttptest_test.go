@@ -47,7 +47,7 @@ func TestSlowHTTPTest(t *testing.T) {
 	tool := slowhttptest(t)
 	seconds := attackSeconds(t)
 	site := harness.NewSite(t)
-	for _, mode := range []struct {
+	for _, kind := range []struct {
 		name string
 		path string
 		args []string
@@ -57,12 +57,12 @@ func TestSlowHTTPTest(t *testing.T) {
 		{name: "slow read of a dynamic file", path: "dynamic/huge", args: []string{"-X", "-w", "64", "-y", "512", "-n", "2", "-z", "32"}},
 		{name: "ranges", path: "static/huge", args: []string{"-R", "-a", "10", "-b", "3000"}},
 	} {
-		for _, face := range faces {
-			t.Run(mode.name+"/"+face, func(t *testing.T) {
-				server := start(t, face, site.Root)
+		for _, mode := range modes {
+			t.Run(kind.name+"/"+mode, func(t *testing.T) {
+				server := start(t, mode, site.Root)
 				args := append([]string{
-					"-c", "900", "-r", "300", "-l", strconv.Itoa(seconds), "-p", "3", "-u", "http://" + server.Address + "/" + mode.path,
-				}, mode.args...)
+					"-c", "900", "-r", "300", "-l", strconv.Itoa(seconds), "-p", "3", "-u", "http://" + server.Address + "/" + kind.path,
+				}, kind.args...)
 				verdict := ""
 				during(t, server, site, t.Name(), func() {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(seconds+40)*time.Second)

@@ -13,14 +13,14 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// faces are the two servers, by name.
-var faces = []string{"dropin", "serve"}
+// modes are the two servers, by name.
+var modes = []string{"dropin", "serve"}
 
 // start starts one of the two for a directory. It prints its counters when it ends.
-func start(t *testing.T, face, root string, args ...string) *harness.Server {
+func start(t *testing.T, mode, root string, args ...string) *harness.Server {
 	t.Helper()
 	args = append([]string{"--verbose"}, args...)
-	if face == "serve" {
+	if mode == "serve" {
 		return harness.StartServe(t, harness.Options{}, root, args...)
 	}
 	return harness.StartAWS(t, root, harness.Options{Args: args})
@@ -82,11 +82,11 @@ func dial(address, from string, receiveBytes int) (*net.TCPConn, error) {
 	return conn.(*net.TCPConn), nil
 }
 
-// crowd are the connections of an attack.
-type crowd []*net.TCPConn
+// group are the connections of an attack.
+type clientGroup []*net.TCPConn
 
 // hangUp resets all of them.
-func (c crowd) hangUp() {
+func (c clientGroup) hangUp() {
 	for _, conn := range c {
 		_ = conn.SetLinger(0)
 		_ = conn.Close()
@@ -94,9 +94,9 @@ func (c crowd) hangUp() {
 }
 
 // attackers makes connections and says something on each. They are closed with the test at the latest.
-func attackers(t *testing.T, address string, count, receiveBytes int, text func(i int) string) crowd {
+func attackers(t *testing.T, address string, count, receiveBytes int, text func(i int) string) clientGroup {
 	t.Helper()
-	conns := make(crowd, 0, count)
+	conns := make(clientGroup, 0, count)
 	t.Cleanup(func() { conns.hangUp() })
 	for i := range count {
 		conn, err := dial(address, fmt.Sprintf("127.0.0.%d", 2+i%4), receiveBytes)

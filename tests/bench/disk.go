@@ -58,7 +58,7 @@ func onceCold(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 		return nil, nil, err
 	}
 	m, _, err := measure(&b.env, r, &load{
-		conns: t.conns, close: t.server == "aws", paths: coldPaths("dynamic"), warm: b.warm, measured: b.measured,
+		conns: t.conns, close: t.server == "aws", paths: coldPaths("dynamic"), rampUp: b.rampUp, measured: b.measured,
 	})
 	return m, nil, err
 }

@@ -21,7 +21,7 @@ type load struct {
 	conns    int
 	idle     int // further connections that ask once
 	close    bool
-	warm     time.Duration
+	rampUp   time.Duration
 	measured time.Duration
 	slice    time.Duration   // a line of the timeline each, if not 0
 	marks    []time.Duration // sum up at these moments
@@ -64,7 +64,7 @@ func newClient(e *env, port int, l *load) (*client, error) {
 	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	args := []string{
 		"-c", strconv.Itoa(l.conns), "-i", strconv.Itoa(l.idle),
-		"-w", ms(l.warm), "-d", ms(l.measured), "-t", ms(l.slice),
+		"-w", ms(l.rampUp), "-d", ms(l.measured), "-t", ms(l.slice),
 	}
 	if l.close {
 		args = append(args, "-x")
@@ -107,7 +107,7 @@ func newClient(e *env, port int, l *load) (*client, error) {
 			return nil, os.NewSyscallError("sched_setattr", err)
 		}
 	}
-	c.watch = time.AfterFunc(patience+l.warm+l.measured, func() { _ = c.cmd.Process.Signal(syscall.SIGKILL) })
+	c.watch = time.AfterFunc(patience+l.rampUp+l.measured, func() { _ = c.cmd.Process.Signal(syscall.SIGKILL) })
 	if !c.lines.Scan() || c.lines.Text() != "ready" {
 		_, err := c.result()
 		return nil, errors.Join(errors.New("the client is not ready"), err)

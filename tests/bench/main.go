@@ -30,7 +30,7 @@ func main() {
 type bench struct {
 	env
 	rounds    int
-	warm      time.Duration
+	rampUp    time.Duration
 	measured  time.Duration
 	isolation time.Duration // how long a hot file is measured before a disturbance
 	checked   map[string]bool
@@ -78,7 +78,7 @@ func start(args []string) error {
 	only := flags.String("only", "", "only the scenarios whose names match this `PATTERN`")
 	peers := flags.String("servers", "", "only the servers whose names match this `PATTERN`")
 	aws := flags.String("aws", "aws", "the server under test")
-	docs := flags.String("docs", "", "write benchmarks.md and its plots into this `FOLDER`")
+	docs := flags.String("docs", "", "write benchmarks.md and its plots into this `DIR`")
 	input := flags.String("from", "", "measure nothing, report on the results in this `FILE`")
 	list := flags.Bool("list", false, "list the scenarios")
 	if err := flags.Parse(args); err != nil {
@@ -95,9 +95,9 @@ func start(args []string) error {
 	if *input != "" {
 		found, err = readReport(*input)
 	} else {
-		b := &bench{rounds: 5, warm: 500 * time.Millisecond, measured: 3 * time.Second, isolation: 3 * time.Second, checked: map[string]bool{}}
+		b := &bench{rounds: 5, rampUp: 500 * time.Millisecond, measured: 3 * time.Second, isolation: 3 * time.Second, checked: map[string]bool{}}
 		if *quick {
-			b.rounds, b.warm, b.measured, b.isolation = 3, 100*time.Millisecond, 400*time.Millisecond, 700*time.Millisecond
+			b.rounds, b.rampUp, b.measured, b.isolation = 3, 100*time.Millisecond, 400*time.Millisecond, 700*time.Millisecond
 		}
 		if *rounds > 0 {
 			b.rounds = *rounds

@@ -244,7 +244,7 @@ func freePort() (int, error) {
 	defer func() { _ = l.Close() }()
 	addr, ok := l.Addr().(*net.TCPAddr)
 	if !ok {
-		return 0, fmt.Errorf("%v is no TCP address", l.Addr())
+		return 0, fmt.Errorf("%v is not a TCP address", l.Addr())
 	}
 	return addr.Port, nil
 }

@@ -78,7 +78,7 @@ var scenarios = []*scenario{
 	{
 		Name: "close-1k", Title: "1 KiB, a connection for each request, as the drop-in has it", path: static1K,
 		load: load{conns: 64, close: true}, show: usual,
-		Method:  "64 clients connect, ask for a file of 1 KiB with Connection: close, and connect anew when the server has closed. No server defers accepting.",
+		Method:  "64 clients connect, ask for a file of 1 KiB with Connection: close, and connect again when the server has closed. No server defers accepting.",
 		quick:   []string{"aws", "nginx", "C loop", "reference"},
 		entries: of("aws", "nginx", "C loop", "reference", "lighttpd", "fasthttp", "net/http", "caddy"),
 	},
@@ -246,7 +246,7 @@ func onceLoad(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 		return nil, nil, err
 	}
 	l := s.load
-	l.paths, l.warm, l.measured = []string{path}, b.warm, b.measured
+	l.paths, l.rampUp, l.measured = []string{path}, b.rampUp, b.measured
 	if t.conns > 0 {
 		l.conns = t.conns
 	}
@@ -283,7 +283,7 @@ func onceIdle(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 		return nil, nil, err
 	}
 	l := s.load
-	l.paths, l.warm, l.measured = []string{s.path}, b.warm, b.measured
+	l.paths, l.rampUp, l.measured = []string{s.path}, b.rampUp, b.measured
 	// What the active connections need is there before the idle ones come.
 	if _, _, err := measure(&b.env, r, &load{conns: l.conns, measured: 200 * time.Millisecond, paths: l.paths}); err != nil {
 		return nil, nil, err

@@ -19,7 +19,7 @@ var debian = map[string]string{
 const installPatience = 5 * time.Minute
 
 // install asks apt for the programs that are missing, one package at a time, so that one which is
-// not to be had leaves the others alone. It says why on progress and is no error: what needs the
+// not to be had leaves the others alone. It says why on progress and is not an error: what needs the
 // program is left out by name.
 func install(say func(format string, args ...any)) {
 	var missing []string

@@ -148,7 +148,7 @@ func testWget(l *lab) {
 		l.must("wget", "-nv", "-N", url)
 		l.since(mark, "a date", has(304, path, "if-modified-since", "Fri, 04 Mar 2022 05:06:07 GMT"))
 	})
-	// A file that has changed is fetched anew.
+	// A file that has changed is fetched again.
 	changed := harness.Content(100_000, 13)
 	path := l.serve("file", changed)
 	later := modified.Add(time.Hour)

@@ -27,7 +27,7 @@ import (
 // knows nothing of the server: which rule is nearest to a path, which file a path stands for by the links that the
 // operating system resolves, and whether that lies beneath the root of its mount. What is sent instead of what was asked
 // for (an index, the file of --spa, a precompressed form) has to satisfy the rule of its own path, too, and a listing
-// shows nothing that whoever reads it may not have.
+// shows nothing that anyone who reads it may not have.
 
 const accessSeeds = 60
 
@@ -284,7 +284,7 @@ func (o *accessOptions) mayHave(who, target string) bool {
 	return group == accessOff || slices.Contains(accessUsers[who], group)
 }
 
-// includes reports whether whoever may have what is at a path may have what is at another.
+// includes reports whether anyone who may have what is at a path may have what is at another.
 func (o *accessOptions) includes(target, other string) bool {
 	return o.group(other) == accessOff || o.group(other) == o.group(target)
 }

@@ -71,12 +71,12 @@ func hostileRequests() []string {
 // TestInjection sends hostile names, targets, fields and methods. No response has a field that the server did
 // not mean, no redirect leads to another host, and the log has one printable line per request.
 func TestInjection(t *testing.T) {
-	for _, face := range faces {
+	for _, mode := range modes {
 		for _, format := range []string{"fields", "common", "combined", "json"} {
-			if face == "dropin" && format != "fields" {
+			if mode == "dropin" && format != "fields" {
 				continue
 			}
-			t.Run(face+"/"+format, func(t *testing.T) {
+			t.Run(mode+"/"+format, func(t *testing.T) {
 				root := newRoot(t)
 				for _, directory := range []string{"static", "dynamic"} {
 					for _, name := range hostile {
@@ -85,10 +85,10 @@ func TestInjection(t *testing.T) {
 				}
 				log := filepath.Join(filepath.Dir(root), "log")
 				var args []string
-				if face == "serve" {
+				if mode == "serve" {
 					args = []string{"--list", "--access-log", log, "--access-log-format", format}
 				}
-				server := start(t, face, root, harness.Options{}, args...)
+				server := start(t, mode, root, harness.Options{}, args...)
 				requests := hostileRequests()
 				redirects := 0
 				for _, request := range requests {
@@ -98,14 +98,14 @@ func TestInjection(t *testing.T) {
 					}
 					redirects += checkHead(t, request, response)
 				}
-				if face == "serve" && redirects < len(hostile) {
+				if mode == "serve" && redirects < len(hostile) {
 					t.Errorf("%d redirects", redirects)
 				}
 				if status := server.Stop(t); status != 0 {
 					t.Errorf("status %d", status)
 				}
 				t.Logf("%d requests, %d redirects", len(requests), redirects)
-				if face == "serve" {
+				if mode == "serve" {
 					checkLog(t, log, format, len(requests))
 				}
 			})

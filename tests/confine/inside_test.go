@@ -46,17 +46,17 @@ func compile(t *testing.T, source string, flags ...string) string {
 func TestInside(t *testing.T) {
 	library := compile(t, "inside.c", "-shared", "-fPIC", "-ldl")
 	for _, c := range []struct {
-		face     string
+		mode     string
 		landlock bool
 		user     bool
 	}{
-		{face: "dropin", landlock: true},
-		{face: "serve", landlock: true},
-		{face: "dropin", landlock: true, user: true},
-		{face: "serve", landlock: true, user: true},
-		{face: "serve"}, // the same attempts do succeed otherwise
+		{mode: "dropin", landlock: true},
+		{mode: "serve", landlock: true},
+		{mode: "dropin", landlock: true, user: true},
+		{mode: "serve", landlock: true, user: true},
+		{mode: "serve"}, // the same attempts do succeed otherwise
 	} {
-		t.Run(fmt.Sprintf("%s/landlock=%v/user=%v", c.face, c.landlock, c.user), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s/landlock=%v/user=%v", c.mode, c.landlock, c.user), func(t *testing.T) {
 			if c.landlock && !landlocked() {
 				t.Skip("this kernel has no Landlock")
 			}
@@ -77,7 +77,7 @@ func TestInside(t *testing.T) {
 			if c.user {
 				args = append(args, "--user", "nobody")
 			}
-			server := start(t, c.face, root, harness.Options{Preload: library, Env: []string{
+			server := start(t, c.mode, root, harness.Options{Preload: library, Env: []string{
 				"INSIDE_REPORT=" + file, fmt.Sprintf("INSIDE_SIGNAL=%d", insideSignal),
 				"INSIDE_FILE_OUTSIDE=" + filepath.Join(outside, "file"), "INSIDE_FOLDER_OUTSIDE=" + outside,
 				"INSIDE_MAKE_OUTSIDE=" + filepath.Join(outside, "made"), "INSIDE_MAKE_INSIDE=" + filepath.Join(root, "made"),
@@ -135,9 +135,9 @@ func TestInside(t *testing.T) {
 // TestWithoutLandlock starts the servers as on a kernel that has no Landlock: they say so, and serve.
 func TestWithoutLandlock(t *testing.T) {
 	without := compile(t, "without.c")
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) {
-			server := start(t, face, newRoot(t), harness.Options{Wrap: []string{without}})
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
+			server := start(t, mode, newRoot(t), harness.Options{Wrap: []string{without}})
 			wantInside(t, server)
 			const message = "this kernel has no Landlock, or it is off: files outside the roots are kept from clients, but not from the process"
 			if !strings.Contains(server.Output(), message) {

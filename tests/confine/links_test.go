@@ -11,8 +11,8 @@ import (
 // TestAbsoluteLinks asks for files through links that hold absolute paths, as `ln -s "$PWD/file" link` makes them. Those into
 // the root are followed and listed; of those out of it each is reported once.
 func TestAbsoluteLinks(t *testing.T) {
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
 			root := newRoot(t)
 			at := func(name string) string { return filepath.Join(root, name) }
 			harness.WriteFile(t, at("static/sub/file"), []byte("file\n"))
@@ -23,10 +23,10 @@ func TestAbsoluteLinks(t *testing.T) {
 				harness.Symlink(t, filepath.Join(filepath.Dir(root), "outside"), at(mount+"/links/out"))
 			}
 			var args []string
-			if face == "serve" {
+			if mode == "serve" {
 				args = []string{"--list"}
 			}
-			server := start(t, face, root, harness.Options{}, args...)
+			server := start(t, mode, root, harness.Options{}, args...)
 			get := func(target string) string {
 				response, err := raw(server.Address, "GET "+target+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 				if err != nil {
@@ -46,7 +46,7 @@ func TestAbsoluteLinks(t *testing.T) {
 					}
 				}
 			}
-			if face == "serve" {
+			if mode == "serve" {
 				if got := get("/static/links/"); !strings.Contains(got, `href="file"`) || !strings.Contains(got, `href="dir/"`) || strings.Contains(got, `href="out"`) {
 					t.Errorf("the listing: %q", got)
 				}

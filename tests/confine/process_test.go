@@ -15,13 +15,13 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// faces are the two servers, by name.
-var faces = []string{"dropin", "serve"}
+// modes are the two servers, by name.
+var modes = []string{"dropin", "serve"}
 
 // start starts one of the two for a directory.
-func start(t *testing.T, face, root string, o harness.Options, args ...string) *harness.Server {
+func start(t *testing.T, mode, root string, o harness.Options, args ...string) *harness.Server {
 	t.Helper()
-	if face == "serve" {
+	if mode == "serve" {
 		return harness.StartServe(t, o, root, args...)
 	}
 	o.Args = args
@@ -103,10 +103,10 @@ func landlocked() bool {
 // files are served.
 func TestUser(t *testing.T) {
 	needRoot(t)
-	for _, face := range faces {
+	for _, mode := range modes {
 		for _, landlock := range []string{"true", "false"} {
-			t.Run(face+"/landlock="+landlock, func(t *testing.T) {
-				s := start(t, face, newRoot(t), harness.Options{}, "--user", "nobody", "--landlock="+landlock)
+			t.Run(mode+"/landlock="+landlock, func(t *testing.T) {
+				s := start(t, mode, newRoot(t), harness.Options{}, "--user", "nobody", "--landlock="+landlock)
 				wantInside(t, s)
 				wantStatus(t, s, "Uid", "65534 65534 65534 65534")
 				wantStatus(t, s, "Gid", "65534 65534 65534 65534")

@@ -20,8 +20,8 @@ import (
 func TestLinkRace(t *testing.T) {
 	const swaps = 100_000
 	const names = 40
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
 			root := newRoot(t)
 			outside := filepath.Join(filepath.Dir(root), "outside")
 			inside := filepath.Join(root, "inside")
@@ -49,7 +49,7 @@ func TestLinkRace(t *testing.T) {
 				pairs = append(pairs, pair{at("absolute"), at("absolute.evil")}, pair{at("directory"), at("directory.evil")}, pair{at("file"), at("file.evil")}, pair{at("real"), at("real.evil")})
 			}
 			// Landlock would keep the process out as well: this is about the server's own resolution.
-			server := start(t, face, root, harness.Options{}, "--landlock=false")
+			server := start(t, mode, root, harness.Options{}, "--landlock=false")
 			var over atomic.Bool
 			var found, absent, broken atomic.Int64
 			var group sync.WaitGroup
@@ -94,7 +94,7 @@ func TestLinkRace(t *testing.T) {
 			group.Wait()
 			t.Logf("%d exchanges in %v: %d times inside, %d times not found, %d broken", done, time.Since(begin).Round(time.Millisecond), found.Load(), absent.Load(), broken.Load())
 			if done < swaps || found.Load() == 0 || absent.Load() == 0 || broken.Load() > 0 {
-				t.Error("it was no race, or responses were broken")
+				t.Error("it was not a race, or responses were broken")
 			}
 			wantInside(t, server)
 			if status := server.Stop(t); status != 0 {

@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestSpecialFiles asks for what is no regular file, and for files of /proc and /sys: each is 404 at once,
+// TestSpecialFiles asks for what is not a regular file, and for files of /proc and /sys: each is 404 at once,
 // and nobody else waits.
 func TestSpecialFiles(t *testing.T) {
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
 			root := newRoot(t)
 			var paths []string
 			for _, directory := range []string{"static", "dynamic"} {
@@ -41,7 +41,7 @@ func TestSpecialFiles(t *testing.T) {
 				}
 				harness.Symlink(t, "directory", at("tofolder"))
 				names := []string{"fifo", "tofifo", "socket", "loop", "tty", "zerolink", "directory/", "tofolder/", "fifo/", "inside/", "inside/x"}
-				if face == "dropin" {
+				if mode == "dropin" {
 					names = append(names, "directory", "tofolder", "")
 				}
 				for name, device := range map[string]uint64{"zero": unix.Mkdev(1, 5), "random": unix.Mkdev(1, 8), "full": unix.Mkdev(1, 7), "ttydevice": unix.Mkdev(5, 0)} {
@@ -56,7 +56,7 @@ func TestSpecialFiles(t *testing.T) {
 					paths = append(paths, "/"+directory+"/"+name)
 				}
 			}
-			server := start(t, face, root, harness.Options{})
+			server := start(t, mode, root, harness.Options{})
 			wantNotFound(t, server, paths)
 			t.Logf("%d special files, each asked for 20 times", len(paths))
 			// They are still there, and the FIFO has not been opened for good.
@@ -102,8 +102,8 @@ func wantNotFound(t *testing.T, server *harness.Server, paths []string) {
 func TestKernelFiles(t *testing.T) {
 	needRoot(t)
 	unshare := harness.Tool(t, "unshare")
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) {
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) {
 			root := newRoot(t)
 			var mounts []string
 			var paths []string
@@ -119,7 +119,7 @@ func TestKernelFiles(t *testing.T) {
 					paths = append(paths, "/"+directory+"/"+name)
 				}
 			}
-			server := start(t, face, root, harness.Options{Wrap: []string{
+			server := start(t, mode, root, harness.Options{Wrap: []string{
 				unshare, "--mount", "/bin/sh", "-c", strings.Join(mounts, " && ") + ` && exec "$0" "$@"`,
 			}})
 			wantNotFound(t, server, paths)

@@ -107,13 +107,13 @@ func TestTraversal(t *testing.T) {
 	if len(targets) < 300 {
 		t.Fatalf("only %d spellings", len(targets))
 	}
-	for _, face := range faces {
+	for _, mode := range modes {
 		for _, args := range [][]string{{}, {"--list", "--dotfiles", "--spa", "/static/inside", "--landlock=false"}, {"--landlock=false"}} {
-			if face == "dropin" && len(args) > 1 {
+			if mode == "dropin" && len(args) > 1 {
 				continue
 			}
-			t.Run(face+" "+strings.Join(args, " "), func(t *testing.T) {
-				server := start(t, face, root, harness.Options{}, args...)
+			t.Run(mode+" "+strings.Join(args, " "), func(t *testing.T) {
+				server := start(t, mode, root, harness.Options{}, args...)
 				statuses := map[string]int{}
 				for _, target := range targets {
 					response, err := raw(server.Address, "GET "+target+" HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")

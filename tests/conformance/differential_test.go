@@ -318,7 +318,7 @@ var comparedDifferences = []comparedDifference{
 		},
 	},
 	{
-		name: "a field that came twice", reason: "RFC 9110 5.3: a list in two lines is one list, and what is no list has no meaning then; the library looks at the first line",
+		name: "a field that came twice", reason: "RFC 9110 5.3: a list in two lines is one list, and what is not a list has no meaning then; the library looks at the first line",
 		applies: func(q *question, _, _ reply) bool {
 			return slices.ContainsFunc(q.fields, func(f field) bool { return q.twice(f.name) })
 		},

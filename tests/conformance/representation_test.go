@@ -75,7 +75,7 @@ func TestConditions(t *testing.T) {
 	add("RFC 9110 13.1.5 If-Range by date is exact", "200", "If-Range: "+after, "Range: bytes=0-1")
 	add("RFC 9110 13.1.5 If-Range without Range", "200", "If-Range: "+other)
 	add("RFC 9110 13.1.5 If-Range with a bad range", "200", "If-Range: "+other, "Range: bytes=50-")
-	add("RFC 9110 13.1.5 If-Range that is no validator", "200", "If-Range: x", "Range: bytes=0-1")
+	add("RFC 9110 13.1.5 If-Range that is not a validator", "200", "If-Range: x", "Range: bytes=0-1")
 	add("RFC 9110 13.2.1 conditions on what is not there", "404", "If-None-Match: *") // its target is replaced below
 	for i := range cases {
 		if strings.Contains(cases[i].rule, "what is not there") {

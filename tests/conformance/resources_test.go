@@ -67,7 +67,7 @@ func TestPaths(t *testing.T) {
 		ok("RFC 3986 2.1 an escaped question mark", "/a%3fb", "question"),
 		ok("RFC 3986 2.1 an escaped hash", "/a%23b", "hash"),
 		ok("RFC 3986 2.1 escaped UTF-8", "/%c3%bcmlaut", "umlaut"),
-		ok("RFC 3986 2.1 bytes that are no UTF-8", "/%ff%fe", "no UTF-8"),
+		ok("RFC 3986 2.1 bytes that are not UTF-8", "/%ff%fe", "no UTF-8"),
 		ok("RFC 3986 2.1 an escaped line end", "/line%0aend", "line end"),
 		ok("RFC 3986 2.1 a quote", "/quote%22it", "quote"),
 		ok("RFC 3986 3.3 a semicolon", "/semi;colon", "semicolon"),

@@ -12,7 +12,7 @@ import (
 	"aws/tests/harness"
 )
 
-// smuggled is the request that an ambiguous message tries to get through to the server: whoever reads the
+// smuggled is the request that an ambiguous message tries to get through to the server: anyone who reads the
 // message's end elsewhere takes it for a part of the message.
 const smuggled = "GET /secret HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -37,7 +37,7 @@ func attempts() (list []attempt) {
 		list = append(list, attempt{name: name, sent: sent, want: want, kept: true})
 	}
 
-	// Both lengths: whoever goes by Content-Length and whoever goes by Transfer-Encoding disagree.
+	// Both lengths: anyone who goes by Content-Length and anyone who goes by Transfer-Encoding disagree.
 	for _, method := range []string{"POST", "GET"} {
 		line := method + " /ten HTTP/1.1\r\nHost: x\r\n"
 		refused("400", "CL.TE "+method, line+fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n%s", len(chunkedBody), chunkedBody))
@@ -181,7 +181,7 @@ func attempts() (list []attempt) {
 	}
 
 	// Messages whose end is in no doubt, though some readers have been wrong about it. The body holds the
-	// request, which is no request; or the request follows, and is one.
+	// request, which is not a request; or the request follows, and is one.
 	inside := fmt.Sprintf("Content-Length: %d\r\n", len(smuggled))
 	harmless("a request within a body", "405", post("/ten", inside, smuggled))
 	harmless("a request within the body of a GET", "200", "GET /ten HTTP/1.1\r\nHost: x\r\n"+inside+"\r\n"+smuggled)
@@ -205,7 +205,7 @@ func attempts() (list []attempt) {
 	harmless("a length named in Connection counts", "405", post("/ten", "Connection: Content-Length\r\n"+inside, smuggled))
 	harmless("a coding named in Connection counts", "405", post("/ten", "Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n", fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(smuggled), smuggled)))
 	harmless("an override of the method is none", "200", "GET /ten HTTP/1.1\r\nHost: x\r\nX-HTTP-Method-Override: POST\r\n"+inside+"\r\n"+smuggled)
-	harmless("an underscore is no hyphen", "405", post("/ten", "Content_Length: 0\r\n"+inside, smuggled))
+	harmless("an underscore is not a hyphen", "405", post("/ten", "Content_Length: 0\r\n"+inside, smuggled))
 	harmless("Transfer_Encoding is another field", "405", post("/ten", "Transfer_Encoding: chunked\r\n"+inside, smuggled))
 	harmless("X-Transfer-Encoding is another field", "405", post("/ten", "X-Transfer-Encoding: chunked\r\n"+inside, smuggled))
 	harmless("TE is another field", "405", post("/ten", "TE: chunked\r\n"+inside, smuggled))

@@ -14,7 +14,7 @@ import (
 	"aws/tests/harness"
 )
 
-// TestUnixSocket sees the file of a Unix socket be for everybody, or for whom the options say, and whoever connects there
+// TestUnixSocket sees the file of a Unix socket be for everybody, or for whom the options say, and anyone who connects there
 // speak for others by the PROXY protocol if it is trusted.
 func TestUnixSocket(t *testing.T) {
 	root := t.TempDir()

@@ -37,7 +37,7 @@ func TestFewDescriptors(t *testing.T) {
 	s.wantFile(t, server, "static/small")
 	s.wantFile(t, server, "dynamic/large")
 
-	// A crowd is served in turn.
+	// A group is served in turn.
 	var group sync.WaitGroup
 	for i := range 80 {
 		group.Go(func() { s.wantFile(t, server, []string{"static/large", "dynamic/large"}[i%2]) })

@@ -17,9 +17,9 @@ import (
 
 // condition is one way in which the server is run for the tests of the wire.
 type condition struct {
-	name    string
-	options func(t *testing.T) harness.Options
-	crowd   int // how many dynamic clients come at once
+	name        string
+	options     func(t *testing.T) harness.Options
+	clientGroup int // how many dynamic clients come at once
 }
 
 func conditions() []condition {
@@ -61,7 +61,7 @@ func TestWire(t *testing.T) {
 				{"idle clients in lsof", func(t *testing.T) { testIdle(t, server) }},
 				{"clients that go away", func(t *testing.T) { s.testGone(t, server) }},
 				{"garbage", func(t *testing.T) { s.testGarbage(t, server) }},
-				{"a crowd of dynamic clients", func(t *testing.T) { s.testAddressLimit(t, server, c.crowd) }},
+				{"a group of dynamic clients", func(t *testing.T) { s.testManyClients(t, server, c.clientGroup) }},
 				{"SIGPIPE", func(t *testing.T) {
 					server.Signal(t, syscall.SIGPIPE)
 					s.wantFile(t, server, "static/small")
@@ -186,7 +186,7 @@ func (s *site) testLinks(t *testing.T, server *harness.Server, prefix string) {
 	}
 }
 
-// testNotFound asks for what leaves the root, is no regular file or can't be opened.
+// testNotFound asks for what leaves the root, is not a regular file or can't be opened.
 func testNotFound(t *testing.T, server *harness.Server, paths []string) {
 	for _, path := range append(paths, "/", "/nowhere", "/static", "/dynamic", "/../root/static/small", "*", "small") {
 		wantNotFound(t, server, path)
@@ -253,7 +253,7 @@ func (s *site) testGone(t *testing.T, server *harness.Server) {
 	wantSockets(t, server, sockets)
 }
 
-// testGarbage sends bytes that are no request. The connection ends, and the server lives.
+// testGarbage sends bytes that are not request. The connection ends, and the server lives.
 func (s *site) testGarbage(t *testing.T, server *harness.Server) {
 	for i := range 40 {
 		garbage := harness.Content(1<<(i%18), uint64(i))
@@ -275,8 +275,8 @@ func (s *site) testGarbage(t *testing.T, server *harness.Server) {
 	s.wantFile(t, server, "static/small")
 }
 
-// testAddressLimit has more dynamic clients at once than a context for each would allow.
-func (s *site) testAddressLimit(t *testing.T, server *harness.Server, clients int) {
+// testManyClients has more dynamic clients at once than a context for each would allow.
+func (s *site) testManyClients(t *testing.T, server *harness.Server, clients int) {
 	var group sync.WaitGroup
 	for range clients {
 		group.Go(func() { s.wantFile(t, server, "dynamic/large") })

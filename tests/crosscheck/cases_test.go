@@ -98,8 +98,8 @@ func splitCases() []testCase {
 	return cases
 }
 
-// addressLimitCases is what fifty clients ask for at the same moment.
-func addressLimitCases() []testCase {
+// manyClientsCases is what fifty clients ask for at the same moment.
+func manyClientsCases() []testCase {
 	var cases []testCase
 	for i := range 50 {
 		directory := []string{"static", "dynamic"}[i%2]
@@ -183,7 +183,7 @@ func pathCases() []testCase {
 		{"out and in by a link", "/%s/link-out-in", ""},
 		{"absolute link", "/%s/link-in-abs", ""},
 
-		// What is no regular file.
+		// What is not a regular file.
 		{"", "/%s/fifo", ""},
 		{"", "/%s/socket", ""},
 		{"", "/%s/device", ""},
@@ -279,7 +279,7 @@ type rawCase struct {
 	found             bool
 }
 
-// rawCases sends what is no request of HTTP/1.x, or hardly one.
+// rawCases sends what is not a request of HTTP/1.x, or hardly one.
 func rawCases() []testCase {
 	const target = "/static/page.html"
 	get := func(fields ...string) string {

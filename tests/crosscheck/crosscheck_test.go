@@ -154,7 +154,7 @@ func (m mode) run(t *testing.T, s *site) (count int, occurred map[string]int) {
 	}{
 		{"one at a time", 1, m.cases(sizeCases())},
 		{"few at a time", clientsMax, m.cases(append(calm, splitCases()...))},
-		{"fifty at once", 50, addressLimitCases()},
+		{"fifty at once", 50, manyClientsCases()},
 	}
 	if m.huge {
 		groups[0].cases = append(groups[0].cases, hugeCases()...)

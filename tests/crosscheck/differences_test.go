@@ -139,10 +139,10 @@ func topic(name string, reference, aws outcome) func(testCase, harness.Response,
 	}
 }
 
-func found(r harness.Response) bool    { return r.Status == 200 && r.Ending == harness.Closed }
-func notFound(r harness.Response) bool { return r.Status == 404 && r.Ending == harness.Closed }
+func found(r harness.Response) bool     { return r.Status == 200 && r.Ending == harness.Closed }
+func notFound(r harness.Response) bool  { return r.Status == 404 && r.Ending == harness.Closed }
 func responded(r harness.Response) bool { return r.Status != 0 && r.Ending == harness.Closed }
-func silent(r harness.Response) bool   { return r.Status == 0 && r.Ending == harness.Open }
+func silent(r harness.Response) bool    { return r.Status == 0 && r.Ending == harness.Open }
 
 func wasReset(r harness.Response) bool { return r.Ending == harness.Reset }
 

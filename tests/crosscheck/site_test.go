@@ -83,20 +83,20 @@ func (s *site) addLinks(t *testing.T, directory string) {
 	t.Helper()
 	other := map[string]string{"static": "dynamic", "dynamic": "static"}[directory]
 	for name, target := range map[string]string{
-		"link-other":    "../" + other + "/page.html",
-		"link-size":     "../" + other + "/size-2097152",
-		"link-chain":    "link-other",
-		"link-directory":   "sub",
-		"link-top":      "../top.txt",
-		"link-dangling": "nowhere",
-		"link-loop-a":   "link-loop-b",
-		"link-loop-b":   "link-loop-a",
-		"link-self":     "link-self",
-		"link-out":      "../../outside/secret.txt",
-		"link-out-abs":  filepath.Join(s.root, "../outside/secret.txt"),
-		"link-in-abs":   filepath.Join(s.root, directory, "page.html"),
-		"link-out-dir":  "../../outside",
-		"link-out-in":   "../../root/" + directory + "/page.html",
+		"link-other":     "../" + other + "/page.html",
+		"link-size":      "../" + other + "/size-2097152",
+		"link-chain":     "link-other",
+		"link-directory": "sub",
+		"link-top":       "../top.txt",
+		"link-dangling":  "nowhere",
+		"link-loop-a":    "link-loop-b",
+		"link-loop-b":    "link-loop-a",
+		"link-self":      "link-self",
+		"link-out":       "../../outside/secret.txt",
+		"link-out-abs":   filepath.Join(s.root, "../outside/secret.txt"),
+		"link-in-abs":    filepath.Join(s.root, directory, "page.html"),
+		"link-out-dir":   "../../outside",
+		"link-out-in":    "../../root/" + directory + "/page.html",
 	} {
 		harness.Symlink(t, target, filepath.Join(s.root, directory, name))
 	}

@@ -106,7 +106,7 @@ func each(t *testing.T, count, workers int, do func(i int) error) {
 	group.Wait()
 }
 
-// responseHeadMin is what the head of either face's response has at the least.
+// responseHeadMin is what the head of either mode's response has at the least.
 const responseHeadMin = 120
 
 // TestAbortAtEveryByte lets clients leave at every byte of a request and of a response, and at many
@@ -117,9 +117,9 @@ func TestAbortAtEveryByte(t *testing.T) {
 	for _, directory := range []string{"static", "dynamic"} {
 		site.Add(t, directory+"/edge", harness.Content(edge, 1))
 	}
-	onFaces(t, func(t *testing.T, face string) {
-		server := start(t, face, site.Root, harness.Options{})
-		l := load(server, face, site, 2)
+	onModes(t, func(t *testing.T, mode string) {
+		server := start(t, mode, site.Root, harness.Options{})
+		l := load(server, mode, site, 2)
 		l.Pause = 10 * time.Millisecond
 		running := l.Start()
 		left := 0
@@ -144,7 +144,7 @@ func TestAbortAtEveryByte(t *testing.T) {
 		got := running.Stop()
 		row(t, fmt.Sprintf("%d clients left at another byte each", left), got)
 		got.Check(t, false)
-		wantQuiet(t, server, face)
+		wantQuiet(t, server, mode)
 		stop(t, server)
 	})
 }
@@ -152,9 +152,9 @@ func TestAbortAtEveryByte(t *testing.T) {
 // TestStopped stops the server under load and lets it go on.
 func TestStopped(t *testing.T) {
 	site := harness.NewSite(t)
-	onFaces(t, func(t *testing.T, face string) {
-		server := start(t, face, site.Root, harness.Options{})
-		running := load(server, face, site, 16).Start()
+	onModes(t, func(t *testing.T, mode string) {
+		server := start(t, mode, site.Root, harness.Options{})
+		running := load(server, mode, site, 16).Start()
 		for range 5 {
 			time.Sleep(100 * time.Millisecond)
 			server.Signal(t, syscall.SIGSTOP)
@@ -171,7 +171,7 @@ func TestStopped(t *testing.T) {
 		got := running.Stop()
 		row(t, "stopped five times for 0.4 s", got)
 		got.Check(t, false)
-		wantQuiet(t, server, face)
+		wantQuiet(t, server, mode)
 		stop(t, server)
 	})
 }
@@ -180,9 +180,9 @@ func TestStopped(t *testing.T) {
 func TestStorm(t *testing.T) {
 	const resets = 20_000
 	site := harness.NewSite(t)
-	onFaces(t, func(t *testing.T, face string) {
-		server := start(t, face, site.Root, harness.Options{})
-		running := load(server, face, site, 4).Start()
+	onModes(t, func(t *testing.T, mode string) {
+		server := start(t, mode, site.Root, harness.Options{})
+		running := load(server, mode, site, 4).Start()
 		begin := time.Now()
 		each(t, resets, 8, func(i int) error {
 			// Several addresses, for there are not enough ports of one to spare.
@@ -200,7 +200,7 @@ func TestStorm(t *testing.T) {
 		got := running.Stop()
 		row(t, fmt.Sprintf("%d connections reset within %v", resets, took.Round(time.Millisecond)), got)
 		got.Check(t, false)
-		wantQuiet(t, server, face)
+		wantQuiet(t, server, mode)
 		stop(t, server)
 	})
 }
@@ -209,8 +209,8 @@ func TestStorm(t *testing.T) {
 // 10,000 in all.
 func TestIdleConnections(t *testing.T) {
 	site := harness.NewSite(t)
-	onFaces(t, func(t *testing.T, face string) {
-		wanted := map[string]int{"dropin": 9_900, "serve": 10_000}[face]
+	onModes(t, func(t *testing.T, mode string) {
+		wanted := map[string]int{"dropin": 9_900, "serve": 10_000}[mode]
 		var limit syscall.Rlimit
 		if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 			t.Fatal(err)
@@ -218,7 +218,7 @@ func TestIdleConnections(t *testing.T) {
 		if limit.Max < uint64(wanted)+5000 {
 			t.Skipf("%d descriptors are not enough for %d connections and their files", limit.Max, wanted)
 		}
-		server := start(t, face, site.Root, harness.Options{})
+		server := start(t, mode, site.Root, harness.Options{})
 		empty := residentBytes(t, server)
 		idle := make([]*net.TCPConn, wanted)
 		defer func() {
@@ -235,7 +235,7 @@ func TestIdleConnections(t *testing.T) {
 			_, err = io.WriteString(idle[i], "\r\n") // so that a deferred accept takes place; it begins no request
 			return err
 		})
-		listeners := map[string]int{"dropin": 1, "serve": 2}[face]
+		listeners := map[string]int{"dropin": 1, "serve": 2}[mode]
 		harness.Eventually(t, 20*time.Second, "all are accepted", func() error {
 			if got := server.Descriptors(t)["socket"] - listeners; got < wanted {
 				return harness.Errorf("%d are", got)
@@ -249,14 +249,14 @@ func TestIdleConnections(t *testing.T) {
 		if used > took/2 {
 			t.Errorf("%v of processor time in %v without a request", used, took)
 		}
-		got := load(server, face, site, 8).Run(500)
+		got := load(server, mode, site, 8).Run(500)
 		row(t, fmt.Sprintf("%d idle connections, which take %d bytes of memory each and %v of %v processor time",
 			wanted, (residentBytes(t, server)-empty)/int64(wanted), used, took.Round(time.Millisecond)), got)
 		got.Check(t, false)
 		for _, conn := range idle {
 			reset(conn)
 		}
-		wantQuiet(t, server, face)
+		wantQuiet(t, server, mode)
 		stop(t, server)
 	})
 }

@@ -36,11 +36,11 @@ func manyFiles(t *testing.T, site *harness.Site, count int) []string {
 func TestDescriptorsFew(t *testing.T) {
 	site := harness.NewSite(t)
 	paths := manyFiles(t, site, 100)
-	onFaces(t, func(t *testing.T, face string) {
-		server := start(t, face, site.Root, harness.Options{Wrap: []string{harness.Tool(t, "prlimit"), "--nofile=96:96"}})
+	onModes(t, func(t *testing.T, mode string) {
+		server := start(t, mode, site.Root, harness.Options{Wrap: []string{harness.Tool(t, "prlimit"), "--nofile=96:96"}})
 		idle := begin(t, server, 200)
 		defer idle.leave()
-		l := load(server, face, site, 24)
+		l := load(server, mode, site, 24)
 		l.Paths = append(l.Paths, paths...)
 		running := l.Start()
 		before := processorTime(t, server)
@@ -58,7 +58,7 @@ func TestDescriptorsFew(t *testing.T) {
 		got := running.Stop()
 		row(t, "96 descriptors, 200 idle clients", got)
 		got.Check(t, false)
-		wantQuiet(t, server, face)
+		wantQuiet(t, server, mode)
 		stop(t, server)
 	})
 }
@@ -68,9 +68,9 @@ func TestDescriptorsFew(t *testing.T) {
 func TestDescriptorsTaken(t *testing.T) {
 	site := harness.NewSite(t)
 	paths := manyFiles(t, site, 100)
-	onFaces(t, func(t *testing.T, face string) {
-		server := start(t, face, site.Root, harness.Options{})
-		l := load(server, face, site, 16)
+	onModes(t, func(t *testing.T, mode string) {
+		server := start(t, mode, site.Root, harness.Options{})
+		l := load(server, mode, site, 16)
 		l.Paths = append(l.Paths, paths...)
 		running := l.Start()
 		var before unix.Rlimit
@@ -97,7 +97,7 @@ func TestDescriptorsTaken(t *testing.T) {
 		got := running.Stop()
 		row(t, "limit of descriptors lowered to 12 four times", got)
 		got.Check(t, false)
-		wantQuiet(t, server, face)
+		wantQuiet(t, server, mode)
 		output := stop(t, server)
 		t.Logf("pauses of accepting: %d", counter(t, output, "(pauses"))
 	})
@@ -132,12 +132,12 @@ func hogAIO(t *testing.T) func() {
 // it runs.
 func TestAIOUsedUp(t *testing.T) {
 	site := harness.NewSite(t)
-	onFaces(t, func(t *testing.T, face string) {
+	onModes(t, func(t *testing.T, mode string) {
 		t.Run("before the start", func(t *testing.T) {
 			free := hogAIO(t)
-			server := start(t, face, site.Root, harness.Options{})
+			server := start(t, mode, site.Root, harness.Options{})
 			free()
-			got := load(server, face, site, 16).Run(300)
+			got := load(server, mode, site, 16).Run(300)
 			row(t, "no AIO slot left at the start", got)
 			got.Check(t, false)
 			output := stop(t, server)
@@ -149,8 +149,8 @@ func TestAIOUsedUp(t *testing.T) {
 			}
 		})
 		t.Run("during the run", func(t *testing.T) {
-			server := start(t, face, site.Root, harness.Options{})
-			running := load(server, face, site, 16).Start()
+			server := start(t, mode, site.Root, harness.Options{})
+			running := load(server, mode, site, 16).Start()
 			free := hogAIO(t)
 			time.Sleep(500 * time.Millisecond)
 			free()
@@ -180,15 +180,15 @@ func TestMemoryGroup(t *testing.T) {
 		paths = append(paths, path)
 	}
 	for _, c := range []struct {
-		face    string
+		mode    string
 		limit   int64
 		stalled int // clients: half of them of dynamic files, with a window each
 		args    []string
 	}{
-		{face: "dropin", limit: 128 << 20, stalled: 16},
-		{face: "serve", limit: 64 << 20, stalled: 40, args: []string{"--pool-bytes", "8388608"}},
+		{mode: "dropin", limit: 128 << 20, stalled: 16},
+		{mode: "serve", limit: 64 << 20, stalled: 40, args: []string{"--pool-bytes", "8388608"}},
 	} {
-		t.Run(c.face, func(t *testing.T) {
+		t.Run(c.mode, func(t *testing.T) {
 			group := filepath.Join(memoryGroups, fmt.Sprintf("aws-faults-%d", os.Getpid()))
 			if err := os.Mkdir(group, 0o755); err != nil {
 				t.Skipf("no memory group: %v", err)
@@ -200,7 +200,7 @@ func TestMemoryGroup(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(group, "memory.limit_in_bytes"), []byte(limit), 0o644); err != nil {
 				t.Skipf("no limit of memory: %v", err)
 			}
-			server := start(t, c.face, site.Root, harness.Options{
+			server := start(t, c.mode, site.Root, harness.Options{
 				Wrap: []string{"/bin/sh", "-c", `echo $$ >"$0" && exec "$@"`, filepath.Join(group, "cgroup.procs")},
 			}, c.args...)
 			unix.Sync()
@@ -220,7 +220,7 @@ func TestMemoryGroup(t *testing.T) {
 				}
 				stalled = append(stalled, conn)
 			}
-			l := load(server, c.face, site, 4)
+			l := load(server, c.mode, site, 4)
 			l.Paths = append(l.Paths, paths...)
 			got := l.Run(200)
 			got.Check(t, false)
@@ -241,7 +241,7 @@ func TestMemoryGroup(t *testing.T) {
 			}
 			row(t, fmt.Sprintf("a group with %d MiB: at most %d MiB used, limit met %d times; own memory %d MiB",
 				c.limit>>20, peak>>20, failures, residentBytes(t, server)>>20), got)
-			wantQuiet(t, server, c.face)
+			wantQuiet(t, server, c.mode)
 			stop(t, server)
 		})
 	}

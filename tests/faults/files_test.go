@@ -67,7 +67,7 @@ var changes = []changing{
 	}},
 }
 
-// changingSize is more than the sockets' buffers and a window of either face hold together.
+// changingSize is more than the sockets' buffers and a window of either mode hold together.
 const changingSize = 24 << 20
 
 // TestFilesChange changes files after their first bytes have arrived. What is promised comes in full from
@@ -75,12 +75,12 @@ const changingSize = 24 << 20
 // of that file, or, of a static one, zeros behind its new end, which are the kernel's: it clears the
 // pages that wait in the socket.
 func TestFilesChange(t *testing.T) {
-	onFaces(t, func(t *testing.T, face string) {
+	onModes(t, func(t *testing.T, mode string) {
 		root := t.TempDir()
 		for _, directory := range []string{"static", "dynamic"} {
 			harness.WriteFile(t, filepath.Join(root, directory, "small"), []byte("small"))
 		}
-		server := start(t, face, root, harness.Options{})
+		server := start(t, mode, root, harness.Options{})
 		for _, directory := range []string{"static", "dynamic"} {
 			for i, c := range changes {
 				t.Run(directory+"/"+c.name, func(t *testing.T) {
@@ -92,7 +92,7 @@ func TestFilesChange(t *testing.T) {
 				})
 			}
 		}
-		wantQuiet(t, server, face)
+		wantQuiet(t, server, mode)
 		output := stop(t, server)
 		t.Logf("truncated: %d, resets: %d", counter(t, output, "truncated"), counter(t, output, "resets"))
 	})
@@ -153,7 +153,7 @@ func changeWhileSent(t *testing.T, server *harness.Server, name, path string, ol
 // TestFilesChurn replaces files, by renaming and by deleting and making them again, as fast as it can
 // while clients fetch them: each response is one version as a whole.
 func TestFilesChurn(t *testing.T) {
-	onFaces(t, func(t *testing.T, face string) {
+	onModes(t, func(t *testing.T, mode string) {
 		root := t.TempDir()
 		var names []string
 		for i := range 6 {
@@ -163,7 +163,7 @@ func TestFilesChurn(t *testing.T) {
 				harness.WriteFile(t, filepath.Join(root, name), stamped(1, sizeOf(1)))
 			}
 		}
-		server := start(t, face, root, harness.Options{})
+		server := start(t, mode, root, harness.Options{})
 		var over atomic.Bool
 		var responses, absent, versions atomic.Int64
 		var group sync.WaitGroup
@@ -210,7 +210,7 @@ func TestFilesChurn(t *testing.T) {
 		if responses.Load() == 0 {
 			t.Error("nothing was answered")
 		}
-		wantQuiet(t, server, face)
+		wantQuiet(t, server, mode)
 		stop(t, server)
 	})
 }

@@ -253,20 +253,20 @@ func (r *remote) fetchAll(address string, paths []string) chan fetched {
 
 // beside starts a server that has the remote filesystem beneath its root, and returns the directories of it as URLs have them.
 // The file server has it as roots of their own, too.
-func beside(t *testing.T, face string, site *harness.Site) (*remote, *harness.Server, []string) {
+func beside(t *testing.T, mode string, site *harness.Site) (*remote, *harness.Server, []string) {
 	t.Helper()
 	r := mountRemote(t, filepath.Join(site.Root, "static", "remote"))
 	directories := []string{"/static/remote/"}
 	var server *harness.Server
-	if face == "serve" {
-		server = start(t, face, site.Root, harness.Options{}, "--static", "/rs/="+r.path, "--dynamic", "/rd/="+r.path,
+	if mode == "serve" {
+		server = start(t, mode, site.Root, harness.Options{}, "--static", "/rs/="+r.path, "--dynamic", "/rd/="+r.path,
 			"--dynamic", "/dynamic/="+filepath.Join(site.Root, "dynamic"), "--drain-timeout", "2s")
 		directories = append(directories, "/rs/", "/rd/")
 	} else {
 		if err := os.Symlink("../static/remote", filepath.Join(site.Root, "dynamic", "remote")); err != nil {
 			t.Fatal(err)
 		}
-		server = start(t, face, site.Root, harness.Options{})
+		server = start(t, mode, site.Root, harness.Options{})
 		directories = append(directories, "/dynamic/remote/")
 	}
 	t.Cleanup(r.heal) // before the server is killed, which could not end
@@ -274,8 +274,8 @@ func beside(t *testing.T, face string, site *harness.Site) (*remote, *harness.Se
 }
 
 // hot asks for files that are in memory, for a while.
-func hot(s *harness.Server, face string, site *harness.Site) *harness.Loaded {
-	l := load(s, face, site, 2)
+func hot(s *harness.Server, mode string, site *harness.Site) *harness.Loaded {
+	l := load(s, mode, site, 2)
 	l.Paths = []string{"static/small", "static/odd", "dynamic/small", "dynamic/odd"}
 	l.Pause = time.Millisecond
 	return l.RunFor(time.Second)
@@ -285,10 +285,10 @@ func hot(s *harness.Server, face string, site *harness.Site) *harness.Loaded {
 // files in memory beside it do not notice.
 func TestRemoteHangs(t *testing.T) {
 	const clients = 6 // of each directory
-	onFaces(t, func(t *testing.T, face string) {
+	onModes(t, func(t *testing.T, mode string) {
 		site := harness.NewSite(t)
-		r, server, directories := beside(t, face, site)
-		hot(server, face, site).Check(t, false) // they are in memory from now on
+		r, server, directories := beside(t, mode, site)
+		hot(server, mode, site).Check(t, false) // they are in memory from now on
 		for _, kind := range []string{"open", "read", "flush", "lookup"} {
 			t.Run(kind, func(t *testing.T) {
 				var paths []string
@@ -301,7 +301,7 @@ func TestRemoteHangs(t *testing.T) {
 						paths = append(paths, directory+name)
 					}
 				}
-				before := hot(server, face, site)
+				before := hot(server, mode, site)
 				before.Check(t, false)
 				if kind == "flush" { // what is open already has to be closed
 					for f := range untilAll(r.fetchAll(server.Address, paths), len(paths)) {
@@ -321,7 +321,7 @@ func TestRemoteHangs(t *testing.T) {
 				})
 				// The machine may be busy with something else for once.
 				for try := 1; ; try++ {
-					got := hot(server, face, site)
+					got := hot(server, mode, site)
 					got.Check(t, false)
 					row(t, fmt.Sprintf("%s hangs, %d calls; p99 before %v", kind, r.hanging(kind), before.Quantile(0.99)), got)
 					if got.Quantile(0.99) <= 2*before.Quantile(0.99)+5*time.Millisecond {
@@ -340,16 +340,16 @@ func TestRemoteHangs(t *testing.T) {
 				}
 			})
 		}
-		wantQuiet(t, server, face)
+		wantQuiet(t, server, mode)
 		stop(t, server)
 	})
 }
 
 // TestRemoteFails lets the calls of a FUSE filesystem fail, kind by kind.
 func TestRemoteFails(t *testing.T) {
-	onFaces(t, func(t *testing.T, face string) {
+	onModes(t, func(t *testing.T, mode string) {
 		site := harness.NewSite(t)
-		r, server, directories := beside(t, face, site)
+		r, server, directories := beside(t, mode, site)
 		for _, kind := range []string{"open", "read", "flush", "lookup"} {
 			t.Run(kind, func(t *testing.T) {
 				var paths []string
@@ -364,12 +364,12 @@ func TestRemoteFails(t *testing.T) {
 					switch {
 					case kind == "flush" && f.whole && f.status == http.StatusOK: // nothing was written
 					case kind == "read" && f.err != nil: // after the header
-					case (kind == "open" || kind == "lookup") && (f.status == http.StatusInternalServerError || face == "dropin" && f.status == http.StatusNotFound):
+					case (kind == "open" || kind == "lookup") && (f.status == http.StatusInternalServerError || mode == "dropin" && f.status == http.StatusNotFound):
 					default:
 						t.Errorf("%s: status %d, whole %v, %v", f.path, f.status, f.whole, f.err)
 					}
 				}
-				hot(server, face, site).Check(t, false)
+				hot(server, mode, site).Check(t, false)
 				r.heal()
 				for f := range untilAll(r.fetchAll(server.Address, paths), len(paths)) {
 					if !f.whole || f.status != http.StatusOK {
@@ -378,7 +378,7 @@ func TestRemoteFails(t *testing.T) {
 				}
 			})
 		}
-		wantQuiet(t, server, face)
+		wantQuiet(t, server, mode)
 		stop(t, server)
 	})
 }

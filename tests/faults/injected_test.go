@@ -68,11 +68,11 @@ func requestsPerPlan(t *testing.T) int {
 func TestInjected(t *testing.T) {
 	site := harness.NewSite(t)
 	requests := requestsPerPlan(t)
-	onFaces(t, func(t *testing.T, face string) {
+	onModes(t, func(t *testing.T, mode string) {
 		for i, p := range plans {
 			t.Run(p.calls, func(t *testing.T) {
 				log := filepath.Join(t.TempDir(), "log")
-				server := start(t, face, site.Root, harness.Options{Preload: harness.Build(t).Faults, Env: []string{
+				server := start(t, mode, site.Root, harness.Options{Preload: harness.Build(t).Faults, Env: []string{
 					"AWS_FAULT_CALLS=" + p.calls, fmt.Sprintf("AWS_FAULT_PERMILLE=%d", p.permille),
 					fmt.Sprintf("AWS_FAULT_SKIP=%d", p.skip), fmt.Sprintf("AWS_FAULT_SEED=%d", i+1), "AWS_FAULT_LOG=" + log,
 				}})
@@ -80,7 +80,7 @@ func TestInjected(t *testing.T) {
 				// no epoll_ctl could fail.
 				waiting := begin(t, server, 50)
 				defer waiting.leave()
-				l := load(server, face, site, 16)
+				l := load(server, mode, site, 16)
 				l.Seed = uint64(i + 1)
 				got := l.Run(requests)
 				var calls, failed, short uint64
@@ -95,7 +95,7 @@ func TestInjected(t *testing.T) {
 					t.Errorf("no fault in %d calls", calls)
 				}
 				waiting.leave()
-				wantQuiet(t, server, face)
+				wantQuiet(t, server, mode)
 				stop(t, server)
 			})
 		}

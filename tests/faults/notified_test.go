@@ -38,8 +38,8 @@ const (
 // unavailable is notify's exit status on a machine without seccomp notification.
 const unavailable = 77
 
-// newNotifier prepares for the calls of one server, which shows that face, to fail. It skips the test where that can't be done.
-func newNotifier(t *testing.T, face, call, errors string, permille, seed int) *notifier {
+// newNotifier prepares for the calls of one server, which shows that mode, to fail. It skips the test where that can't be done.
+func newNotifier(t *testing.T, mode, call, errors string, permille, seed int) *notifier {
 	t.Helper()
 	directory := t.TempDir()
 	makeCommand := exec.Command(harness.Tool(t, "make"), "-s", "-C", filepath.Join(harness.Root(t), "tests", "notify"), "BUILD="+directory)
@@ -56,7 +56,7 @@ func newNotifier(t *testing.T, face, call, errors string, permille, seed int) *n
 	t.Cleanup(func() { _ = n.state.Close() })
 	n.wrap = []string{n.path, call, errors, fmt.Sprint(permille), fmt.Sprint(seed), name}
 	if call == "mmap" {
-		start, end := rawCalls(t, face)
+		start, end := rawCalls(t, mode)
 		n.wrap = append(n.wrap, fmt.Sprintf("%#x", start), fmt.Sprintf("%#x", end))
 	}
 	n.wrap = append(n.wrap, "--")
@@ -76,10 +76,10 @@ func newNotifier(t *testing.T, face, call, errors string, permille, seed int) *n
 
 // rawCalls returns the code by which Go makes system calls itself, which the server's own mappings go
 // through; Go's runtime asks libc for its memory, and ends the process if it gets none.
-func rawCalls(t *testing.T, face string) (start, end uint64) {
+func rawCalls(t *testing.T, mode string) (start, end uint64) {
 	t.Helper()
 	program := harness.AWS(t)
-	if face == "serve" {
+	if mode == "serve" {
 		program = harness.Daemon(program)
 	}
 	binary, err := elf.Open(program)
@@ -136,7 +136,7 @@ func TestOpensFail(t *testing.T) {
 	site := harness.NewSite(t)
 	paths := manyFiles(t, site, 100)
 	requests := 4 * requestsPerPlan(t)
-	onFaces(t, func(t *testing.T, face string) {
+	onModes(t, func(t *testing.T, mode string) {
 		for i, p := range []struct {
 			errors   string
 			permille int
@@ -149,13 +149,13 @@ func TestOpensFail(t *testing.T) {
 			{errors: "EMFILE:ENFILE:ENOMEM", permille: 900},
 		} {
 			t.Run(p.errors, func(t *testing.T) {
-				n := newNotifier(t, face, "openat2", p.errors, p.permille, i+1)
-				server := start(t, face, site.Root, harness.Options{Wrap: n.wrap})
+				n := newNotifier(t, mode, "openat2", p.errors, p.permille, i+1)
+				server := start(t, mode, site.Root, harness.Options{Wrap: n.wrap})
 				n.set(t, stateOn, 1)
-				l := load(server, face, site, 16)
+				l := load(server, mode, site, 16)
 				l.Paths = append(l.Paths, paths...)
 				l.Seed = uint64(i + 1)
-				l.Missing = p.refuses && face == "dropin"
+				l.Missing = p.refuses && mode == "dropin"
 				got := l.Run(requests)
 				row(t, fmt.Sprintf("%d‰ of openat2, %s", p.permille, n.check(t)), got)
 				got.Check(t, p.refuses)
@@ -166,7 +166,7 @@ func TestOpensFail(t *testing.T) {
 				time.Sleep(forgotten)
 				l.Missing = false
 				l.Run(100).Check(t, false)
-				wantQuiet(t, server, face)
+				wantQuiet(t, server, mode)
 				stop(t, server)
 			})
 		}
@@ -261,12 +261,12 @@ func TestListingsFail(t *testing.T) {
 // Each time it must say so and end, until there is none left to be refused.
 func TestMemoryRefusedAtStart(t *testing.T) {
 	site := harness.NewSite(t)
-	onFaces(t, func(t *testing.T, face string) {
-		n := newNotifier(t, face, "mmap", "ENOMEM:EAGAIN", 0, 1)
+	onModes(t, func(t *testing.T, mode string) {
+		n := newNotifier(t, mode, "mmap", "ENOMEM:EAGAIN", 0, 1)
 		args := map[string][]string{
 			"dropin": {"--port", "0", "--root", site.Root},
 			"serve":  {"serve", site.Root, "--listen", "127.0.0.1:0", "--loops", "2"},
-		}[face]
+		}[mode]
 		var told []string
 		for nth := uint32(1); ; nth++ {
 			n.set(t, stateSeen, 0)
@@ -302,11 +302,11 @@ func TestMemoryRefusedAtStart(t *testing.T) {
 // heads, and headers. A connection that gets none is lost, and no other.
 func TestMemoryRefused(t *testing.T) {
 	site := harness.NewSite(t)
-	onFaces(t, func(t *testing.T, face string) {
-		n := newNotifier(t, face, "mmap", "ENOMEM:EAGAIN", 500, 1)
-		server := start(t, face, site.Root, harness.Options{Wrap: n.wrap})
+	onModes(t, func(t *testing.T, mode string) {
+		n := newNotifier(t, mode, "mmap", "ENOMEM:EAGAIN", 500, 1)
+		server := start(t, mode, site.Root, harness.Options{Wrap: n.wrap})
 		n.set(t, stateOn, 1)
-		running := load(server, face, site, 16).Start()
+		running := load(server, mode, site, 16).Start()
 		// Each of these needs memory for its head, all at the same time.
 		const begun = 300
 		var mu sync.Mutex
@@ -344,8 +344,8 @@ func TestMemoryRefused(t *testing.T) {
 			t.Errorf("%d connections were reset for %d mappings", closed, n.count(t, stateFailed))
 		}
 		n.set(t, stateOn, 0)
-		load(server, face, site, 16).Run(200).Check(t, false)
-		wantQuiet(t, server, face)
+		load(server, mode, site, 16).Run(200).Check(t, false)
+		wantQuiet(t, server, mode)
 		stop(t, server)
 	})
 }

@@ -56,13 +56,13 @@ func TestRefused(t *testing.T) {
 	} {
 		t.Run(tc.rules, func(t *testing.T) {
 			wrap := refuser(t, tc.rules)
-			onFaces(t, func(t *testing.T, face string) {
+			onModes(t, func(t *testing.T, mode string) {
 				var args []string
-				if face == "serve" {
+				if mode == "serve" {
 					args = []string{"--list"}
 				}
-				server := start(t, face, site.Root, harness.Options{Wrap: wrap}, args...)
-				l := load(server, face, site, 8)
+				server := start(t, mode, site.Root, harness.Options{Wrap: wrap}, args...)
+				l := load(server, mode, site, 8)
 				l.Paths = append(l.Paths, "static/deep/er/file")
 				got := l.Run(200)
 				row(t, tc.rules, got)
@@ -70,7 +70,7 @@ func TestRefused(t *testing.T) {
 				statuses := map[string]int{
 					"/static/inside": 200, "/static/outside": 404, "/static/none": 404, "/static/small/none": 404,
 				}
-				if face == "serve" {
+				if mode == "serve" {
 					statuses["/static/"], statuses["/dynamic/"], statuses["/static/deep"] = 200, 200, 301
 				} else {
 					statuses["/dynamic/up"] = 200

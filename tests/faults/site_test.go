@@ -15,21 +15,21 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// faces are the two servers, by name.
-var faces = []string{"dropin", "serve"}
+// modes are the two servers, by name.
+var modes = []string{"dropin", "serve"}
 
-// onFaces runs a test against both servers.
-func onFaces(t *testing.T, test func(t *testing.T, face string)) {
+// onModes runs a test against both servers.
+func onModes(t *testing.T, test func(t *testing.T, mode string)) {
 	t.Helper()
-	for _, face := range faces {
-		t.Run(face, func(t *testing.T) { test(t, face) })
+	for _, mode := range modes {
+		t.Run(mode, func(t *testing.T) { test(t, mode) })
 	}
 }
 
 // start starts one of the two for a directory. It prints its counters when it ends.
-func start(t *testing.T, face, root string, o harness.Options, args ...string) *harness.Server {
+func start(t *testing.T, mode, root string, o harness.Options, args ...string) *harness.Server {
 	t.Helper()
-	if face == "serve" {
+	if mode == "serve" {
 		return harness.StartServe(t, o, root, append([]string{"--verbose", "--conns-per-address", "0"}, args...)...)
 	}
 	o.Args = append([]string{"--verbose"}, args...)
@@ -42,15 +42,15 @@ var mixture = []string{
 	"large", "large", "large", "huge",
 }
 
-// load returns a load as a face takes it: one request per connection, or many.
-func load(s *harness.Server, face string, site *harness.Site, clients int) harness.Load {
+// load returns a load as a mode takes it: one request per connection, or many.
+func load(s *harness.Server, mode string, site *harness.Site, clients int) harness.Load {
 	l := harness.Load{Address: s.Address, Site: site, Clients: clients, Seed: 1, PerConn: 1}
 	for _, directory := range []string{"static/", "dynamic/"} {
 		for _, name := range mixture {
 			l.Paths = append(l.Paths, directory+name)
 		}
 	}
-	if face == "serve" {
+	if mode == "serve" {
 		l.PerConn = 20
 	}
 	return l
@@ -80,9 +80,9 @@ func counter(t *testing.T, output, name string) int {
 }
 
 // wantQuiet waits until the server has its listening sockets left, one per loop, and no other.
-func wantQuiet(t *testing.T, s *harness.Server, face string) {
+func wantQuiet(t *testing.T, s *harness.Server, mode string) {
 	t.Helper()
-	want := map[string]int{"dropin": 1, "serve": 2}[face]
+	want := map[string]int{"dropin": 1, "serve": 2}[mode]
 	harness.Eventually(t, 20*time.Second, "all connections are closed", func() error {
 		if got := s.Descriptors(t)["socket"]; got != want {
 			return harness.Errorf("%d sockets are open, not %d", got, want)

@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// Site is a directory that both faces of the server can serve, with its contents at hand to compare with.
+// Site is a directory that both modes of the server can serve, with its contents at hand to compare with.
 type Site struct {
 	Root  string
 	Paths []string          // of its URLs, without the first slash, sorted
@@ -28,7 +28,7 @@ type Site struct {
 }
 
 // siteSizes are the files that NewSite puts into static and into dynamic alike. The largest fits the
-// window of neither face.
+// window of neither mode.
 var siteSizes = map[string]int{
 	"empty": 0, "one": 1, "small": 2 << 10, "odd": 100_001, "large": 2<<20 + 13, "huge": 9<<20 + 1,
 }

@@ -26,12 +26,12 @@ var listening = regexp.MustCompile(`(?:listening on |http://)\S*?:(\d+)`)
 
 // Options says how a server is started.
 type Options struct {
-	Wrap    []string // a program and its options to run the server under, as valgrind
-	Path    string   // the binary
-	Args    []string
-	Directory  string   // the current directory of the server
-	Env     []string // NAME=value, beside the environment of the test
-	Preload string   // a library for LD_PRELOAD
+	Wrap      []string // a program and its options to run the server under, as valgrind
+	Path      string   // the binary
+	Args      []string
+	Directory string   // the current directory of the server
+	Env       []string // NAME=value, beside the environment of the test
+	Preload   string   // a library for LD_PRELOAD
 
 	// Address, when set, is where the server will listen. Otherwise the server is to print it.
 	Address string

@@ -17,7 +17,7 @@ import (
 	"aws/tests/harness"
 )
 
-// load is a crowd of clients: quick ones, ones that ask for what is not there, and ones that take
+// load is a group of clients: quick ones, ones that ask for what is not there, and ones that take
 // their time.
 type load struct {
 	end   context.CancelFunc

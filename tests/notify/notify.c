@@ -1,5 +1,5 @@
 /*
- * notify.c: runs a program some of whose system calls fail, whoever makes them.
+ * notify.c: runs a program some of whose system calls fail, anyone who makes them.
  *
  *   notify CALL ERRORS PERMILLE SEED STATE [START END] -- PROGRAM [ARGUMENT...]
  *

@@ -61,7 +61,7 @@ func lines(path string) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// TestRotation moves the log away, which the confined process must be able to make anew.
+// TestRotation moves the log away, which the confined process must be able to make again.
 func TestRotation(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "access.log")
 	s := harness.StartServe(t, harness.Options{}, site(t), "--access-log", log, "--access-log-format", "json")

@@ -39,12 +39,12 @@ const deadline = time.Minute
 // stage is a supervised server with a configuration file, on a TCP address and on a Unix socket.
 type stage struct {
 	*harness.Server
-	t       *testing.T
-	directory  string
-	program string // which is replaced by upgrades
-	config  string
-	socket  string
-	serves  int // workers that have been said to serve in the place of another
+	t         *testing.T
+	directory string
+	program   string // which is replaced by upgrades
+	config    string
+	socket    string
+	serves    int // workers that have been said to serve in the place of another
 }
 
 // configure writes the configuration file. Lines are added to what is always there.

@@ -409,9 +409,9 @@ func TestUnixSocketFile(t *testing.T) {
 // TestDrainProgress has an idle connection and one whose client takes nothing for a while, or at all.
 func TestDrainProgress(t *testing.T) {
 	t.Parallel()
-	for _, face := range []string{"serve", "supervised", "drop-in"} {
+	for _, mode := range []string{"serve", "supervised", "drop-in"} {
 		for _, cut := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/cut=%v", face, cut), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/cut=%v", mode, cut), func(t *testing.T) {
 				t.Parallel()
 				s := prepare(t)
 				size := int64(64 << 20)
@@ -425,7 +425,7 @@ func TestDrainProgress(t *testing.T) {
 				if cut {
 					limit = "3s"
 				}
-				switch face {
+				switch mode {
 				case "drop-in":
 					s.Server = harness.StartAWS(t, filepath.Join(s.directory, "root"), harness.Options{Path: s.program})
 				case "serve":

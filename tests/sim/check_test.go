@@ -192,7 +192,7 @@ func (w *world) checkBody(c *client, a *rawResponse) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("200 with a body of %d of %d bytes that is no version of the file", len(a.body), a.length)
+	return fmt.Errorf("200 with a body of %d of %d bytes that is not a version of the file", len(a.body), a.length)
 }
 
 // isVersion reports whether a response is a prefix of a file as it was at one time.

@@ -123,7 +123,7 @@ type tally struct {
 	served               simkernel.Served
 	ends                 [simkernel.EndRefused + 1]int
 	struck               [simkernel.Faults]int
-	responses              map[string]int
+	responses            map[string]int
 }
 
 func (n *tally) add(w *world) {

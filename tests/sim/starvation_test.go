@@ -21,8 +21,8 @@ var wants = map[goloop.State]simkernel.Want{
 	goloop.StateWReady:       simkernel.WantWrite,
 	goloop.StateSending:      simkernel.WantWrite,
 	goloop.StateReadingAsync: simkernel.WantNothing,
-	goloop.StatePrefetching:      simkernel.WantNothing,
-	goloop.StateDiscarding:     simkernel.WantRead,
+	goloop.StatePrefetching:  simkernel.WantNothing,
+	goloop.StateDiscarding:   simkernel.WantRead,
 	goloop.StateLingering:    simkernel.WantRead,
 	goloop.StateClosing:      simkernel.WantClose,
 }

@@ -14,26 +14,26 @@ import (
 
 // world is one run: everything that was drawn from its seed.
 type world struct {
-	seed     uint64
-	rnd      *rand.Rand
-	k        *simkernel.Kernel
-	listener *simkernel.Listener
-	tree     *simkernel.Tree
-	site     []*page
-	clients  []*client
-	sessions []*session // instead of clients, where the server is `aws serve`
-	options  goloop.ServeOptions
-	calm     bool           // nothing happens to the files
-	responses  map[string]int // that sessions have got in full or in part, by kind
-	cfg      goloop.Config
-	loop     *goloop.Loop
-	scarce   bool          // there are fewer descriptors than the connections need
-	stopAt   time.Duration // an early shutdown; 0: none
-	stopped  time.Duration // when the shutdown was asked for
-	filesMax int           // descriptors that the cache may hold open for nobody
-	opened   int           // descriptors that had ever been opened at the latest turn
-	unused   int           // turns in a row in which nobody has had a file
-	sends    []sending     // all that sockets have taken, if there is a rate
+	seed      uint64
+	rnd       *rand.Rand
+	k         *simkernel.Kernel
+	listener  *simkernel.Listener
+	tree      *simkernel.Tree
+	site      []*page
+	clients   []*client
+	sessions  []*session // instead of clients, where the server is `aws serve`
+	options   goloop.ServeOptions
+	calm      bool           // nothing happens to the files
+	responses map[string]int // that sessions have got in full or in part, by kind
+	cfg       goloop.Config
+	loop      *goloop.Loop
+	scarce    bool          // there are fewer descriptors than the connections need
+	stopAt    time.Duration // an early shutdown; 0: none
+	stopped   time.Duration // when the shutdown was asked for
+	filesMax  int           // descriptors that the cache may hold open for nobody
+	opened    int           // descriptors that had ever been opened at the latest turn
+	unused    int           // turns in a row in which nobody has had a file
+	sends     []sending     // all that sockets have taken, if there is a rate
 }
 
 // page is a name beneath the root and what was made to stand for it.
@@ -63,13 +63,13 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 			w.cfg.ConnsMax = min(w.cfg.ConnsMax, (kcfg.DescriptorsMax-9)/3)
 		}
 		w.scarce = 3*w.cfg.ConnsMax+9 > kcfg.DescriptorsMax
-		if serve { // whoever chooses among the forms of a file has all of them open
+		if serve { // anyone who chooses among the forms of a file has all of them open
 			w.scarce = 3*w.cfg.ConnsMax+9+len(codings) > kcfg.DescriptorsMax
 		}
 	}
 	if serve {
 		w.drawRates(rand.New(rand.NewPCG(seed, 30)))
-		kcfg.Unjust = kcfg.Unjust || w.limited() // whoever waits for a rate could be served sooner
+		kcfg.Unjust = kcfg.Unjust || w.limited() // anyone who waits for a rate could be served sooner
 	}
 	w.cfg.Corked = !serve
 	w.k = simkernel.New(kcfg)
@@ -97,7 +97,7 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 	if rnd.IntN(12) == 0 {
 		w.stopAt = time.Duration(1 + rnd.Int64N(pick(rnd, int64(time.Millisecond), int64(100*time.Millisecond), int64(time.Second))))
 	}
-	handler, limits, err := w.face(serve)
+	handler, limits, err := w.mode(serve)
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +110,8 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 // maxAge is how old a response of `aws serve` may be.
 const maxAge = time.Second
 
-// face returns what differs between the server's two faces.
-func (w *world) face(serve bool) (goloop.Handler, docroot.Limits, error) {
+// mode returns what differs between the server's two modes.
+func (w *world) mode(serve bool) (goloop.Handler, docroot.Limits, error) {
 	if !serve {
 		d, err := goloop.NewDropIn(w.tree.Root(), "site")
 		return d, goloop.DropInCacheLimits(0), err

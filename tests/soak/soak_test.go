@@ -113,32 +113,32 @@ const faultPlan = "recv=EINTR:EAGAIN:short:ECONNRESET,send=EINTR:EAGAIN:short:EP
 // TestSoak runs a mixed load with faults and compares what the server holds afterwards.
 func TestSoak(t *testing.T) {
 	each := duration(t) / 2
-	for _, face := range []string{"dropin", "serve"} {
-		t.Run(face, func(t *testing.T) {
+	for _, mode := range []string{"dropin", "serve"} {
+		t.Run(mode, func(t *testing.T) {
 			site := harness.NewSite(t)
 			options := harness.Options{Preload: harness.Build(t).Faults, Env: []string{
 				"AWS_FAULT_CALLS=" + faultPlan, "AWS_FAULT_PERMILLE=10",
 			}}
 			var server *harness.Server
 			perConn := 1
-			if face == "serve" {
+			if mode == "serve" {
 				server = harness.StartServe(t, options, site.Root, "--verbose", "--log", "/dev/null")
 				perConn = 15
 			} else {
 				options.Args = []string{"--verbose"}
 				server = harness.StartAWS(t, site.Root, options)
 			}
-			sockets := map[string]int{"dropin": 1, "serve": 2}[face]
+			sockets := map[string]int{"dropin": 1, "serve": 2}[mode]
 			before, aioBefore := settled(t, server, sockets, 0), aioTaken(t)
 			// The most that it ever has to hold is held once at the beginning.
-			warm := trouble(t, server, site, perConn, max(each/4, 2*time.Second))
-			warm.Check(t, true)
+			rampUp := trouble(t, server, site, perConn, max(each/4, 2*time.Second))
+			rampUp.Check(t, true)
 			after := settled(t, server, sockets, 0)
 			got := trouble(t, server, site, perConn, each-max(each/4, 2*time.Second))
 			got.Check(t, true)
 			end := settled(t, server, sockets, before.descriptors)
 			t.Logf("at the start:   %v", before)
-			t.Logf("after warm-up:  %v; %v", after, warm)
+			t.Logf("after warm-up:  %v; %v", after, rampUp)
 			t.Logf("after the soak: %v; %v", end, got)
 			if end.descriptors > before.descriptors || end.contexts != before.contexts {
 				t.Errorf("at the end it holds %v, at the start %v", end, before)
@@ -239,7 +239,7 @@ func misbehave(address string, site *harness.Site, random *rand.Rand) error {
 	case 1: // it takes a part of the response
 		_, _ = io.WriteString(conn, text)
 		_, _ = io.CopyN(io.Discard, conn, random.Int64N(300_000))
-	case 2: // it sends what is no request
+	case 2: // it sends what is not a request
 		_, _ = io.WriteString(conn, strings.Repeat("\x16\x03\x01", 1+random.IntN(20_000)))
 		_, _ = io.CopyN(io.Discard, conn, 1)
 	case 3: // it floods

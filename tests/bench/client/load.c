@@ -215,7 +215,7 @@ static void hang_up(struct conn *c)
 
 static void start(struct conn *c);
 
-/* Something went wrong: the connection is made anew, after a moment if the server refuses. */
+/* Something went wrong: the connection is made again, after a moment if the server refuses. */
 static void failed(struct conn *c)
 {
     if (++errors > 100000) {
@@ -472,7 +472,7 @@ static void note_overdue(struct histogram *h)
     }
 }
 
-/* Prints a line of a name, the time, the sums and the latencies, and begins to count anew. */
+/* Prints a line of a name, the time, the sums and the latencies, and begins to count again. */
 static void sum_up(const char *name, int64_t ns, struct histogram *h, struct sums *sums)
 {
     note_overdue(h);

@@ -1,5 +1,5 @@
 // Command gopeers serves a directory in one of the ways that are usual in Go, for the benchmarks to
-// compare with. It is a module of its own, so that what it needs is no dependency of aws.
+// compare with. It is a module of its own, so that what it needs is not a dependency of aws.
 //
 //	gopeers fasthttp|nethttp ADDRESS ROOT
 package main
