@@ -60,7 +60,7 @@ func TestCheck(t *testing.T) {
 		{
 			"words of the field",
 			map[string]string{
-				"cmd/aws/main.go": "package main\n\n// There is no directory. X is not a file. It is no longer so. The answering machine t.Helper().\nvar facet, scrambled, directory int\n",
+				"cmd/aws/main.go":  "package main\n\n// There is no directory. X is not a file. It is no longer so. The answering machine t.Helper().\nvar facet, scrambled, directory int\n",
 				"docs/glossary.md": "response, not an answer\n", "go.sum": "folder\n",
 			},
 			nil,
