@@ -12,7 +12,9 @@ import (
 // Config holds every limit of a loop. All durations and sizes must be positive; Check says which
 // one is not.
 type Config struct {
-	ConnsMax int // connections at once; further ones wait in the listener's backlog
+	// ConnsMax bounds the connections at once, those of all of a server's loops together; further ones wait in the listeners'
+	// backlogs.
+	ConnsMax int
 
 	BufferBytes     int   // size of one buffer of the pool, a multiple of 4096
 	WindowBytes     int64 // of a dynamic file in memory per connection, at the most
@@ -23,7 +25,7 @@ type Config struct {
 	ReadsShared int
 
 	// ConnsPerAddressMax bounds the connections of one client address at once (of an IPv6 client, its
-	// /64); further ones are closed at once. 0 means no limit.
+	// /64), with all of a server's loops; further ones are closed at once. 0 means no limit.
 	ConnsPerAddressMax int
 	// SendRateMin is how many bytes per second a client has to take, averaged over SendTimeout. With 0
 	// it has to take one byte per SendTimeout.
@@ -73,6 +75,8 @@ type Config struct {
 	Publish bool      // the counters are copied for other goroutines now and then
 	Trace   io.Writer // gets a line for each transition, if not nil
 
+	limits *connLimits // that a Server's loops share; a loop without one has its own
+
 	total *totalRate // that a Server's loops share; a loop without one has its own
 }
 
@@ -107,7 +111,7 @@ func ServeConfig() Config {
 	c.DrainIdle = 2 * time.Second
 	c.ReadsShared = 16
 	c.DeferAbove = 0
-	c.ConnsPerAddressMax = 1000
+	c.ConnsMax, c.ConnsPerAddressMax = 20000, 1000
 	c.SendRateMin = 500
 	return c
 }

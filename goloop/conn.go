@@ -29,7 +29,7 @@ type conn struct {
 	blocked    bool // the socket took no more; true exactly while writability is waited for
 	keep       bool
 	linger     bool
-	asked      bool // a worker thread has been asked and will respond to
+	asked      bool // a worker thread has been asked and will respond
 	refusals   int8 // how often there was no descriptor for the request since it was last given one, and one more
 	job        *job // what it was asked to make, until that is there or nobody waits for it any more
 	resting    bool // the kernel had no memory for its bytes; again takes it up
@@ -46,7 +46,7 @@ type conn struct {
 	serial uint64 // counts the loop's connections; for the trace
 
 	peer     netip.AddrPort
-	counted  bool          // by addressLimit
+	counted  bool          // by Loop.limits for its address
 	whole    bool          // its last response may wait in its socket
 	locality locality      // whether it comes from this machine, and what that still asks for
 	total    int64         // bytes that were sent to the client, since it was accepted
@@ -179,10 +179,10 @@ func (l *Loop) change(kind netKind, c *conn, mask uint32) {
 // newConn takes a slot for a connection that is about to be accepted, or returns nil when all
 // that may be are taken.
 func (l *Loop) newConn() *conn {
+	if !l.limits.take() {
+		return nil
+	}
 	if len(l.freeSlots) == 0 {
-		if len(l.conns) >= l.cfg.ConnsMax {
-			return nil
-		}
 		slab := make([]conn, min(connSlab, l.cfg.ConnsMax-len(l.conns)))
 		for i := len(slab) - 1; i >= 0; i-- {
 			slab[i].slot = int32(len(l.conns) + i)
@@ -209,7 +209,13 @@ func (l *Loop) freeSlot(c *conn) {
 		slot: c.slot, gen: c.gen + 1, fd: -1,
 		touched: c.touched, inRecvq: c.inRecvq, inSendq: c.inSendq, found: c.found[:0],
 	}
+	l.giveSlot(c)
+}
+
+// giveSlot makes a slot that newConn has taken free.
+func (l *Loop) giveSlot(c *conn) {
 	l.freeSlots = append(l.freeSlots, c.slot)
+	l.limits.give()
 }
 
 // release gives back all that a connection holds but its descriptor and its slot.
@@ -245,7 +251,7 @@ func (l *Loop) over(c *conn) {
 	c.fd = -1
 	if c.counted {
 		c.counted = false
-		l.addressLimit.leave(neighbourhood(c.peer.Addr()))
+		l.limits.leave(neighbourhood(c.peer.Addr()))
 	}
 	if c.inFlight > 0 {
 		if c.state != StateClosing {

@@ -68,7 +68,7 @@ type Counts struct {
 // Names of what the arrays of Counts are indexed by. An empty one is not in use.
 var (
 	PhaseNames      = [phaseCount]string{phaseHead: "head", phaseDisk: "disk", phaseSend: "send", phaseTotal: "total"}
-	ReadMethodNames = [readMethodCount]string{readNoWait: "nowait", readDirect: "direct", readThread: "worker thread"}
+	ReadMethodNames = [readMethodCount]string{readNoWait: "nowait", readDirect: "direct", readThread: "thread"}
 	LimitNames      = [deadlineCount]string{
 		deadlineNone: "drain", deadlineIdle: "idle", deadlineHead: "head", deadlineSend: "send",
 		deadlineDisk: "disk", deadlineLinger: "linger",

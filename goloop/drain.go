@@ -49,7 +49,7 @@ func (l *Loop) closeIdle(now time.Duration) {
 	l.run()
 }
 
-// abandonAfter is how long the end waits for workers whose files are those of somebody who does not respond to.
+// abandonAfter is how long the end waits for workers whose files are those of somebody who does not respond.
 const abandonAfter = 5 * time.Second
 
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a

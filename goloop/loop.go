@@ -3,7 +3,6 @@ package goloop
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -135,26 +134,26 @@ type Loop struct {
 	opCount int
 	changed []kernel.Op // the batch of the interest changes, which Wait runs
 
-	scratch      []byte // where receives go: batchConnsMax pieces
-	req          request.Request
-	response     Response
-	finding      finder
-	opened       kernel.Opened // out-parameters of the kernel, here so that they need no allocation
-	looked       kernel.Info
-	peers        []byte // where accepts write whom they have accepted
-	addressLimit addressLimit
-	yielded      time.Duration
-	deferral     deferral
-	coalescing   coalescing
-	total        *totalRate // nil without Config.TotalRateMax
-	parts        []*part
-	headBufs     [][]byte // for headers of the usual size
-	bigBufs      [][]byte // for the others
-	tails        []*tail
-	pipelines    []*pipeline
-	headsMax     int
-	date         [response.DateBytes]byte
-	dateOf       int64
+	scratch    []byte // where receives go: batchConnsMax pieces
+	req        request.Request
+	response   Response
+	finding    finder
+	opened     kernel.Opened // out-parameters of the kernel, here so that they need no allocation
+	looked     kernel.Info
+	peers      []byte // where accepts write whom they have accepted
+	limits     *connLimits
+	yielded    time.Duration
+	deferral   deferral
+	coalescing coalescing
+	total      *totalRate // nil without Config.TotalRateMax
+	parts      []*part
+	headBufs   [][]byte // for headers of the usual size
+	bigBufs    [][]byte // for the others
+	tails      []*tail
+	pipelines  []*pipeline
+	headsMax   int
+	date       [response.DateBytes]byte
+	dateOf     int64
 
 	loopbackNames, remoteNames []byte // of congestion controls; nil where all connections have the same
 
@@ -219,7 +218,9 @@ func NewLoop(k kernel.Kernel, cfg Config, d Handler, cache *docroot.Cache, liste
 	if l.total == nil && cfg.TotalRateMax > 0 {
 		l.total = &totalRate{rate: cfg.TotalRateMax}
 	}
-	l.addressLimit = addressLimit{most: cfg.ConnsPerAddressMax, count: map[netip.Addr]int{}}
+	if l.limits = cfg.limits; l.limits == nil {
+		l.limits = newConnLimits(&cfg)
+	}
 	if err := l.pool.init(k, &cfg); err != nil {
 		return nil, err
 	}
@@ -484,6 +485,9 @@ func (l *Loop) timeout() time.Duration {
 		sooner(l.acceptAgain)
 	} else if c := l.lists[deadlineIdle].first; l.acceptPaused && c != nil {
 		sooner(c.expiresAt - l.cfg.IdleTimeout + shedAfter)
+	}
+	if l.acceptPaused && l.live() < l.cfg.ConnsMax {
+		sooner(now + acceptPause) // another loop may have closed some
 	}
 	if l.pool.waiting() > 0 {
 		sooner(l.stallAt)

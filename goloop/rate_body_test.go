@@ -265,7 +265,7 @@ func TestNoRateIsTooHighForItsBucket(t *testing.T) {
 	}
 }
 
-// Clients that get less than --send-rate-min because the rates leave no more for them are not taken for slow.
+// Clients that get less than --min-send-rate because the rates leave no more for them are not taken for slow.
 func TestClientIsNotSlowWhileRatesHoldItBack(t *testing.T) {
 	s := newSite(t)
 	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {

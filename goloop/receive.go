@@ -13,7 +13,7 @@ import (
 func (l *Loop) live() int { return len(l.conns) - len(l.freeSlots) }
 
 // connsLeft reports whether another connection may be accepted.
-func (l *Loop) connsLeft() bool { return l.live() < l.cfg.ConnsMax }
+func (l *Loop) connsLeft() bool { return l.limits.left() }
 
 // add appends an operation to the batch.
 func (l *Loop) add(o owner, op kernel.Op) {
@@ -184,7 +184,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		l.setState(c, StateInit)
 		c.locality = l.localityOf(c.peer)
 		c.preface = l.trusted(c.peer.Addr())
-		c.counted = c.preface || l.addressLimit.enter(neighbourhood(c.peer.Addr()))
+		c.counted = c.preface || l.limits.enter(neighbourhood(c.peer.Addr()))
 		li.successes++
 		if li.successes == li.accepts {
 			li.accepts = min(2*li.accepts, acceptsMax)
@@ -195,7 +195,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		}
 		return
 	}
-	l.freeSlots = append(l.freeSlots, c.slot)
+	l.giveSlot(c)
 	switch class {
 	case kernel.Canceled: // after one that failed
 	case kernel.Exhausted:
@@ -207,7 +207,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 	}
 }
 
-// over the limit ends a connection of an address that has too many.
+// refuseAddress ends a connection of an address that has too many.
 func (l *Loop) refuseAddress(c *conn) {
 	l.counts.OverAddressLimit++
 	l.response.reset()
@@ -356,7 +356,7 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 	if peer.IsValid() {
 		c.peer = peer
 	}
-	if c.counted = l.addressLimit.enter(neighbourhood(c.peer.Addr())); !c.counted {
+	if c.counted = l.limits.enter(neighbourhood(c.peer.Addr())); !c.counted {
 		l.refuseAddress(c)
 		return nil, false
 	}

@@ -282,7 +282,7 @@ func (d *serveHandler) Expire(a *Response, in State, req *request.Request, find 
 	return true
 }
 
-// failPlain responses with an error, whatever the request asks for, and closes.
+// failPlain responds with an error, whatever the request asks for, and closes.
 func (d *serveHandler) failPlain(a *Response, s response.Status, req *request.Request, find Finder) {
 	q := &a.q
 	*q = query{d: d, a: a, req: req, find: find}
@@ -638,7 +638,7 @@ func (q *query) appendVary() {
 	}
 }
 
-// whole responses with all of the file.
+// whole responds with all of the file.
 func (q *query) whole() response.Status {
 	q.begin(response.OK, q.file.Size)
 	q.a.end(q.req)
@@ -655,7 +655,7 @@ func (q *query) whole() response.Status {
 	return response.OK
 }
 
-// partial responses with the ranges.
+// partial responds with the ranges.
 func (q *query) partial() response.Status {
 	size := q.file.Size
 	if len(q.ranges) == 1 {
@@ -704,7 +704,7 @@ func (q *query) unsatisfiable() response.Status {
 	return response.RangeNotSatisfiable
 }
 
-// redirect responses with the directory's own name (RFC 9110 section 15.4.2), the query kept. The reference is relative to the
+// redirect responds with the directory's own name (RFC 9110 section 15.4.2), the query kept. The reference is relative to the
 // path that the client asked for (section 10.2.2): a proxy in front may have cut a part off it.
 func (q *query) redirect(p []byte) response.Status {
 	q.a.Head = q.d.appendCommon(q.a.Head, response.MovedPermanently, q.find.Date(), "")
@@ -727,7 +727,7 @@ func (q *query) appendUnlessGiven(name, value string) {
 	q.a.Head = response.AppendField(q.a.Head, name, value)
 }
 
-// options responses with what may be asked (RFC 9110 section 9.3.7).
+// options responds with what may be asked (RFC 9110 section 9.3.7).
 func (q *query) options() response.Status {
 	q.release(q.plain)
 	q.plain, q.file = nil, nil
@@ -742,7 +742,7 @@ func (q *query) options() response.Status {
 	return response.NoContent
 }
 
-// fail responses with an error.
+// fail responds with an error.
 func (q *query) fail(s response.Status) response.Status {
 	if q.file != q.plain {
 		q.release(q.file)

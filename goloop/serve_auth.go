@@ -122,7 +122,7 @@ func basicCredentials(into, value []byte) ([]byte, bool) {
 	return decoded, true
 }
 
-// challenge responses with a request for credentials (RFC 9110 section 15.5.2), or, where too many of them are being
+// challenge responds with a request for credentials (RFC 9110 section 15.5.2), or, where too many of them are being
 // checked, with one to come back later.
 func (q *query) challenge() response.Status {
 	if q.busy {

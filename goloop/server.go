@@ -54,6 +54,7 @@ func NewServer(cfg *ServerConfig) (*Server, error) {
 	if cfg.Loop.TotalRateMax > 0 {
 		cfg.Loop.total = &totalRate{rate: cfg.Loop.TotalRateMax}
 	}
+	cfg.Loop.limits = newConnLimits(&cfg.Loop)
 	cache := docroot.NewCache(cfg.Cache)
 	bound := append([]kernel.Address(nil), cfg.Listen...)
 	for i := range max(cfg.Loops, 1) {

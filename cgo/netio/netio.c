@@ -22,8 +22,8 @@
 #endif
 
 /*
- * A page that is present and up to date responses one byte; one that is absent, or still on its way
- * from the disk, responses -EAGAIN (and the kernel starts to read it ahead, which is what a static
+ * A page that is present and up to date gives one byte; one that is absent, or still on its way
+ * from the disk, gives -EAGAIN (and the kernel starts to read it ahead, which is what a static
  * file wants). The pages are asked for one by one because a wider read would copy them.
  */
 static int64_t aws_resident(const struct aws_op *op)

@@ -25,7 +25,7 @@ func (o *serveOptions) effects(origins config.Origins) (warnings []string, err e
 		option, needed string
 		have           bool
 	}{
-		{"list-max", "--list", o.list},
+		{"max-list-entries", "--list", o.list},
 		{"start-timeout", "--supervise", o.supervise},
 		{"access-log-format", "--access-log", o.watch.Logs()},
 		{"trace-file-bytes", "--trace-file", o.watch.Traces()},
@@ -45,7 +45,7 @@ func (o *serveOptions) effects(origins config.Origins) (warnings []string, err e
 		}
 	}
 	if o.rate > 0 && o.rateTotal > 0 && o.rate >= o.rateTotal {
-		warn("--rate %d does nothing, because --rate-total %d is reached first", o.rate, o.rateTotal)
+		warn("--limit-rate %d does nothing, because --limit-rate-total %d is reached first", o.rate, o.rateTotal)
 	}
 	for _, s := range o.errorPages {
 		code, _, _ := strings.Cut(s, "=")

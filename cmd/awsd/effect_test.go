@@ -24,8 +24,8 @@ func TestEffects(t *testing.T) {
 		says string // on the standard error; empty: nothing
 	}{
 		{nil, 0, ""},
-		{[]string{"--list-max", "5"}, 0, "--list-max does nothing without --list"},
-		{[]string{"--list-max", "5", "--list"}, 0, ""},
+		{[]string{"--max-list-entries", "5"}, 0, "--max-list-entries does nothing without --list"},
+		{[]string{"--max-list-entries", "5", "--list"}, 0, ""},
 		{[]string{"--start-timeout", "5s"}, 0, "--start-timeout does nothing without --supervise"},
 		{[]string{"--start-timeout", "5s", "--supervise"}, 0, ""},
 		{[]string{"--access-log-format", "json"}, 0, "--access-log-format does nothing without --access-log"},
@@ -39,7 +39,7 @@ func TestEffects(t *testing.T) {
 		{[]string{"--proxy-from", "unix"}, 0, "--proxy-from unix does nothing without"},
 		{[]string{"--proxy-from", "unix", "--listen", "unix:/tmp/x"}, 0, ""},
 		{[]string{"--proxy-from", "10.0.0.0/8", "--listen", "unix:/tmp/x"}, 0, "write --proxy-from unix"},
-		{[]string{"--rate", "20KiB", "--rate-total", "10KiB"}, 0, "--rate 20480 does nothing"},
+		{[]string{"--limit-rate", "20KiB", "--limit-rate-total", "10KiB"}, 0, "--limit-rate 20480 does nothing"},
 		{[]string{"--error-page", "404=" + page}, 0, ""},
 		{[]string{"--error-page", "416=" + page}, 2, "no response with the status 416"},
 		{[]string{"--error-page", "402=" + page}, 2, "402"},

@@ -181,7 +181,7 @@ func (p *page) rest(name string) {
 	p.macro("SH", "CONFIGURATION")
 	p.paragraphs(
 		"Each option of `serve` is a flag, an environment variable and a key of the file that `--config` names. A flag goes before a variable, a variable before the file, the file before the default. A list is replaced, not joined.",
-		"The variable of `--idle-timeout` is `AWSD_IDLE_TIMEOUT`. Of an option that is repeatable, the variable has the values between commas: `AWSD_LISTEN=:80,:8080`. Values that hold commas have a variable each, which are counted from 0: `AWSD_HEADER_0`, `AWSD_HEADER_1`. An empty variable says nothing. A variable that begins with AWSD_ and is not an option is told at the start and otherwise left alone.",
+		"The variable of `--keepalive-timeout` is `AWSD_KEEPALIVE_TIMEOUT`. Of an option that is repeatable, the variable has the values between commas: `AWSD_LISTEN=:80,:8080`. Values that hold commas have a variable each, which are counted from 0: `AWSD_HEADER_0`, `AWSD_HEADER_1`. An empty variable says nothing. A variable that begins with AWSD_ and is not an option is told at the start and otherwise left alone.",
 		"The file is TOML, without tables; its keys are the names of the flags. A key that is not known is an error. Durations are strings such as \"30s\"; sizes are numbers or strings such as \"128KiB\", a KiB being 1024 bytes:",
 	)
 	p.macro("PP")

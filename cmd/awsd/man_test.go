@@ -25,7 +25,7 @@ func TestManual(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{`.SS "aws serve [ROOT]"`, `.SS "aws check [ROOT]"`, "AWSD_IDLE_TIMEOUT", ".SH \"EXIT STATUS\""} {
+	for _, want := range []string{`.SS "aws serve [ROOT]"`, `.SS "aws check [ROOT]"`, "AWSD_KEEPALIVE_TIMEOUT", ".SH \"EXIT STATUS\""} {
 		if !strings.Contains(out, want) {
 			t.Errorf("there is no %q", want)
 		}

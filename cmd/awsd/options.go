@@ -114,7 +114,7 @@ func (o *serveOptions) table() []config.Group {
 				Advice: "Everybody who may read the files may then read their names.",
 			},
 			{
-				Name: "list-max", Into: &o.listMax, Default: 10000, Least: 1, Usage: "entries that a listing shows",
+				Name: "max-list-entries", Former: "list-max", Into: &o.listMax, Default: 10000, Least: 1, Usage: "entries that a listing shows",
 				Advice: "A listing with more says so. Each entry takes some 200 bytes of a response that is made in memory.",
 			},
 			{
@@ -150,46 +150,48 @@ func (o *serveOptions) table() []config.Group {
 		}},
 		{Name: "Limits", Options: []config.Option{
 			{
-				Name: "conns", Into: &o.connsMax, Default: limits.ConnsMax, Least: 1,
-				Usage:  "connections per loop",
-				Advice: "Further ones wait in the backlog. It is lowered to what the limit of descriptors allows.",
+				Name: "max-connections", Former: "conns", Into: &o.connsMax, Default: limits.ConnsMax, Least: 1,
+				FormerNote: "it counts the connections of all loops together",
+				Usage:      "connections of the server at once",
+				Advice:     "Further ones wait in the backlog. It is lowered to what the limit of descriptors allows.",
 			},
 			{
-				Name: "conns-per-address", Into: &o.perAddress, Default: limits.ConnsPerAddressMax,
-				Usage:  "connections of one client address per loop; 0 means no limit",
-				Advice: "Behind a proxy, name it with --proxy-from: its clients are counted then, and not the proxy.",
+				Name: "max-connections-per-ip", Former: "conns-per-address", Into: &o.perAddress, Default: limits.ConnsPerAddressMax,
+				FormerNote: "it counts the connections of all loops together",
+				Usage:      "connections of one client address at once; 0 means no limit",
+				Advice:     "Behind a proxy, name it with --proxy-from: its clients are counted then, and not the proxy.",
 			},
 			{
-				Name: "idle-timeout", Into: &o.idle, Default: limits.IdleTimeout, Least: 1,
+				Name: "keepalive-timeout", Former: "idle-timeout", Into: &o.idle, Default: limits.IdleTimeout, Least: 1,
 				Usage:  "how long a connection may wait for its next request",
 				Advice: "Behind a balancer it should be longer than the balancer's own.",
 			},
-			{Name: "head-timeout", Into: &o.head, Default: limits.HeadTimeout, Least: 1, Usage: "how long a request head may take", Advice: "Lower it against clients that send a byte now and then; mobile ones may need some seconds."},
+			{Name: "read-header-timeout", Former: "head-timeout", Into: &o.head, Default: limits.HeadTimeout, Least: 1, Usage: "how long a request head may take", Advice: "Lower it against clients that send a byte now and then; mobile ones may need some seconds."},
 			{Name: "send-timeout", Into: &o.send, Default: limits.SendTimeout, Least: 1, Usage: "how long a client may take nothing of a response", Advice: "Raise it for clients that pause, such as players; lower it where connections are short."},
 			{
-				Name: "send-rate-min", Into: (*config.Size)(&o.sendRate), Default: config.Size(limits.SendRateMin),
+				Name: "min-send-rate", Former: "send-rate-min", Into: (*config.Size)(&o.sendRate), Default: config.Size(limits.SendRateMin),
 				Usage:  "bytes per second that a client has to take, on average over --send-timeout, as `SIZE`",
 				Advice: "Lower it for clients that are slow on purpose, such as players that buffer.",
 			},
 			{
-				Name: "rate", Into: (*config.Size)(&o.rate),
+				Name: "limit-rate", Former: "rate", Into: (*config.Size)(&o.rate),
 				Usage:  "body bytes per second of one connection, as `SIZE`; 0 means no limit",
 				Advice: "Set it where one download must not fill the line.",
 			},
 			{
-				Name: "rate-total", Into: (*config.Size)(&o.rateTotal),
+				Name: "limit-rate-total", Former: "rate-total", Into: (*config.Size)(&o.rateTotal),
 				Usage:  "body bytes per second of all connections together, as `SIZE`; 0 means no limit",
 				Advice: "Set it where the files must not fill the line. A quarter of a second's worth may go at once.",
 			},
-			{Name: "head-bytes", Into: (*config.Size)(&o.headMax), Default: config.Size(request.DefaultHeadBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request head", Advice: "Raise it if cookies make clients get 431."},
-			{Name: "target-bytes", Into: (*config.Size)(&o.targetMax), Default: config.Size(request.DefaultTargetBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request target", Advice: "Raise it if long queries make clients get 414."},
-			{Name: "fields", Into: &o.fieldsMax, Default: request.DefaultFieldsMax, Least: 1, Usage: "most fields of a request", Advice: "Proxies add some; a request with more gets 431."},
+			{Name: "max-header-bytes", Former: "head-bytes", Into: (*config.Size)(&o.headMax), Default: config.Size(request.DefaultHeadBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request head", Advice: "Raise it if cookies make clients get 431."},
+			{Name: "max-target-bytes", Former: "target-bytes", Into: (*config.Size)(&o.targetMax), Default: config.Size(request.DefaultTargetBytesMax), Least: 1, Most: 1 << 30, Usage: "longest request target", Advice: "Raise it if long queries make clients get 414."},
+			{Name: "max-header-fields", Former: "fields", Into: &o.fieldsMax, Default: request.DefaultFieldsMax, Least: 1, Usage: "most fields of a request", Advice: "Proxies add some; a request with more gets 431."},
 			{
-				Name: "body-bytes", Into: (*config.Size)(&o.bodyMax), Default: config.Size(request.DefaultBodyBytesMax), Least: 1,
+				Name: "max-body-bytes", Former: "body-bytes", Into: (*config.Size)(&o.bodyMax), Default: config.Size(request.DefaultBodyBytesMax), Least: 1,
 				Usage:  "longest request body that is thrown away rather than refused",
 				Advice: "There is no use for bodies here; the bound keeps a connection from being taken up by one.",
 			},
-			{Name: "ranges", Into: &o.rangesMax, Default: 64, Least: 1, Usage: "most ranges of a request; with more, all are ignored", Advice: "Readers of documents ask for some dozens; a great many are an attack."},
+			{Name: "max-ranges", Former: "ranges", Into: &o.rangesMax, Default: 64, Least: 1, Usage: "most ranges of a request; with more, all are ignored", Advice: "Readers of documents ask for some dozens; a great many are an attack."},
 			{
 				Name: "strict-crlf", Into: &o.strictCRLF, Usage: "refuse lines that end in a bare LF",
 				Advice: "Turn it on behind a proxy that sees the ends of lines differently.",
@@ -215,9 +217,9 @@ func (o *serveOptions) table() []config.Group {
 
 // limitFlags puts the names of flags in place of those of goloop.Config.
 var limitFlags = strings.NewReplacer(
-	"ConnsMax", "--conns", "ConnsPerAddressMax", "--conns-per-address", "SendRateMin", "--send-rate-min",
-	"IdleTimeout", "--idle-timeout", "DrainTimeout", "--drain-timeout", "HeadTimeout", "--head-timeout", "SendTimeout", "--send-timeout",
-	"TotalRateMax", "--rate-total", "RateMax", "--rate", "WindowBytes", "--window-bytes", "PoolBytes", "--pool-bytes", "BufferBytes", "a buffer",
+	"ConnsMax", "--max-connections", "ConnsPerAddressMax", "--max-connections-per-ip", "SendRateMin", "--min-send-rate",
+	"IdleTimeout", "--keepalive-timeout", "DrainTimeout", "--drain-timeout", "HeadTimeout", "--read-header-timeout", "SendTimeout", "--send-timeout",
+	"TotalRateMax", "--limit-rate-total", "RateMax", "--limit-rate", "WindowBytes", "--window-bytes", "PoolBytes", "--pool-bytes", "BufferBytes", "a buffer",
 )
 
 // configEnv names the configuration file if no flag does.
@@ -257,9 +259,9 @@ func (l *commandLine) options(args []string, report *logging.Reporter) (*serveOp
 		}
 	}
 	o := &serveOptions{}
-	origins, strangers, err := config.Resolve(o.table(), src)
+	origins, warnings, err := config.Resolve(o.table(), src)
 	report.Set(&o.log, true)
-	for _, s := range strangers {
+	for _, s := range warnings {
 		report.Warn(s)
 	}
 	if err != nil {

@@ -35,8 +35,8 @@ func site(t *testing.T, toml string) (root, file string) {
 }
 
 func TestCheckPrecedence(t *testing.T) {
-	root, file := site(t, "conns = 11\nidle-timeout = \"11s\"\nlisten = [\":11\"]\n")
-	t.Setenv("AWSD_IDLE_TIMEOUT", "12s")
+	root, file := site(t, "max-connections = 11\nkeepalive-timeout = \"11s\"\nlisten = [\":11\"]\n")
+	t.Setenv("AWSD_KEEPALIVE_TIMEOUT", "12s")
 	t.Setenv("AWSD_LISTEN", ":12,:13")
 	t.Setenv("AWSD_HEADER_0", "Vary: a, b")
 	t.Setenv("AWSD_CONFIG", file)
@@ -46,11 +46,11 @@ func TestCheckPrecedence(t *testing.T) {
 	}
 	for _, want := range []string{
 		`listen = [":14"] # flag --listen`,
-		`conns = 11 # ` + file + `:1`,
-		`idle-timeout = "12s" # AWSD_IDLE_TIMEOUT`,
+		`max-connections = 11 # ` + file + `:1`,
+		`keepalive-timeout = "12s" # AWSD_KEEPALIVE_TIMEOUT`,
 		`header = ["Vary: a, b"] # AWSD_HEADER_0..0`,
 		`list = true # flag --list`,
-		`head-timeout = "30s" # default`,
+		`read-header-timeout = "30s" # default`,
 		`root = "` + root + `" # flag --root`,
 	} {
 		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
@@ -108,7 +108,7 @@ func TestCheckMistakes(t *testing.T) {
 		{"two roots", "", []string{"/", "/tmp"}, command.ExitUsage, []string{"one ROOT is served at /"}},
 		{"no file", "", []string{"--config=/nonexistent.toml"}, command.ExitError, []string{"--config: ", "no such file"}},
 		{"flag", "", []string{"--lisen=:1"}, command.ExitUsage, []string{"unknown flag: --lisen; did you mean --listen?"}},
-		{"port", "", []string{"--conns=0"}, command.ExitUsage, []string{"--conns", "0 is less than 1"}},
+		{"port", "", []string{"--max-connections=0"}, command.ExitUsage, []string{"--max-connections", "0 is less than 1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := []string{"check"}
@@ -138,9 +138,9 @@ func TestCheckMistakes(t *testing.T) {
 // AWSD_SERVICE_HOST and the like.
 func TestStrangers(t *testing.T) {
 	root, _ := site(t, "")
-	t.Setenv("AWSD_IDLE_TIMEOT", "1s")
+	t.Setenv("AWSD_KEEPALIVE_TIMEOT", "1s")
 	status, _, stderr := runs(t, "check", root)
-	if status != command.ExitOK || !strings.Contains(stderr, "warning: AWSD_IDLE_TIMEOT is not an option; did you mean AWSD_IDLE_TIMEOUT?") {
+	if status != command.ExitOK || !strings.Contains(stderr, "warning: AWSD_KEEPALIVE_TIMEOT is not an option; did you mean AWSD_KEEPALIVE_TIMEOUT?") {
 		t.Errorf("status %d, %q", status, stderr)
 	}
 }
@@ -151,7 +151,7 @@ func TestUnknownCommands(t *testing.T) {
 		{"chekc", `did you mean "check"?`},
 		{"frobnicate", `there is no command "frobnicate"`},
 		{"--prot 1", "did you mean --port?"},
-		{"serve --idle-timout 1s", "did you mean --idle-timeout?"},
+		{"serve --keepalive-timout 1s", "did you mean --keepalive-timeout?"},
 		{"completion tcsh", "tcsh"},
 		{"--port 65536", "65536 is more than 65535"},
 	} {
@@ -169,7 +169,7 @@ func TestCompletions(t *testing.T) {
 			t.Errorf("%s: status %d, %q, %d bytes without %q", shell, status, stderr, len(out), want)
 		}
 	}
-	if status, out, _ := runs(t, "__complete", "serve", "--idle"); status != command.ExitOK || !strings.Contains(out, "--idle-timeout") {
+	if status, out, _ := runs(t, "__complete", "serve", "--keepal"); status != command.ExitOK || !strings.Contains(out, "--keepalive-timeout") {
 		t.Errorf("status %d: %q", status, out)
 	}
 }
@@ -207,7 +207,7 @@ func TestTables(t *testing.T) {
 
 // TestMistakesAsJSON sees the option hold for what is wrong with the others, too.
 func TestMistakesAsJSON(t *testing.T) {
-	_, file := site(t, "log-format = \"json\"\nlisen = 1\nconns = \"a\"\n")
+	_, file := site(t, "log-format = \"json\"\nlisen = 1\nmax-connections = \"a\"\n")
 	status, _, stderr := runs(t, "check", "--config", file)
 	if status != command.ExitUsage || strings.Count(stderr, "\n") != 2 {
 		t.Fatalf("status %d, %s", status, stderr)
@@ -222,14 +222,14 @@ func TestMistakesAsJSON(t *testing.T) {
 // However many loops share it, a rate that was asked for is never 0, which is none.
 func TestRatesTooLowAreRefused(t *testing.T) {
 	root, _ := site(t, "")
-	for _, flag := range []string{"--rate=1", "--rate-total=1", "--rate-total=3", "--rate-total=1023"} {
-		status, _, stderr := runs(t, "check", root, "--loops=4", "--send-rate-min=0", flag)
+	for _, flag := range []string{"--limit-rate=1", "--limit-rate-total=1", "--limit-rate-total=3", "--limit-rate-total=1023"} {
+		status, _, stderr := runs(t, "check", root, "--loops=4", "--min-send-rate=0", flag)
 		name, _, _ := strings.Cut(flag, "=")
 		if status != command.ExitUsage || !strings.Contains(stderr, name) || !strings.Contains(stderr, "1024") {
 			t.Errorf("%s: status %d, %s", flag, status, stderr)
 		}
 	}
-	if status, _, stderr := runs(t, "check", root, "--loops=64", "--send-rate-min=0", "--rate=1024", "--rate-total=1024"); status != command.ExitOK {
+	if status, _, stderr := runs(t, "check", root, "--loops=64", "--min-send-rate=0", "--limit-rate=1024", "--limit-rate-total=1024"); status != command.ExitOK {
 		t.Errorf("status %d, %s", status, stderr)
 	}
 }

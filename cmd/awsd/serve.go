@@ -113,7 +113,7 @@ func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 	cmd.Long = `Serves the files beneath ROOT, which is the current directory if it is not given, over HTTP/1.1.
 ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past the page cache.
 
-Each option is a flag, a variable (AWSD_IDLE_TIMEOUT for --idle-timeout) and a key of the file that
+Each option is a flag, a variable (AWSD_KEEPALIVE_TIMEOUT for --keepalive-timeout) and a key of the file that
 --config names (idle-timeout = "1m"); a flag goes before a variable, a variable before the file.`
 	return cmd
 }

@@ -57,7 +57,11 @@ func meantFlag(cmd *cobra.Command, unknown *pflag.NotExistError) string {
 		return "--listen :PORT"
 	}
 	var names []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
 	if near := config.Nearest(name, names); near != "" {
 		return "--" + near
 	}

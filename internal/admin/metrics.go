@@ -45,7 +45,7 @@ var simples = []simple{
 	count("awsd_dropped_jobs_total", "Jobs that were not done because their client had gone.", func(n *goloop.Counts) uint64 { return n.JobsDropped }),
 	count("awsd_turns_total", "Turns of the loops.", func(n *goloop.Counts) uint64 { return n.Turns }),
 	count("awsd_stale_events_total", "Events of connections that were over already.", func(n *goloop.Counts) uint64 { return n.StaleEvents }),
-	count("awsd_crossings_total", "Batches of operations, each one cgo call into C, besides the waits.", func(n *goloop.Counts) uint64 { return n.CgoCalls }),
+	count("awsd_cgo_calls_total", "Batches of operations, each one cgo call into C, besides the waits.", func(n *goloop.Counts) uint64 { return n.CgoCalls }),
 	count("awsd_sendfile_stalls_avoided_total", "Parts of static files that were brought into memory off the loop before they were sent.", func(n *goloop.Counts) uint64 { return n.ChunksPrefetched }),
 	gauge("awsd_reads_in_flight", "Reads that the kernel or a worker thread is doing.", func(n *goloop.Counts) int { return n.ReadsInFlight }),
 	count("awsd_reads_completed_total", "Reads that brought bytes.", func(n *goloop.Counts) uint64 { return n.ReadsDone }),
@@ -72,7 +72,7 @@ var (
 	phaseDesc       = desc("awsd_request_duration_seconds", "Time of the responses that were taken in full, by phase: the head to arrive, the disk to deliver, the client to take it, and in total.", "phase")
 	turnDesc        = desc("awsd_turn_duration_seconds", "Time of the loops' turns, without the wait.")
 	eventsDesc      = desc("awsd_turn_events", "Readiness events per turn.")
-	opsDesc         = desc("awsd_crossing_operations", "Operations per batch.")
+	opsDesc         = desc("awsd_cgo_call_operations", "Operations per batch.")
 	submittedDesc   = desc("awsd_reads_submitted_total", "Reads that were handed over, by read method: from the page cache, past it, or by a worker thread.", "method")
 	readDesc        = desc("awsd_read_duration_seconds", "Time of the reads that brought bytes, by read method.", "method")
 	lookupsDesc     = desc("awsd_file_lookups_total", "Names that were looked up, by where: known already (cache), on the loop, by a worker thread.", "place")
@@ -128,12 +128,12 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 	}
 	counter(lookupsDesc, float64(n.CacheHits), "cache")
 	counter(lookupsDesc, float64(n.OpensCached), "loop")
-	counter(lookupsDesc, float64(n.OpensHelped), "worker thread")
+	counter(lookupsDesc, float64(n.OpensHelped), "thread")
 	level(filesDesc, float64(a.cachedFiles()))
 	for d, name := range goloop.LimitNames {
 		counter(limitDesc, float64(n.ExpiredBy[d]), name)
 	}
-	counter(limitDesc, float64(n.OverAddressLimit), "conns-per-address")
+	counter(limitDesc, float64(n.OverAddressLimit), "max-connections-per-ip")
 	var log accesslog.Stats
 	if a.o.Log != nil {
 		log = a.o.Log()
@@ -167,7 +167,7 @@ func submitted(n *goloop.Counts) []uint64 {
 			list[r] = n.ReadsNoWait
 		case "direct":
 			list[r] = n.ReadsDirect
-		case "worker thread":
+		case "thread":
 			list[r] = n.ReadsHelped
 		}
 	}

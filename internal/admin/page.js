@@ -148,7 +148,7 @@
   }
 
   // --- the news -----------------------------------------------------------------------------------
-  const read methods = { nowait: "kernel, from memory", direct: "kernel, from disk", worker thread: "worker thread thread" };
+  const readMethods = { nowait: "kernel, from memory", direct: "kernel, from disk", thread: "worker thread" };
   let said = 0;
 
   function status(text, kind) {
@@ -176,7 +176,7 @@
     move(n.states.map(s => s.value));
     rows(get("reads"), n.reads, r => {
       const q = n.times["read " + r.name];
-      return [read methods[r.name] || r.name, rate(r.rate), whole.format(r.value), q && q.count ? time(q.p99) : "–"];
+      return [readMethods[r.name] || r.name, rate(r.rate), whole.format(r.value), q && q.count ? time(q.p99) : "–"];
     });
     rows(get("error-rows"), n.errors, (e, tr) => {
       tr.className = e.rate > 0 ? "some" : "";

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"aws/goloop"
 	"aws/internal/config"
@@ -19,8 +20,11 @@ import (
 
 // DropIn is the command that takes the place of the classic C server, with its options.
 type DropIn struct {
-	port    int
-	root    string
+	port int
+	root string
+
+	drainTimeout time.Duration
+
 	verbose bool
 	trace   bool
 	watch   ObserverOptions
@@ -33,6 +37,10 @@ func (o *DropIn) Table() []config.Group {
 	return []config.Group{{Name: "Options", Options: slices.Concat([]config.Option{
 		{Name: "port", Into: &o.port, Default: 8888, Most: 65535, Usage: "listen on this `PORT` of all IPv4 addresses; 0 lets the system choose"},
 		{Name: "root", Into: &o.root, Default: ".", Usage: "the `DIR` that holds static/ and dynamic/"},
+		{
+			Name: "drain-timeout", Into: &o.drainTimeout, Default: goloop.DropInConfig().DrainTimeout, Least: 1,
+			Usage: "how long transfers may take to end after SIGTERM or SIGINT",
+		},
 		{Name: "verbose", Into: &o.verbose, Usage: "print the counters at exit"},
 		{Name: "trace", Into: &o.trace, Usage: "print every transition of every connection's state"},
 	}, o.watch.Table(), o.log.Table(), o.give.Table())}}
@@ -100,6 +108,7 @@ func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *StartUp)
 	if kernel.CheckCongestion(cfg.Loop.LocalCongestion) != nil {
 		cfg.Loop.LocalCongestion = "" // nobody has asked for it here
 	}
+	cfg.Loop.DrainTimeout = o.drainTimeout
 	if o.trace {
 		cfg.Loop.Trace = report.Lines("trace")
 	}

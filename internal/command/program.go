@@ -73,12 +73,12 @@ func VersionText() string {
 // Descriptors that the program itself needs, besides connections and files.
 const descriptorsReserved = 24
 
-// FitDescriptors shares the descriptors out among the loops: a quarter for files, so that there is
+// FitDescriptors shares the descriptors out: a quarter for files, so that there is
 // always one for a connection that waits for its file, and the rest for connections. It returns
 // how many files may be held open without being in use.
 func FitDescriptors(cfg *goloop.ServerConfig, descriptors int) int {
 	left := max(descriptors-descriptorsReserved*max(cfg.Loops, 1), 4)
 	files := max(left/4, 2)
-	cfg.Loop.ConnsMax = min(cfg.Loop.ConnsMax, max((left-files)/max(cfg.Loops, 1), 2))
+	cfg.Loop.ConnsMax = min(cfg.Loop.ConnsMax, max(left-files, 2))
 	return files / 2
 }

@@ -17,6 +17,7 @@ type sample struct {
 	conns  int
 	rate   int64
 	pool   int64
+	ranges int
 	root   string
 	format string
 	list   bool
@@ -36,6 +37,7 @@ func (s *sample) table() []Group {
 			{Name: "list", Into: &s.list, Usage: "list directories"},
 			{Name: "format", Into: &s.format, Default: "plain", OneOf: []string{"plain", "json"}, Usage: "the `FORMAT`"},
 			{Name: "rate", Into: &s.rate, Usage: "bytes per second"},
+			{Name: "max-ranges", Former: "ranges", FormerNote: "it counts all", Into: &s.ranges, Default: 7, Usage: "ranges"},
 			{Name: "pool-bytes", Into: (*Size)(&s.pool), Default: Size(1 << 20), Usage: "memory", Advice: "Use *more* | less."},
 		}},
 	}
@@ -60,7 +62,7 @@ func TestDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &sample{listen: []string{":80"}, conns: 100, idle: time.Minute, root: ".", format: "plain", pool: 1 << 20}
+	want := &sample{listen: []string{":80"}, conns: 100, idle: time.Minute, root: ".", format: "plain", pool: 1 << 20, ranges: 7}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -118,6 +120,45 @@ func TestEnviron(t *testing.T) {
 	want := []string{"AWSD_CONS is not an option; did you mean AWSD_CONNS?", "AWSD_SERVICE_HOST is not an option"}
 	if !reflect.DeepEqual(strangers, want) {
 		t.Errorf("strangers %q, want %q", strangers, want)
+	}
+}
+
+// TestFormerNames sees an option set by the name that it had in the last release, from each place, with a warning.
+func TestFormerNames(t *testing.T) {
+	const then = "and the former name goes with the next release; it counts all"
+	for _, c := range []struct {
+		name, file    string
+		args, environ []string
+		warning, err  string
+		origin        string
+	}{
+		{name: "flag", args: []string{"--ranges=3"}, warning: "--ranges is called --max-ranges now, " + then, origin: "flag --max-ranges"},
+		{name: "variable", environ: []string{"AWSD_RANGES=3"}, warning: "AWSD_RANGES is called AWSD_MAX_RANGES now, " + then, origin: "AWSD_MAX_RANGES"},
+		{name: "key", file: "root = \"a\"\nranges = 3", warning: "a.toml:2: ranges is called max-ranges now, " + then, origin: "a.toml:2"},
+		{name: "the new name", file: "max-ranges = 3", origin: "a.toml:1"},
+		{name: "flag before variable", args: []string{"--max-ranges=3"}, environ: []string{"AWSD_RANGES=4"}, warning: "AWSD_RANGES is called", origin: "flag --max-ranges"},
+		{name: "two flags", args: []string{"--ranges=3", "--max-ranges=3"}, err: "--ranges is the former name of --max-ranges, which is given, too; leave it out"},
+		{name: "two variables", environ: []string{"AWSD_RANGES=3", "AWSD_MAX_RANGES=3"}, err: "AWSD_RANGES is the former name of AWSD_MAX_RANGES"},
+		{name: "two keys", file: "max-ranges = 3\nranges = 3", err: "a.toml:2: ranges is the former name of max-ranges"},
+		{name: "two keys, the former one first", file: "ranges = 3\nmax-ranges = 3", err: "a.toml:2: ranges is the former name of max-ranges"},
+		{name: "wrong value", args: []string{"--ranges=x"}, err: `"x" is not a whole number`},
+		{name: "wrong value in the file", file: "ranges = true", err: "a.toml:1: ranges: it is true or false"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, origins, warnings, err := resolve(t, c.args, c.environ, c.file)
+			if c.err != "" {
+				if err == nil || !strings.Contains(err.Error(), c.err) {
+					t.Errorf("%v, want %q", err, c.err)
+				}
+				return
+			}
+			if err != nil || got.ranges != 3 || origins["max-ranges"] != c.origin {
+				t.Errorf("%v, %v, origin %q", got, err, origins["max-ranges"])
+			}
+			if strings.Join(warnings, "|") != c.warning && (c.warning == "" || !strings.HasPrefix(strings.Join(warnings, "|"), c.warning)) {
+				t.Errorf("warnings %q, want %q", warnings, c.warning)
+			}
+		})
 	}
 }
 
@@ -180,7 +221,7 @@ func TestFileForms(t *testing.T) {
 	}, "\n"))
 	want := &sample{
 		root: `C:\literal`, listen: []string{":1"}, conns: 1000, rate: 16, pool: 4096,
-		idle: time.Hour, list: true, format: "plain",
+		idle: time.Hour, list: true, format: "plain", ranges: 7,
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)

@@ -16,6 +16,10 @@ const Prefix = "AWSD_"
 type Option struct {
 	// Name is the flag's name and the key in the file; the variable's name derives from it.
 	Name string
+	// Former is the name that the option had in the last release, which still works, with a warning. A list has none.
+	Former string
+	// FormerNote is what the warning says besides, if the meaning has changed with the name.
+	FormerNote string
 	// Into is where the value goes: a *bool, *int, *int64, *Size, *string, *[]string or *time.Duration.
 	Into any
 	// Default is the value if nobody says otherwise, of the type that Into points at; nil is zero.
@@ -263,10 +267,14 @@ func Flags(f *pflag.FlagSet, groups []Group) Given {
 	given := Given{}
 	each(groups, func(o *Option) {
 		o.reset()
-		flag := f.VarPF(&flagValue{option: o, given: given}, o.Name, "", o.Usage)
+		flag := f.VarPF(&flagValue{option: o, given: given, name: o.Name}, o.Name, "", o.Usage)
 		flag.DefValue = o.shownDefault()
 		if _, ok := o.Into.(*bool); ok {
 			flag.NoOptDefVal = "true"
+		}
+		if o.Former != "" {
+			was := f.VarPF(&flagValue{option: o, given: given, name: o.Former}, o.Former, "", "")
+			was.Hidden, was.NoOptDefVal = true, flag.NoOptDefVal
 		}
 	})
 	return given
@@ -323,6 +331,7 @@ func shortDuration(d time.Duration) string {
 type flagValue struct {
 	option *Option
 	given  Given
+	name   string // of the option, or its former one
 }
 
 // Set implements pflag.Value.
@@ -331,9 +340,9 @@ func (v *flagValue) Set(s string) error {
 		return err
 	}
 	if v.option.IsList() {
-		v.given[v.option.Name] = append(v.given[v.option.Name], s)
+		v.given[v.name] = append(v.given[v.name], s)
 	} else {
-		v.given[v.option.Name] = []string{s}
+		v.given[v.name] = []string{s}
 	}
 	return nil
 }
@@ -343,7 +352,7 @@ func (v *flagValue) String() string {
 	if v.option == nil {
 		return ""
 	}
-	return strings.Join(v.given[v.option.Name], ",")
+	return strings.Join(v.given[v.name], ",")
 }
 
 // Type implements pflag.Value; help prints it as the name of the argument.

@@ -26,18 +26,24 @@ const OriginDefault = "default"
 
 // Resolve gives every option of a table its value: that of its flag, else that of its variable, else
 // that of the file, else its default. Lists are not joined: a flag's list replaces the file's. The
-// error names everything that is wrong, a line each. Strangers are variables that begin with Prefix
-// and are not option; they are not error, because container engines make up variables of their own.
-func Resolve(groups []Group, src Sources) (origins Origins, strangers []string, err error) {
+// error names everything that is wrong, a line each. The warnings are about former names, and about variables that begin with
+// Prefix and are not options; these are not errors, because container engines make up variables of their own.
+func Resolve(groups []Group, src Sources) (origins Origins, warnings []string, err error) {
 	byName, names := index(groups)
+	former := formerly(groups)
+	given, warnings, errs := renameFlags(former, src.Given)
+	environ, more, envErrs := renameEnviron(former, src.Environ)
+	src.Given, src.Environ = given, environ
+	warnings, errs = append(warnings, more...), append(errs, envErrs...)
 	origins = Origins{}
 	each(groups, func(o *Option) {
 		o.reset()
 		origins[o.Name] = OriginDefault
 	})
-	errs := readFile(byName, names, src.File, src.Text, origins)
+	r := fileReader{byName: byName, names: names, former: former, file: src.File, origins: origins}
+	errs = append(errs, r.read(src.Text)...)
 	strangers, envErrs := readEnviron(byName, names, src, origins)
-	errs = append(errs, envErrs...)
+	warnings, errs = append(append(warnings, r.warnings...), strangers...), append(errs, envErrs...)
 	each(groups, func(o *Option) {
 		values := src.Given[o.Name]
 		if len(values) == 0 {
@@ -48,7 +54,7 @@ func Resolve(groups []Group, src Sources) (origins Origins, strangers []string, 
 		}
 		origins[o.Name] = "flag --" + o.Name
 	})
-	return origins, strangers, errors.Join(errs...)
+	return origins, warnings, errors.Join(errs...)
 }
 
 // set gives the place its value, or its values.

@@ -11,19 +11,18 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// readFile reads a TOML file: top-level keys, no tables. All that is wrong is told with its line.
-func readFile(byName map[string]*Option, names []string, file string, text []byte, origins Origins) (errs []error) {
+// read reads a TOML file: top-level keys, no tables. All that is wrong is reported with its line.
+func (r *fileReader) read(text []byte) (errs []error) {
 	// The decoder checks what the parser below does not: that no key is there twice.
 	var all map[string]any
 	if err := toml.Unmarshal(text, &all); err != nil {
 		var decode *toml.DecodeError
 		if errors.As(err, &decode) {
 			line, _ := decode.Position()
-			return []error{fmt.Errorf("%s:%d: %s", file, line, syntaxMistake(strings.TrimPrefix(decode.Error(), "toml: ")))}
+			return []error{fmt.Errorf("%s:%d: %s", r.file, line, syntaxMistake(strings.TrimPrefix(decode.Error(), "toml: ")))}
 		}
-		return []error{fmt.Errorf("%s: %w", file, err)}
+		return []error{fmt.Errorf("%s: %w", r.file, err)}
 	}
-	r := fileReader{byName: byName, names: names, file: file, origins: origins}
 	r.parser.Reset(text)
 	for r.parser.NextExpression() {
 		if err := r.expression(r.parser.Expression()); err != nil {
@@ -31,7 +30,7 @@ func readFile(byName map[string]*Option, names []string, file string, text []byt
 		}
 	}
 	if err := r.parser.Error(); err != nil { // the decoder has read it, so this can't be
-		errs = append(errs, fmt.Errorf("%s: %w", file, err))
+		errs = append(errs, fmt.Errorf("%s: %w", r.file, err))
 	}
 	return errs
 }
@@ -49,9 +48,12 @@ func syntaxMistake(said string) string {
 type fileReader struct {
 	byName  map[string]*Option
 	names   []string
+	former  map[string]*Option
 	file    string
 	origins Origins
 	parser  unstable.Parser
+
+	warnings []string
 }
 
 // expression reads one key and its value. The error has its line.
@@ -75,6 +77,13 @@ func (r *fileReader) expression(e *unstable.Node) error {
 		return fmt.Errorf("%s: [%s] is a table; write the options as keys outside of any table%s", at, name, didYouMean(name, r.names))
 	}
 	o := r.byName[name]
+	if was := r.former[name]; was != nil {
+		o = was
+		r.warnings = append(r.warnings, at+": "+o.warning(name, o.Name))
+	}
+	if o != nil && r.origins[o.Name] != OriginDefault { // a key that is there twice has been found before
+		return fmt.Errorf("%s: %w", at, both(o.Former, o.Name))
+	}
 	if o == nil {
 		hint := didYouMean(parts[len(parts)-1], r.names)
 		if hint == "" {
@@ -89,7 +98,7 @@ func (r *fileReader) expression(e *unstable.Node) error {
 	if err != nil {
 		return fmt.Errorf("%s: %s: %w", at, name, err)
 	}
-	r.origins[name] = at
+	r.origins[o.Name] = at
 	return nil
 }
 

@@ -102,7 +102,7 @@ const (
 // Read is a request to fill Buf from a file. Buf comes from Map.
 type Read struct {
 	FD     int32
-	NoWait bool // response -EAGAIN rather than wait for the disk (RWF_NOWAIT, Linux 4.14)
+	NoWait bool // give -EAGAIN rather than wait for the disk (RWF_NOWAIT, Linux 4.14)
 	Offset int64
 	Buf    []byte
 	Token  uint64

@@ -15,7 +15,7 @@ import (
 // O_NOCTTY a terminal from becoming ours; neither means anything to a regular file.
 const openFlags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
 
-// resolveCached is RESOLVE_CACHED: response EAGAIN rather than wait for a disk (openat2(2), Linux 5.12).
+// resolveCached is RESOLVE_CACHED: give EAGAIN rather than wait for a disk (openat2(2), Linux 5.12).
 const resolveCached = 0x20
 
 // onLoop is how a loop opens: without waiting for a disk, and without entering another filesystem. The open of a file

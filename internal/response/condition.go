@@ -25,7 +25,7 @@ type Outcome uint8
 const (
 	// Proceed responses as if there were no condition; Range is honoured.
 	Proceed Outcome = iota
-	// ProceedWhole responses with the whole representation: If-Range failed, and Range is to be ignored.
+	// ProceedWhole responds with the whole representation: If-Range failed, and Range is to be ignored.
 	ProceedWhole
 	// OutcomeNotModified responses 304.
 	OutcomeNotModified

@@ -13,7 +13,7 @@ type RangeVerdict uint8
 
 // The verdicts.
 const (
-	// RangesIgnored responses with the whole representation, as if there were no Range.
+	// RangesIgnored responds with the whole representation, as if there were no Range.
 	RangesIgnored RangeVerdict = iota
 	// RangesSatisfiable responses 206 with the ranges.
 	RangesSatisfiable

@@ -55,7 +55,7 @@ func (a response) equal(b response) bool {
 		slices.Equal(a.ranges, b.ranges)
 }
 
-// ours responses with this package, as the loop does.
+// ours responds with this package, as the loop does.
 func ours(c *differentialCase) response {
 	list := func(name string) [][]byte {
 		if c.fields[name] == "" {
@@ -100,7 +100,7 @@ func ours(c *differentialCase) response {
 	return response{int(PartialContent), ranges, "", length - int64((len(ranges)+1)*BoundaryBytes) - int64(len("\r\n"))}
 }
 
-// theirs responses with net/http.
+// theirs responds with net/http.
 func theirs(t *testing.T, c *differentialCase, content []byte) response {
 	t.Helper()
 	r := httptest.NewRequest(c.method, "/", nil)

@@ -414,7 +414,7 @@ func (k *Kernel) tree(root kernel.Root) *Tree {
 	return nil
 }
 
-// Open implements kernel.Kernel. An absent name has nothing in memory that could say so, and responses
+// Open implements kernel.Kernel. An absent name has nothing in memory that could say so, and gives
 // Again like one that is cold; now and then the absence itself is in memory.
 func (k *Kernel) Open(root kernel.Root, name []byte, file *kernel.Opened) kernel.Class {
 	c := kernel.Fault

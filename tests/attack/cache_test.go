@@ -288,7 +288,7 @@ func TestListings(t *testing.T) {
 		}
 		targets = append(targets, "/"+name+"/")
 	}
-	server := start(t, "serve", site.Root, "--list", "--conns-per-address", "0")
+	server := start(t, "serve", site.Root, "--list", "--max-connections-per-ip", "0")
 	var size int64
 	err := pipeline(server.Address, targets, func(_ string, response *http.Response) error {
 		size = response.ContentLength

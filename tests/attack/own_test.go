@@ -18,7 +18,7 @@ import (
 // are served.
 func TestOneAddress(t *testing.T) {
 	site := harness.NewSite(t)
-	server := start(t, "serve", site.Root, "--conns-per-address", "100")
+	server := start(t, "serve", site.Root, "--max-connections-per-ip", "100")
 	const count = 3000
 	var open, told, closed int
 	during(t, server, site, t.Name(), func() {

@@ -65,7 +65,7 @@ func serve(flags ...string) server {
 		if err := exec.Command(e.aws, "serve", "--help").Run(); err != nil {
 			return nil, fmt.Errorf("aws has no serve: %w", err)
 		}
-		args := []string{"serve", "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--loops", "1", "--conns", "20000", "--conns-per-address", "0"}
+		args := []string{"serve", "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--loops", "1", "--max-connections", "20000", "--max-connections-per-ip", "0"}
 		cmd := exec.Command(e.aws, append(append(args, flags...), e.site)...)
 		cmd.Dir = e.work
 		return cmd, nil

@@ -559,7 +559,7 @@ func TestAgainstServeContent(t *testing.T) {
 	random := rand.New(rand.NewPCG(comparisonsSeed, 0))
 	site := t.TempDir()
 	files := comparedFiles(t, random, site)
-	server := harness.StartServe(t, harness.Options{}, site, "--ranges", "5")
+	server := harness.StartServe(t, harness.Options{}, site, "--max-ranges", "5")
 	libraryAddress := libraryServer(t, files)
 	count := comparisons
 	if testing.Short() {

@@ -47,7 +47,7 @@ func matrix(dir string) [][]choice {
 		{{"", nil}, {"cache", []string{"--cache-control", "/dynamic/*=no-store"}}},
 		{{"", nil}, {"page", []string{"--error-page", "404=" + page, "--error-page", "401=" + page}}},
 		{{"", nil}, {"dotfiles", []string{"--dotfiles"}}},
-		{{"", nil}, {"rate", []string{"--rate", "8MiB", "--rate-total", "16MiB"}}},
+		{{"", nil}, {"rate", []string{"--limit-rate", "8MiB", "--limit-rate-total", "16MiB"}}},
 		{{"", nil}, {"mount", []string{"--static", "/m/=" + filepath.Join(dir, "other")}}},
 	}
 }

@@ -334,7 +334,7 @@ func TestSplits(t *testing.T) {
 
 // TestBodyLimits: what is too long is refused, and the response arrives all the same.
 func TestBodyLimits(t *testing.T) {
-	s := serve(t, "--body-bytes", "1000")
+	s := serve(t, "--max-body-bytes", "1000")
 	long := strings.Repeat("x", 200_000)
 	table(t, s, "limits of bodies", []exchange{
 		{rule: "RFC 9110 15.5.14 just as long as may be", send: post("/ten", "Content-Length: 1000\r\n", long[:1000]), want: "405"},

@@ -219,8 +219,8 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	table(t, serve(t), "limits", cases(8<<10, 32<<10, 200))
-	table(t, serve(t, "--target-bytes", "100", "--head-bytes", "2000", "--fields", "50"), "limits by flags", cases(100, 2000, 50))
-	table(t, serve(t, "--ranges", "3"), "limit of ranges", []exchange{
+	table(t, serve(t, "--max-target-bytes", "100", "--max-header-bytes", "2000", "--max-header-fields", "50"), "limits by flags", cases(100, 2000, 50))
+	table(t, serve(t, "--max-ranges", "3"), "limit of ranges", []exchange{
 		{rule: "RFC 9110 14.2 most ranges", send: get("/ten", "Range: bytes=0-0,2-2,4-4"), want: "206"},
 		{rule: "RFC 9110 14.2 too many ranges", send: get("/ten", "Range: bytes=0-0,2-2,4-4,6-6"), want: "200", body: ten},
 	})
@@ -228,7 +228,7 @@ func TestLimits(t *testing.T) {
 
 // TestDeadlines: those who are late are told so, if there is something to tell.
 func TestDeadlines(t *testing.T) {
-	s := serve(t, "--head-timeout", "200ms", "--idle-timeout", "300ms", "--defer-accept=false")
+	s := serve(t, "--read-header-timeout", "200ms", "--keepalive-timeout", "300ms", "--defer-accept=false")
 	t.Run("RFC 9110 15.5.9 half a head", func(t *testing.T) {
 		c := dial(t, s.Address)
 		c.send("GET /ten HTTP/1.1\r\nHost: ")

@@ -233,7 +233,7 @@ func TestReservedFields(t *testing.T) {
 // whatever becomes of it (RFC 9110 section 9.3.2).
 func TestRefusedInTheLog(t *testing.T) {
 	root, log := t.TempDir(), filepath.Join(t.TempDir(), "log")
-	server := harness.StartServe(t, harness.Options{}, root, "--log", log, "--head-timeout", "300ms", "--head-bytes", "2KiB", "--target-bytes", "100")
+	server := harness.StartServe(t, harness.Options{}, root, "--log", log, "--read-header-timeout", "300ms", "--max-header-bytes", "2KiB", "--max-target-bytes", "100")
 	long := strings.Repeat("a", 3000)
 	for _, c := range []struct {
 		text   string

@@ -114,7 +114,7 @@ func TestHelpAndVersion(t *testing.T) {
 	}
 }
 
-// TestNothingToServe: without the two directories aws starts, says so, and responses 404. What appears later is
+// TestNothingToServe: without the two directories aws starts, says so, and responds with 404. What appears later is
 // served.
 func TestNothingToServe(t *testing.T) {
 	s := &site{root: t.TempDir(), sums: map[string]string{}}

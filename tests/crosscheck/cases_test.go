@@ -181,7 +181,7 @@ func pathCases() []testCase {
 		{"out by a link", "/%s/link-out-abs", ""},
 		{"out by a link", "/%s/link-out-dir/secret.txt", ""},
 		{"out and in by a link", "/%s/link-out-in", ""},
-		{"absolute link", "/%s/link-in-abs", ""},
+		{"absolute link", "/%s/link-in-abs", "%s/page.html"},
 
 		// What is not a regular file.
 		{"", "/%s/fifo", ""},

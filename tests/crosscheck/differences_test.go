@@ -34,12 +34,6 @@ var differences = []difference{
 		match:  topic("out and in by a link", found, notFound),
 	},
 	{
-		id:     "absolute-links",
-		what:   "an absolute symbolic link into the root: 200 -> 404",
-		reason: "an absolute link begins at the root of the machine, outside the root that is served",
-		match:  topic("absolute link", found, notFound),
-	},
-	{
 		id:     "prefix-after-dots",
 		what:   "`..` from one of the two directories to a file of the root that is in neither: 200 -> 404",
 		reason: "aws looks at the prefix after it has resolved the path, so only the two directories are served",

@@ -20,7 +20,7 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// remote is a filesystem that this process responses for: one directory with files of one size. Any kind of call can be made to
+// remote is a filesystem that this process answers for: one directory with files of one size. Any kind of call can be made to
 // hang, or to fail.
 type remote struct {
 	fuse.RawFileSystem
@@ -383,7 +383,7 @@ func TestRemoteFails(t *testing.T) {
 	})
 }
 
-// TestRemoteHangsAtTheEnd ends the server while somebody does not respond to for its files, before the process is killed.
+// TestRemoteHangsAtTheEnd ends the server while somebody does not respond for its files, before the process is killed.
 func TestRemoteHangsAtTheEnd(t *testing.T) {
 	site := harness.NewSite(t)
 	r, server, directories := beside(t, "serve", site)

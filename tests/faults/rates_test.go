@@ -93,12 +93,12 @@ func TestRatesHoldUnderLoad(t *testing.T) {
 		requests []string
 		ahead    bool
 	}{
-		{"fifty small files", "--rate", 200_000, 1, fifty, false},
-		{"fifty small files, pipelined", "--rate", 200_000, 1, fifty, true},
-		{"every kind", "--rate", 30_000, 1, limited, false},
-		{"every kind, pipelined", "--rate", 30_000, 1, limited, true},
-		{"every kind, all loops", "--rate-total", 700_000, 16, limited, false},
-		{"every kind, all loops, pipelined", "--rate-total", 700_000, 16, limited, true},
+		{"fifty small files", "--limit-rate", 200_000, 1, fifty, false},
+		{"fifty small files, pipelined", "--limit-rate", 200_000, 1, fifty, true},
+		{"every kind", "--limit-rate", 30_000, 1, limited, false},
+		{"every kind, pipelined", "--limit-rate", 30_000, 1, limited, true},
+		{"every kind, all loops", "--limit-rate-total", 700_000, 16, limited, false},
+		{"every kind, all loops, pipelined", "--limit-rate-total", 700_000, 16, limited, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -30,7 +30,7 @@ func onModes(t *testing.T, test func(t *testing.T, mode string)) {
 func start(t *testing.T, mode, root string, o harness.Options, args ...string) *harness.Server {
 	t.Helper()
 	if mode == "serve" {
-		return harness.StartServe(t, o, root, append([]string{"--verbose", "--conns-per-address", "0"}, args...)...)
+		return harness.StartServe(t, o, root, append([]string{"--verbose", "--max-connections-per-ip", "0"}, args...)...)
 	}
 	o.Args = append([]string{"--verbose"}, args...)
 	return harness.StartAWS(t, root, o)

@@ -186,18 +186,18 @@ var mistakes = []mistake{
 		remedy: "(start it as root, or leave --user out)",
 	},
 	{
-		name: "duration without a unit", args: []string{"serve", "--idle-timeout", "5"}, status: 2,
-		thing: "--idle-timeout: ", cause: `"5" is not a duration; `,
+		name: "duration without a unit", args: []string{"serve", "--keepalive-timeout", "5"}, status: 2,
+		thing: "--keepalive-timeout: ", cause: `"5" is not a duration; `,
 		remedy: "write a number with its unit, such as 500ms, 30s or 1h (see aws serve --help)",
 	},
 	{
-		name: "duration in a variable", args: []string{"serve"}, env: []string{"AWSD_IDLE_TIMEOUT=5"}, status: 2,
-		thing: "AWSD_IDLE_TIMEOUT: ", cause: `"5" is not a duration; `,
+		name: "duration in a variable", args: []string{"serve"}, env: []string{"AWSD_KEEPALIVE_TIMEOUT=5"}, status: 2,
+		thing: "AWSD_KEEPALIVE_TIMEOUT: ", cause: `"5" is not a duration; `,
 		remedy: "write a number with its unit, such as 500ms, 30s or 1h",
 	},
 	{
-		name: "bad size", args: []string{"serve", "--rate", "5 apples"}, status: 2,
-		thing: "--rate: ", cause: `"5 apples" is not a size; `,
+		name: "bad size", args: []string{"serve", "--limit-rate", "5 apples"}, status: 2,
+		thing: "--limit-rate: ", cause: `"5 apples" is not a size; `,
 		remedy: "write a number of bytes, such as 131072, or one with a unit, such as 128KiB or 1GiB (see aws serve --help)",
 	},
 	{

@@ -202,7 +202,7 @@ static uint64_t next_random(uint64_t *seed)
     return z ^ (z >> 31);
 }
 
-/* Returns the error that the next call is responded to with, or 0. */
+/* Returns the error that the next call fails with, or 0. */
 static int decide(struct plan *plan)
 {
     struct state *state = plan->state;
@@ -217,7 +217,7 @@ static int decide(struct plan *plan)
     return plan->errors[(random >> 32) % (uint64_t)plan->errors_count];
 }
 
-/* Responses until nobody is left who could ask. */
+/* Responds until nobody is left who could ask. */
 static void supervise(struct plan *plan, int fd)
 {
     for (;;) {

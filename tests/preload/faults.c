@@ -282,7 +282,7 @@ static int decide_whole(enum call call)
     return decide(call, &length);
 }
 
-/* For the calls that response -1 and errno. */
+/* For the calls that return -1 and errno. */
 static int fail(int error)
 {
     errno = error;

@@ -1,6 +1,6 @@
 /*
  * hang.c: an LD_PRELOAD library whose sendfile does not return while the file that AWS_HANG names exists,
- * as on a disk that does not respond to.
+ * as on a disk that does not respond.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

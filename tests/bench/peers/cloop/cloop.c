@@ -83,7 +83,7 @@ static ssize_t copy_block(int fd, off_t off)
 }
 
 /* Sends what is missing of a response; true when all of it is gone. */
-static bool response(int fd)
+static bool respond(int fd)
 {
     int64_t all = header_len + file_len;
 
@@ -132,7 +132,7 @@ static void serve(int fd)
         conns[fd].at = 0;
         conns[fd].sending = true;
     }
-    if (!response(fd)) {
+    if (!respond(fd)) {
         if (conns[fd].sending && !waited)
             watch(fd, EPOLLOUT);
         return;
