@@ -670,44 +670,6 @@ func mustPanic(t *testing.T, message string, f func()) {
 	f()
 }
 
-func TestPeekRing(t *testing.T) {
-	path, _ := mustFile(t, pageBytes)
-	fd := mustOpen(t, path, 0)
-	c := mustSetup(t, 8)
-	mem := mustMap(t, pageBytes)
-	if c.Ready() {
-		t.Error("ready with nothing in flight")
-	}
-	if !c.PeekRing(true) {
-		t.Skip("this kernel's completion ring has another layout")
-	}
-	out := make([]Done, c.Slots())
-	for i := range uint64(100) { // a few times around the ring
-		if c.Ready() || c.ReapQuick(out) != 0 {
-			t.Fatal("ready before anything was submitted")
-		}
-		for range i%8 + 1 {
-			mustSubmit(t, c, Read{FD: fd, Len: 1, Buf: addr(mem), Token: i})
-		}
-		for c.InFlight() > 0 {
-			if !c.Ready() {
-				t.Fatal("not ready though a buffered read completes in io_submit")
-			}
-			c.ReapQuick(out[:3])
-		}
-	}
-	magic := c.ring.magic
-	r := c.ring
-	r.magic = 0
-	if c.PeekRing(true) {
-		t.Error("a ring without its magic was taken for one")
-	}
-	r.magic = magic
-	if c.PeekRing(false) || c.ring != nil {
-		t.Error("still peeking after it was turned off")
-	}
-}
-
 // TestGoMemoryIsRefused shows that the builds made to find mistakes find this one.
 func TestGoMemoryIsRefused(t *testing.T) {
 	if !verifying {
