@@ -222,12 +222,6 @@ lint-lint-selftest: $(STEP) $(GOLANGCI) build/housecheck
 
 # --- the build image --------------------------------------------------------------------------------------
 
-.PHONY: build-image-check
-build-image-check: $(STEP) ## carry out the steps of Dockerfile.build in a chroot, twice, and compare
-	@if (( EUID != 0 )); then $(STEP) skip $@ 'needs root, for chroot'; \
-	elif scripts/need image; ! command -v debootstrap >/dev/null; then $(STEP) skip $@ 'debootstrap is not installed (apt-get install debootstrap)'; \
-	else $(GO) run ./scripts/imagecheck -arg VERSION=$(VERSION) -arg COMMIT=$(COMMIT) Dockerfile.build; fi
-
 .PHONY: bare-check
 bare-check: ## make run and make test in a Debian that has git and make alone, as root
 	@scripts/need image || true
