@@ -16,8 +16,6 @@ var update = flag.Bool("update", false, "write the tables in the documents again
 func TestDocuments(t *testing.T) {
 	dropIn := config.ShortMarkdown(new(command.DropIn).Table())
 	for _, d := range []struct{ file, name, want string }{
-		{"../../README.md", "flags of aws", dropIn},
-		{"../../README.md", "flags of aws serve", config.ShortMarkdown(new(serveOptions).table())},
 		{"../../docs/operators-guide.md", "flags of aws", dropIn},
 		{"../../docs/operators-guide.md", "options of aws serve", config.Markdown(new(serveOptions).table(), 4)},
 	} {

@@ -72,7 +72,7 @@ func (o *ObserverOptions) Table() []config.Option {
 		{Name: "log", Into: &o.log, Usage: "short for --access-log `FILE` --access-log-format fields", Advice: "For tests: a line has what a response depended on, and no time."},
 		{
 			Name: "admin", Into: &o.admin,
-			Usage:  "response /metrics, /healthz, /readyz, /debug/pprof/ and a live page at this `ADDRESS`, such as 127.0.0.1:9100",
+			Usage:  "serve /metrics, /healthz, /readyz, /debug/pprof/ and a live page at this `ADDRESS`, such as 127.0.0.1:9100",
 			Advice: "There is no authentication: keep it on the loopback or on a network for management.",
 		},
 		{

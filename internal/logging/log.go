@@ -43,7 +43,7 @@ func (o *Options) Table() []config.Option {
 		},
 		{
 			Name: "log-level", Into: &o.level, Default: "info", OneOf: []string{"debug", "info", "warn", "error"},
-			Usage:  "the least `LEVEL` of messages that are told",
+			Usage:  "the least `LEVEL` of messages that are printed",
 			Advice: "warn leaves out what is as it should be; debug adds where each option comes from, and what the process has given up.",
 		},
 	}
