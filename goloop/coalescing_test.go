@@ -8,7 +8,7 @@ import (
 	"aws/internal/kernel"
 )
 
-// restRecorder notes how it is waited for, and says that an event is there whenever it is told to.
+// restRecorder notes how it is waited for, and says that an event is there whenever it is asked to.
 type restRecorder struct {
 	kernel.Kernel
 	now   time.Duration

@@ -71,7 +71,7 @@ type Config struct {
 	RateMax, TotalRateMax int64
 
 	Sink    Sink      // gets a record for each response, if not nil
-	Tracer  Tracer    // is told what the loop does, if not nil
+	Tracer  Tracer    // gets what the loop does, if not nil
 	Publish bool      // the counters are copied for other goroutines now and then
 	Trace   io.Writer // gets a line for each transition, if not nil
 

@@ -210,23 +210,23 @@ func TestLastResponseWaitsInTheSocket(t *testing.T) {
 	}
 }
 
-// memoryTeller says what the machine's sockets hold, and is otherwise no kernel at all.
-type memoryTeller struct {
+// memoryReporter says what the machine's sockets hold, and is otherwise not a kernel at all.
+type memoryReporter struct {
 	kernel.Kernel
 	now       time.Duration
 	held, low int64
 	looks     int
 }
 
-func (m *memoryTeller) Now() time.Duration { return m.now }
+func (m *memoryReporter) Now() time.Duration { return m.now }
 
-func (m *memoryTeller) SocketMemory() (int64, int64) {
+func (m *memoryReporter) SocketMemory() (int64, int64) {
 	m.looks++
 	return m.held, m.low
 }
 
 func TestRoomForWholeResponses(t *testing.T) {
-	k := &memoryTeller{now: time.Second}
+	k := &memoryReporter{now: time.Second}
 	l := &Loop{k: k}
 	granted := func() (n int) {
 		for n < 1000 && l.roomForWhole() {

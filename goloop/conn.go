@@ -10,7 +10,7 @@ import (
 	"aws/internal/request"
 )
 
-// conn is a connection's slot. Slots are used again; gen tells their tenants apart.
+// conn is a connection's slot. Slots are used again; gen distinguishes their tenants.
 type conn struct {
 	fd    int32
 	slot  int32
@@ -111,7 +111,7 @@ func (l *Loop) setState(c *conn, to State) {
 	l.touch(c)
 }
 
-// interest derives from the state what epoll is to tell about a connection.
+// interest derives from the state what epoll is to report about a connection.
 func interest(c *conn) uint32 {
 	switch c.state {
 	case StateInit, StateReading, StateDiscarding, StateLingering:
@@ -152,7 +152,7 @@ func (l *Loop) settle() {
 		l.arm(c)
 		want := interest(c)
 		if !c.registered {
-			if want != 0 || c.job != nil { // with no interest, epoll still tells of a reset: nobody waits for the job then
+			if want != 0 || c.job != nil { // with no interest, epoll still reports a reset: nobody waits for the job then
 				l.change(kernel.OpEpollAdd, c, want)
 				c.registered = true
 			}

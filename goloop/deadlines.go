@@ -49,7 +49,7 @@ func (cfg *Config) allows(d deadline) time.Duration {
 }
 
 // tookEnough reports whether the client has acknowledged as many bytes as it has to in a SendTimeout.
-// That the socket has taken none is not a sign that the client has not: epoll tells of room when a third
+// That the socket has taken none is not a sign that the client has not: epoll reports room when a third
 // of the socket's buffer is free, which may be megabytes.
 func (l *Loop) tookEnough(c *conn) bool {
 	unsent := l.k.Unsent(c.fd)

@@ -2,7 +2,7 @@ package goloop
 
 import "time"
 
-// With a connection per request, what tells one server from another is how often it wakes up: once for
+// With a connection per request, what distinguishes one server from another is how often it wakes up: once for
 // the connection and once for its request, or, if the kernel holds a connection back until it has
 // sent something (TCP_DEFER_ACCEPT, tcp(7)), once for both. But a connection that is held back is not
 // there for anybody to see. So the drop-in lets the kernel do it while connections come thick and

@@ -7,7 +7,7 @@ import (
 	"aws/internal/kernel"
 )
 
-// deferRecorder notes what it is told about listeners, and is otherwise no kernel at all.
+// deferRecorder notes what it is asked about listeners, and is otherwise not a kernel at all.
 type deferRecorder struct {
 	kernel.Kernel
 	calls []bool
@@ -33,7 +33,7 @@ func TestDeferralFollowsTheLoad(t *testing.T) {
 		}
 	}
 	if len(k.calls) != 2 || !k.calls[0] || k.calls[1] {
-		t.Errorf("told the kernel %v", k.calls)
+		t.Errorf("asked the kernel %v", k.calls)
 	}
 	if _, ok := l.deferralEnds(); ok {
 		t.Error("an idle loop wakes up for nothing")

@@ -14,7 +14,7 @@ import (
 func (l *Loop) drain() {
 	l.draining = true
 	l.drainEnd = l.k.Now() + l.cfg.DrainTimeout
-	// Another process may have the sockets open, too. Epoll would then go on telling of their connections
+	// Another process may have the sockets open, too. Epoll would then go on reporting their connections
 	// (epoll(7)). Should it fail, the events are dropped.
 	_ = l.watchListeners(kernel.OpEpollDel, 0)
 	for i := range l.listeners {
@@ -86,13 +86,13 @@ func (n *Left) add(o Left) {
 
 // leaving is a copy of what a loop that drains waits for, for other goroutines.
 type leaving struct {
-	mu   sync.Mutex
-	told bool
-	left Left
+	mu       sync.Mutex
+	reported bool
+	left     Left
 }
 
-// tellLeft brings the copy up to date.
-func (l *Loop) tellLeft() {
+// reportLeft brings the copy up to date.
+func (l *Loop) reportLeft() {
 	n := &l.counts.InState
 	left := Left{
 		Conns:   l.live(),
@@ -103,7 +103,7 @@ func (l *Loop) tellLeft() {
 		Reads:   l.inFlight,
 	}
 	l.leaving.mu.Lock()
-	l.leaving.told, l.leaving.left = true, left
+	l.leaving.reported, l.leaving.left = true, left
 	l.leaving.mu.Unlock()
 }
 
@@ -113,9 +113,9 @@ func (s *Server) Left() (Left, bool) {
 	var sum Left
 	for _, l := range s.loops {
 		l.leaving.mu.Lock()
-		told, left := l.leaving.told, l.leaving.left
+		reported, left := l.leaving.reported, l.leaving.left
 		l.leaving.mu.Unlock()
-		if !told {
+		if !reported {
 			return sum, false
 		}
 		sum.add(left)

@@ -68,7 +68,7 @@ func (d *dropIn) appendFileHead(b []byte, f *docroot.File, modifiedSeconds int64
 	return response.AppendEnd(b)
 }
 
-// versionOf returns what tells a version of a file from others.
+// versionOf returns what distinguishes a version of a file from others.
 func versionOf(f *docroot.File) response.Version {
 	return response.Version{SizeBytes: f.Size, ModifiedNs: f.MtimeNs, ChangedNs: f.CtimeNs, Inode: f.Ino}
 }

@@ -2,7 +2,7 @@ package goloop
 
 import "aws/internal/docroot"
 
-// A request may need several names, each of which only a worker thread can tell. What worker threads have found is held until the
+// A request may need several names, each of which only a worker thread can determine. What worker threads have found is held until the
 // request is answered: in the cache it may be out of date, or evicted, before the last of them is known, and the first
 // one would be asked for again.
 

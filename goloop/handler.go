@@ -45,7 +45,7 @@ type Finder interface {
 	Check(m *docroot.Mount, key []byte, build Build) (*docroot.File, CheckOutcome)
 	// Directories returns what a Build may use.
 	Directories() kernel.Directories
-	// Random returns a number that nobody outside can tell in advance.
+	// Random returns a number that nobody outside can predict.
 	Random() uint64
 	// Small returns the content of a small file that is in memory, or nil: it is cheaper to send from
 	// there than by sendfile.

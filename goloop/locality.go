@@ -31,7 +31,7 @@ const (
 	LocalUnsentBytes = 2 << 20
 )
 
-// localityOf tells from a client's address where it is.
+// localityOf determines from a client's address where it is.
 func (l *Loop) localityOf(peer netip.AddrPort) locality {
 	switch {
 	case !peer.IsValid() || l.cfg.LocalCongestion == "":

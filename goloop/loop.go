@@ -98,7 +98,7 @@ type Loop struct {
 	publishAt time.Duration
 
 	listeners    []listener
-	watching     bool          // epoll tells of new connections
+	watching     bool          // epoll reports new connections
 	acceptPaused bool          // new connections stay in the backlog
 	acceptAgain  time.Duration // and no accepting before this time
 
@@ -171,7 +171,7 @@ type Loop struct {
 	inFlight       int  // reads that the kernel has
 	inFlightDirect int  // of them, those that wait for a disk (O_DIRECT)
 	events         int  // of the latest Wait
-	reaps          bool // the kernel has told of completed reads; Reap makes it stop telling
+	reaps          bool // the kernel has reported completed reads; Reap makes it stop reporting
 	refused        bool // the kernel, or the worker threads, took no more; until readAt
 
 	jobs     []*job
@@ -251,7 +251,7 @@ const (
 	tokenListeners = kernel.ReservedTokens - 1024
 )
 
-// watchListeners tells epoll whether connections are wanted.
+// watchListeners sets whether epoll reports new connections.
 func (l *Loop) watchListeners(kind netKind, mask uint32) error {
 	for i, li := range l.listeners {
 		l.ops[i] = kernel.Op{
@@ -323,7 +323,7 @@ func (l *Loop) Turn() (bool, error) {
 	l.publish()
 	l.beat.Store(l.counts.Turns)
 	if l.draining {
-		l.tellLeft()
+		l.reportLeft()
 	}
 	if l.cfg.Tracer != nil {
 		l.cfg.Tracer.TurnEnd(l.id, l.events)
@@ -444,7 +444,7 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 }
 
 // quiet deals with an event that a connection has no use for now: it ends the connection if that is
-// broken, and else sees to it that the event is not told again.
+// broken, and else sees to it that the event is not reported again.
 func (l *Loop) quiet(c *conn, ready uint32) {
 	if ready&kernel.Broken != 0 {
 		l.counts.PeersGone++

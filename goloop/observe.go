@@ -82,7 +82,7 @@ func (l *Loop) putRecords() {
 	}
 }
 
-// Tracer gets told what a loop does, as it happens. Its methods are called by loops and must not
+// Tracer is called with what a loop does, as it happens. Its methods are called by loops and must not
 // wait. Loops are numbered from 0.
 type Tracer interface {
 	State(loop int, conn uint64, from, to State)

@@ -101,10 +101,10 @@ type reapCounter struct {
 
 func (k *reapCounter) Reap([]kernel.ReadDone) int { k.reaped++; return 0 }
 
-// TestToldOfReadsWithNoneInFlight is about a read that completes between the two steps of Reap: it is
-// taken in, and told of all the same. Unless Reap is called once more the kernel keeps telling, and the
+// TestReadsReportedWithNoneInFlight is about a read that completes between the two steps of Reap: it is
+// taken in, and reported all the same. Unless Reap is called once more the kernel keeps reporting, and the
 // loop turns without end.
-func TestToldOfReadsWithNoneInFlight(t *testing.T) {
+func TestReadsReportedWithNoneInFlight(t *testing.T) {
 	k := &reapCounter{}
 	l := &Loop{k: k, dones: make([]kernel.ReadDone, 1)}
 	l.onEvent(kernel.TokenReads, kernel.Readable)

@@ -16,7 +16,7 @@ import (
 )
 
 // slowMemory is a kernel whose worker threads bring no memory until it is released, and the first time say that
-// there is none, if told so.
+// there is none, if asked so.
 type slowMemory struct {
 	kernel.Kernel
 	released atomic.Bool

@@ -52,7 +52,7 @@ func (l *Loop) run() {
 	}
 }
 
-// onResult tells a connection what has become of one of its operations.
+// onResult hands a connection the result of one of its operations.
 func (l *Loop) onResult(c *conn, r role, i int) {
 	op := &l.ops[i]
 	switch r {
@@ -160,7 +160,7 @@ func (l *Loop) listenerOf(li *listener) int {
 }
 
 // pauseAccepting leaves new connections in the backlog for a while, and then until there is a slot
-// for one. tidy tells epoll.
+// for one. tidy notifies epoll.
 func (l *Loop) pauseAccepting(while time.Duration) {
 	l.shed()
 	if !l.acceptPaused {

@@ -26,7 +26,7 @@ type ServerConfig struct {
 	Kernel     kernel.Config
 	// Warn gets what the operator should know and the server can live with, if it is not nil.
 	Warn func(message string)
-	// Doing is told what NewServer is about to do, if it is not nil: some of it may take long.
+	// Doing is called with what NewServer is about to do, if it is not nil: some of it may take long.
 	Doing func(what string)
 }
 

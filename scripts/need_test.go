@@ -12,7 +12,7 @@ import (
 )
 
 // TestNeedKnowsAll looks up, in the tables of scripts/need, every program that a test looks for and every package
-// that a test, a script or the Makefile tells people to install.
+// that a test, a script or the Makefile asks people to install.
 func TestNeedKnowsAll(t *testing.T) {
 	need, err := os.ReadFile("need")
 	if err != nil {
@@ -27,7 +27,7 @@ func TestNeedKnowsAll(t *testing.T) {
 	programs = append(programs, "go", "apt-get", "sh", "sudo")
 	packages = append(packages, "make", "libaio-dev")
 	looked := regexp.MustCompile(`LookPath\("([^"]+)"\)|\b(?:formatter|need)\(t, "([^"]+)"`)
-	told := regexp.MustCompile(`(?:apt-get install|Debian:|\(package) ((?:[a-z][a-z0-9.+-]*[ )])+)`)
+	reported := regexp.MustCompile(`(?:apt-get install|Debian:|\(package) ((?:[a-z][a-z0-9.+-]*[ )])+)`)
 	err = filepath.WalkDir("..", func(name string, entry fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -49,7 +49,7 @@ func TestNeedKnowsAll(t *testing.T) {
 				t.Errorf("%s: scripts/need does not know %s", name, program)
 			}
 		}
-		for _, m := range told.FindAllStringSubmatch(string(text), -1) {
+		for _, m := range reported.FindAllStringSubmatch(string(text), -1) {
 			for _, pkg := range strings.Fields(strings.ReplaceAll(m[1], ")", " ")) {
 				if !slices.Contains(packages, pkg) {
 					t.Errorf("%s: scripts/need does not know the package %s", name, pkg)

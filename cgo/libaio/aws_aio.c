@@ -9,7 +9,7 @@
 /*
  * The kernel's ABI puts two 32-bit words after iocb.data: the key, which it writes itself, and the
  * RWF_ flags. libaio names the second one aio_rw_flags since 0.3.111 and pads it with a reserved
- * name before, and no macro tells which: so it is found as the neighbour of the key, whichever of
+ * name before, and no macro names which: so it is found as the neighbour of the key, whichever of
  * the two comes first in the byte order of the machine.
  */
 #define AWS_RW_FLAGS_OFFSET (offsetof(struct iocb, key) ^ 4)

@@ -490,7 +490,7 @@ func TestEventFD(t *testing.T) {
 		t.Errorf("the eventfd counted %d after five completions, error %v", counter[0], err)
 	}
 
-	// Nobody is told of them any more, but they are all there.
+	// Nobody is notified of them any more, but they are all there.
 	if readable(t, c.EventFD(), 0) {
 		t.Error("readable after its counter was read")
 	}

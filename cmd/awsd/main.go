@@ -40,7 +40,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return command.ExitStatus(err, report, cmd.CommandPath())
 }
 
-// newCommand returns a command whose mistakes in usage are told from other errors.
+// newCommand returns a command whose mistakes in usage are distinguished from other errors.
 func newCommand(use, short string, args cobra.PositionalArgs, do func(cmd *cobra.Command, args []string) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: use, Short: short, SilenceUsage: true, SilenceErrors: true,

@@ -181,7 +181,7 @@ func (p *page) rest(name string) {
 	p.macro("SH", "CONFIGURATION")
 	p.paragraphs(
 		"Each option of `serve` is a flag, an environment variable and a key of the file that `--config` names. A flag goes before a variable, a variable before the file, the file before the default. A list is replaced, not joined.",
-		"The variable of `--keepalive-timeout` is `AWSD_KEEPALIVE_TIMEOUT`. Of an option that is repeatable, the variable has the values between commas: `AWSD_LISTEN=:80,:8080`. Values that hold commas have a variable each, which are counted from 0: `AWSD_HEADER_0`, `AWSD_HEADER_1`. An empty variable says nothing. A variable that begins with AWSD_ and is not an option is told at the start and otherwise left alone.",
+		"The variable of `--keepalive-timeout` is `AWSD_KEEPALIVE_TIMEOUT`. Of an option that is repeatable, the variable has the values between commas: `AWSD_LISTEN=:80,:8080`. Values that hold commas have a variable each, which are counted from 0: `AWSD_HEADER_0`, `AWSD_HEADER_1`. An empty variable says nothing. A variable that begins with AWSD_ and is not an option is reported at the start and otherwise left alone.",
 		"The file is TOML, without tables; its keys are the names of the flags. A key that is not known is an error. Durations are strings such as \"30s\"; sizes are numbers or strings such as \"128KiB\", a KiB being 1024 bytes:",
 	)
 	p.macro("PP")
@@ -191,11 +191,11 @@ func (p *page) rest(name string) {
 	p.macro("PP")
 	p.text("`" + name + " check` says what results of all three.")
 	p.macro("SH", "SIGNALS")
-	p.item("`SIGTERM`, `SIGINT`", "Drain: no new connections, transfers end or 10 seconds pass (`--drain-timeout`), exit status 0. What is waited for is told.")
-	p.item("`SIGHUP`, `SIGUSR2`", "With `--supervise`: serve from a new process, which reads the program and the configuration again. If it fails, the old one stays. What takes a restart is told.")
+	p.item("`SIGTERM`, `SIGINT`", "Drain: no new connections, transfers end or 10 seconds pass (`--drain-timeout`), exit status 0. What is waited for is reported.")
+	p.item("`SIGHUP`, `SIGUSR2`", "With `--supervise`: serve from a new process, which reads the program and the configuration again. If it fails, the old one stays. What takes a restart is reported.")
 	p.item("`SIGUSR1`", "Open the access log again.")
 	p.macro("SH", "EXIT STATUS")
-	p.item("0", "It was told to end and did, or printed what was asked for.")
+	p.item("0", "It was asked to end and did, or printed what was asked for.")
 	p.item("1", "Something could not be had; a line says what and, where there is one, the remedy.")
 	p.item("2", "The command line, a variable or the configuration file was wrong.")
 	p.macro("SH", "ENVIRONMENT")

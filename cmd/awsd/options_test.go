@@ -134,7 +134,7 @@ func TestCheckMistakes(t *testing.T) {
 	}
 }
 
-// TestStrangers sees a variable that is not an option told, and not refused: container engines make up
+// TestStrangers sees a variable that is not an option reported, and not refused: container engines make up
 // AWSD_SERVICE_HOST and the like.
 func TestStrangers(t *testing.T) {
 	root, _ := site(t, "")

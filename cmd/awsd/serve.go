@@ -77,7 +77,7 @@ type serveOptions struct {
 	verbose      bool
 	trace        bool
 
-	start     *command.StartUp // what is being done is told, if it is not nil
+	start     *command.StartUp // what is being done is reported, if it is not nil
 	report    *logging.Reporter
 	untouched bool // no option was given
 }
@@ -118,7 +118,7 @@ Each option is a flag, a variable (AWSD_KEEPALIVE_TIMEOUT for --keepalive-timeou
 	return cmd
 }
 
-// reportOrigins tells where each option comes from that is not as it would be by itself.
+// reportOrigins reports where each option comes from that is not as it would be by itself.
 func reportOrigins(report *logging.Reporter, origins config.Origins) {
 	for _, name := range slices.Sorted(maps.Keys(origins)) {
 		if origin := origins[name]; origin != config.OriginDefault {
@@ -127,7 +127,7 @@ func reportOrigins(report *logging.Reporter, origins config.Origins) {
 	}
 }
 
-// serve runs the file server until it is told to end. With --supervise this process only starts others
+// serve runs the file server until it is asked to end. With --supervise this process only starts others
 // that do, with the sockets that it binds for them.
 func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *logging.Reporter) error {
 	handed, err := inherited()
@@ -277,9 +277,9 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 			}
 			o.hints(so, report)
 			if worker {
-				return tellSupervisor(r)
+				return notifySupervisor(r)
 			}
-			return tellSystemd(r)
+			return notifySystemd(r)
 		},
 		Idle: idle,
 	})

@@ -14,7 +14,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
-// socketsEnv tells a worker what it has inherited: addresses, one per socket, loop by loop, from descriptor
+// socketsEnv names what a worker has inherited: addresses, one per socket, loop by loop, from descriptor
 // socketsFD on.
 const (
 	socketsEnv = "AWSD_SOCKETS"

@@ -28,7 +28,7 @@ const (
 	restartPauseMax     = 30 * time.Second // up to this,
 	restartForgets      = 10 * time.Second // and forgotten when one has served for so long
 	lookEvery           = time.Second      // whether the worker's loops turn
-	silentLooksFed      = 3                // without a beat, until systemd's watchdog is not told any more
+	silentLooksFed      = 3                // without a beat, until systemd's watchdog is not notified any more
 	silentLooksMax      = 10               // and until a worker is taken for stuck
 	drainSpare          = 5 * time.Second  // for a worker to end beyond its drain
 	startSpare          = 2 * time.Second  // for a worker that does not serve yet to end
@@ -48,7 +48,7 @@ type supervisor struct {
 	events   chan workerEvent
 	current  *worker   // serves; nil if there is none
 	next     *worker   // is starting; nil if there is none
-	draining []*worker // have been told to end
+	draining []*worker // have been asked to end
 	served   bool      // a worker has come to serve
 
 	again    bool             // another worker is wanted after the one that is starting
@@ -66,7 +66,7 @@ func newSupervisor(s *sockets, o *serveOptions, report *logging.Reporter) (*supe
 	}, err
 }
 
-// run keeps a worker running until the process is told to end, or the first worker fails.
+// run keeps a worker running until the process is asked to end, or the first worker fails.
 func (s *supervisor) run() error {
 	// Each kind has a channel of its own: a storm of one can't push out another (signal.Notify drops what it has no room for),
 	// and of a kind that waits already another one is not needed.
@@ -177,7 +177,7 @@ func (s *supervisor) end() {
 	}
 }
 
-// drain tells a worker to end.
+// drain asks a worker to end.
 func (s *supervisor) drain(w *worker) {
 	w.signal(syscall.SIGTERM)
 	w.signal(syscall.SIGCONT) // should it be stopped
@@ -205,7 +205,7 @@ func (s *supervisor) onEvent(e workerEvent) {
 	case endsNow:
 		if slices.Contains(s.draining, w) {
 			if w.serves {
-				err := fmt.Errorf("worker %d has not ended %v after it was told to, and is killed", w.pid, w.drainIn+drainSpare)
+				err := fmt.Errorf("worker %d has not ended %v after it was asked to, and is killed", w.pid, w.drainIn+drainSpare)
 				s.report.Error(err.Error(), "worker", w.pid)
 			}
 			w.signal(syscall.SIGKILL)
@@ -223,7 +223,7 @@ func (s *supervisor) onServes(w *worker, news workerReport) {
 	for _, t := range w.timers {
 		t.Stop()
 	}
-	if w != s.next { // it had been told to end just before
+	if w != s.next { // it had been asked to end just before
 		w.after(w.drainIn+drainSpare, endsNow, s.events)
 		return
 	}
@@ -249,7 +249,7 @@ func otherVersion(version string) string {
 	return fmt.Sprintf("; the worker is version %s, the supervisor %s", version, command.Version)
 }
 
-// ready tells systemd that there is a worker and no other is starting, or starts the other.
+// ready notifies systemd that there is a worker and no other is starting, or starts the other.
 func (s *supervisor) ready() {
 	if s.current != nil {
 		notify(fmt.Sprintf("%s\nSTATUS=Worker %d serves.", daemon.SdNotifyReady, s.current.pid))
@@ -343,7 +343,7 @@ func (s *supervisor) later(why string) {
 const groupPause = 50 * time.Millisecond
 
 // look finds out whether the worker's loops turn. One whose loops do not is ended, and so replaced; if
-// systemd watches, it is told no more, and does what the unit says.
+// systemd watches, it is notified no more, and does what the unit says.
 func (s *supervisor) look() {
 	w := s.current
 	if w == nil || !w.watched.Load() {
@@ -363,7 +363,7 @@ func (s *supervisor) look() {
 		s.report.Warn(fmt.Sprintf("worker %d: its loops have not turned for %v", w.pid, silence), "worker", w.pid)
 	case silentLooksMax:
 		if s.watchdog {
-			s.report.Error(fmt.Sprintf("worker %d: its loops have not turned for %v; systemd's watchdog is not told any more", w.pid, silence), "worker", w.pid)
+			s.report.Error(fmt.Sprintf("worker %d: its loops have not turned for %v; systemd's watchdog is not notified any more", w.pid, silence), "worker", w.pid)
 			return
 		}
 		s.report.Error(fmt.Sprintf("worker %d: its loops have not turned for %v, and it is ended", w.pid, silence), "worker", w.pid)

@@ -11,7 +11,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// notify tells systemd, if it has started the process and wants to know (sd_notify(3)).
+// notify notifies systemd, if it has started the process and wants to know (sd_notify(3)).
 func notify(state string) { _, _ = daemon.SdNotify(false, state) }
 
 // monotonic is the field that goes with RELOADING=1.
@@ -28,9 +28,9 @@ func watchdogPeriod() time.Duration {
 	return period
 }
 
-// tellSystemd tells systemd that the server serves, that its loops turn, and that it drains. Without
+// notifySystemd notifies systemd that the server serves, that its loops turn, and that it drains. Without
 // systemd it does nothing. The function that it returns ends that.
-func tellSystemd(r *command.Process) (ended func()) {
+func notifySystemd(r *command.Process) (ended func()) {
 	notify(daemon.SdNotifyReady)
 	over := make(chan struct{})
 	go func() {
@@ -61,7 +61,7 @@ func feed(r *command.Process, period time.Duration, over <-chan struct{}) {
 		if !pulse.Beat() {
 			silent++
 			if silent == silentBeatsMax {
-				r.Report.Error(fmt.Sprintf("the loops do not turn, for %s: the watchdog is not told any more", command.Seconds(time.Since(last))))
+				r.Report.Error(fmt.Sprintf("the loops do not turn, for %s: the watchdog is not notified any more", command.Seconds(time.Since(last))))
 			}
 			continue
 		}

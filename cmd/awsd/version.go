@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// versionReport is what `aws version` tells. The names of its JSON are a promise.
+// versionReport is what `aws version` reports. The names of its JSON are a promise.
 type versionReport struct {
 	Version  string           `json:"version"`
 	Commit   string           `json:"commit"`
@@ -25,10 +25,10 @@ type versionReport struct {
 	Features []kernel.Feature `json:"features"`
 }
 
-// versionCommand tells what this program is, and what the kernel beneath it can do.
+// versionCommand reports what this program is, and what the kernel beneath it can do.
 func versionCommand(stdout io.Writer) *cobra.Command {
 	asJSON := false
-	cmd := newCommand("version [FILE]", "tell versions, and what of the kernel's features is there", cobra.MaximumNArgs(1),
+	cmd := newCommand("version [FILE]", "report versions, and what of the kernel's features is there", cobra.MaximumNArgs(1),
 		func(_ *cobra.Command, args []string) error {
 			r, err := newVersionReport(args)
 			if err != nil {
@@ -42,7 +42,7 @@ func versionCommand(stdout io.Writer) *cobra.Command {
 			r.print(stdout)
 			return nil
 		})
-	cmd.Long = `Tells the version, and tries the features of the kernel that the server uses if they are there.
+	cmd.Long = `Reports the version, and tries the features of the kernel that the server uses if they are there.
 Some depend on the file system: they are tried with FILE, or with the program's own file.`
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd

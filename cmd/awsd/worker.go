@@ -37,15 +37,15 @@ const (
 	silentBeatsMax = 20 // after so many that are missing the loops are taken for stuck
 )
 
-// workerReport is what a worker tells once it serves.
+// workerReport is what a worker reports once it serves.
 type workerReport struct {
 	DrainMs int64  `json:"drain_ms"` // how long it may take to end
 	Version string `json:"version"`  // of its program
 }
 
-// tellSupervisor tells the supervisor that the server serves, and from then on that its loops turn. The
+// notifySupervisor notifies the supervisor that the server serves, and from then on that its loops turn. The
 // server ends when its supervisor does.
-func tellSupervisor(r *command.Process) (ended func()) {
+func notifySupervisor(r *command.Process) (ended func()) {
 	ready := os.NewFile(readyFD, "ready")
 	life := os.NewFile(lifeFD, "life")
 	line, err := json.Marshal(workerReport{DrainMs: r.Cfg.Loop.DrainTimeout.Milliseconds(), Version: command.Version})
@@ -116,7 +116,7 @@ func warnKept(o *serveOptions, origins config.Origins, report *logging.Reporter)
 		return
 	}
 	now := o.kept()
-	tell := func(names []string, what string) {
+	warn := func(names []string, what string) {
 		for _, name := range names {
 			if line, ok := was[name]; ok && line != now[name] {
 				report.Warn(fmt.Sprintf("%s takes a restart: it stays %s%s (%s)", now[name], strings.TrimPrefix(line, name+" = "), what, origins[name]),
@@ -124,8 +124,8 @@ func warnKept(o *serveOptions, origins config.Origins, report *logging.Reporter)
 			}
 		}
 	}
-	tell(takeRestart, "")
-	tell(takeRestartForSupervisor, " for the supervisor's own messages")
+	warn(takeRestart, "")
+	warn(takeRestartForSupervisor, " for the supervisor's own messages")
 }
 
 // worker is a process that serves, or is about to.
@@ -133,12 +133,12 @@ type worker struct {
 	cmd     *exec.Cmd
 	pid     int
 	life    *os.File
-	err     error         // how it ended; valid once its end has been told
+	err     error         // how it ended; valid once its end has been reported
 	began   time.Time     // when it was started, and then when it came to serve
 	drainIn time.Duration // how long it may take to end
 	serves  bool
 	beats   atomic.Uint64
-	watched atomic.Bool // it tells beats
+	watched atomic.Bool // it reports beats
 	timers  []*time.Timer
 
 	counted uint64 // beats at the latest look
@@ -225,14 +225,14 @@ func startWorker(find func() (string, error), s *sockets, kept string, report *l
 	}()
 	go func() {
 		err := w.cmd.Wait()
-		<-heard // that it served is told before its end is
+		<-heard // that it served is reported before its end is
 		w.err = err
 		events <- workerEvent{w: w, what: ended}
 	}()
 	return w, nil
 }
 
-// listen hears what a worker tells, until it has no more to tell.
+// listen hears what a worker reports, until it has no more to report.
 func (w *worker) listen(ready *os.File, events chan<- workerEvent) {
 	defer func() { _ = ready.Close() }()
 	r := bufio.NewReader(ready)

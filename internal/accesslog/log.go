@@ -25,7 +25,7 @@ type Options struct {
 	Target string // a file, - for Stdout, syslog or syslog:FACILITY
 	Format Format
 	Stdout io.Writer
-	// Warn is told, once each, that writing fails and that it works again after SIGUSR1. It is called
+	// Warn is called, once each, to report that writing fails and that it works again after SIGUSR1. It is called
 	// by a goroutine of the log.
 	Warn func(message string)
 }

@@ -98,7 +98,7 @@ func (q *Queue) Put(list []*goloop.Record) {
 	}
 }
 
-// wake tells a channel that holds one.
+// wake notifies a channel that holds one.
 func wake(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

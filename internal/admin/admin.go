@@ -26,7 +26,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Source is what is told about. A goloop.Server whose Config.Publish is on is one. Its methods may
+// Source is what is reported on. A goloop.Server whose Config.Publish is on is one. Its methods may
 // be called from any goroutine.
 type Source interface {
 	Published() []goloop.Counts
@@ -34,7 +34,7 @@ type Source interface {
 	CachedFiles() int
 }
 
-// Options say what there is to tell besides the loops.
+// Options say what there is to report besides the loops.
 type Options struct {
 	Version, Commit string
 	Log             func() accesslog.Stats // nil: there is no access log
@@ -92,7 +92,7 @@ type nothing struct{}
 
 func (nothing) Write(p []byte) (int, error) { return len(p), nil }
 
-// Watch says whom to tell about, from now on.
+// Watch says what to report on, from now on.
 func (a *Admin) Watch(s Source) { a.source.Store(&s) }
 
 // SetReady says whether new connections are welcome.
@@ -210,7 +210,7 @@ func (a *Admin) cachedFiles() int {
 	return 0
 }
 
-// mountLabel is what responses are told apart by.
+// mountLabel is what responses are distinguished by.
 type mountLabel struct{ prefix, kind string }
 
 // mountLabels returns the labels of the mounts, by their numbers.

@@ -227,7 +227,7 @@ func TestForeignNames(t *testing.T) {
 	}
 }
 
-// TestEvents sees that a page is told the numbers of /metrics.
+// TestEvents sees that a page gets the numbers of /metrics.
 func TestEvents(t *testing.T) {
 	a := New(Options{Version: "1.2"})
 	a.Watch(newWorld())

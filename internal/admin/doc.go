@@ -1,4 +1,4 @@
-// Package admin tells people and their tools what a server is doing, over an HTTP server of its own:
+// Package admin shows people and their tools what a server is doing, over an HTTP server of its own:
 // /metrics for Prometheus, /healthz and /readyz for anyone who starts and balances servers, /debug/pprof/
 // for profiles, and at / a page that shows it all live.
 //

@@ -90,7 +90,7 @@ func (s *slowest) copy(now time.Time) []transfer {
 // stream is a browser that looks.
 type stream struct{ news chan []byte }
 
-// hub samples the counters while somebody looks, and tells everybody who does.
+// hub samples the counters while somebody looks, and notifies everybody who does.
 type hub struct {
 	mu      sync.Mutex
 	streams map[*stream]struct{}
@@ -119,7 +119,7 @@ type namedCount struct {
 	Rate  float64 `json:"rate"`
 }
 
-// news is what a browser is told, tick by tick. Metrics holds numbers under the names that /metrics
+// news is what a browser gets, tick by tick. Metrics holds numbers under the names that /metrics
 // has for them, from the same counters.
 type news struct {
 	At      int64                `json:"at"`
@@ -186,11 +186,11 @@ func (a *Admin) leave(s *stream) {
 	a.hub.mu.Unlock()
 }
 
-// sample tells the streams what is new, until there is none left.
+// sample sends the streams what is new, until there is none left.
 func (a *Admin) sample() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	for a.tell(time.Now()) {
+	for a.sendNews(time.Now()) {
 		select {
 		case <-ticker.C:
 		case <-a.ended.Done():
@@ -199,7 +199,7 @@ func (a *Admin) sample() {
 	}
 }
 
-func (a *Admin) tell(now time.Time) bool {
+func (a *Admin) sendNews(now time.Time) bool {
 	h := &a.hub
 	h.mu.Lock()
 	defer h.mu.Unlock()

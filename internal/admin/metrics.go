@@ -146,7 +146,7 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 	level(buildDesc, 1, a.o.Version, a.o.Commit, runtime.Version())
 }
 
-// collectResponses tells of the statuses that have been answered.
+// collectResponses reports the statuses that have been answered.
 func (a *Admin) collectResponses(n *goloop.Counts, counter func(*prometheus.Desc, float64, ...string)) {
 	labels := a.mountLabels()
 	for m := range n.ByMount {

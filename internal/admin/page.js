@@ -19,7 +19,7 @@
     return s < 1e-6 ? "< 1 µs" : whole.format(s * 1e6) + " µs";
   }
 
-  // A write that changes nothing is none: readers of the screen are told of changes.
+  // A write that changes nothing is none: readers of the screen are notified of changes.
   function put(e, text) { if (e.textContent !== text) e.textContent = text; }
 
   function rows(body, list, cells) {
@@ -190,7 +190,7 @@
     graph("requests", requests, rate);
     graph("bytes", sent, bytes);
     graph("latency", total.count ? total.p99 : 0, time);
-    // Anyone who listens rather than looks is told every ten seconds.
+    // Anyone who listens rather than looks is notified every ten seconds.
     if (n.at - said > 10000) {
       said = n.at;
       put(get("summary"), rate(requests) + " requests and " + bytes(sent) + " per second, " + whole.format(live) +

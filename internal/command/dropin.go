@@ -74,7 +74,7 @@ func NewDropIn(given config.Given) (*DropIn, error) {
 // SetAdmin says how the server behind --admin is made.
 func (o *DropIn) SetAdmin(newAdmin NewAdmin) { o.watch.NewAdmin = newAdmin }
 
-// Run runs the drop-in until it is told to end.
+// Run runs the drop-in until it is asked to end.
 func (o *DropIn) Run(stdout io.Writer, report *logging.Reporter) error {
 	report.Set(&o.log, false)
 	var start StartUp

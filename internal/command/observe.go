@@ -23,7 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ObserverOptions say what a server tells about itself while it runs.
+// ObserverOptions say what a server reports about itself while it runs.
 type ObserverOptions struct {
 	accessLog string
 	format    string
@@ -56,7 +56,7 @@ type Admin interface {
 	Close()
 }
 
-// Table define what a server tells about itself.
+// Table define what a server reports about itself.
 func (o *ObserverOptions) Table() []config.Option {
 	return []config.Option{
 		{

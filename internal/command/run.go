@@ -34,18 +34,18 @@ type ProcessOptions struct {
 // Process is a server that runs in this process.
 type Process struct {
 	*ProcessOptions
-	Server  *goloop.Server
-	Cfg     *goloop.ServerConfig
-	files   []kernel.SocketFile // of the Unix sockets that this process has bound
-	remove  sync.Once
-	once    sync.Once
-	began   time.Time     // of the drain; valid once draining is closed
-	Drains  chan struct{} // closed when the drain begins
-	ended   chan struct{} // closed when Run has returned
-	telling sync.WaitGroup
+	Server    *goloop.Server
+	Cfg       *goloop.ServerConfig
+	files     []kernel.SocketFile // of the Unix sockets that this process has bound
+	remove    sync.Once
+	once      sync.Once
+	began     time.Time     // of the drain; valid once draining is closed
+	Drains    chan struct{} // closed when the drain begins
+	ended     chan struct{} // closed when Run has returned
+	reporting sync.WaitGroup
 }
 
-// Run serves until the process is told to end, and prints the counters if they are wanted.
+// Run serves until the process is asked to end, and prints the counters if they are wanted.
 func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	cfg.Warn = o.Report.WarnText
 	cfg.Doing = func(what string) { o.Start.Doing(o.Report, "%s", what) }
@@ -107,7 +107,7 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	signal.Stop(signals)
 	close(ends)
 	close(signals)
-	r.telling.Wait()
+	r.reporting.Wait()
 	ended()
 	if o.Verbose {
 		counts := server.Counts()
@@ -148,8 +148,8 @@ func (r *Process) removeFiles() {
 	r.remove.Do(func() { RemoveSocketFiles(r.files, r.Report) })
 }
 
-// Drain ends the server, and tells what it waits for meanwhile. It may be called by any goroutine, and
-// more than once. The reason, if there is one, is told.
+// Drain ends the server, and reports what it waits for meanwhile. It may be called by any goroutine, and
+// more than once. The reason, if there is one, is reported.
 func (r *Process) Drain(reason string) {
 	r.once.Do(func() {
 		if reason != "" {
@@ -159,7 +159,7 @@ func (r *Process) Drain(reason string) {
 		close(r.Drains)
 		r.Watch.drain()
 		r.removeFiles()
-		r.telling.Go(r.tell)
+		r.reporting.Go(r.reportDrain)
 		r.Server.Shutdown()
 	})
 }
@@ -174,17 +174,17 @@ func (r *Process) name() string {
 
 func WorkerName() string { return fmt.Sprintf("worker %d: ", os.Getpid()) }
 
-// Times of what is told of a drain.
+// Times of what is reported of a drain.
 const (
-	drainTellFirst = 10 * time.Millisecond
-	drainTellEvery = time.Second
+	drainReportFirst = 10 * time.Millisecond
+	drainReportEvery = time.Second
 )
 
-// tell says what a drain waits for: at once, every second in which it changes, and how it ended.
-func (r *Process) tell() {
+// reportDrain says what a drain waits for: at once, every second in which it changes, and how it ended.
+func (r *Process) reportDrain() {
 	end := r.began.Add(r.Cfg.Loop.DrainTimeout)
-	var told string
-	for pause := drainTellFirst; ; {
+	var reported string
+	for pause := drainReportFirst; ; {
 		select {
 		case <-r.ended:
 			r.tellEnd()
@@ -195,12 +195,12 @@ func (r *Process) tell() {
 		if !ok {
 			continue // a loop is busy
 		}
-		pause = drainTellEvery
+		pause = drainReportEvery
 		if left == (goloop.Left{}) {
 			continue // it is over
 		}
-		if text := describeLeft(left); text != told {
-			told = text
+		if text := describeLeft(left); text != reported {
+			reported = text
 			until := ", until " + end.Format(time.TimeOnly) + " at the latest"
 			if time.Now().After(end) {
 				until = ", which nothing can hurry" // what is left is the disk's

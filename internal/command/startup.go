@@ -10,22 +10,22 @@ import (
 
 // Times of a start that takes long.
 const (
-	SlowStart      = time.Second // what lasts longer is told
+	SlowStart      = time.Second // what lasts longer is reported
 	slowStartAgain = 10 * time.Second
 )
 
-// StartUp tells what a process is doing that does not come to serve at once: a disk that does not
-// response, or a file that is a pipe, looks like nothing at all otherwise. The zero value, and nil, tell
+// StartUp reports what a process is doing that does not come to serve at once: a disk that does not
+// respond, or a file that is a pipe, looks like nothing at all otherwise. The zero value, and nil, report
 // nothing.
 type StartUp struct {
-	Name   string // begins each message
-	mu     sync.Mutex
-	log    *slog.Logger // as the reporter had it when doing was called, which is set up meanwhile
-	began  time.Time
-	what   string
-	told   string
-	toldAt time.Time
-	timer  *time.Timer
+	Name       string // begins each message
+	mu         sync.Mutex
+	log        *slog.Logger // as the reporter had it when doing was called, which is set up meanwhile
+	began      time.Time
+	what       string
+	reported   string
+	reportedAt time.Time
+	timer      *time.Timer
 }
 
 // Begin begins a start.
@@ -46,7 +46,7 @@ func (s *StartUp) Doing(report *logging.Reporter, format string, args ...any) {
 	s.log, s.what = report.Logger, fmt.Sprintf(format, args...)
 }
 
-// look tells what is being done, if that has not been told.
+// look reports what is being done, if that has not been reported.
 func (s *StartUp) look() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -54,10 +54,10 @@ func (s *StartUp) look() {
 		return
 	}
 	now := time.Now()
-	if s.what != "" && (s.what != s.told || now.Sub(s.toldAt) >= slowStartAgain) {
+	if s.what != "" && (s.what != s.reported || now.Sub(s.reportedAt) >= slowStartAgain) {
 		took := now.Sub(s.began).Round(100 * time.Millisecond)
 		s.log.Info(fmt.Sprintf("%sstill starting after %v: %s", s.Name, took, s.what), "doing", s.what, "seconds", took.Seconds())
-		s.told, s.toldAt = s.what, now
+		s.reported, s.reportedAt = s.what, now
 	}
 	s.timer.Reset(SlowStart)
 }

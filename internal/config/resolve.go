@@ -17,7 +17,7 @@ type Sources struct {
 	Own     []string // variables that begin with Prefix and are not options, but no strangers either
 }
 
-// Origins tell for each option by name where its value came from: "default", a flag, a variable, or
+// Origins report for each option by name where its value came from: "default", a flag, a variable, or
 // a line of a file.
 type Origins map[string]string
 

@@ -20,7 +20,7 @@ type Passwords struct {
 	hashes [][]byte // the same, sorted
 }
 
-// dummy returns a hash to compare with for somebody who is not a user, so that the time does not tell: it is made like that
+// dummy returns a hash to compare with for somebody who is not a user, so that the time gives nothing away: it is made like that
 // of one of the users, who is chosen by the name and the hashes, which nobody outside knows. So names get each cost as often
 // as there are users with it, the same name always the same one, and an edit of the file changes it for few names.
 func (p *Passwords) dummy(user string) []byte {

@@ -38,7 +38,7 @@ func TestPasswords(t *testing.T) {
 }
 
 // TestUnknownUserCosts sees somebody who is not a user be compared with a hash of the same cost as the users', so that the time
-// does not tell names: with all users of one cost that one, and with several each as often as there are users with it.
+// does not give names away: with all users of one cost that one, and with several each as often as there are users with it.
 func TestUnknownUserCosts(t *testing.T) {
 	hashOf := func(cost int) []byte {
 		hash, err := bcrypt.GenerateFromPassword([]byte("secret"), cost)
@@ -83,7 +83,7 @@ func TestUnknownUserCosts(t *testing.T) {
 }
 
 // TestDamagedHashes sees a hash that is damaged behind its cost be refused: a comparison with it would fail at once, and so
-// tell that there is such a user.
+// give away that there is such a user.
 func TestDamagedHashes(t *testing.T) {
 	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
 	if err != nil {

@@ -101,7 +101,7 @@ func classifyCached(errno syscall.Errno) Class {
 
 // Unavailable reports whether an errno says that a call is not to be had here: the kernel does not know it, or a
 // filter of system calls (seccomp(2)) forbids it, which says EPERM in older container profiles and systemd units. Where
-// a file could be the reason for EPERM, it takes more than this to tell.
+// a file could be the reason for EPERM, it takes more than this to find out.
 func Unavailable(errno syscall.Errno) bool {
 	return errno == syscall.ENOSYS || errno == syscall.EPERM
 }

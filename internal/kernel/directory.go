@@ -81,7 +81,7 @@ func entryOf(root Root, dir int32, directory, name string) (DirectoryEntry, Clas
 	}
 	errno := statx(dir, z, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &stat)
 	if errno == 0 && stat.Mode&unix.S_IFMT == unix.S_IFLNK {
-		// Only openat2 can tell whether it stays beneath the root.
+		// Only openat2 can determine whether it stays beneath the root.
 		fd, class := openDirectory(root, directory+name)
 		if class != Done {
 			return DirectoryEntry{}, class

@@ -39,7 +39,7 @@ func Features(file string) []Feature {
 	detail, err := tryAlignment(file)
 	add("statx alignment", detail, err, "direct reads are aligned to 4096 bytes")
 	add("RWF_NOWAIT", "preadv2", tryNoWait(file), "dynamic files are always read past the page cache")
-	add("cachestat", "", tryCachestat(file), "RWF_NOWAIT tells what is in memory")
+	add("cachestat", "", tryCachestat(file), "RWF_NOWAIT reports what is in memory")
 	detail, err = tryLandlock()
 	add("Landlock", detail, err, "files outside the roots are kept from clients, but not from the process")
 	return list
@@ -83,7 +83,7 @@ func tryAlignment(file string) (detail string, err error) {
 		return "", os.NewSyscallError("statx", err)
 	}
 	if stat.Mask&unix.STATX_DIOALIGN == 0 {
-		return "", errors.New("the kernel or the file system does not tell")
+		return "", errors.New("the kernel or the file system does not say")
 	}
 	if stat.Dio_offset_align == 0 {
 		return "", errors.New("the file system has no direct reads")
@@ -138,7 +138,7 @@ func Release() string {
 }
 
 // Libaio returns the file name of the libaio that this process runs with, such as libaio.so.1.0.2:
-// the library has no call that tells its version.
+// the library has no call that reports its version.
 func Libaio() string {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {

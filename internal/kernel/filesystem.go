@@ -27,7 +27,7 @@ const (
 	smbLegacyMagic = 0x517b
 )
 
-// kindOf tells the kind of a filesystem by its magic number. One that nobody knows counts as local.
+// kindOf returns the kind of a filesystem by its magic number. One that nobody knows counts as local.
 func kindOf(magic int64) filesystemKind {
 	switch uint64(magic) & 0xffffffff {
 	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC,

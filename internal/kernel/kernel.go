@@ -181,12 +181,12 @@ type Kernel interface {
 	Rest(d time.Duration)
 	// Do runs the operations in order.
 	Do(ops []Op)
-	// Random returns a number that nobody outside can tell in advance.
+	// Random returns a number that nobody outside can predict.
 	Random() uint64
 	// Poller returns the descriptor that EpollAdd and EpollMod name in File.
 	Poller() int32
 
-	// Defer says whether connections to a listening socket are told of only once they have sent
+	// Defer says whether connections to a listening socket are reported only once they have sent
 	// something.
 	Defer(fd int32, on bool)
 	// Unsent returns how many bytes that were sent to a socket its peer has not acknowledged yet.
@@ -216,7 +216,7 @@ type Kernel interface {
 	Direct(fd int32) (int32, Class)
 
 	// Open opens a regular file beneath root without waiting for a disk, or for anything else: Again means
-	// that only a worker thread can tell. A file that is Remote is never opened here.
+	// that only a worker thread can determine. A file that is Remote is never opened here.
 	Open(root Root, name []byte, file *Opened) Class
 	// Stat looks a name up that an open file, which is not Remote, stands for, without waiting for a disk.
 	Stat(root Root, name []byte, info *Info) Class

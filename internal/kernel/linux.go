@@ -50,12 +50,12 @@ type Linux struct {
 
 	advice string
 
-	sockstat   *os.File // what all sockets hold; nil where that can't be told
+	sockstat   *os.File // what all sockets hold; nil where that can't be determined
 	socketsLow int64    // below that the kernel does not restrain them, in bytes
 	sockets    [1024]byte
 
 	cachedOpens bool // openat2 knows RESOLVE_CACHED
-	cachestat   bool // cachestat is there and tells this user the truth
+	cachestat   bool // cachestat is there, and right for this user
 }
 
 var _ Kernel = (*Linux)(nil)

@@ -87,7 +87,7 @@ func (a Address) URL() string {
 // ListenOptions say how a TCP address is listened at.
 type ListenOptions struct {
 	Shared bool // several sockets share the address (SO_REUSEPORT), one per loop
-	Defer  bool // connections are told of once they have sent something (TCP_DEFER_ACCEPT)
+	Defer  bool // connections are reported once they have sent something (TCP_DEFER_ACCEPT)
 	// Alone asks first whether the address is free: with Shared, the kernel would let the sockets of
 	// another server of the same user share it, too.
 	Alone bool
@@ -380,7 +380,7 @@ func PutCongestions(b []byte, from, to string) {
 }
 
 // SystemCongestion returns the congestion control that a socket has from the beginning
-// (net.ipv4.tcp_congestion_control), or "" where that can't be told.
+// (net.ipv4.tcp_congestion_control), or "" where that can't be determined.
 func SystemCongestion() string {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -403,7 +403,7 @@ func congestion(fd int, name string) error {
 	return fmt.Errorf("congestion control %q: %w (this machine allows: %s)", name, err, strings.TrimSpace(string(allowed)))
 }
 
-// deferSeconds is how long a connection without data is kept from the loop; after that it is told
+// deferSeconds is how long a connection without data is kept from the loop; after that it is reported
 // of all the same.
 const deferSeconds = 1
 

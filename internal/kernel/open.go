@@ -245,7 +245,7 @@ func openWaiting(root Root, name []byte, file *Opened) Class {
 }
 
 // openSurely opens a name beneath a root, and tries again where openat2(2) asks for it: EAGAIN means that a
-// rename raced with "..". A name that can't be told after so many tries is worth another one later, which is
+// rename raced with "..". A name that can't be determined after so many tries is worth another one later, which is
 // Exhausted; it has not been found to be absent. An absolute symbolic link is followed where it leads beneath the root.
 func openSurely(root Root, name string) (int32, Class) {
 	fd, errno := openTrying(root, name)

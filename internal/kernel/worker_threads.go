@@ -13,7 +13,7 @@ import (
 const prefetchPieceBytes = 256 << 10
 
 // worker threads do, on threads of their own, what may have to wait for a disk, or takes a processor for long. They are
-// started as they are needed. An eventfd tells the loop that answers are there.
+// started as they are needed. An eventfd notifies the loop that finished jobs are there.
 type workerThreads struct {
 	eventFD int32
 	null    int // /dev/null, or -1: what is sent there is in memory

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options say how the program tells what goes on. Of the responses tells the access log.
+// Options say how the program prints what goes on. The access log reports the responses.
 type Options struct {
 	format string
 	level  string
@@ -49,7 +49,7 @@ func (o *Options) Table() []config.Option {
 	}
 }
 
-// Reporter tells anyone who runs the program what goes on: a line per record, on the standard error. A
+// Reporter prints what goes on, for anyone who runs the program: a line per record, on the standard error. A
 // message is a whole sentence, for people; the attributes repeat its parts, for programs, and are in
 // the JSON only. It may be used by any goroutine once it is set up.
 type Reporter struct {
@@ -109,7 +109,7 @@ func (r *Reporter) Set(o *Options, colour bool) {
 // WarnText logs a warning without attributes.
 func (r *Reporter) WarnText(message string) { r.Warn(message) }
 
-// Fail tells of the error that ends the program, a record for each of its lines.
+// Fail reports the error that ends the program, a record for each of its lines.
 func (r *Reporter) Fail(err error) {
 	for line := range strings.Lines(err.Error()) {
 		r.Error(strings.TrimSuffix(line, "\n"))
@@ -153,7 +153,7 @@ func coloured(out io.Writer) bool {
 }
 
 // textHandler writes messages as people read them: "aws: warning: " and the sentence. To the journal of
-// systemd it tells the level as well (sd-daemon(3)).
+// systemd it adds the level (sd-daemon(3)).
 type textHandler struct {
 	mu      *sync.Mutex
 	out     io.Writer

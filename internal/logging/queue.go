@@ -60,7 +60,7 @@ func (q *queue) run() {
 		}
 		q.writing = true
 		q.mu.Unlock()
-		_, _ = q.out.Write(text) // there is nobody left to tell
+		_, _ = q.out.Write(text) // there is nobody left to notify
 		q.mu.Lock()
 		q.writing = false
 		q.changed.Broadcast()

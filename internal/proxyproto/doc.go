@@ -1,4 +1,4 @@
-// Package proxyproto reads the preface by which a proxy tells whom it speaks for: the PROXY protocol,
+// Package proxyproto reads the preface by which a proxy names whom it speaks for: the PROXY protocol,
 // versions 1 (a line of text) and 2 (binary), as HAProxy's document of that name describes them.
 //
 // The package is pure. A preface is to be taken from proxies that are trusted, and from nobody else:

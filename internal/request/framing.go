@@ -7,7 +7,7 @@ import "math"
 func (r *Request) KeepAlive() bool { return r.keepAlive }
 
 // BodyLength returns the length in bytes of the body that follows the head, or chunked (and a length of 0)
-// where the body itself tells its end (RFC 9112 section 6.3). Body finds that end.
+// where the body itself marks its end (RFC 9112 section 6.3). Body finds that end.
 func (r *Request) BodyLength() (lengthBytes int64, chunked bool) { return r.bodyBytes, r.chunked }
 
 // ExpectContinue reports whether the client waits for `100 Continue` before it sends the body (RFC 9110

@@ -3,7 +3,7 @@ package request
 // Method is a request method (RFC 9110 section 9). The zero value is MethodUnknown.
 type Method uint8
 
-// The methods that a file server tells apart. MethodOther stands for the rest of the IANA registry (WebDAV
+// The methods that a file server distinguishes. MethodOther stands for the rest of the IANA registry (WebDAV
 // and friends): methods that exist, so that the response is 405 and not 501.
 const (
 	MethodUnknown Method = iota

@@ -187,7 +187,7 @@ func (r *Request) Parse(buf []byte) Verdict {
 func (r *Request) Len() int { return int(r.pos) }
 
 // Started reports whether a byte of the request line itself has been seen; empty lines before it do not
-// count. It tells an idle connection from one that is in the middle of a head.
+// count. It distinguishes an idle connection from one that is in the middle of a head.
 func (r *Request) Started() bool { return r.state != stateLeading }
 
 // Defect returns why the head is Bad, or DefectNone.

@@ -2,7 +2,7 @@ package response
 
 import "strconv"
 
-// Version is what tells one version of a file from another.
+// Version is what distinguishes one version of a file from another.
 type Version struct {
 	SizeBytes  int64
 	ModifiedNs int64 // the modification time, in nanoseconds since 1970
@@ -18,7 +18,7 @@ const (
 	datedUntilNs = 9_223_372_036_000_000_000
 )
 
-// Dated reports whether the modification time tells versions apart. Where it does not, a file has no Last-Modified, and
+// Dated reports whether the modification time distinguishes versions. Where it does not, a file has no Last-Modified, and
 // its entity tag depends on the inode, too.
 func (v *Version) Dated() bool { return v.ModifiedNs >= datedFromNs && v.ModifiedNs < datedUntilNs }
 

@@ -4,7 +4,7 @@ import "strconv"
 
 // AppendField appends one field line with its CRLF (RFC 9112 section 5). It cannot be made to write
 // anything else: a control character in the value, CR, LF and NUL among them, becomes a space (RFC 9110
-// section 5.5), and a field whose name is not a token is left out. ValidField tells beforehand.
+// section 5.5), and a field whose name is not a token is left out. ValidField checks beforehand.
 func AppendField(dst []byte, name, value string) []byte {
 	if !validName(name) {
 		return dst

@@ -8,7 +8,7 @@ const DefaultMediaType = "application/octet-stream"
 // extensionBytesMax bounds the extensions that Lookup knows; no registered one is near it.
 const extensionBytesMax = 24
 
-// MediaTypes tells the media type of a file by its name. It is filled before the server starts and may be
+// MediaTypes finds the media type of a file by its name. It is filled before the server starts and may be
 // read by any number of goroutines afterwards.
 type MediaTypes struct {
 	byExtension map[string]string // extensions in lower case, without the dot
@@ -25,7 +25,7 @@ func NewMediaTypes() *MediaTypes {
 // and comments from `#` on. It returns how many extensions it has added or changed. Lines without extensions
 // and what is malformed are passed over, as every reader of that file does; of two entries for an extension
 // the later one counts. Extensions with capitals are passed over as well: Lookup does not look at case, and
-// they are there to tell C++ from C.
+// they are there to distinguish C++ from C.
 func (m *MediaTypes) Load(file []byte) (extensionCount int) {
 	for line := range bytes.Lines(file) {
 		if i := bytes.IndexByte(line, '#'); i >= 0 {

@@ -14,7 +14,7 @@
 // # Faults
 //
 // A Profile gives each Fault a ratio. What a fault does to a connection or a file is remembered
-// beside it (Peer.Excuses, File.Faulted), so that a test can tell a loss that was caused from one
+// beside it (Peer.Excuses, File.Faulted), so that a test can distinguish a loss that was caused from one
 // that was not.
 //
 // # Ledger

@@ -33,7 +33,7 @@ const (
 	FaultAskRefused                 // Ask says false though there is room
 	FaultJobLate                    // a worker thread that takes a hundred times as long
 	FaultEvict                      // pages leave memory
-	FaultBusyProbe                  // Probe cannot tell
+	FaultBusyProbe                  // Probe cannot determine
 	FaultOpenError                  // EIO from an open, or from reading a directory
 	// Faults is their number.
 	Faults
@@ -62,7 +62,7 @@ type Profile struct {
 	ReadTime   time.Duration   // what a disk takes for a read
 	JobTime    time.Duration   // what a worker thread takes for a job
 	Resident   float64         // the share of files that are in memory at the beginning
-	Cold       float64         // the share of names that Open cannot tell without waiting
+	Cold       float64         // the share of names that Open cannot determine without waiting
 	Remote     float64         // the share of files that are on another filesystem, for which somebody else responses
 	NoWait     bool            // files know RWF_NOWAIT
 	DirectIO   bool            // files can be opened with O_DIRECT

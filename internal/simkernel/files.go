@@ -64,7 +64,7 @@ type Tree struct {
 // entry is a name: what it leads to and how the lookup behaves.
 type entry struct {
 	file   *File // nil: nothing, or no regular file
-	cold   bool  // only a worker thread can tell
+	cold   bool  // only a worker thread can determine
 	denied bool
 	past   []Version
 	faults []time.Duration // when it could not be opened

@@ -139,7 +139,7 @@ func (k *Kernel) Map(bytes int) ([]byte, error) {
 	return mem, nil
 }
 
-// address is used as a number only: to tell whether two slices overlap, and how far into its
+// address is used as a number only: to determine whether two slices overlap, and how far into its
 // mapping a slice begins. Neither depends on where the memory happens to lie.
 func address(b []byte) uintptr {
 	if cap(b) == 0 {

@@ -65,7 +65,7 @@ type conn struct {
 	corked    bool          // every send is one with MSG_MORE
 	unwatched bool          // epoll was asked to watch it and has refused, which the loop learns when it has slept
 	pushed    int           // counts what ends a wait for more
-	failure   syscall.Errno // what the next call is told; then it is forgotten
+	failure   syscall.Errno // what the next call returns; then it is forgotten
 	broken    bool          // a reset came or went: nothing moves any more
 	down      bool          // the server will send no more
 	closed    bool          // the server has closed it
@@ -75,7 +75,7 @@ type conn struct {
 	restUntil time.Duration // the loop may leave it alone till then
 }
 
-// Defer implements kernel.Kernel: a connection is never held back here, which the loop can't tell.
+// Defer implements kernel.Kernel: a connection is never held back here, which the loop can't determine.
 func (k *Kernel) Defer(fd int32, _ bool) {
 	_, _ = k.lookupKind(fd, descListener, syscall.ENOTSOCK, "setsockopt")
 }

@@ -9,7 +9,7 @@ import (
 // Want is what the owner of a connection would do for it as soon as the kernel lets it.
 type Want uint8
 
-// The wants. A test derives them from the states that the loop tells its Tracer.
+// The wants. A test derives them from the states that the loop reports to its Tracer.
 const (
 	WantNothing Want = iota // it waits for a file, or for a buffer
 	WantRead                // what the peer sends
@@ -53,9 +53,9 @@ func (w Want) String() string {
 //   - What lies in a queue of the loop's is served in the turn that finds it there: receive, collect, reap
 //     and send empty their queues, and closing follows in the next send at the latest. That allows no wait
 //     for a read or a job, and one for a connection to be closed.
-//   - What has to be told by epoll is told by the ceil(W/E)th Wait, for W watched descriptors and E events
-//     that a Wait returns at the most: anyone who is told of goes to the end of the line, so nobody is passed
-//     over by another one twice. In the turn in which it is told of, it is served. A connection
+//   - What has to be reported by epoll is reported by the ceil(W/E)th Wait, for W watched descriptors and E events
+//     that a Wait returns at the most: who is reported goes to the end of the line, so nobody is passed
+//     over by another one twice. In the turn in which it is reported, it is served. A connection
 //     that is not watched yet is by the next Wait, at the end of the line. That allows ceil(W/E)-1 waits,
 //     for the largest W meanwhile: a line that grows behind somebody harms the bound, not him.
 //

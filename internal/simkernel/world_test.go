@@ -379,7 +379,7 @@ func TestSleepingForEverIsFound(t *testing.T) {
 	w.finish()
 }
 
-func TestWaitRoundsUpAndTellsTheTime(t *testing.T) {
+func TestWaitRoundsUpAndReportsTheTime(t *testing.T) {
 	w := newWorld(t, nil)
 	before, wall := w.Now(), w.Wall()
 	if _, err := w.Wait(nil, 1500*time.Microsecond); err != nil {

@@ -40,7 +40,7 @@ const (
 	whatTurnEnd
 )
 
-// event is something that a loop has told.
+// event is something that a loop has reported.
 type event struct {
 	at       int64 // nanoseconds since the file was opened
 	conn     uint64
@@ -110,7 +110,7 @@ type read struct {
 
 // Open makes the file again, for the loops of a server. One of that name that somebody still writes to
 // is left to them. When the next span would make it longer than bytesMax, it gets its end, warn is
-// told, and nothing more is written; 0 means no limit.
+// reported, and nothing more is written; 0 means no limit.
 func Open(name string, loops int, bytesMax int64, warn func(string)) (*File, error) {
 	if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 		if err := os.Remove(name); err != nil {

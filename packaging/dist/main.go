@@ -3,7 +3,7 @@
 //
 //	go run ./packaging/dist [-out dist] [-twice=false]
 //
-// It is run in the root of the sources. Unless told otherwise it makes everything a second time, from a
+// It is run in the root of the sources. unless stated otherwise it makes everything a second time, from a
 // copy of the sources in another directory and without the build cache, and fails if one byte differs.
 // C is compiled for this machine's architecture only.
 package main

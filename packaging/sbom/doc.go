@@ -1,4 +1,4 @@
-// Package sbom tells what a binary is made of: a software bill of materials in CycloneDX 1.6.
+// Package sbom lists what a binary is made of: a software bill of materials in CycloneDX 1.6.
 //
 // The list is read from the binary itself, where Go's linker has put it, and from its ELF header, so
 // that it is about what is released and not about what go.mod would allow. Licenses are those of the

@@ -171,7 +171,7 @@ func (p *testedPackage) onlyOvertime() bool {
 var outOfTime = regexp.MustCompile(
 	`\A(=== RUN .*\n|fuzz: elapsed: .*\n)*--- FAIL: Fuzz\w* \(.*\)\n +context deadline exceeded\n\z`)
 
-// counted tells whether the test called name stands for itself in the counts: a test that is only
+// counted reports whether the test called name stands for itself in the counts: a test that is only
 // the sum of its subtests does not, and neither do the seeds of a fuzz target.
 func (p *testedPackage) counted(name string) bool {
 	if strings.HasPrefix(name, "Fuzz") {

@@ -39,7 +39,7 @@ func main() {
 	}
 }
 
-// dispatch carries out one command line and tells whether anything failed in it.
+// dispatch carries out one command line and reports whether anything failed in it.
 func dispatch(args []string) (failed bool, err error) {
 	if len(args) < 2 {
 		return false, errUsage

@@ -55,7 +55,7 @@ func load(dir, name string) (*record, error) {
 	return r, json.Unmarshal(text, r)
 }
 
-// summarize prints the closing summary of the steps named and tells whether anything failed. A run
+// summarize prints the closing summary of the steps named and reports whether anything failed. A run
 // in which nothing at all passed has failed, too: it tested nothing.
 func summarize(w io.Writer, dir string, names []string) (failed bool, err error) {
 	var records []*record

@@ -20,7 +20,7 @@ func TestOneAddress(t *testing.T) {
 	site := harness.NewSite(t)
 	server := start(t, "serve", site.Root, "--max-connections-per-ip", "100")
 	const count = 3000
-	var open, told, closed int
+	var open, reported, closed int
 	during(t, server, site, t.Name(), func() {
 		var clientGroup clientGroup
 		defer func() { clientGroup.hangUp() }()
@@ -39,19 +39,19 @@ func TestOneAddress(t *testing.T) {
 			case err != nil:
 				closed++
 			case response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "":
-				told++
+				reported++
 			default:
 				open++
 			}
 		}
 	})
-	t.Logf("%d of %d connections of one address were served, %d were told to come back, %d were closed", open, count, told, closed)
+	t.Logf("%d of %d connections of one address were served, %d were asked to come back, %d were closed", open, count, reported, closed)
 	const loops, perLoop = 2, 100
 	if open > loops*perLoop || open < perLoop {
 		t.Errorf("%d connections were served; two loops take 100 each", open)
 	}
-	if told == 0 {
-		t.Error("nobody was told to come back")
+	if reported == 0 {
+		t.Error("nobody was asked to come back")
 	}
 	t.Log(lines(stop(t, server), "over the limit"))
 }

@@ -44,7 +44,7 @@ func login(address, from, target, user, password string) (status int, retryAfter
 
 // TestFloodOfPasswords has 200 connections of one address send another wrong password each, over and over. Listings and
 // names that were never asked for go on as before, somebody with the right password at another address gets in, and the
-// flood is told to come back later.
+// flood is asked to come back later.
 func TestFloodOfPasswords(t *testing.T) {
 	root, users := t.TempDir(), filepath.Join(t.TempDir(), "users")
 	hash, err := bcrypt.GenerateFromPassword([]byte("sesame"), bcrypt.DefaultCost)

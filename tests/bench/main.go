@@ -129,7 +129,7 @@ func readReport(name string) (*report, error) {
 	return r, json.Unmarshal(text, r)
 }
 
-// say tells of progress.
+// say reports progress.
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
 
 // run measures what the patterns select.

@@ -226,7 +226,7 @@ func TestLimits(t *testing.T) {
 	})
 }
 
-// TestDeadlines: those who are late are told so, if there is something to tell.
+// TestDeadlines: those who are late get a response, if there is something to respond to.
 func TestDeadlines(t *testing.T) {
 	s := serve(t, "--read-header-timeout", "200ms", "--keepalive-timeout", "300ms", "--defer-accept=false")
 	t.Run("RFC 9110 15.5.9 half a head", func(t *testing.T) {

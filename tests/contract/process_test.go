@@ -169,7 +169,7 @@ func TestSignalsDrain(t *testing.T) {
 	}
 }
 
-// TestDrainHasADeadline: a client that does not read can't keep a server that was told to end.
+// TestDrainHasADeadline: a client that does not read can't keep a server that was asked to end.
 func TestDrainHasADeadline(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// faultCalls is what fails in the mode of that name. Every call of the loop may be interrupted or told to
+// faultCalls is what fails in the mode of that name. Every call of the loop may be interrupted or asked to
 // come back later; none of that may show on the wire.
 const faultCalls = "accept4,recv,send,sendfile,epoll_wait,io_submit,io_getevents,preadv2"
 

@@ -122,7 +122,7 @@ func changeWhileSent(t *testing.T, server *harness.Server, name, path string, ol
 	if _, err := io.ReadFull(response.Body, got[:first]); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(20 * time.Millisecond) // for the sockets to fill; less is as right, only less telling
+	time.Sleep(20 * time.Millisecond) // for the sockets to fill; less is as right, only less of a test
 	if err := c.change(path, int64(len(old))); err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ type remote struct {
 
 const (
 	remoteBytes = 300_001
-	remoteLong  = uint64(3600) // seconds for which the kernel may trust what it was told
+	remoteLong  = uint64(3600) // seconds for which the kernel may trust what it got
 )
 
 // mountRemote mounts a remote filesystem at a directory that it makes. It skips the test where that can't be done.

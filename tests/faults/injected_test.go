@@ -76,7 +76,7 @@ func TestInjected(t *testing.T) {
 					"AWS_FAULT_CALLS=" + p.calls, fmt.Sprintf("AWS_FAULT_PERMILLE=%d", p.permille),
 					fmt.Sprintf("AWS_FAULT_SKIP=%d", p.skip), fmt.Sprintf("AWS_FAULT_SEED=%d", i+1), "AWS_FAULT_LOG=" + log,
 				}})
-				// Where all bytes are there before the server looks, it need not ask to be told of them, and next to
+				// Where all bytes are there before the server looks, it need not ask for them to be reported, and next to
 				// no epoll_ctl could fail.
 				waiting := begin(t, server, 50)
 				defer waiting.leave()

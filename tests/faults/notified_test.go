@@ -267,7 +267,7 @@ func TestMemoryRefusedAtStart(t *testing.T) {
 			"dropin": {"--port", "0", "--root", site.Root},
 			"serve":  {"serve", site.Root, "--listen", "127.0.0.1:0", "--loops", "2"},
 		}[mode]
-		var told []string
+		var reported []string
 		for nth := uint32(1); ; nth++ {
 			n.set(t, stateSeen, 0)
 			n.set(t, stateNth, nth)
@@ -290,11 +290,11 @@ func TestMemoryRefusedAtStart(t *testing.T) {
 			if status != 1 || !named || strings.Contains(output, "goroutine ") {
 				t.Errorf("mapping %d is refused: status %d, %s", nth, status, output)
 			}
-			if line := strings.TrimSpace(output); !slices.Contains(told, line) {
-				told = append(told, line)
+			if line := strings.TrimSpace(output); !slices.Contains(reported, line) {
+				reported = append(reported, line)
 			}
 		}
-		t.Logf("%d messages: %q", len(told), told)
+		t.Logf("%d messages: %q", len(reported), reported)
 	})
 }
 

@@ -39,7 +39,7 @@ func pidsGroup(t *testing.T, most int) (wrap []string, group string) {
 	return nil, ""
 }
 
-// TestFewThreads lets the server have few threads, and asks for many names at once that only a disk can tell. It keeps
+// TestFewThreads lets the server have few threads, and asks for many names at once that only a disk can determine. It keeps
 // to what it may have, says so, and serves them all.
 func TestFewThreads(t *testing.T) {
 	const most = 60

@@ -18,7 +18,7 @@ const ValgrindErrors = 98
 // a stack that has grown or changed without valgrind, which now and then takes what is on it for memory that was
 // given back: an error of 3 runs in 100 that was none of the server's.
 //
-// Nor does it collect garbage: Go 1.26 tells valgrind of every object that it allocates, but not of those that the
+// Nor does it collect garbage: Go 1.26 notifies valgrind of every object that it allocates, but not of those that the
 // collector frees, and valgrind gives up on the blocks that seem to overlap when their memory is used again.
 func Valgrind(tb testing.TB) []string {
 	tb.Helper()

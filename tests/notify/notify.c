@@ -50,7 +50,7 @@
 
 enum { STATUS_UNAVAILABLE = 77, ERRORS_MAX = 8 };
 
-/* What a test and the supervisor tell each other. */
+/* What a test and the supervisor share. */
 struct state {
     uint32_t on;     /* the share of PERMILLE fails */
     uint32_t nth;    /* if not 0, the nth call fails and no other */

@@ -302,7 +302,7 @@ func TestMessagesAsJSON(t *testing.T) {
 	}
 	for _, level := range []string{"DEBUG", "INFO", "ERROR"} {
 		if levels[level] == 0 {
-			t.Errorf("nothing is told as %s: %v", level, levels)
+			t.Errorf("nothing is reported as %s: %v", level, levels)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 /*
  * count.c: an LD_PRELOAD library that counts calls and changes nothing.
  *
- * nm(1) tells that a program could call epoll_wait, sendfile and io_submit; this library tells that
+ * nm(1) reports that a program could call epoll_wait, sendfile and io_submit; this library reports that
  * it does, and how often.  AWS_COUNT_LOG names the file for the counters (tally.h).
  */
 #define _GNU_SOURCE

@@ -379,7 +379,7 @@ int io_getevents(io_context_t context, long minimum, long maximum, struct io_eve
     return REAL(io_getevents)(context, minimum, maximum, events, timeout);
 }
 
-/* Only reads that were told not to wait: EAGAIN means that the page is not in memory. */
+/* Only reads that were asked not to wait: EAGAIN means that the page is not in memory. */
 ssize_t preadv2(int fd, const struct iovec *vectors, int vector_count, off_t offset, int flags)
 {
     int error = (flags & RWF_NOWAIT) != 0 ? decide_whole(CALL_preadv2) : 0;

@@ -287,7 +287,7 @@ func output(dir, text string) (string, error) {
 	return string(got), err
 }
 
-// command returns a command line as it is carried out in a terminal: without what make has told its own commands, and in a
+// command returns a command line as it is carried out in a terminal: without what make has handed to its own commands, and in a
 // process group of its own.
 func command(ctx context.Context, dir, text string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "bash", "-c", text)

@@ -8,7 +8,7 @@
  * then sent one by one. The tests send the same requests to this server and to aws and compare the
  * responses; where the two are meant to differ, the table of tests/crosscheck says so.
  *
- *     server [PORT]      serves the current directory; port 8888, or $PORT, unless told otherwise;
+ *     server [PORT]      serves the current directory; port 8888, or $PORT, unless stated otherwise;
  *                        port 0 lets the system choose.  Prints "listening on 127.0.0.1:PORT".
  *
  * Known weaknesses, kept because the servers that it stands for have them:

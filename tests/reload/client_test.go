@@ -65,7 +65,7 @@ type client struct {
 // patience is how long one response may take; only a broken server lets it pass.
 const patience = time.Minute
 
-// run asks until it is told to stop.
+// run asks until it is asked to stop.
 func (c *client) run(stop *atomic.Bool) {
 	for !stop.Load() {
 		if c.think != nil {

@@ -59,7 +59,7 @@ func (s *stage) page() {
 	}
 }
 
-// TestEndWhileAWorkerStarts tells the supervisor to end while its first worker, or the one after a reload, hangs
+// TestEndWhileAWorkerStarts asks the supervisor to end while its first worker, or the one after a reload, hangs
 // at the start.
 func TestEndWhileAWorkerStarts(t *testing.T) {
 	t.Parallel()
@@ -211,7 +211,7 @@ func (s *stage) startToHang(env ...string) {
 	})
 }
 
-// TestWorkerWhoseLoopsHang is told of, ended and replaced.
+// TestWorkerWhoseLoopsHang is reported, ended and replaced.
 func TestWorkerWhoseLoopsHang(t *testing.T) {
 	t.Parallel()
 	s := prepare(t)
@@ -247,7 +247,7 @@ func TestEndOfAWorkerThatHangs(t *testing.T) {
 		t.Errorf("exit status %d, want 1: not all ended well", status)
 	}
 	gone(t, worker)
-	s.says(fmt.Sprintf(`worker %d has not ended 6s after it was told to, and is killed`, worker))
+	s.says(fmt.Sprintf(`worker %d has not ended 6s after it was asked to, and is killed`, worker))
 }
 
 // manager is what systemd is to a service that notifies (sd_notify(3)).
@@ -324,9 +324,9 @@ func TestWatchdog(t *testing.T) {
 			end := s.hang()
 			m.silent(t)
 			if supervise {
-				s.says("its loops have not turned for 10s; systemd's watchdog is not told any more")
+				s.says("its loops have not turned for 10s; systemd's watchdog is not notified any more")
 			} else {
-				s.says("the loops do not turn, for .* the watchdog is not told any more")
+				s.says("the loops do not turn, for .* the watchdog is not notified any more")
 			}
 			end()
 			m.hears(t, "WATCHDOG=1")
@@ -492,7 +492,7 @@ func TestSlowStart(t *testing.T) {
 	}
 }
 
-// TestWhatTakesARestart is told by a reload that finds it changed, with its line.
+// TestWhatTakesARestart is reported by a reload that finds it changed, with its line.
 func TestWhatTakesARestart(t *testing.T) {
 	t.Parallel()
 	s := prepare(t)
@@ -506,9 +506,9 @@ func TestWhatTakesARestart(t *testing.T) {
 	s.Signal(t, syscall.SIGHUP)
 	s.replaced()
 	for i, line := range lines {
-		told := regexp.MustCompile(regexp.QuoteMeta(line) + ` takes a restart: it stays .* \(` + regexp.QuoteMeta(s.config) + fmt.Sprintf(`:%d\)`, i+1)).MatchString(s.Output())
-		if told != (i < 6) {
-			t.Errorf("%s: told %v", line, told)
+		reported := regexp.MustCompile(regexp.QuoteMeta(line) + ` takes a restart: it stays .* \(` + regexp.QuoteMeta(s.config) + fmt.Sprintf(`:%d\)`, i+1)).MatchString(s.Output())
+		if reported != (i < 6) {
+			t.Errorf("%s: reported %v", line, reported)
 		}
 	}
 	s.worker()

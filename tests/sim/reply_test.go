@@ -15,11 +15,11 @@ import (
 
 // reply is one response of a session.
 type reply struct {
-	status int
-	length int64 // of the body that follows
-	told   int64 // Content-Length
-	fields map[string]string
-	body   []byte // as far as it has come
+	status   int
+	length   int64 // of the body that follows
+	reported int64 // Content-Length
+	fields   map[string]string
+	body     []byte // as far as it has come
 }
 
 // parseReply takes the first response off what was received and returns its length, as far as it has
@@ -33,7 +33,7 @@ func parseReply(b []byte, q *ask) (*reply, int, error) {
 	if end < 0 {
 		return nil, 0, nil
 	}
-	r := &reply{told: -1, fields: map[string]string{}}
+	r := &reply{reported: -1, fields: map[string]string{}}
 	lines := strings.Split(string(b[:end]), "\r\n")
 	if _, err := fmt.Sscanf(lines[0], "HTTP/1.1 %d", &r.status); err != nil {
 		return nil, 0, fmt.Errorf("status line %q", lines[0])
@@ -47,14 +47,14 @@ func parseReply(b []byte, q *ask) (*reply, int, error) {
 	}
 	if value, ok := r.fields["Content-Length"]; ok {
 		var err error
-		if r.told, err = strconv.ParseInt(value, 10, 64); err != nil || r.told < 0 {
+		if r.reported, err = strconv.ParseInt(value, 10, 64); err != nil || r.reported < 0 {
 			return nil, 0, fmt.Errorf("Content-Length %q", value)
 		}
 	}
-	if (r.told < 0) != (r.status == 204) {
-		return nil, 0, fmt.Errorf("length %d in %q", r.told, lines)
+	if (r.reported < 0) != (r.status == 204) {
+		return nil, 0, fmt.Errorf("length %d in %q", r.reported, lines)
 	}
-	if r.length = max(r.told, 0); q.method == "HEAD" {
+	if r.length = max(r.reported, 0); q.method == "HEAD" {
 		r.length = 0
 	}
 	n := end + 4 + int(min(r.length, int64(len(b)-end-4)))
@@ -116,15 +116,15 @@ func (w *world) checkReply(c *session, q *ask, r *reply) error {
 	if r.status == 404 && absent {
 		return w.checkText(r)
 	}
-	return fmt.Errorf("status %d with %d of %d bytes, %q, fits none of %d forms", r.status, len(r.body), r.told, r.fields, len(list))
+	return fmt.Errorf("status %d with %d of %d bytes, %q, fits none of %d forms", r.status, len(r.body), r.reported, r.fields, len(list))
 }
 
 // checkText checks a response whose body is a short text.
 func (w *world) checkText(r *reply) error {
 	s := response.Status(r.status)
 	want := fmt.Sprintf("%d %s\n", s, s.Reason())
-	if r.told != int64(len(want)) || !strings.HasPrefix(want, string(r.body)) {
-		return fmt.Errorf("status %d with %d bytes, %q", r.status, r.told, r.body)
+	if r.reported != int64(len(want)) || !strings.HasPrefix(want, string(r.body)) {
+		return fmt.Errorf("status %d with %d bytes, %q", r.status, r.reported, r.body)
 	}
 	return nil
 }
@@ -244,11 +244,11 @@ func (f *form) fits(w *world, q *ask, r *reply) bool {
 	}
 	switch {
 	case status == 416:
-		return r.told == 0 && r.fields["Content-Range"] == fmt.Sprintf("bytes */%d", f.size)
+		return r.reported == 0 && r.fields["Content-Range"] == fmt.Sprintf("bytes */%d", f.size)
 	case len(ranges) == 1:
 		s := ranges[0]
 		return (status == 200 || r.fields["Content-Range"] == fmt.Sprintf("bytes %d-%d/%d", s.from, s.to, f.size)) &&
-			r.fields["Content-Type"] == f.mediaType && r.told == s.to+1-s.from && f.same(r.body, nil, s)
+			r.fields["Content-Type"] == f.mediaType && r.reported == s.to+1-s.from && f.same(r.body, nil, s)
 	}
 	boundary, ok := strings.CutPrefix(r.fields["Content-Type"], "multipart/byteranges; boundary=")
 	if !ok || len(boundary) != 32 {
@@ -264,7 +264,7 @@ func (f *form) fits(w *world, q *ask, r *reply) bool {
 		rest, length = rest[min(n, len(rest)):], length+int64(n)
 	}
 	end := fmt.Sprintf("\r\n--%s--\r\n", boundary)
-	return strings.HasPrefix(end, string(rest)) && r.told == length+int64(len(end))
+	return strings.HasPrefix(end, string(rest)) && r.reported == length+int64(len(end))
 }
 
 // same reports whether a body, as far as it has come, begins with a text and bytes of the file.

@@ -5,7 +5,7 @@ import (
 	"aws/internal/simkernel"
 )
 
-// states is the loop's Tracer: it tells the kernel what each connection waits for, so that the kernel
+// states is the loop's Tracer: it reports the kernel what each connection waits for, so that the kernel
 // notices when one could go on and is not served (simkernel.Kernel.Wants says within how many turns).
 type states struct {
 	w     *world
