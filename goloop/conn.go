@@ -46,7 +46,7 @@ type conn struct {
 	serial uint64 // counts the loop's connections; for the trace
 
 	peer     netip.AddrPort
-	counted  bool          // by Loop.limits for its address
+	counted  bool          // for its address
 	whole    bool          // its last response may wait in its socket
 	locality locality      // whether it comes from this machine, and what that still asks for
 	total    int64         // bytes that were sent to the client, since it was accepted
@@ -139,7 +139,7 @@ func (l *Loop) touch(c *conn) {
 // over by now costs nothing. A mask that is wider than needed is left alone until it gets noisy.
 func (l *Loop) settle() {
 	for _, slot := range l.touched {
-		c := l.conns[slot]
+		c := l.conns.bySlot[slot]
 		c.touched = false
 		if c.state == StateFree || c.state == StateClosing {
 			l.disarm(c)
@@ -176,31 +176,6 @@ func (l *Loop) change(kind netKind, c *conn, mask uint32) {
 	l.changes = append(l.changes, interestChange{kind: kind, slot: c.slot, mask: mask})
 }
 
-// newConn takes a slot for a connection that is about to be accepted, or returns nil when all
-// that may be are taken.
-func (l *Loop) newConn() *conn {
-	if !l.limits.take() {
-		return nil
-	}
-	if len(l.freeSlots) == 0 {
-		slab := make([]conn, min(connSlab, l.cfg.ConnsMax-len(l.conns)))
-		for i := len(slab) - 1; i >= 0; i-- {
-			slab[i].slot = int32(len(l.conns) + i)
-			slab[i].fd = -1
-			l.freeSlots = append(l.freeSlots, slab[i].slot)
-		}
-		for i := range slab {
-			l.conns = append(l.conns, &slab[i])
-		}
-	}
-	last := len(l.freeSlots) - 1
-	c := l.conns[l.freeSlots[last]]
-	l.freeSlots = l.freeSlots[:last]
-	return c
-}
-
-const connSlab = 256
-
 // freeSlot gives a slot back. Events and completions that still carry its token are stale now.
 func (l *Loop) freeSlot(c *conn) {
 	l.disarm(c)
@@ -209,13 +184,7 @@ func (l *Loop) freeSlot(c *conn) {
 		slot: c.slot, gen: c.gen + 1, fd: -1,
 		touched: c.touched, inRecvq: c.inRecvq, inSendq: c.inSendq, found: c.found[:0],
 	}
-	l.giveSlot(c)
-}
-
-// giveSlot makes a slot that newConn has taken free.
-func (l *Loop) giveSlot(c *conn) {
-	l.freeSlots = append(l.freeSlots, c.slot)
-	l.limits.give()
+	l.conns.give(c)
 }
 
 // release gives back all that a connection holds but its descriptor and its slot.
@@ -251,7 +220,7 @@ func (l *Loop) over(c *conn) {
 	c.fd = -1
 	if c.counted {
 		c.counted = false
-		l.limits.leave(neighbourhood(c.peer.Addr()))
+		l.conns.limits.leave(neighbourhood(c.peer.Addr()))
 	}
 	if c.inFlight > 0 {
 		if c.state != StateClosing {

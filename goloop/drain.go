@@ -31,20 +31,20 @@ func (l *Loop) drainIdle() time.Duration { return min(l.cfg.DrainIdle, l.cfg.Dra
 // just arrived is seen to in the same cgo call: only a connection that has sent nothing is closed.
 func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
-	for _, c := range l.conns {
+	for _, c := range l.conns.bySlot {
 		if c.state != StateInit || c.part != nil || c.touched || c.armed != deadlineIdle ||
 			now < c.expiresAt-l.cfg.IdleTimeout+l.drainIdle() { // a response that was not its last has just ended
 			continue
 		}
-		if pieces == batchConnsMax || !l.room(2) {
+		if pieces == batchConnsMax || !l.batch.room(2) {
 			l.run()
 			pieces = 0
 		}
 		recv := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
 		recv.SetBuf(l.piece(pieces))
 		pieces++
-		l.add(ownerOf(roleReceive, c), recv)
-		l.add(ownerOf(roleClose, c), kernel.Op{Kind: kernel.OpClose, Flags: kernel.IfAgain, FD: c.fd})
+		l.batch.add(ownerOf(roleReceive, c), recv)
+		l.batch.add(ownerOf(roleClose, c), kernel.Op{Kind: kernel.OpClose, Flags: kernel.IfAgain, FD: c.fd})
 	}
 	l.run()
 }
@@ -55,7 +55,7 @@ const abandonAfter = 5 * time.Second
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a
 // worker has to.
 func (l *Loop) ended() bool {
-	if l.live() > 0 || l.inFlight > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
+	if l.conns.live() > 0 || l.inFlight > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
 		return l.drainEnd == never && l.k.Now() >= l.abandonAt && l.inFlight == 0
 	}
 	if !l.cleared {
@@ -95,7 +95,7 @@ type leaving struct {
 func (l *Loop) reportLeft() {
 	n := &l.counts.InState
 	left := Left{
-		Conns:   l.live(),
+		Conns:   l.conns.live(),
 		Sending: n[StateWReady] + n[StateSending],
 		Disk:    n[StateOpening] + n[StateReadingAsync] + n[StatePrefetching] + n[StateClosing],
 		Heads:   n[StateReading],

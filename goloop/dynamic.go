@@ -244,9 +244,7 @@ func (l *Loop) startDynamic(c *conn) {
 }
 
 func (l *Loop) newWindow() *window {
-	if n := len(l.windows); n > 0 {
-		w := l.windows[n-1]
-		l.windows = l.windows[:n-1]
+	if w, ok := l.windows.take(); ok {
 		*w = window{bufs: w.bufs}
 		return w
 	}
@@ -293,7 +291,7 @@ func (l *Loop) grant() {
 func (l *Loop) grantShare(s share) {
 	p := &l.pool
 	for q := &p.waiters[s]; !q.empty(); {
-		c := l.conns[q.peek()]
+		c := l.conns.bySlot[q.peek()]
 		if c.win != nil && c.waiting && c.win.share == s {
 			wanted := int(l.wanted(c.win))
 			n := min(wanted, max(p.size()/p.waiting(), 1))
@@ -402,7 +400,7 @@ func (l *Loop) dropWindow(c *conn) {
 	}
 	c.win = nil
 	c.waiting = false
-	l.windows = append(l.windows, w)
+	l.windows.give(w)
 	l.grant()
 }
 
@@ -499,7 +497,7 @@ func (l *Loop) borrow(now time.Duration) {
 	if l.pool.waiting() == 0 {
 		return
 	}
-	for _, c := range l.conns {
+	for _, c := range l.conns.bySlot {
 		w := c.win
 		if w == nil || c.state != StateSending || !c.blocked || w.busy > 0 ||
 			now-w.since < l.cfg.StallTimeout {
@@ -544,7 +542,7 @@ func (l *Loop) submit() {
 		l.hand()
 	}
 	for p := &l.pool; p.queued < l.turnCost() && !p.later.empty(); {
-		c, gen := l.conns[p.later.pop()], uint32(p.later.pop())
+		c, gen := l.conns.bySlot[p.later.pop()], uint32(p.later.pop())
 		if c.gen == gen && c.win != nil && c.win.later { // it may be gone, and another in its place
 			c.win.later = false
 			l.feed(c)
@@ -683,7 +681,7 @@ func (l *Loop) hand() {
 			b.state = bufferInFlight
 			l.flies(i, b)
 			l.inFlight++
-			l.conns[b.slot].inFlight++
+			l.conns.bySlot[b.slot].inFlight++
 			if b.readMethod == readDirect {
 				l.inFlightDirect++
 				l.counts.ReadsDirect++
@@ -732,10 +730,10 @@ func (l *Loop) requeue(list []int32) {
 
 // fallBack takes a read a read method down the read methods.
 func (l *Loop) fallBack(b *buffer, class kernel.Class) {
-	f := l.conns[b.slot].file
+	f := l.conns.bySlot[b.slot].file
 	switch b.readMethod {
 	case readNoWait:
-		l.toDisk(l.conns[b.slot].win)
+		l.toDisk(l.conns.bySlot[b.slot].win)
 		if class == kernel.Unsupported {
 			f.NoWaitOff.Store(true)
 		}
@@ -757,7 +755,7 @@ func (l *Loop) flies(i int32, b *buffer) {
 	l.counts.ReadsInFlight++
 	if l.cfg.Tracer != nil {
 		offset := b.chunk*int64(len(b.mem)) + int64(b.asked)
-		l.cfg.Tracer.ReadBegin(l.id, l.conns[b.slot].serial, int(i), offset, b.want-b.asked)
+		l.cfg.Tracer.ReadBegin(l.id, l.conns.bySlot[b.slot].serial, int(i), offset, b.want-b.asked)
 	}
 }
 
@@ -811,7 +809,7 @@ func (l *Loop) onHelped(_ *conn, j *job) { l.onRead(j.buf, j.Result) }
 // onRead takes in the outcome of a read into a buffer.
 func (l *Loop) onRead(i int32, result int64) {
 	b := &l.pool.bufs[i]
-	c := l.conns[b.slot]
+	c := l.conns.bySlot[b.slot]
 	assert(b.state == bufferInFlight && c.gen == b.gen, "a read is done that nobody has asked for")
 	b.state = bufferQueued
 	l.lands(i, b, c, result)

@@ -80,13 +80,13 @@ func (l *Loop) addCongestion(c *conn, body int64) {
 	if names != nil {
 		op := kernel.Op{Kind: kernel.OpCongestion, FD: c.fd}
 		op.SetBuf(names)
-		l.add(owner{}, op)
+		l.batch.add(owner{}, op)
 		link = kernel.Link // a socket that had the system's is paced for ever, and sends by a timer what waits in it
 	}
 	if whole {
 		c.whole = true
 		l.wholes.open++
-		l.add(owner{}, kernel.Op{Kind: kernel.OpNotSent, Flags: link, FD: c.fd, Mask: LocalUnsentBytes})
+		l.batch.add(owner{}, kernel.Op{Kind: kernel.OpNotSent, Flags: link, FD: c.fd, Mask: LocalUnsentBytes})
 	}
 }
 

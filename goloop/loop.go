@@ -102,9 +102,7 @@ type Loop struct {
 	acceptPaused bool          // new connections stay in the backlog
 	acceptAgain  time.Duration // and no accepting before this time
 
-	conns     []*conn
-	freeSlots []int32
-	serial    uint64
+	conns connTable
 
 	touched  []int32
 	overdue  []*conn // found by settle
@@ -129,9 +127,7 @@ type Loop struct {
 	cleared   bool          // the files are closed, as there is nobody left to send them to
 	abandonAt time.Duration // when what workers have not done by then is left to the end of the process
 
-	ops     []kernel.Op // the batch of the loop's phases
-	owners  []owner
-	opCount int
+	batch   batch       // of the loop's phases
 	changed []kernel.Op // the batch of the interest changes, which Wait runs
 
 	scratch    []byte // where receives go: batchConnsMax pieces
@@ -141,16 +137,14 @@ type Loop struct {
 	opened     kernel.Opened // out-parameters of the kernel, here so that they need no allocation
 	looked     kernel.Info
 	peers      []byte // where accepts write whom they have accepted
-	limits     *connLimits
 	yielded    time.Duration
 	deferral   deferral
 	coalescing coalescing
 	total      *totalRate // nil without Config.TotalRateMax
-	parts      []*part
-	headBufs   [][]byte // for headers of the usual size
-	bigBufs    [][]byte // for the others
-	tails      []*tail
-	pipelines  []*pipeline
+	parts      freeList[*part]
+	heads      headBuffers
+	tails      freeList[*tail]
+	pipelines  freeList[*pipeline]
 	headsMax   int
 	date       [response.DateBytes]byte
 	dateOf     int64
@@ -163,7 +157,7 @@ type Loop struct {
 	filled  []*Record // for the sink, by the end of the turn
 
 	pool           pool
-	windows        []*window
+	windows        freeList[*window]
 	reading        int // connections whose windows have chunks that are queued or in flight
 	reads          []kernel.Read
 	queued         []int32 // the buffers of reads
@@ -176,7 +170,7 @@ type Loop struct {
 
 	jobs     []*job
 	checks   checkQueue
-	freeJobs []*job
+	freeJobs freeList[*job]
 	finished []*kernel.Job
 
 	woken    bool // Responses must be called: a worker thread has finished, or Wake was called
@@ -196,13 +190,13 @@ func NewLoop(k kernel.Kernel, cfg Config, d Handler, cache *docroot.Cache, liste
 	l.timed = cfg.Publish || cfg.Sink != nil
 	l.unsaid = cfg.Publish
 	var err error
-	if l.ops, err = k.Ops(batchOpsMax); err != nil {
+	if l.batch.ops, err = k.Ops(batchOpsMax); err != nil {
 		return nil, err
 	}
 	if l.changed, err = k.Ops(batchOpsMax); err != nil {
 		return nil, err
 	}
-	l.owners = make([]owner, batchOpsMax)
+	l.batch.owners = make([]owner, batchOpsMax)
 	l.records = make([]*Record, 0, recordsMax)
 	l.filled = make([]*Record, 0, recordsMax)
 	if l.scratch, err = k.Map(batchConnsMax * receiveBytes); err != nil {
@@ -218,9 +212,10 @@ func NewLoop(k kernel.Kernel, cfg Config, d Handler, cache *docroot.Cache, liste
 	if l.total == nil && cfg.TotalRateMax > 0 {
 		l.total = &totalRate{rate: cfg.TotalRateMax}
 	}
-	if l.limits = cfg.limits; l.limits == nil {
-		l.limits = newConnLimits(&cfg)
+	if l.conns.limits = cfg.limits; l.conns.limits == nil {
+		l.conns.limits = newConnLimits(&cfg)
 	}
+	l.heads.mem = k
 	if err := l.pool.init(k, &cfg); err != nil {
 		return nil, err
 	}
@@ -254,13 +249,13 @@ const (
 // watchListeners sets whether epoll reports new connections.
 func (l *Loop) watchListeners(kind netKind, mask uint32) error {
 	for i, li := range l.listeners {
-		l.ops[i] = kernel.Op{
+		l.batch.ops[i] = kernel.Op{
 			Kind: kind, FD: li.fd, File: l.k.Poller(), Mask: mask,
 			Token: tokenListeners + uint64(i),
 		}
 	}
-	l.k.Do(l.ops[:len(l.listeners)])
-	for _, op := range l.ops[:len(l.listeners)] {
+	l.k.Do(l.batch.ops[:len(l.listeners)])
+	for _, op := range l.batch.ops[:len(l.listeners)] {
 		if op.Result < 0 {
 			return kernel.NamedError("epoll_ctl", op.Result)
 		}
@@ -335,7 +330,7 @@ func (l *Loop) Turn() (bool, error) {
 func (l *Loop) wait() error {
 	n := 0
 	for _, ch := range l.changes {
-		c := l.conns[ch.slot]
+		c := l.conns.bySlot[ch.slot]
 		if c.state == StateFree || c.state == StateClosing {
 			continue
 		}
@@ -390,10 +385,10 @@ func (l *Loop) watched(changes []kernel.Op) {
 // tenant returns the connection that a token was given for, or nil if it is over.
 func (l *Loop) tenant(token uint64) *conn {
 	slot := token & connsLimit
-	if slot >= uint64(len(l.conns)) {
+	if slot >= uint64(len(l.conns.bySlot)) {
 		return nil
 	}
-	c := l.conns[slot]
+	c := l.conns.bySlot[slot]
 	if c.state == StateFree || c.state == StateClosing || c.token() != token {
 		return nil
 	}
@@ -486,7 +481,7 @@ func (l *Loop) timeout() time.Duration {
 	} else if c := l.lists[deadlineIdle].first; l.acceptPaused && c != nil {
 		sooner(c.expiresAt - l.cfg.IdleTimeout + shedAfter)
 	}
-	if l.acceptPaused && l.live() < l.cfg.ConnsMax {
+	if l.acceptPaused && l.conns.live() < l.cfg.ConnsMax {
 		sooner(now + acceptPause) // another loop may have closed some
 	}
 	if l.pool.waiting() > 0 {
@@ -530,7 +525,7 @@ func (l *Loop) tidy() {
 		l.closeIdle(now)
 	}
 	if l.draining && now >= l.drainEnd {
-		for _, c := range l.conns {
+		for _, c := range l.conns.bySlot {
 			if c.state != StateFree && c.state != StateClosing {
 				l.counts.Expired++
 				l.counts.ExpiredBy[deadlineNone]++
@@ -574,7 +569,7 @@ func (l *Loop) tidy() {
 // close gives everything back. The loop has no connections any more, or is beyond help.
 func (l *Loop) close() error {
 	l.closing = l.cache.Clear(l.closing)
-	for _, c := range l.conns {
+	for _, c := range l.conns.bySlot {
 		if c.state != StateFree && c.fd >= 0 {
 			l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: c.fd})
 			l.release(c)

@@ -23,15 +23,12 @@ type job struct {
 }
 
 // pendingJobs returns the number of jobs that worker threads have.
-func (l *Loop) pendingJobs() int { return len(l.jobs) - len(l.freeJobs) }
+func (l *Loop) pendingJobs() int { return len(l.jobs) - l.freeJobs.size() }
 
 // newJob returns a job for a connection, or for none.
 func (l *Loop) newJob(kind kernel.JobKind, c *conn) *job {
-	var j *job
-	if n := len(l.freeJobs); n > 0 {
-		j = l.freeJobs[n-1]
-		l.freeJobs = l.freeJobs[:n-1]
-	} else {
+	j, ok := l.freeJobs.take()
+	if !ok {
 		j = &job{}
 		j.Token = uint64(len(l.jobs))
 		l.jobs = append(l.jobs, j)
@@ -48,7 +45,7 @@ func (l *Loop) newJob(kind kernel.JobKind, c *conn) *job {
 func (l *Loop) freeJob(j *job) {
 	l.dropFile(&j.file)
 	j.mount = nil
-	l.freeJobs = append(l.freeJobs, j)
+	l.freeJobs.give(j)
 }
 
 // askOpen lets a worker thread open a name.
@@ -135,7 +132,7 @@ func (l *Loop) collect() {
 			var c *conn
 			alive := false
 			if j.slot >= 0 {
-				c = l.conns[j.slot]
+				c = l.conns.bySlot[j.slot]
 				alive = c.gen == j.gen && c.state != StateFree
 			}
 			switch j.Kind {

@@ -53,7 +53,7 @@ func (l *Loop) prepareNext(c *conn) {
 			l.dropFile(&a.File)
 			break
 		}
-		head := l.newHead(len(a.Head))
+		head := l.heads.take(len(a.Head))
 		if head == nil {
 			l.dropFile(&a.File)
 			break
@@ -87,10 +87,8 @@ func (l *Loop) prepareNext(c *conn) {
 }
 
 func (l *Loop) newPipeline() *pipeline {
-	if n := len(l.pipelines); n > 0 {
-		a := l.pipelines[n-1]
-		l.pipelines = l.pipelines[:n-1]
-		return a
+	if p, ok := l.pipelines.take(); ok {
+		return p
 	}
 	return &pipeline{}
 }
@@ -101,7 +99,7 @@ func (l *Loop) dropPipeline(c *conn) {
 	}
 	for i := range c.pipeline.left() {
 		p := &c.pipeline.left()[i]
-		l.giveHead(p.headBuf)
+		l.heads.give(p.headBuf)
 		if p.rec != nil {
 			p.rec.Conn, p.rec.Peer, p.rec.Complete = c.serial, c.peer, false
 			p.rec.Began = l.wall()
@@ -110,7 +108,7 @@ func (l *Loop) dropPipeline(c *conn) {
 		l.dropFile(&p.file)
 	}
 	c.pipeline.list, c.pipeline.next = c.pipeline.list[:0], 0
-	l.pipelines = append(l.pipelines, c.pipeline)
+	l.pipelines.give(c.pipeline)
 	c.pipeline = nil
 }
 
@@ -147,7 +145,7 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 	for i := range c.pipeline.left() {
 		p := &c.pipeline.left()[i]
 		file := p.to - p.from
-		if !l.room(chainMax) || file > 0 && p.file.Loads() {
+		if !l.batch.room(chainMax) || file > 0 && p.file.Loads() {
 			return
 		}
 		inMemory := bodyBytes(p.writeBuf, p.head)

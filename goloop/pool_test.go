@@ -131,7 +131,7 @@ func (k *submits) Submit(reads []kernel.Read) (int, kernel.Class) {
 	}
 	q := &k.l.pool.later
 	for i := q.head; i < len(q.items); i += 2 {
-		if c := k.l.conns[q.items[i]]; c.win == nil || c.win.next > c.win.head {
+		if c := k.l.conns.bySlot[q.items[i]]; c.win == nil || c.win.next > c.win.head {
 			k.wrong++
 		}
 	}

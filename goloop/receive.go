@@ -9,42 +9,27 @@ import (
 	"aws/internal/request"
 )
 
-// live returns the number of connections, those in CONN_CLOSING included.
-func (l *Loop) live() int { return len(l.conns) - len(l.freeSlots) }
-
 // connsLeft reports whether another connection may be accepted.
-func (l *Loop) connsLeft() bool { return l.limits.left() }
-
-// add appends an operation to the batch.
-func (l *Loop) add(o owner, op kernel.Op) {
-	l.owners[l.opCount] = o
-	l.ops[l.opCount] = op
-	l.opCount++
-}
-
-// room reports whether n more operations fit the batch.
-func (l *Loop) room(n int) bool { return l.opCount+n <= len(l.ops) }
+func (l *Loop) connsLeft() bool { return l.conns.limits.left() }
 
 // run makes the cgo call and gives each operation's result to its owner.
 func (l *Loop) run() {
-	n := l.opCount
-	if n == 0 {
+	ops := l.batch.carryOut(l.k)
+	if len(ops) == 0 {
 		return
 	}
-	l.opCount = 0
-	l.k.Do(l.ops[:n])
 	l.look()
 	l.counts.CgoCalls++
-	l.counts.OpsPerCgoCall.add(n)
-	for i := range l.ops[:n] {
-		o := l.owners[i]
+	l.counts.OpsPerCgoCall.add(len(ops))
+	for i := range ops {
+		o := l.batch.owners[i]
 		if o.role == roleNone {
 			continue
 		}
-		c := l.conns[o.slot]
+		c := l.conns.bySlot[o.slot]
 		alive := c.gen == o.gen
 		if o.sends {
-			l.countSent(c, alive, o, &l.ops[i])
+			l.countSent(c, alive, o, &l.batch.ops[i])
 		}
 		if alive {
 			l.onResult(c, o.role, i)
@@ -54,7 +39,7 @@ func (l *Loop) run() {
 
 // onResult hands a connection the result of one of its operations.
 func (l *Loop) onResult(c *conn, r role, i int) {
-	op := &l.ops[i]
+	op := &l.batch.ops[i]
 	switch r {
 	case roleNone:
 	case roleAccept:
@@ -96,7 +81,7 @@ func (l *Loop) receive() {
 	}
 	queue := l.recvq
 	for _, slot := range queue {
-		c := l.conns[slot]
+		c := l.conns.bySlot[slot]
 		c.inRecvq = false
 		if c.inParseq {
 			continue // what is in hand goes first, before the end that may stand behind it
@@ -106,7 +91,7 @@ func (l *Loop) receive() {
 		default:
 			continue // it is over, or no longer wants to hear
 		}
-		if pieces == batchConnsMax || !l.room(1) {
+		if pieces == batchConnsMax || !l.batch.room(1) {
 			l.run()
 			pieces = 0
 		}
@@ -117,7 +102,7 @@ func (l *Loop) receive() {
 			op.SetBuf(l.piece(pieces))
 			pieces++
 		}
-		l.add(ownerOf(roleReceive, c), op)
+		l.batch.add(ownerOf(roleReceive, c), op)
 	}
 	l.recvq = l.recvq[:0]
 	l.run()
@@ -127,10 +112,10 @@ func (l *Loop) receive() {
 // that has sent nothing yet is given to epoll.
 func (l *Loop) addAccepts(li *listener, pieces int) int {
 	for range li.accepts {
-		if pieces == batchConnsMax || !l.room(3) {
+		if pieces == batchConnsMax || !l.batch.room(3) {
 			break
 		}
-		c := l.newConn()
+		c := l.conns.take()
 		if c == nil {
 			l.pauseAccepting(0)
 			break
@@ -140,9 +125,9 @@ func (l *Loop) addAccepts(li *listener, pieces int) int {
 		pieces++
 		accept := kernel.Op{Kind: kernel.OpAccept, FD: li.fd, Token: uint64(l.listenerOf(li))}
 		accept.SetBuf(l.peers[(pieces-1)*kernel.PeerBytes : pieces*kernel.PeerBytes])
-		l.add(ownerOf(roleAccept, c), accept)
-		l.add(ownerOf(roleReceive, c), recv)
-		l.add(ownerOf(roleWatch, c), kernel.Op{
+		l.batch.add(ownerOf(roleAccept, c), accept)
+		l.batch.add(ownerOf(roleReceive, c), recv)
+		l.batch.add(ownerOf(roleWatch, c), kernel.Op{
 			Kind: kernel.OpEpollAdd, Flags: kernel.IfAgain | kernel.Accepted,
 			File: l.k.Poller(), Mask: kernel.Readable, Token: c.token(),
 		})
@@ -177,14 +162,14 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 	class := kernel.Classify(op.Result)
 	if class == kernel.Done {
 		c.fd = int32(op.Result)
-		l.serial++
-		c.serial = l.serial
+		l.conns.serial++
+		c.serial = l.conns.serial
 		l.counts.Accepted++
 		c.peer = peerOf(op)
 		l.setState(c, StateInit)
 		c.locality = l.localityOf(c.peer)
 		c.preface = l.trusted(c.peer.Addr())
-		c.counted = c.preface || l.limits.enter(neighbourhood(c.peer.Addr()))
+		c.counted = c.preface || l.conns.limits.enter(neighbourhood(c.peer.Addr()))
 		li.successes++
 		if li.successes == li.accepts {
 			li.accepts = min(2*li.accepts, acceptsMax)
@@ -195,7 +180,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		}
 		return
 	}
-	l.giveSlot(c)
+	l.conns.give(c)
 	switch class {
 	case kernel.Canceled: // after one that failed
 	case kernel.Exhausted:
@@ -293,7 +278,7 @@ func (l *Loop) again() {
 		queue := l.parseq
 		l.parseq = l.parseq[len(queue):]
 		for _, slot := range queue {
-			c := l.conns[slot]
+			c := l.conns.bySlot[slot]
 			c.inParseq = false
 			if c.state == StateInit && c.part != nil && c.part.n > 0 {
 				l.parse(c, c.part.buf[:c.part.n], &c.part.req)
@@ -308,7 +293,7 @@ func (l *Loop) again() {
 		l.retryq = l.retryq[:0]
 		l.retrying = queue
 		for _, slot := range queue {
-			switch c := l.conns[slot]; {
+			switch c := l.conns.bySlot[slot]; {
 			case c.state == StateOpening && !c.asked:
 				l.respond(c, c.part.buf[:c.part.n], &c.part.req)
 			case c.state == StatePrefetching && !c.asked:
@@ -356,7 +341,7 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 	if peer.IsValid() {
 		c.peer = peer
 	}
-	if c.counted = l.limits.enter(neighbourhood(c.peer.Addr())); !c.counted {
+	if c.counted = l.conns.limits.enter(neighbourhood(c.peer.Addr())); !c.counted {
 		l.refuseAddress(c)
 		return nil, false
 	}
@@ -428,9 +413,7 @@ func (l *Loop) keepPart(c *conn, buf []byte, req *request.Request) {
 // newPart returns memory for a head, and for what follows it in the same receive, or nil if there
 // is none.
 func (l *Loop) newPart() *part {
-	if n := len(l.parts); n > 0 {
-		p := l.parts[n-1]
-		l.parts = l.parts[:n-1]
+	if p, ok := l.parts.take(); ok {
 		p.n = 0
 		return p
 	}
@@ -444,7 +427,7 @@ func (l *Loop) newPart() *part {
 // dropPart gives the memory of a head back.
 func (l *Loop) dropPart(c *conn) {
 	if c.part != nil {
-		l.parts = append(l.parts, c.part)
+		l.parts.give(c.part)
 		c.part = nil
 	}
 }

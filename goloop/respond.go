@@ -1,7 +1,6 @@
 package goloop
 
 import (
-	"math/bits"
 	"time"
 
 	"aws/internal/docroot"
@@ -32,7 +31,7 @@ func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
 func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
 	a := &l.response
 	rec := l.record(a, req, head)
-	if c.headBuf = l.newHead(len(a.Head)); c.headBuf == nil {
+	if c.headBuf = l.heads.take(len(a.Head)); c.headBuf == nil {
 		l.dropFile(&a.File)
 		c.rec, c.responding = rec, true
 		l.abort(c, kernel.OpReset) // out of memory
@@ -239,58 +238,11 @@ func (l *Loop) retry(c *conn) {
 	l.retryq = append(l.retryq, c.slot)
 }
 
-// newHead returns a buffer for a header of n bytes, with a body that is not a file's, or nil if
-// there is no memory. Those that do not fit a buffer of the usual size are rare.
-func (l *Loop) newHead(n int) []byte {
-	if n > headBufferBytes {
-		return l.newBig(n)
-	}
-	if len(l.headBufs) == 0 {
-		mem, err := l.k.Map(headBufferSlab * headBufferBytes)
-		if err != nil {
-			return nil
-		}
-		for i := headBufferSlab - 1; i >= 0; i-- {
-			l.headBufs = append(l.headBufs, mem[i*headBufferBytes:(i+1)*headBufferBytes:(i+1)*headBufferBytes])
-		}
-	}
-	last := len(l.headBufs) - 1
-	b := l.headBufs[last]
-	l.headBufs = l.headBufs[:last]
-	return b
-}
-
-// newBig returns the first of the big buffers that is free and big enough. Their sizes are powers of
-// two, so that there are never many of them.
-func (l *Loop) newBig(n int) []byte {
-	for i, b := range l.bigBufs {
-		if len(b) >= n {
-			last := len(l.bigBufs) - 1
-			l.bigBufs[i] = l.bigBufs[last]
-			l.bigBufs = l.bigBufs[:last]
-			return b
-		}
-	}
-	mem, err := l.k.Map(1 << bits.Len(uint(n-1)))
-	if err != nil {
-		return nil
-	}
-	return mem
-}
-
 // dropHead gives the header's buffer back.
 func (l *Loop) dropHead(c *conn) {
 	if c.headBuf == nil {
 		return
 	}
-	l.giveHead(c.headBuf)
+	l.heads.give(c.headBuf)
 	c.headBuf, c.writeBuf, c.headLeft = nil, nil, 0
-}
-
-func (l *Loop) giveHead(b []byte) {
-	if len(b) > headBufferBytes {
-		l.bigBufs = append(l.bigBufs, b)
-	} else {
-		l.headBufs = append(l.headBufs, b)
-	}
 }

@@ -25,12 +25,12 @@ func (l *Loop) send() {
 	queue := l.sendq
 	l.sendq, l.spare = l.spare[:0], queue
 	for _, slot := range queue {
-		c := l.conns[slot]
+		c := l.conns.bySlot[slot]
 		c.inSendq = false
 		if !sendable(c) {
 			continue
 		}
-		if !l.room(chainMax) {
+		if !l.batch.room(chainMax) {
 			l.run()
 		}
 		l.addChain(c)
@@ -38,7 +38,7 @@ func (l *Loop) send() {
 	l.addHangUps()
 	l.run()
 	for _, slot := range queue {
-		switch c := l.conns[slot]; {
+		switch c := l.conns.bySlot[slot]; {
 		case sendable(c):
 			l.toSend(c) // a short count never means that the socket is full
 		case heldBack(c):
@@ -57,11 +57,11 @@ func heldBack(c *conn) bool {
 
 // addPush lets the bytes leave that the socket holds back, which it would do for up to 200 ms (tcp(7), TCP_CORK).
 func (l *Loop) addPush(c *conn) {
-	if !l.room(1) {
+	if !l.batch.room(1) {
 		l.run()
 	}
 	c.held = false
-	l.add(owner{}, kernel.Op{Kind: kernel.OpPush, FD: c.fd})
+	l.batch.add(owner{}, kernel.Op{Kind: kernel.OpPush, FD: c.fd})
 }
 
 // sendable reports whether a connection has something to send and nothing to wait for.
@@ -72,7 +72,7 @@ func sendable(c *conn) bool {
 // addHangUps adds the descriptors that are to be closed.
 func (l *Loop) addHangUps() {
 	for len(l.hangUps) > 0 || len(l.closing) > 0 {
-		if !l.room(1) {
+		if !l.batch.room(1) {
 			l.run() // which may find more of them
 			continue
 		}
@@ -82,12 +82,12 @@ func (l *Loop) addHangUps() {
 			if d.Slow {
 				l.slowly = append(l.slowly, d.FD)
 			} else {
-				l.add(owner{}, kernel.Op{Kind: kernel.OpClose, FD: d.FD})
+				l.batch.add(owner{}, kernel.Op{Kind: kernel.OpClose, FD: d.FD})
 			}
 			continue
 		}
 		n := len(l.hangUps)
-		l.add(owner{}, kernel.Op{Kind: l.hangUps[n-1].kind, FD: l.hangUps[n-1].fd})
+		l.batch.add(owner{}, kernel.Op{Kind: l.hangUps[n-1].kind, FD: l.hangUps[n-1].fd})
 		l.hangUps = l.hangUps[:n-1]
 	}
 }
@@ -135,7 +135,7 @@ func (l *Loop) addEnd(c *conn, linger bool) {
 	if linger {
 		op.Kind, r = kernel.OpShutdown, roleShut
 	}
-	l.add(ownerOf(r, c), op)
+	l.batch.add(ownerOf(r, c), op)
 }
 
 // bodyReady reports whether body bytes follow the header in the same batch.
@@ -172,7 +172,7 @@ func (l *Loop) sendMessage(c *conn, r role, message []byte, body int64, link ker
 		op.Flags |= kernel.More
 	}
 	op.SetBuf(message)
-	l.add(senderOf(r, c, body), op)
+	l.batch.add(senderOf(r, c, body), op)
 }
 
 // place is where in a file a body stands.
@@ -206,13 +206,13 @@ func (l *Loop) addFile(c *conn, at place, link kernel.OpFlag) (int64, kernel.OpF
 		}
 		probe := kernel.Op{Kind: kernel.OpResident, Flags: link, FD: c.fd, File: fd, Offset: at.off}
 		probe.SetLen(n)
-		l.add(ownerOf(roleResident, c), probe)
+		l.batch.add(ownerOf(roleResident, c), probe)
 		link = kernel.Link
 	}
 	op := kernel.Op{Kind: kernel.OpSendfile, Flags: link, FD: c.fd, File: fd, Offset: at.off}
 	n = min(n, at.most)
 	op.SetLen(n)
-	l.add(senderOf(roleFile, c, n), op)
+	l.batch.add(senderOf(roleFile, c, n), op)
 	return n, kernel.Link
 }
 

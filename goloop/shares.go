@@ -108,7 +108,7 @@ func (l *Loop) dequeue() { l.pool.queued -= l.pool.bufs[l.pool.queue.pop()].cost
 // reader returns the connection that waits for a buffer's read, or nil if it is gone.
 func (l *Loop) reader(i int32) (*conn, *buffer) {
 	b := &l.pool.bufs[i]
-	c := l.conns[b.slot]
+	c := l.conns.bySlot[b.slot]
 	if c.gen != b.gen || c.win == nil || c.state == StateClosing {
 		return nil, b
 	}

@@ -29,10 +29,8 @@ func (t *tail) more() bool { return t != nil && t.next < len(t.segments) }
 // request's body as has arrived. It returns the bytes behind the body.
 func (l *Loop) takeTail(c *conn, rest []byte) []byte {
 	a := &l.response
-	if n := len(l.tails); n > 0 {
-		c.tail = l.tails[n-1]
-		l.tails = l.tails[:n-1]
-	} else {
+	var ok bool
+	if c.tail, ok = l.tails.take(); !ok {
 		c.tail = &tail{}
 	}
 	t := c.tail
@@ -57,7 +55,7 @@ func (l *Loop) takeTail(c *conn, rest []byte) []byte {
 
 func (l *Loop) dropTail(c *conn) {
 	if c.tail != nil {
-		l.tails = append(l.tails, c.tail)
+		l.tails.give(c.tail)
 		c.tail = nil
 	}
 }
@@ -66,7 +64,7 @@ func (l *Loop) dropTail(c *conn) {
 func (l *Loop) nextSegment(c *conn) {
 	t := c.tail
 	s := t.segments[t.next]
-	if c.headBuf = l.newHead(s.textBytes); c.headBuf == nil {
+	if c.headBuf = l.heads.take(s.textBytes); c.headBuf == nil {
 		l.abort(c, kernel.OpReset) // out of memory
 		return
 	}

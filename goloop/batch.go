@@ -1,0 +1,31 @@
+package goloop
+
+import "aws/internal/kernel"
+
+// batch is the operations of a phase, which one cgo call carries out, and whose each of them is.
+type batch struct {
+	ops    []kernel.Op
+	owners []owner
+	count  int
+}
+
+// add appends an operation. There must be room for it.
+func (b *batch) add(o owner, op kernel.Op) {
+	b.owners[b.count] = o
+	b.ops[b.count] = op
+	b.count++
+}
+
+// room reports whether n more operations fit.
+func (b *batch) room(n int) bool { return b.count+n <= len(b.ops) }
+
+// carryOut has the kernel carry the operations out. It empties the batch and returns them with their results, which are good until
+// the next add.
+func (b *batch) carryOut(k kernel.Kernel) []kernel.Op {
+	ops := b.ops[:b.count]
+	b.count = 0
+	if len(ops) > 0 {
+		k.Do(ops)
+	}
+	return ops
+}

@@ -1,0 +1,57 @@
+package goloop
+
+import "math/bits"
+
+// headBuffers is the memory, outside of Go's heap, of the header sections that are being sent.
+type headBuffers struct {
+	mem interface {
+		Map(bytes int) ([]byte, error)
+	}
+	usual freeList[[]byte] // of headBufferBytes each
+	big   [][]byte         // the others; their sizes are powers of two, so that there are never many of them
+}
+
+// take returns a buffer for a header section of n bytes, with a body that is not a file's, or nil if there is no memory.
+// Those that do not fit a buffer of the usual size are rare.
+func (h *headBuffers) take(n int) []byte {
+	if n > headBufferBytes {
+		return h.takeBig(n)
+	}
+	if b, ok := h.usual.take(); ok {
+		return b
+	}
+	mem, err := h.mem.Map(headBufferSlab * headBufferBytes)
+	if err != nil {
+		return nil
+	}
+	for i := headBufferSlab - 1; i > 0; i-- {
+		h.usual.give(mem[i*headBufferBytes : (i+1)*headBufferBytes : (i+1)*headBufferBytes])
+	}
+	return mem[:headBufferBytes:headBufferBytes]
+}
+
+// takeBig returns the first of the big buffers that is free and big enough.
+func (h *headBuffers) takeBig(n int) []byte {
+	for i, b := range h.big {
+		if len(b) >= n {
+			last := len(h.big) - 1
+			h.big[i] = h.big[last]
+			h.big = h.big[:last]
+			return b
+		}
+	}
+	mem, err := h.mem.Map(1 << bits.Len(uint(n-1)))
+	if err != nil {
+		return nil
+	}
+	return mem
+}
+
+// give gives a buffer back.
+func (h *headBuffers) give(b []byte) {
+	if len(b) > headBufferBytes {
+		h.big = append(h.big, b)
+	} else {
+		h.usual.give(b)
+	}
+}
