@@ -222,7 +222,7 @@ func filtered(t *testing.T) map[string]bool {
 	return let
 }
 
-// TestSystemCalls serves files, static and dynamic, cold and warm, reloads and drains, and sees every
+// TestSystemCalls serves files, static and dynamic, cold and resident, reloads and drains, and sees every
 // system call in the service's filter.
 func TestSystemCalls(t *testing.T) {
 	for _, tool := range []string{"strace", "systemd-analyze"} {

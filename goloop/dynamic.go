@@ -66,7 +66,7 @@ const (
 	bufferLoaded               // holds its chunk
 )
 
-// read method is a step of the read methods by which a chunk gets into memory.
+// readMethod is a way in which a chunk gets into memory.
 type readMethod uint8
 
 const (

@@ -70,8 +70,8 @@ type Response struct {
 	Status response.Status
 	Head   []byte // the header, and a body that is not a file's; appended to by the handler
 	File   *docroot.File
-	Mount  *docroot.Mount // that the request's path belongs to, or nil; for the books
-	User   []byte         // who has shown the password, or empty; for the books
+	Mount  *docroot.Mount // that the request's path belongs to, or nil; for the record
+	User   []byte         // who has shown the password, or empty; for the record
 	From   int64          // the file's bytes [From, To) are the body
 	To     int64
 	Keep   bool // the connection is kept for another request

@@ -11,7 +11,7 @@ import (
 // no network. So such a connection has another congestion control, and its last response may wait in the socket
 // as a whole: what is acknowledged there makes room in the client's own time, and nobody needs to be woken up.
 
-// home says whether a connection comes from this machine.
+// locality says whether a connection comes from this machine.
 type locality uint8
 
 const (
@@ -61,7 +61,7 @@ func (l *Loop) setCongestion() error {
 	return nil
 }
 
-// addCongestion adds what a connection's home asks for before a body of so many bytes. What is refused stays as it is,
+// addCongestion adds what the locality of a connection asks for before a body of so many bytes. What is refused stays as it is,
 // and all goes on as before.
 func (l *Loop) addCongestion(c *conn, body int64) {
 	var names []byte

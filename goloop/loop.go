@@ -91,8 +91,8 @@ type Loop struct {
 	counts  Counts
 	id      int // the loop's number, for the tracer
 
-	timed     bool          // the clock is looked at within a turn: somebody reads the books
-	moment    time.Duration // the time for the books: the latest cgo call's if timed, else the turn's
+	timed     bool          // the clock is looked at within a turn: somebody reads the counters
+	moment    time.Duration // the time for counters and records: the latest cgo call's if timed, else the turn's
 	unsaid    bool          // something has happened since the counters were published
 	published published
 	publishAt time.Duration
@@ -173,7 +173,7 @@ type Loop struct {
 	freeJobs freeList[*job]
 	finished []*kernel.Job
 
-	woken    bool // Responses must be called: a worker thread has finished, or Wake was called
+	woken    bool // FinishedJobs must be called: a worker thread has finished, or Wake was called
 	stop     atomic.Bool
 	draining bool
 	beat     atomic.Uint64 // the number of turns, for other goroutines; beatOver once there are no more

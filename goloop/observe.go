@@ -234,7 +234,7 @@ var recordFields = []struct {
 	{request.UserAgent, func(r *Record) *[]byte { return &r.Agent }},
 }
 
-// account closes the books on a response.
+// account counts a response that is over, and completes its record.
 func (l *Loop) account(c *conn, complete bool) {
 	now := l.moment
 	c.clock.moved(c.state, now)
@@ -292,10 +292,10 @@ func (l *Loop) publish() {
 	l.published.mu.Unlock()
 }
 
-// wall returns the wall-clock time for the books.
+// wall returns the wall-clock time for counters and records.
 func (l *Loop) wall() time.Time { return time.Unix(0, l.k.WallNs()+int64(l.moment-l.k.Now())) }
 
-// look brings the time for the books up to date, if anybody reads them.
+// look brings the time for counters and records up to date, if anybody reads them.
 func (l *Loop) look() {
 	if l.timed {
 		l.moment = l.k.Clock()

@@ -22,7 +22,7 @@ type prepared struct {
 	linger   bool
 }
 
-// ahead is the line of a connection's prepared responses.
+// pipeline is the queue of a connection's prepared responses.
 type pipeline struct {
 	list []prepared
 	next int

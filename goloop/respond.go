@@ -8,7 +8,7 @@ import (
 	"aws/internal/request"
 )
 
-// response lets the handler decide about a complete request, and makes its response ready to be sent.
+// respond lets the handler decide about a complete request, and makes its response ready to be sent.
 // If the file has to be looked up off the loop first, the request waits in CONN_OPENING.
 func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
 	l.response.reset()

@@ -15,7 +15,7 @@ func (l *Loop) toSend(c *conn) {
 	}
 }
 
-// chainMax is how many operations one connection adds to a batch at the most: two of its home, header,
+// chainMax is how many operations one connection adds to a batch at the most: two for the congestion control, header,
 // buffers or resident and sendfile, and the end.
 const chainMax = sendBuffersMax + 5
 
@@ -227,7 +227,7 @@ func (l *Loop) prefetchEnd(c *conn) int64 {
 	return c.prefetchEnd
 }
 
-// warm brings the next chunk into memory before it is sent.
+// prefetch brings the next chunk into memory before it is sent.
 func (l *Loop) prefetch(c *conn) {
 	l.setState(c, StatePrefetching)
 	l.askPrefetch(c)

@@ -80,7 +80,7 @@ func TestAbsencesAreBoundedInBytes(t *testing.T) {
 				}
 			}
 			grown := heapBytes() - before
-			t.Logf("%d absences: %d bytes by the books, %d on the heap", c.Len()-1, c.absent.bytes, grown)
+			t.Logf("%d absences: %d bytes counted, %d on the heap", c.Len()-1, c.absent.bytes, grown)
 			if grown > bound*5/4 {
 				t.Errorf("the heap has grown by %d bytes, and the bound is %d", grown, bound)
 			}
@@ -357,7 +357,7 @@ func TestCacheIsSharedByManyUsers(t *testing.T) {
 	group.Wait()
 	c.mu.Lock()
 	if n := c.once.descriptors + c.often.descriptors + c.made.descriptors; n > most || n != o.count() {
-		t.Errorf("%d descriptors by the books, %d are open, and %d may be", n, o.count(), most)
+		t.Errorf("%d descriptors counted, %d are open, and %d may be", n, o.count(), most)
 	}
 	if c.made.bytes > 40_000 || c.absent.bytes > 4*entryBytes || c.making.Load() != c.made.bytes {
 		t.Errorf("made %d, %d alive, absent %d bytes", c.made.bytes, c.making.Load(), c.absent.bytes)

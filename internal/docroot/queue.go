@@ -75,7 +75,7 @@ func (f *File) countDescriptors() int {
 // maps (measured by TestAbsencesAreBoundedInBytes).
 const entryBytes = 448
 
-// weigh returns the memory that f takes in the cache's books. Only what can be made up by clients is counted:
+// weigh returns the memory that f takes as the cache counts it. Only what can be made up by clients is counted:
 // absences, by their names, and files that were made, by their contents, which are whole pages.
 func (f *File) weigh() int64 {
 	const pageBytes = 4096

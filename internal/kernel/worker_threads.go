@@ -12,7 +12,7 @@ import (
 // prefetchPieceBytes is what a worker thread waits for at once when it brings a file into memory.
 const prefetchPieceBytes = 256 << 10
 
-// worker threads do, on threads of their own, what may have to wait for a disk, or takes a processor for long. They are
+// workerThreads do, on threads of their own, what may have to wait for a disk, or takes a processor for long. They are
 // started as they are needed. An eventfd notifies the loop that finished jobs are there.
 type workerThreads struct {
 	eventFD int32
@@ -238,7 +238,7 @@ func populate(b []byte) Class {
 	}
 }
 
-// warm brings a part of a file into memory. It ends early at the end of the file.
+// prefetch brings a part of a file into memory. It ends early at the end of the file.
 func (h *workerThreads) prefetch(fd int32, offset, n int64, scratch *[]byte) (int64, Class) {
 	var done int64
 	for done < n {

@@ -294,7 +294,7 @@ func TestWorkerThreads(t *testing.T) {
 		got += w.FinishedJobs(make([]*kernel.Job, 2))
 	}
 	if jobs[0].Class != kernel.Done || jobs[0].Result != 50000 || file.inMemory(0, 50000) != 50000 {
-		t.Errorf("warm: %v, %d", jobs[0].Class, jobs[0].Result)
+		t.Errorf("prefetch: %v, %d", jobs[0].Class, jobs[0].Result)
 	}
 	if jobs[1].Class != kernel.Done || jobs[1].Result != 10000 {
 		t.Errorf("read: %v, %d", jobs[1].Class, jobs[1].Result)

@@ -116,7 +116,7 @@ func (k *Kernel) doJob(p *pending) {
 	}
 }
 
-// warm reads a part of a file so that it is in memory.
+// prefetch reads a part of a file so that it is in memory.
 func (k *Kernel) prefetch(p *pending) (int64, kernel.Class) {
 	if p.desc == nil {
 		return -int64(syscall.EBADF), kernel.Fault

@@ -25,11 +25,12 @@ var words = []word{
 	{part(`crossings?`), prose(`crossings?`), "cgo call, batch"},
 	{part(`rungs?`), prose(`rungs?|ladders?`), "read method, fallback"},
 	{part(`flying`), prose(`flying`), "in flight"},
-	{part(`warm(s|ed|er|ing)?`), prose(`warm(s|ed|ing)`), "prefetch, resident"},
+	{part(`warm(s|ed|er|ing)?`), prose(`warm(s|ed|ing)?`), "prefetch, resident"},
 	{part(`crowd(s|ed)?`), prose(`crowd(s|ed)?`), "per-address limit"},
 	{part(`gathering`), prose(`gathering`), "accept coalescing"},
 	{nil, regexp.MustCompile(`(?i)(?:^|[^.a-z])helpers?\b`), "worker thread"}, // testing.T has a Helper
 	{part(`told`), prose(`told|tells?|telling`), "report, notify, determine, ask"},
+	{part(`books`), prose(`books`), "counters, records"},
 	{nil, prose(`whoever`), "who, anyone who"},
 	{nil, prose(`anew`), "again"},
 	{nil, prose(`thereupon`), "then"},

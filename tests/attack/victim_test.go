@@ -82,7 +82,7 @@ func dial(address, from string, receiveBytes int) (*net.TCPConn, error) {
 	return conn.(*net.TCPConn), nil
 }
 
-// group are the connections of an attack.
+// clientGroup is the connections of an attack.
 type clientGroup []*net.TCPConn
 
 // hangUp resets all of them.
