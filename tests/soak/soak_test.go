@@ -138,7 +138,7 @@ func TestSoak(t *testing.T) {
 			got.Check(t, true)
 			end := settled(t, server, sockets, before.descriptors)
 			t.Logf("at the start:   %v", before)
-			t.Logf("after ramped up-up:  %v; %v", after, rampUp)
+			t.Logf("after ramp-up:  %v; %v", after, rampUp)
 			t.Logf("after the soak: %v; %v", end, got)
 			if end.descriptors > before.descriptors || end.contexts != before.contexts {
 				t.Errorf("at the end it holds %v, at the start %v", end, before)
