@@ -574,6 +574,7 @@ func (l *Loop) prepare() bool {
 			l.dequeue()
 			p.disk.push(i)
 			continue
+		case readAuto, readNoWait, readMethodCount:
 		}
 		if len(l.reads) == l.k.Slots()-l.inFlight || cost >= l.turnCost() {
 			break

@@ -58,6 +58,7 @@ func (k *sleepyKernel) Do(ops []kernel.Op) {
 			if op.Result >= 0 {
 				delete(k.fds, op.FD)
 			}
+		default:
 		}
 	}
 }

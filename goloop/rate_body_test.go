@@ -22,7 +22,6 @@ type rated struct {
 	bytes    int
 	times    int
 	pipeline bool // all requests are sent at once
-	loops    int
 }
 
 // limitedSite is a site with a file for each way.

@@ -1,12 +1,13 @@
 package main
 
 import (
-	"aws/internal/command"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"aws/internal/command"
 )
 
 // TestManual sees every command and option in the page, and the page taken by whichever formatter is

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"aws/internal/command"
-	"aws/internal/logging"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +8,9 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"aws/internal/command"
+	"aws/internal/logging"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 )

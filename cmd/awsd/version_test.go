@@ -1,11 +1,12 @@
 package main
 
 import (
-	"aws/internal/command"
 	"encoding/json"
 	"runtime"
 	"strings"
 	"testing"
+
+	"aws/internal/command"
 )
 
 func TestVersion(t *testing.T) {

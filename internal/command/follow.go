@@ -16,17 +16,17 @@ const followEvery = time.Second
 
 // followRoots lets each root of the server stand for what its path leads to, until the server has ended: a symbolic
 // link to the current release may be changed at any time. Links that leave a root are reported, too.
-func (p *Process) followRoots() {
+func (r *Process) followRoots() {
 	var roots []*docroot.Mount
 	failed := map[kernel.Root]string{}
-	for _, m := range p.Server.Mounts() {
+	for _, m := range r.Server.Mounts() {
 		if _, seen := failed[m.Root]; !seen {
 			failed[m.Root] = ""
 			roots = append(roots, m)
 			kernel.OnOutside(m.Root, func(link, target string) {
 				link = filepath.Join(m.Dir, link)
-				p.Report.Info(fmt.Sprintf("%s%s is a symbolic link to %s, which is not in %s: what is asked for through it is not found",
-					p.name(), link, target, m.Dir), "link", link, "target", target, "dir", m.Dir)
+				r.Report.Info(fmt.Sprintf("%s%s is a symbolic link to %s, which is not in %s: what is asked for through it is not found",
+					r.name(), link, target, m.Dir), "link", link, "target", target, "dir", m.Dir)
 			})
 		}
 	}
@@ -34,7 +34,7 @@ func (p *Process) followRoots() {
 	defer ticker.Stop()
 	for {
 		select {
-		case <-p.ended:
+		case <-r.ended:
 			return
 		case <-ticker.C:
 		}
@@ -43,14 +43,14 @@ func (p *Process) followRoots() {
 			switch {
 			case err != nil && err.Error() != failed[m.Root]:
 				failed[m.Root] = err.Error()
-				p.Report.Warn(fmt.Sprintf("%s%v: the directory that was there before is served on (if Landlock refuses the new one, "+
-					"a reload, a restart or --landlock=false helps)", p.name(), err), "dir", m.Dir)
+				r.Report.Warn(fmt.Sprintf("%s%v: the directory that was there before is served on (if Landlock refuses the new one, "+
+					"a reload, a restart or --landlock=false helps)", r.name(), err), "dir", m.Dir)
 			case changed:
 				failed[m.Root] = ""
-				if err := p.Server.Forget(m.Root); err != nil {
-					p.Report.Warn(p.name() + err.Error())
+				if err := r.Server.Forget(m.Root); err != nil {
+					r.Report.Warn(r.name() + err.Error())
 				}
-				p.Report.Info(fmt.Sprintf("%s%s leads to another directory now, which is served", p.name(), m.Dir), "dir", m.Dir)
+				r.Report.Info(fmt.Sprintf("%s%s leads to another directory now, which is served", r.name(), m.Dir), "dir", m.Dir)
 			case err == nil:
 				failed[m.Root] = ""
 			}

@@ -20,7 +20,7 @@ func OpenRoot(option, dir string) (kernel.Root, error) {
 	if err != nil {
 		return root, rootError(option, dir, err)
 	}
-	if err := unix.Access(dir, unix.X_OK); errors.Is(err, unix.EACCES) {
+	if err := unix.Access(dir, unix.X_OK); errors.Is(err, fs.ErrPermission) {
 		_ = kernel.CloseRoot(root)
 		return -1, rootError(option, dir, err)
 	}
@@ -34,16 +34,16 @@ func rootError(option, dir string, err error) error {
 // rootRemedy returns what to do about a directory that could not be opened.
 func rootRemedy(dir string, err error) string {
 	switch {
-	case errors.Is(err, unix.ENOENT):
+	case errors.Is(err, fs.ErrNotExist):
 		if target, err := os.Readlink(dir); err == nil {
 			return fmt.Sprintf("it is a symbolic link to %s: correct the link, or name another directory", target)
 		}
 		return "make the directory, or name another one"
-	case errors.Is(err, unix.ENOTDIR):
+	case errors.Is(err, kernel.ErrNotDirectory):
 		return "name the directory that holds it: " + filepath.Dir(dir)
-	case errors.Is(err, unix.ELOOP):
+	case errors.Is(err, kernel.ErrLinkLoop):
 		return "the symbolic links lead back to themselves: correct them, or name another directory; namei shows each"
-	case errors.Is(err, unix.EACCES):
+	case errors.Is(err, fs.ErrPermission):
 		return "user " + strconv.Itoa(os.Geteuid()) + " may not enter it, or a directory above it: change the permissions, which namei -l lists, or start as another user"
 	default:
 		return "it must be a directory that this user may enter"
@@ -59,11 +59,11 @@ func FileError(option, verb string, err error) error {
 		return fmt.Errorf("%s: %w", option, err)
 	}
 	switch {
-	case errors.Is(err, unix.ENOENT) && verb == "write":
+	case errors.Is(err, fs.ErrNotExist) && verb == "write":
 		remedy = fmt.Sprintf("make the directory %s, or name another file", filepath.Dir(at.Path))
-	case errors.Is(err, unix.EISDIR):
+	case errors.Is(err, kernel.ErrIsDirectory):
 		remedy = "name a file in it"
-	case errors.Is(err, unix.EACCES):
+	case errors.Is(err, fs.ErrPermission):
 		remedy = "user " + strconv.Itoa(os.Geteuid()) + " may not " + verb + " it: change the permissions, or name another file"
 	}
 	return fmt.Errorf("%s: %w (%s)", option, err, remedy)

@@ -187,7 +187,7 @@ func (r *Process) reportDrain() {
 	for pause := drainReportFirst; ; {
 		select {
 		case <-r.ended:
-			r.tellEnd()
+			r.reportEnd()
 			return
 		case <-time.After(pause):
 		}
@@ -211,8 +211,8 @@ func (r *Process) reportDrain() {
 	}
 }
 
-// tellEnd says how a drain has ended.
-func (r *Process) tellEnd() {
+// reportEnd says how a drain has ended.
+func (r *Process) reportEnd() {
 	took := time.Since(r.began)
 	if n := r.Server.CutOff(); n > 0 {
 		r.Report.Warn(fmt.Sprintf("%s%s cut off after %s", r.name(), count(int(n), "connection"), Seconds(took)),

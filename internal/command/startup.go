@@ -1,11 +1,12 @@
 package command
 
 import (
-	"aws/internal/logging"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
+
+	"aws/internal/logging"
 )
 
 // Times of a start that takes long.

@@ -41,9 +41,18 @@ func TestAccessRuleIncludes(t *testing.T) {
 		r, other *AccessRule
 		want     bool
 	}{
-		{nil, nil, true}, {nil, anybody, true}, {anybody, nil, true}, {all, nil, true}, {all, anybody, true},
-		{all, all, true}, {all, inner, true}, {inner, all, true},
-		{nil, all, false}, {anybody, all, false}, {all, others, false}, {others, all, false},
+		{nil, nil, true},
+		{nil, anybody, true},
+		{anybody, nil, true},
+		{all, nil, true},
+		{all, anybody, true},
+		{all, all, true},
+		{all, inner, true},
+		{inner, all, true},
+		{nil, all, false},
+		{anybody, all, false},
+		{all, others, false},
+		{others, all, false},
 	} {
 		if got := c.r.Includes(c.other); got != c.want {
 			t.Errorf("%+v, %+v: %v", c.r, c.other, got)

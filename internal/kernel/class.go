@@ -99,6 +99,13 @@ func classifyCached(errno syscall.Errno) Class {
 	}
 }
 
+// Reasons for which a path can't be opened that package io/fs has no error for, to be compared by [errors.Is].
+var (
+	ErrNotDirectory error = syscall.ENOTDIR // part of the path is a file
+	ErrIsDirectory  error = syscall.EISDIR  // it is a directory, where a file is wanted
+	ErrLinkLoop     error = syscall.ELOOP   // symbolic links lead back to themselves
+)
+
 // Unavailable reports whether an errno says that a call is not to be had here: the kernel does not know it, or a
 // filter of system calls (seccomp(2)) forbids it, which says EPERM in older container profiles and systemd units. Where
 // a file could be the reason for EPERM, it takes more than this to find out.

@@ -378,7 +378,7 @@ func (k *Linux) Direct(fd int32) (int32, Class) {
 // Ask implements Kernel.
 func (k *Linux) Ask(job *Job) bool { return k.help.ask(job) }
 
-// Responses implements Kernel.
+// FinishedJobs implements Kernel.
 func (k *Linux) FinishedJobs(jobs []*Job) int { return k.help.takeFinished(jobs) }
 
 // Wake implements Kernel.

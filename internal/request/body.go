@@ -206,11 +206,13 @@ func (b *Body) stepExtension(c byte) Defect {
 	next := bodyBad
 	switch {
 	case b.state == bodyExtQuoted: // qdtext, RFC 9110 section 5.6.4; spend refuses what is in none
-		next = bodyExtQuoted
-		if c == '\\' {
+		switch c {
+		case '\\':
 			next = bodyExtEscaped
-		} else if c == '"' {
+		case '"':
 			next = bodyExtEnd
+		default:
+			next = bodyExtQuoted
 		}
 	case b.state == bodyExtEscaped:
 		next = bodyExtQuoted

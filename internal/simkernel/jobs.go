@@ -132,7 +132,7 @@ func (k *Kernel) prefetch(p *pending) (int64, kernel.Class) {
 	return n, kernel.Done
 }
 
-// Responses implements kernel.Kernel.
+// FinishedJobs implements kernel.Kernel.
 func (k *Kernel) FinishedJobs(list []*kernel.Job) int {
 	if !k.usable("Responses") {
 		return 0

@@ -86,8 +86,10 @@ func New(cfg Config) *Kernel {
 	orElse(&cfg.ReadsMax, readsMaxDefault)
 	orElse(&cfg.JobsMax, jobsMaxDefault)
 	orElse(&cfg.DescriptorsMax, descriptorsMaxDefault)
-	k := &Kernel{cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 1)), secret: rand.New(rand.NewPCG(cfg.Seed, 3)),
-		mounts: rand.New(rand.NewPCG(cfg.Seed, 4)), trail: 14695981039346656037}
+	k := &Kernel{
+		cfg: cfg, rnd: rand.New(rand.NewPCG(cfg.Seed, 1)), secret: rand.New(rand.NewPCG(cfg.Seed, 3)),
+		mounts: rand.New(rand.NewPCG(cfg.Seed, 4)), trail: 14695981039346656037,
+	}
 	if cfg.Profile != nil {
 		k.profile = *cfg.Profile
 	} else {

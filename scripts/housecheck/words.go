@@ -95,6 +95,7 @@ func (s *source) checkWords() (findings []string) {
 			for i, l := range strings.Split(text, "\n") {
 				findings = s.findProse(findings, line+i, l)
 			}
+		default:
 		}
 	}
 }

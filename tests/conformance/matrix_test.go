@@ -285,8 +285,15 @@ func TestMatrix(t *testing.T) {
 		"/dynamic/", "/empty", "/m/file.css", "/m", "/file.css/", "/%00", "/dir/none.css?x=1",
 	}
 	ways := [][]string{
-		nil, {"Accept-Encoding: gzip"}, {"Range: bytes=1-3"}, {"Range: bytes=0-1,4-5"}, {"Range: bytes=9999999-"}, {"If-None-Match: *"},
-		{"If-Modified-Since: " + time.Now().UTC().Format(http.TimeFormat)}, {"If-Match: \"x\""}, {"Range: bytes=1-3", "If-Range: \"x\""},
+		nil,
+		{"Accept-Encoding: gzip"},
+		{"Range: bytes=1-3"},
+		{"Range: bytes=0-1,4-5"},
+		{"Range: bytes=9999999-"},
+		{"If-None-Match: *"},
+		{"If-Modified-Since: " + time.Now().UTC().Format(http.TimeFormat)},
+		{"If-Match: \"x\""},
+		{"Range: bytes=1-3", "If-Range: \"x\""},
 		{"Origin: http://example.org", "Access-Control-Request-Method: GET"},
 	}
 	features := matrix(dir)
