@@ -119,7 +119,7 @@ func (l *Loop) disarm(c *conn) {
 	c.armed = deadlineNone
 }
 
-// giveUp lets the handler response a request that has not become complete, or whose file could not
+// giveUp lets the handler respond to a request that has not become complete, or whose file could not
 // be looked up, in time. It returns false when there is nothing to say.
 func (l *Loop) giveUp(c *conn) bool {
 	if c.state != StateReading && c.state != StateOpening || l.draining && l.drainEnd == never {

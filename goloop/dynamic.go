@@ -588,7 +588,7 @@ func (l *Loop) prepare() bool {
 	return len(l.reads) > 0
 }
 
-// choose decides by which read method of the read methods a chunk is read. What is in memory is copied from
+// choose decides by which read method a chunk is read. What is in memory is copied from
 // there; what is not is read past the page cache, because a buffered read would wait for the
 // disk inside io_submit. A file or kernel that can do neither has worker threads. Where the chunk before was in
 // memory (hot), nobody is asked whether this one is, too: if not, the read says so.

@@ -36,7 +36,7 @@ func (a *pipeline) left() []prepared {
 	return a.list[a.next:]
 }
 
-// prepareNext responses the requests that have arrived behind the current one, as long as they are
+// prepareNext responds to the requests that have arrived behind the current one, as long as they are
 // complete and nothing about them has to be waited for. The others stay in hand.
 func (l *Loop) prepareNext(c *conn) {
 	p := c.part

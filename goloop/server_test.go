@@ -247,7 +247,7 @@ func TestDropInNeverSendsAnOldFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		if respond := exchange(t, server, "GET "+path+" HTTP/1.1\r\n\r\n"); !bytes.Contains(respond, []byte(" 404 ")) {
-			t.Fatalf("%d: a file that is gone is responded to with %.20q", i, respond)
+			t.Fatalf("%d: the response for a file that is gone is %.20q", i, respond)
 		}
 	}
 }

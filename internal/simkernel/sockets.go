@@ -211,7 +211,7 @@ func (k *Kernel) socket(op *kernel.Op) (*conn, int64) {
 	return c, 0
 }
 
-// fail responses the error that waits on a connection, once.
+// fail returns the error that waits on a connection, once.
 func (c *conn) fail() int64 {
 	errno := c.failure
 	c.failure = 0

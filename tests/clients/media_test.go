@@ -192,7 +192,7 @@ func testChromium(l *lab) {
 		}
 		tags++
 		if a.status != 206 || !strings.HasPrefix(tag, `"`) {
-			l.Errorf("a seek that was responded to with all of the file: %s", a.line)
+			l.Errorf("a seek whose response is all of the file: %s", a.line)
 		}
 	}
 	if tags == 0 || len(images) != imagesCount {
