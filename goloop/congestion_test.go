@@ -133,11 +133,11 @@ func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
 				if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", step.path); err != nil {
 					t.Fatal(err)
 				}
-				respond, err := http.ReadResponse(r, nil)
+				response, err := http.ReadResponse(r, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				body, err := io.ReadAll(respond.Body)
+				body, err := io.ReadAll(response.Body)
 				want, ok := s.files[step.path]
 				if !ok {
 					want = s.files["/static"+step.path]
@@ -195,11 +195,11 @@ func TestLastResponseWaitsInTheSocket(t *testing.T) {
 			if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n\r\nG", test.path, test.connection); err != nil {
 				t.Fatal(err)
 			}
-			respond, err := http.ReadResponse(bufio.NewReader(c), nil)
+			response, err := http.ReadResponse(bufio.NewReader(c), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := io.Copy(io.Discard, respond.Body); err != nil {
+			if _, err := io.Copy(io.Discard, response.Body); err != nil {
 				t.Fatal(err)
 			}
 			got, err := unix.GetsockoptInt(socketTowards(t, c.LocalAddr().(*net.TCPAddr).Port), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)

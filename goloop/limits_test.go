@@ -71,9 +71,9 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 		if _, err := io.WriteString(c, whole[cut:]); err != nil {
 			t.Fatal(err)
 		}
-		respond, err := io.ReadAll(c)
-		if err != nil || !strings.HasPrefix(string(respond), "HTTP/1.1 200 OK\r\n") {
-			t.Errorf("cut at %d: %.40q, %v", cut, respond, err)
+		response, err := io.ReadAll(c)
+		if err != nil || !strings.HasPrefix(string(response), "HTTP/1.1 200 OK\r\n") {
+			t.Errorf("cut at %d: %.40q, %v", cut, response, err)
 			continue
 		}
 		if peer := <-peers; peer.String() != "192.0.2.7:4711" {
@@ -94,9 +94,9 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 					time.Sleep(5 * time.Millisecond)
 				}
 			}
-			respond, err := io.ReadAll(c)
-			if err != nil || !strings.HasPrefix(string(respond), "HTTP/1.1 200 OK\r\n") {
-				t.Errorf("%d bytes in pieces of %d: %.40q, %v", size, piece, respond, err)
+			response, err := io.ReadAll(c)
+			if err != nil || !strings.HasPrefix(string(response), "HTTP/1.1 200 OK\r\n") {
+				t.Errorf("%d bytes in pieces of %d: %.40q, %v", size, piece, response, err)
 				continue
 			}
 			if peer := <-peers; peer.String() != "192.0.2.9:4660" {
@@ -108,8 +108,8 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 	if _, err := io.WriteString(c, request); err != nil {
 		t.Fatal(err)
 	}
-	if respond, _ := io.ReadAll(c); len(respond) != 0 {
-		t.Errorf("a proxy that says nothing gets %q", respond)
+	if response, _ := io.ReadAll(c); len(response) != 0 {
+		t.Errorf("a proxy that says nothing gets %q", response)
 	}
 }
 

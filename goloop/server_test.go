@@ -112,8 +112,8 @@ func exchange(t testing.TB, server *Server, request string) []byte {
 
 func checkFile(t testing.TB, s *site, server *Server, path string) {
 	t.Helper()
-	respond := exchange(t, server, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
-	head, body, ok := bytes.Cut(respond, []byte("\r\n\r\n"))
+	response := exchange(t, server, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
+	head, body, ok := bytes.Cut(response, []byte("\r\n\r\n"))
 	want := s.files[path]
 	switch {
 	case !ok || !bytes.HasPrefix(head, []byte("HTTP/1.1 200 OK\r\n")):
@@ -207,10 +207,10 @@ func TestDropInNotFound(t *testing.T) {
 		"GET /static/k HTTP/1.1\r\nno colon\r\n\r\n",
 		"GET /" + strings.Repeat("a", 40<<10) + " HTTP/1.1\r\n\r\n",
 	} {
-		respond := exchange(t, server, request)
-		if !bytes.HasPrefix(respond, []byte("HTTP/1.1 404 Not Found\r\n")) ||
-			!bytes.HasSuffix(respond, []byte("\r\n\r\n")) {
-			t.Errorf("%.60q: %.100q", request, respond)
+		response := exchange(t, server, request)
+		if !bytes.HasPrefix(response, []byte("HTTP/1.1 404 Not Found\r\n")) ||
+			!bytes.HasSuffix(response, []byte("\r\n\r\n")) {
+			t.Errorf("%.60q: %.100q", request, response)
 		}
 	}
 }
@@ -219,11 +219,11 @@ func TestHeadHasNoBody(t *testing.T) {
 	s := newSite(t)
 	server := startDropIn(t, s, nil)
 	for _, path := range []string{"/static/k", "/dynamic/large"} {
-		respond := exchange(t, server, "HEAD "+path+" HTTP/1.1\r\n\r\n")
-		if !bytes.HasPrefix(respond, []byte("HTTP/1.1 200 OK\r\n")) ||
-			!bytes.HasSuffix(respond, []byte("\r\n\r\n")) ||
-			!bytes.Contains(respond, fmt.Appendf(nil, "Content-Length: %d\r\n", len(s.files[path]))) {
-			t.Errorf("%s: %q", path, respond)
+		response := exchange(t, server, "HEAD "+path+" HTTP/1.1\r\n\r\n")
+		if !bytes.HasPrefix(response, []byte("HTTP/1.1 200 OK\r\n")) ||
+			!bytes.HasSuffix(response, []byte("\r\n\r\n")) ||
+			!bytes.Contains(response, fmt.Appendf(nil, "Content-Length: %d\r\n", len(s.files[path]))) {
+			t.Errorf("%s: %q", path, response)
 		}
 	}
 }
@@ -246,8 +246,8 @@ func TestDropInNeverSendsAnOldFile(t *testing.T) {
 		if err := os.Remove(filepath.Join(s.dir, path)); err != nil {
 			t.Fatal(err)
 		}
-		if respond := exchange(t, server, "GET "+path+" HTTP/1.1\r\n\r\n"); !bytes.Contains(respond, []byte(" 404 ")) {
-			t.Fatalf("%d: the response for a file that is gone is %.20q", i, respond)
+		if response := exchange(t, server, "GET "+path+" HTTP/1.1\r\n\r\n"); !bytes.Contains(response, []byte(" 404 ")) {
+			t.Fatalf("%d: the response for a file that is gone is %.20q", i, response)
 		}
 	}
 }
