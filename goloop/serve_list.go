@@ -35,8 +35,9 @@ func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 	key = append(append(key, order.String()...), ending...)
 	q.a.scratch = key
 	directory, path, asJSON, now, k := string(name), string(p), ending == listJSON, q.find.Unix(), q.find.Directories()
+	d := q.d // the query is the next request's while a worker thread renders
 	f, ok := q.find.Make(m, key, func() (kernel.Opened, kernel.Class) {
-		return q.d.renderList(k, m.Root, directory, path, order, asJSON, now)
+		return d.renderList(k, m.Root, directory, path, order, asJSON, now)
 	})
 	if !ok {
 		return 0, false
