@@ -72,8 +72,8 @@ func appendHref(dst []byte, name string) []byte {
 		switch name[i] {
 		case '/':
 			dst = append(dst, "%2F"...)
-		case ':':
-			dst = append(dst, ':')
+		case ':', '~': // for which AppendEscapedPath would put another "./" before them
+			dst = append(dst, name[i])
 		default:
 			dst = response.AppendEscapedPath(dst, name[i:i+1])
 		}
