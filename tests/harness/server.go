@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -42,27 +43,41 @@ type Server struct {
 	Address string // 127.0.0.1:port
 
 	command *exec.Cmd
-	output  transcript
+	output  Transcript
 	exited  chan struct{} // closed when the process is gone and exit is set
 	exit    error
 }
 
-// transcript is the output of a process, to be read while it is being written.
-type transcript struct {
+// Transcript is the output of a process, to be read while it is being written. The zero value is empty.
+type Transcript struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (t *transcript) Write(p []byte) (int, error) {
+// Write implements io.Writer.
+func (t *Transcript) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.text.Write(p)
 }
 
-func (t *transcript) String() string {
+// String returns what has been written so far.
+func (t *Transcript) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.text.String()
+}
+
+// NeedPort skips the test where a port that a default chooses is taken.
+func NeedPort(tb testing.TB, port string) {
+	tb.Helper()
+	l, err := net.Listen("tcp4", ":"+port)
+	if err != nil {
+		tb.Skipf("port %s is taken: %v", port, err)
+	}
+	if err := l.Close(); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // Launch starts a server and does not wait for it to listen.

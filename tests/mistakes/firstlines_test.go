@@ -65,7 +65,7 @@ aws: /dynamic/ serves DIR/dynamic (dynamic)
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.port != "" {
-				needPort(t, c.port)
+				harness.NeedPort(t, c.port)
 			}
 			dir, err := filepath.EvalSymlinks(t.TempDir())
 			if err != nil {
@@ -98,15 +98,3 @@ aws: /dynamic/ serves DIR/dynamic (dynamic)
 
 // asRoot is what the file server says besides where the test runs as root.
 const asRoot = "aws: warning: running as root: --user NAME drops to another user once the addresses are bound\n"
-
-// needPort skips the test where a port that a default chooses is taken.
-func needPort(t *testing.T, port string) {
-	t.Helper()
-	l, err := net.Listen("tcp4", ":"+port)
-	if err != nil {
-		t.Skipf("port %s is taken: %v", port, err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-}

@@ -1,17 +1,14 @@
 package readme
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -59,7 +56,7 @@ func TestFirstScreen(t *testing.T) {
 		}
 	}
 	for _, port := range []string{"8888", "8080"} {
-		needPort(t, port)
+		harness.NeedPort(t, port)
 	}
 	t.Cleanup(func() { r.endServer(t) })
 	for _, c := range commands {
@@ -97,26 +94,8 @@ type reader struct {
 // server is a command that stays in the foreground until it is ended by Ctrl-C.
 type server struct {
 	cmd    *exec.Cmd
-	output transcript
+	output harness.Transcript
 	exited chan struct{}
-}
-
-// transcript is output that is read while it is written.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (t *transcript) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.Write(p)
-}
-
-func (t *transcript) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.String()
 }
 
 // serves matches the commands that stay.
@@ -300,16 +279,4 @@ func command(ctx context.Context, dir, text string) *exec.Cmd {
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	return cmd
-}
-
-// needPort skips the test where a port that a default chooses is taken.
-func needPort(t *testing.T, port string) {
-	t.Helper()
-	l, err := net.Listen("tcp4", ":"+port)
-	if err != nil {
-		t.Skipf("port %s is taken: %v", port, err)
-	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
 }
