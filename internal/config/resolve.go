@@ -14,7 +14,7 @@ type Sources struct {
 	Environ []string // NAME=value, as os.Environ has it
 	File    string   // the name of the configuration file, for messages
 	Text    []byte   // its contents
-	Own     []string // variables that begin with Prefix and are not options, but no strangers either
+	Own     []string // variables that begin with Prefix and are not options, but not strangers either
 }
 
 // Origins report for each option by name where its value came from: "default", a flag, a variable, or

@@ -253,7 +253,7 @@ func (s *site) testGone(t *testing.T, server *harness.Server) {
 	wantSockets(t, server, sockets)
 }
 
-// testGarbage sends bytes that are not request. The connection ends, and the server lives.
+// testGarbage sends bytes that are not a request. The connection ends, and the server lives.
 func (s *site) testGarbage(t *testing.T, server *harness.Server) {
 	for i := range 40 {
 		garbage := harness.Content(1<<(i%18), uint64(i))
