@@ -2,19 +2,20 @@ package request
 
 import "math"
 
-// KeepAlive reports whether the client lets the connection live on after the response (RFC 9112 section
-// 9.3): HTTP/1.1 unless a Connection line says close, HTTP/1.0 only if one says keep-alive and none close.
+// KeepAlive reports whether the client permits the connection to stay open after the response (RFC 9112
+// section 9.3): in HTTP/1.1 unless Connection contains close, in HTTP/1.0 only if it contains keep-alive and
+// not close.
 func (r *Request) KeepAlive() bool { return r.keepAlive }
 
-// BodyLength returns the length in bytes of the body that follows the head, or chunked (and a length of 0)
-// where the body itself marks its end (RFC 9112 section 6.3). Body finds that end.
+// BodyLength returns the length in bytes of the body after the head. If the body is chunked, it returns 0
+// and true, and Body finds its end (RFC 9112 section 6.3).
 func (r *Request) BodyLength() (lengthBytes int64, chunked bool) { return r.bodyBytes, r.chunked }
 
 // ExpectContinue reports whether the client waits for `100 Continue` before it sends the body (RFC 9110
-// section 10.1.1). In HTTP/1.0 the expectation is ignored, as that section asks.
+// section 10.1.1). It is false in HTTP/1.0, as that section requires.
 func (r *Request) ExpectContinue() bool { return r.expectContinue }
 
-// ExpectUnknown reports whether an HTTP/1.1 client expects anything else, which may be answered with 417
+// ExpectUnknown reports whether an HTTP/1.1 client sent another expectation. The server may respond with 417
 // (RFC 9110 section 10.1.1).
 func (r *Request) ExpectUnknown() bool { return r.expectUnknown }
 
