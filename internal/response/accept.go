@@ -74,9 +74,9 @@ func parseWeight(b []byte) (thousandths int, ok bool) {
 	return n, n <= weightMax
 }
 
-// PrefersJSON reports whether the lines of Accept (RFC 9110 section 12.5.1) ask for application/json rather
-// than text/html: by weight, then by which of the two is named more exactly. In doubt, as with no line,
-// with `*/*` and with both named alike, the response is HTML. Parameters other than the weight are ignored.
+// PrefersJSON reports whether the lines of Accept (RFC 9110 section 12.5.1) prefer application/json to
+// text/html: by weight, then by the more specific media range. If neither is preferred, for example without
+// a line or with `*/*`, the response is HTML. Parameters other than the weight are ignored.
 func PrefersJSON(lines [][]byte) bool {
 	json := accepted(lines, "application/", "json")
 	html := accepted(lines, "text/", "html")

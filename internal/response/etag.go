@@ -2,7 +2,7 @@ package response
 
 import "strconv"
 
-// Version is what distinguishes one version of a file from another.
+// Version contains the attributes that distinguish versions of a file.
 type Version struct {
 	SizeBytes  int64
 	ModifiedNs int64 // the modification time, in nanoseconds since 1970
@@ -10,27 +10,28 @@ type Version struct {
 	Inode      uint64
 }
 
-// Modification times outside of these say nothing about the content: tools that want the same bytes at each build, or in
-// each container layer, write 0, 1, the first day of 1980 (the earliest that zip has), its first of February (Gradle) or
-// 1985-10-26 (npm) into all files; and what is beyond what nanoseconds can hold is cut off.
+// A modification time outside of these bounds does not identify the content. Tools that need the same bytes
+// in each build or container layer set the times of all files to 0, 1, the first day of 1980 (the earliest
+// in zip), 1980-02-01 (Gradle) or 1985-10-26 (npm). Times that do not fit a number of nanoseconds are cut
+// off.
 const (
 	datedFromNs  = 631_152_000_000_000_000 // 1990-01-01: nothing older is served that has a time of its own
 	datedUntilNs = 9_223_372_036_000_000_000
 )
 
-// Dated reports whether the modification time distinguishes versions. Where it does not, a file has no Last-Modified, and
-// its entity tag depends on the inode, too.
+// Dated reports whether the modification time distinguishes versions. If it does not, a file has no
+// Last-Modified, and its entity tag also depends on the inode.
 func (v *Version) Dated() bool { return v.ModifiedNs >= datedFromNs && v.ModifiedNs < datedUntilNs }
 
-// AppendETag appends the entity tag of a file (RFC 9110 section 8.8.3): its modification time in
-// nanoseconds since 1970 and its size in bytes, both hexadecimal, and the coding's name where the file is a
-// precompressed form of another (section 8.8.3.3). It depends on nothing else, so replicas that hold the
-// same file with the same times agree on it. Only where the modification time says nothing (Dated) it has the time of
-// the inode's change and its number as well, on which replicas do not agree.
+// AppendETag appends the entity tag of a file (RFC 9110 section 8.8.3): its modification time in nanoseconds
+// since 1970 and its size in bytes, both hexadecimal, and the name of the coding if the file is a
+// precompressed form (section 8.8.3.3). It depends on nothing else, so replicas with the same file and the
+// same times agree on it. If the modification time does not distinguish versions (Dated), the tag also
+// contains the change time and the number of the inode, on which replicas do not agree.
 //
-// The tag is strong: it promises that two files with the same tag have the same bytes. That promise is the
-// file system's: a writer that changes a file twice within the resolution of its clock (4 ms on common
-// kernels), keeping its size, or that sets the time back, breaks it. Files are to be replaced by rename.
+// The tag is strong: two files with the same tag have the same bytes. This depends on the filesystem. It is
+// wrong if a file changes twice within the resolution of the filesystem's clock (4 ms on common kernels)
+// with the same size, or if its time is set back. So files should be replaced by renaming.
 func AppendETag(dst []byte, v *Version, c Coding) []byte {
 	dst = append(dst, '"')
 	dst = strconv.AppendUint(dst, uint64(v.ModifiedNs), 16)
@@ -49,7 +50,7 @@ func AppendETag(dst []byte, v *Version, c Coding) []byte {
 	return append(dst, '"')
 }
 
-// ETagBytesMax is room enough for any tag that AppendETag writes.
+// ETagBytesMax is the largest length of a tag from AppendETag.
 const ETagBytesMax = len(`"---`) + 4*16 + len(`-zstd"`)
 
 // nextETag cuts the first entity tag off list: opaque with its quotes, and whether W/ stands before it. ok
