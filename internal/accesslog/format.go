@@ -12,15 +12,15 @@ import (
 	"aws/goloop"
 )
 
-// Format says how a line looks.
+// Format is the format of the lines.
 type Format uint8
 
 // The formats.
 const (
 	Common   Format = iota // the Common Log Format
-	Combined               // and the referring page and the user agent
-	JSON                   // an object per line, with all there is to say
-	Fields                 // what a response depended on, for tests
+	Combined               // the Common Log Format with the referring page and the user agent
+	JSON                   // one object per line, with all data
+	Fields                 // the data that a response depends on, for tests
 	formatCount
 )
 
@@ -29,7 +29,7 @@ var formatNames = [formatCount]string{"common", "combined", "json", "fields"}
 // String returns the format's name.
 func (f Format) String() string { return formatNames[f%formatCount] }
 
-// ParseFormat returns the format of a name.
+// ParseFormat returns the format with a name.
 func ParseFormat(name string) (Format, error) {
 	for f, n := range formatNames {
 		if n == name {
@@ -42,20 +42,20 @@ func ParseFormat(name string) (Format, error) {
 // Formats returns the names of the formats.
 func Formats() []string { return formatNames[:] }
 
-// Formatter makes lines. It is one goroutine's.
+// Formatter formats records. It must be used by one goroutine only.
 type Formatter struct {
 	format Format
 	second int64  // since 1970
-	stamp  []byte // that second, as the common and combined formats have it
+	stamp  []byte // that second, in the format of common and combined
 
 	peer     netip.Addr
 	peerText []byte
 }
 
-// NewFormatter returns a Formatter of lines of a format.
+// NewFormatter returns a Formatter for a format.
 func NewFormatter(f Format) *Formatter { return &Formatter{format: f, second: math.MinInt64} }
 
-// Append appends a record's line.
+// Append appends the line for a record.
 func (f *Formatter) Append(line []byte, r *goloop.Record) []byte {
 	switch f.format {
 	case Combined:
@@ -266,8 +266,7 @@ func appendJSON(line []byte, r *goloop.Record) []byte {
 	return append(line, '}')
 }
 
-// Kind returns how the file of a response reached the client: static, dynamic, or none where the
-// request belonged to no mount.
+// Kind returns how the file of a response was sent: static, dynamic, or none if the request had no mount.
 func Kind(r *goloop.Record) string {
 	if r.Mount == nil {
 		return "none"

@@ -12,7 +12,7 @@ import (
 	"aws/internal/accesslog"
 )
 
-// Times of the live page.
+// Intervals and timeouts of the live page.
 const (
 	tick    = 500 * time.Millisecond
 	window  = 10 // ticks that latencies are about
@@ -36,7 +36,7 @@ type transfer struct {
 	Send     float64 `json:"send"`
 }
 
-// targetMax is how much of a target the page shows.
+// targetMax is how many bytes of a target the page shows.
 const targetMax = 200
 
 // slowest keeps the slowest responses of the last minutes.
@@ -227,7 +227,7 @@ func (a *Admin) sendNews(now time.Time) bool {
 	return true
 }
 
-// rateTicks is how many ticks a rate is the mean of.
+// rateTicks is the number of ticks over which a rate is averaged.
 const rateTicks = 4
 
 // news says what there is to say about the latest sample and those before it.

@@ -26,7 +26,7 @@ func gauge(name, help string, value func(n *goloop.Counts) int) simple {
 	return simple{name: name, help: help, gauge: true, value: func(n *goloop.Counts) float64 { return float64(value(n)) }}
 }
 
-// simples are in the order of a request's way through the server.
+// simples are in the order in which a request passes through the server.
 var simples = []simple{
 	count("awsd_accepted_connections_total", "Connections that were accepted.", func(n *goloop.Counts) uint64 { return n.Accepted }),
 	count("awsd_accept_pauses_total", "Times that new connections stayed in the backlog because connections or descriptors were used up.", func(n *goloop.Counts) uint64 { return n.AcceptPauses }),
@@ -85,7 +85,7 @@ var (
 	buildDesc       = desc("awsd_build_info", "1; the labels say what is running.", "version", "commit", "go")
 )
 
-// Describe implements prometheus.Collector. The metrics are made again for each Collect.
+// Describe implements prometheus.Collector. Each Collect makes new metrics.
 func (a *Admin) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{connectionsDesc, responsesDesc, phaseDesc, turnDesc} {
 		out <- d

@@ -2,7 +2,7 @@ package config
 
 import "strings"
 
-// Nearest returns the name that was most likely meant by one that is not there, or "".
+// Nearest returns the one of the names that is most similar to an unknown name, or "".
 func Nearest(name string, names []string) string {
 	best, bestDistance := "", 0
 	plain := strings.ToLower(strings.ReplaceAll(name, "_", "-"))

@@ -182,8 +182,8 @@ func kindText(k unstable.Kind) string {
 	}
 }
 
-// AppendTOML appends the values of a table as a file that means the same, with the origin of each as
-// a comment if there are origins.
+// AppendTOML appends the values of a table as a TOML file with the same meaning. If origins is not nil, a
+// comment contains the origin of each value.
 func AppendTOML(b []byte, groups []Group, origins Origins) []byte {
 	for i := range groups {
 		if i > 0 {

@@ -12,20 +12,20 @@ import (
 //go:embed style.css
 var style string
 
-// ContentSecurityPolicy is the value of the field of that name to send with the page. It allows this very
-// style and the empty icon, and no script, frame, form or request whatsoever.
+// ContentSecurityPolicy is the value of the header field to send with the page. It permits the page's own
+// style and the empty icon, and no script, frame, form or other request.
 const ContentSecurityPolicy = "default-src 'none'; style-src '" + styleHash + "'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'"
 
-// styleHash names the style by its content; a test says what it has to be.
+// styleHash identifies the style by its content; a test prints the correct value.
 const styleHash = "sha256-pet2LjlghnNGR083Sd7+Vg2idDSeKvAZLuEnxVifQ/M="
 
-// crumbsMax is how many directories the trail shows, beside the root. A deep path would otherwise make the trail
-// longer than the list, its links growing with the square of the depth.
+// crumbsMax is the number of directories in the breadcrumb trail, in addition to the root. Without a limit,
+// the size of the links would grow with the square of the depth.
 const crumbsMax = 8
 
-// AppendHTML appends the listing as a page, in UTF-8. It takes the entries in the order in which they are;
-// see Sort. With room in dst it does not allocate.
+// AppendHTML appends the listing as a page in UTF-8, with the entries in their present order; see Sort. It
+// does not allocate if dst has room.
 func (p *Page) AppendHTML(dst []byte) []byte {
 	const row = `<tr><th scope="row"><a href=""><bdi></bdi></a></th><td title="1,234,567 bytes">1.2 MiB</td>` +
 		`<td><time datetime="2006-01-02T15:04:05Z">2006-01-02 15:04</time></td></tr>`

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON appends the listing as JSON, in the format that the package's comment sets down. The result is
-// valid JSON and valid UTF-8 for every input.
+// AppendJSON appends the listing as JSON, in the format of the package comment. The result is valid JSON and
+// valid UTF-8 for every input.
 func (p *Page) AppendJSON(dst []byte) []byte {
 	dst = slices.Grow(dst, p.guess(len(`{"name":"","type":"directory","size":1234567,"modified":"2006-01-02T15:04:05Z"},`), 1))
 	dst = append(dst, `{"path":`...)

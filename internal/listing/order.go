@@ -9,20 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// An Order is a key to sort by, and Descending or not. Directories come before files in every order. The zero
-// value is the default: by name, ascending.
+// An Order is a sort key, optionally combined with Descending. Directories come before files in every order.
+// The zero value is the default: by name, ascending.
 type Order uint8
 
-// The keys, and the flag to combine one with.
+// The keys, and the flag that can be combined with a key.
 const (
-	// ByName compares names without regard to case, and the numbers in them by value: "a9" before "A10".
+	// ByName compares names without regard to case, and numbers in them by value: "a9" before "A10".
 	ByName Order = iota
-	// BySize compares sizes, and names where they are equal. Directories, having none, stand by name.
+	// BySize compares sizes, and names if they are equal. Directories have no size and are sorted by name.
 	BySize
-	// ByTime compares the times of the last change, and names where they are equal.
+	// ByTime compares modification times, and names if they are equal.
 	ByTime
-	// Descending turns the key around: from Z, from the largest, from the newest. Names that only break a
-	// tie stay ascending.
+	// Descending reverses the key. Names that only break a tie stay ascending.
 	Descending Order = 1 << 7
 )
 
@@ -49,9 +48,9 @@ func (o Order) String() string {
 	return words[o.key()][0]
 }
 
-// ParseOrder reads the order from a query, without its '?': "sort" is name, size or time, "order" is asc or
-// desc. What is missing or unknown counts as name and as asc, other parameters are passed over, and of two
-// with the same name the first counts. There is no need for escapes here, so none are decoded.
+// ParseOrder reads the order from a query without its '?': "sort" is name, size or time, "order" is asc or
+// desc. A missing or unknown value means name or asc. Other parameters are ignored, and of two with the same
+// name the first applies. It does not decode escapes, because the values need none.
 func ParseOrder(query []byte) Order {
 	var order Order
 	var sorted, directed bool
@@ -84,8 +83,8 @@ func ParseOrder(query []byte) Order {
 	return order
 }
 
-// Sort sorts the entries by the page's order. Names being unique in a directory, the result does not depend on
-// the order before.
+// Sort sorts the entries by the page's order. Names are unique in a directory, so the result does not depend
+// on the previous order.
 func (p *Page) Sort() {
 	sign := 1
 	if p.Order.descending() {

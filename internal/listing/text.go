@@ -52,7 +52,7 @@ func appendText(dst []byte, s string) []byte {
 	return append(dst, s[from:]...)
 }
 
-// plain holds the characters of ASCII that stand for themselves in HTML.
+// plain is the set of ASCII characters that need no escape in HTML.
 var plain = func() (set [utf8.RuneSelf]bool) {
 	for c := byte(' '); c < 0x7f; c++ {
 		set[c] = strings.IndexByte(`&<>"'`, c) < 0
@@ -132,7 +132,8 @@ func appendGrouped(dst []byte, n uint64) []byte {
 // A moment is a point in time, taken apart, in UTC.
 type moment struct{ year, month, day, hour, minute, second int }
 
-// The moments with four digits for the year, as RFC 3339 has them: 0000-01-01 and 9999-12-31.
+// The first and the last time that RFC 3339 can represent, with years of four digits: 0000-01-01 and
+// 9999-12-31.
 const (
 	unixMin = -62167219200
 	unixMax = 253402300799
