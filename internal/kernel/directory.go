@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DirectoryEntry is a name in a directory, with what it stands for.
+// DirectoryEntry is a name in a directory, with its attributes.
 type DirectoryEntry struct {
 	Name      string
 	Directory bool
@@ -49,8 +49,8 @@ func (*Linux) ReadDirectory(root Root, name string, entriesMax int, hide func(na
 	}
 }
 
-// LookUp returns what a name beneath a root stands for now: Done is a regular file, Directory a directory. It may wait for
-// a disk.
+// LookUp returns the class of a name below a root: Done is a regular file, Directory a directory. It may
+// block on a disk.
 func LookUp(root Root, name string) Class {
 	fd, class := openDirectory(root, name)
 	if class != Done {

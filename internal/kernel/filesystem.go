@@ -98,7 +98,8 @@ func (r Root) filesystem() (rootFilesystem, bool) {
 	return fs, ok
 }
 
-// NameMax returns how long an element of a name may be on the root's filesystem, in bytes; 0 where that is not known.
+// NameMax returns the largest length in bytes of a path element on the root's filesystem, or 0 if it is not
+// known.
 func (r Root) NameMax() int {
 	fs, _ := r.filesystem()
 	return fs.nameMax

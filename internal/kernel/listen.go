@@ -13,16 +13,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Address is where a server listens: a TCP address, or the path of a Unix socket.
+// Address is a listening address: a TCP address, or the path of a Unix socket.
 type Address struct {
 	TCP  netip.AddrPort
-	Path string       // of a Unix socket; TCP is then not used
-	File SocketAccess // of its file
-	Dual bool         // an IPv6 wildcard takes IPv4 connections, too
+	Path string       // path of a Unix socket; TCP is then not used
+	File SocketAccess // permissions of its file
+	Dual bool         // an IPv6 wildcard also accepts IPv4 connections
 }
 
-// ParseAddress reads an address as people write it: 127.0.0.1:8080, [::1]:8080, :8080 for all
-// addresses of both families, localhost:8080, or unix:/path. The error says what is expected.
+// ParseAddress parses 127.0.0.1:8080, [::1]:8080, :8080 for all addresses of both families, localhost:8080,
+// or unix:/path. The error contains the expected form.
 func ParseAddress(s string) (Address, error) {
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		if path == "" || len(path) > unixPathBytesMax {
@@ -62,10 +62,10 @@ func cutLast(s, sep string) (before, after string, ok bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// unixPathBytesMax is what fits sockaddr_un (unix(7)).
+// unixPathBytesMax is the longest path in sockaddr_un (unix(7)).
 const unixPathBytesMax = 107
 
-// String returns the address as ParseAddress reads it.
+// String returns the address in the form that ParseAddress accepts.
 func (a Address) String() string {
 	if a.Path != "" {
 		return "unix:" + a.Path
@@ -73,7 +73,7 @@ func (a Address) String() string {
 	return a.TCP.String()
 }
 
-// URL returns the address as a browser on this machine would be given it.
+// URL returns the URL of the address for a browser on this machine.
 func (a Address) URL() string {
 	if a.Path != "" {
 		return "unix:" + a.Path
@@ -84,24 +84,25 @@ func (a Address) URL() string {
 	return "http://" + a.TCP.String() + "/"
 }
 
-// ListenOptions say how a TCP address is listened at.
+// ListenOptions are options of a TCP listening socket.
 type ListenOptions struct {
 	Shared bool // several sockets share the address (SO_REUSEPORT), one per loop
-	Defer  bool // connections are reported once they have sent something (TCP_DEFER_ACCEPT)
-	// Alone asks first whether the address is free: with Shared, the kernel would let the sockets of
-	// another server of the same user share it, too.
+	Defer  bool // connections are reported when they have sent data (TCP_DEFER_ACCEPT)
+	// Alone checks first whether the address is free. Otherwise, with Shared, the kernel permits another
+	// server of the same user to share it.
 	Alone bool
-	Flag  string // by which the address is chosen, for the remedy in the error
-	// Congestion is the congestion control that accepted sockets begin with, unless their route has one of its
-	// own. "" leaves it to the system.
+	Flag  string // the flag that sets the address, for the remedy in the error
+	// Congestion is the initial congestion control of accepted sockets, unless their route has its own. ""
+	// means the system's default.
 	Congestion string
-	// Cork lets what is sent wait for a full packet, the connection's end, or 200 ms (tcp(7), TCP_CORK;
-	// accepted sockets inherit it): where each response is a connection's last, its end leaves in the same packet.
+	// Cork delays sent data until a packet is full, the connection ends, or 200 ms have passed (tcp(7),
+	// TCP_CORK; accepted sockets inherit it). If each response is the last of its connection, the FIN is
+	// then in the last packet.
 	Cork bool
 }
 
-// Listen returns a socket that listens at an address and does not block, and the address with the
-// port that was chosen if it was 0. The error names the address, the cause and the remedy.
+// Listen returns a non-blocking socket that listens on an address, and the address with the port that the
+// kernel has chosen if it was 0. The error names the address, the cause and the remedy.
 func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 	if addr.Path != "" {
 		fd, err := listenUnix(addr.Path, addr.File)
@@ -134,11 +135,11 @@ func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 	return int32(fd), addr, nil
 }
 
-// SocketAccess says who may connect to a Unix socket: anyone who may write to its file (unix(7)). The zero value leaves the
-// file as it is made, with the permissions that the umask leaves.
+// SocketAccess determines who may connect to a Unix socket: every process that may write to its file
+// (unix(7)). With the zero value the file has the permissions that the umask leaves.
 type SocketAccess struct {
-	Mode  uint32 // permissions; 0: as they are
-	Group int    // -1, or 0 with no Mode: as it is
+	Mode  uint32 // permissions; 0: unchanged
+	Group int    // -1, or 0 without Mode: unchanged
 }
 
 // apply gives the file of a socket to whom it is meant for. Nobody can connect yet.
@@ -206,7 +207,7 @@ type SocketFile struct {
 	inode  uint64
 }
 
-// SocketFileOf returns the file of a socket that has just been bound to a path.
+// SocketFileOf returns the file of a socket that this process has just bound to a path.
 func SocketFileOf(path string) (SocketFile, error) {
 	var stat unix.Stat_t
 	if err := unix.Lstat(path, &stat); err != nil {
@@ -215,11 +216,11 @@ func SocketFileOf(path string) (SocketFile, error) {
 	return SocketFile{path: path, device: stat.Dev, inode: stat.Ino}, nil
 }
 
-// Path returns where the file was made.
+// Path returns the path of the file.
 func (f SocketFile) Path() string { return f.path }
 
-// Remove removes the file, unless it is gone, or somebody has put another one in its place: that one is
-// somebody else's.
+// Remove removes the file, unless it does not exist any more, or another file with the same path belongs to
+// another process.
 func (f SocketFile) Remove() error {
 	var stat unix.Stat_t
 	if unix.Lstat(f.path, &stat) != nil || stat.Dev != f.device || stat.Ino != f.inode {
@@ -254,8 +255,8 @@ func Duplicate(fd int32) (int32, error) {
 	return int32(d), nil
 }
 
-// ListenRemedy returns what to do about an address that could not be listened at, in parentheses, or "". flag is the
-// one by which the address is chosen.
+// ListenRemedy returns the remedy for an error of listening, in parentheses, or "". flag is the flag that
+// sets the address.
 func ListenRemedy(err error, flag string) string {
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
@@ -343,20 +344,20 @@ func number(b bool) int {
 	return 0
 }
 
-// notSentBytes is how much of a response may wait in a connection's socket beside what is on its way
-// (tcp(7), TCP_NOTSENT_LOWAT; accepted sockets inherit it). Without it a client that reads slowly
-// gets some 2.5 MB of the memory that all of the machine's connections share (tcp_mem), and once a
-// thousand of them have used that up, the kernel breaks off the connections of others. What is on its way
-// is bounded by what the client takes, so a fast one is not held up.
+// notSentBytes is the largest amount of unsent data in a connection's socket (tcp(7), TCP_NOTSENT_LOWAT;
+// accepted sockets inherit it). Without a limit, a slow client's socket takes about 2.5 MB of the memory
+// that all TCP sockets of the machine share (tcp_mem). When about a thousand such sockets have used it up,
+// the kernel aborts connections of other clients. Data in flight is limited by what the client acknowledges,
+// so a fast client is not slowed down.
 const notSentBytes = 128 << 10
 
 // LocalCongestion is a congestion control that every Linux has, that every process may choose, and that does
-// not pace what it sends. On the loopback device a pacing one sends smaller pieces, each by a timer: measured
-// with bbr, 2 MiB cost up to 2.4 times the processor time.
+// not pace. On the loopback device, one that paces sends smaller pieces, each triggered by a timer: with
+// bbr, 2 MiB cost up to 2.4 times the processor time.
 const LocalCongestion = "reno"
 
-// CheckCongestion returns an error that says what to choose instead if a process may not use a congestion
-// control here.
+// CheckCongestion returns an error with the possible choices if the process may not use a congestion
+// control.
 func CheckCongestion(name string) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -366,21 +367,21 @@ func CheckCongestion(name string) error {
 	return congestion(fd, name)
 }
 
-// CongestionBytes is the size of what PutCongestions makes.
+// CongestionBytes is the size of the buffer for PutCongestions.
 const CongestionBytes = 2 * congestionNameBytes
 
 const congestionNameBytes = 16 // TCP_CA_NAME_MAX of linux/tcp.h
 
-// PutCongestions fills the buffer of an OpCongestion, by which a socket whose congestion control is from gets
-// to. Longer names do not exist.
+// PutCongestions fills the buffer of an OpCongestion, which changes the congestion control of a socket from
+// from to to. The buffer has room for the longest possible names.
 func PutCongestions(b []byte, from, to string) {
 	clear(b[:CongestionBytes])
 	copy(b[:congestionNameBytes], from)
 	copy(b[congestionNameBytes:CongestionBytes], to)
 }
 
-// SystemCongestion returns the congestion control that a socket has from the beginning
-// (net.ipv4.tcp_congestion_control), or "" where that can't be determined.
+// SystemCongestion returns the default congestion control of a socket (net.ipv4.tcp_congestion_control), or
+// "" if it cannot be determined.
 func SystemCongestion() string {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -403,11 +404,11 @@ func congestion(fd int, name string) error {
 	return fmt.Errorf("congestion control %q: %w (this machine allows: %s)", name, err, strings.TrimSpace(string(allowed)))
 }
 
-// deferSeconds is how long a connection without data is kept from the loop; after that it is reported
-// of all the same.
+// deferSeconds is how long the kernel holds back a connection without data. After that it reports the
+// connection.
 const deferSeconds = 1
 
-// backlog asks for as many waiting connections as the machine allows (net.core.somaxconn).
+// backlog requests the longest queue that the machine permits (net.core.somaxconn).
 const backlog = 65535
 
 func sockaddrOf(addr netip.AddrPort) unix.Sockaddr {
@@ -428,7 +429,7 @@ func addrOf(name unix.Sockaddr, asked netip.AddrPort) netip.AddrPort {
 	}
 }
 
-// CloseAll closes descriptors that nobody uses.
+// CloseAll closes descriptors that are not in use.
 func CloseAll(fds []int32) error {
 	var errs []error
 	for _, fd := range fds {
@@ -439,7 +440,7 @@ func CloseAll(fds []int32) error {
 	return errors.Join(errs...)
 }
 
-// RaiseDescriptors raises the limit of open descriptors as far as the process may, and returns it.
+// RaiseDescriptors raises the soft limit of open descriptors to the hard limit, and returns it.
 func RaiseDescriptors() (int, error) {
 	var lim unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
@@ -454,8 +455,8 @@ func RaiseDescriptors() (int, error) {
 	return int(min(lim.Cur, 1<<30)), nil
 }
 
-// Inherit makes a listening socket that another process has handed over the process's own: it does not
-// block, and is not handed on.
+// Inherit prepares a listening socket that another process has passed: it sets it non-blocking and
+// close-on-exec.
 func Inherit(fd int32) error {
 	if listening, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listening == 0 {
 		return errors.New("there is no listening socket")

@@ -26,7 +26,8 @@ func openSockstat() (*os.File, int64) {
 	return file, pages * int64(os.Getpagesize())
 }
 
-// SocketMemory implements Kernel (proc_net(5), sockstat). It costs some ten microseconds, and waits for no disk.
+// SocketMemory implements Kernel (proc_net(5), sockstat). It takes about ten microseconds and does not
+// block.
 func (k *Linux) SocketMemory() (held, low int64) {
 	if k.sockstat == nil {
 		return 0, 0

@@ -14,11 +14,11 @@ import (
 // A process whose threads are bounded must keep to that by itself: when the Go runtime, or the C library, can't start a
 // thread, it ends the process.
 
-// threadsReserved are for the Go runtime: its monitor, the collector's, and those that are in system calls.
+// threadsReserved are for the Go runtime: its monitor, the garbage collector, and threads in system calls.
 const threadsReserved = 32
 
-// WorkersMax returns how many threads that wait for disks each of so many loops may have, at most as many as wanted and at
-// least one. A warning says what bounds them where that is fewer. It reads /proc and the control groups, where they are.
+// WorkersMax returns how many worker threads each of the loops may have: at most wanted and at least one. If
+// there are fewer than wanted, the warning names the limit. It reads /proc and the control groups.
 func WorkersMax(loops, wanted int) (most int, warning string) {
 	room, reason := threadRoom()
 	if room < 0 {
