@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// LimitAdvice says in one sentence how many AIO slots the machine has, how many of them are taken,
-// and which value of which sysctl makes room for so many more: for Setup's error, and for anyone who
-// got fewer slots than it asked for.
+// LimitAdvice returns a sentence with the number of AIO slots of the machine, the number in use, and the
+// sysctl command that makes room for the given number of slots. It is for Setup's error, and for callers
+// that got fewer slots than requested.
 func LimitAdvice(slots int) string {
 	limit, errLimit := readCount("/proc/sys/fs/aio-max-nr")
 	taken, errTaken := readCount("/proc/sys/fs/aio-nr")
