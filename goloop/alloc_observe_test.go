@@ -7,21 +7,23 @@ import (
 	"fmt"
 	"testing"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/response"
+	"aws/internal/stats"
 
 	"golang.org/x/crypto/bcrypt"
 )
 
 // oneRecord is a sink with one record, and a tracer, that allocate nothing.
 type oneRecord struct {
-	r    Record
+	r    stats.Record
 	out  bool
 	puts int
 }
 
-func (s *oneRecord) Take(list []*Record) int {
+func (s *oneRecord) Take(list []*stats.Record) int {
 	if s.out {
 		return 0
 	}
@@ -30,12 +32,12 @@ func (s *oneRecord) Take(list []*Record) int {
 	return 1
 }
 
-func (s *oneRecord) Put(list []*Record)                     { s.out = false; s.puts += len(list) }
-func (s *oneRecord) State(int, uint64, State, State)        {}
-func (s *oneRecord) ReadBegin(int, uint64, int, int64, int) {}
-func (s *oneRecord) ReadEnd(int, uint64, int, int64)        {}
-func (s *oneRecord) TurnBegin(int)                          {}
-func (s *oneRecord) TurnEnd(int, int)                       {}
+func (s *oneRecord) Put(list []*stats.Record)                            { s.out = false; s.puts += len(list) }
+func (s *oneRecord) State(int, uint64, connstate.State, connstate.State) {}
+func (s *oneRecord) ReadBegin(int, uint64, int, int64, int)              {}
+func (s *oneRecord) ReadEnd(int, uint64, int, int64)                     {}
+func (s *oneRecord) IterationBegin(int)                                  {}
+func (s *oneRecord) IterationEnd(int, int)                               {}
 
 // TestNoAllocationPerWatchedRequest is TestNoAllocationPerRequest with everything watching.
 func TestNoAllocationPerWatchedRequest(t *testing.T) {

@@ -37,7 +37,7 @@ func (c *client) get(l *Loop, request []byte) int {
 	}
 	sum := 0
 	for {
-		if _, err := l.Turn(); err != nil {
+		if _, err := l.Iterate(); err != nil {
 			c.t.Fatal(err)
 		}
 		for {

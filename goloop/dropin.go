@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
@@ -167,7 +168,7 @@ func (d *dropIn) Refuse(a *Response, _ *request.Request, find Finder) {
 func (d *dropIn) Busy(*Response, Finder) bool { return false }
 
 // Expire implements Handler: a client that takes too long is not answered.
-func (d *dropIn) Expire(*Response, State, *request.Request, Finder) bool { return false }
+func (d *dropIn) Expire(*Response, connstate.State, *request.Request, Finder) bool { return false }
 
 // String names the handler, for people.
 func (d *dropIn) String() string {

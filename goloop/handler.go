@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
@@ -24,10 +25,10 @@ type Handler interface {
 	Refuse(a *Response, req *request.Request, find Finder)
 	// Busy decides about a connection of an address that has too many. False resets it.
 	Busy(a *Response, find Finder) bool
-	// Expire decides about a request that is not complete in time (StateReading), or whose file could
-	// not be looked up in time (StateOpening). Of one that is not complete, req has what is known. False closes the
+	// Expire decides about a request that is not complete in time (connstate.StateReading), or whose file could
+	// not be looked up in time (connstate.StateOpening). Of one that is not complete, req has what is known. False closes the
 	// connection without a response.
-	Expire(a *Response, in State, req *request.Request, find Finder) bool
+	Expire(a *Response, in connstate.State, req *request.Request, find Finder) bool
 }
 
 // Finder finds files without waiting for a disk.

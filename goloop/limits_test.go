@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aws/internal/stats"
 )
 
 func TestRateBoundsAConnection(t *testing.T) {
@@ -37,14 +39,14 @@ func TestRateBoundsAConnection(t *testing.T) {
 }
 
 // sinkFunc is a Sink that shows each record to a function.
-type sinkFunc func(r *Record)
+type sinkFunc func(r *stats.Record)
 
-func (f sinkFunc) Take(list []*Record) int {
-	list[0] = &Record{}
+func (f sinkFunc) Take(list []*stats.Record) int {
+	list[0] = &stats.Record{}
 	return 1
 }
 
-func (f sinkFunc) Put(list []*Record) {
+func (f sinkFunc) Put(list []*stats.Record) {
 	for _, r := range list {
 		f(r)
 	}
@@ -55,7 +57,7 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 	peers := make(chan netip.AddrPort, 8)
 	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {
 		cfg.Loop.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-		cfg.Loop.Sink = sinkFunc(func(r *Record) { peers <- r.Peer })
+		cfg.Loop.Sink = sinkFunc(func(r *stats.Record) { peers <- r.Peer })
 	})
 	preface := "PROXY TCP4 192.0.2.7 198.51.100.1 4711 80\r\n"
 	request := "GET /k HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

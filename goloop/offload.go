@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 )
@@ -133,7 +134,7 @@ func (l *Loop) collect() {
 			alive := false
 			if j.slot >= 0 {
 				c = l.conns.bySlot[j.slot]
-				alive = c.gen == j.gen && c.state != StateFree
+				alive = c.gen == j.gen && c.state != connstate.StateFree
 			}
 			switch j.Kind {
 			case kernel.JobOpen, kernel.JobFunc, kernel.JobCompute:
@@ -162,7 +163,7 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 	if j.Kind == kernel.JobCompute {
 		l.checks.leave(j.asker, j.Name)
 	} else {
-		l.counts.OpensHelped++
+		l.counts.OpensByThread++
 	}
 	if j.Class == kernel.Canceled {
 		l.counts.JobsDropped++
@@ -178,7 +179,7 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 		return
 	}
 	file := l.remember(j.mount, j.Name, j.Class, &j.File, j.Kind != kernel.JobOpen)
-	if !alive || c.state != StateOpening || !c.asked {
+	if !alive || c.state != connstate.StateOpening || !c.asked {
 		l.dropFile(&file)
 		return
 	}
@@ -193,7 +194,7 @@ func (l *Loop) onPrefetched(c *conn, j *job, alive bool) {
 		l.counts.ChunksPrefetched++
 		j.file.SetResident(j.Offset, j.Len, l.k.Now())
 	}
-	if !alive || c.state != StatePrefetching {
+	if !alive || c.state != connstate.StatePrefetching {
 		return
 	}
 	c.asked = false
@@ -205,7 +206,7 @@ func (l *Loop) onPrefetched(c *conn, j *job, alive bool) {
 		l.truncated(c)
 	default:
 		c.prefetchEnd, c.prefetchAt = j.Offset+j.Result, l.k.Now()
-		l.setState(c, StateSending)
+		l.setState(c, connstate.StateSending)
 		l.toSend(c)
 	}
 }

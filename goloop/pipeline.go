@@ -1,9 +1,11 @@
 package goloop
 
 import (
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
+	"aws/internal/stats"
 )
 
 // pipelinedMax is how many pipelined requests are answered before the first response has gone, so that
@@ -17,7 +19,7 @@ type prepared struct {
 	head     int // bytes of writeBuf that are the header; what follows them is body
 	file     *docroot.File
 	from, to int64
-	rec      *Record
+	rec      *stats.Record
 	keep     bool
 	linger   bool
 }
@@ -124,8 +126,8 @@ func (l *Loop) promote(c *conn) {
 	if len(c.pipeline.left()) == 0 {
 		l.dropPipeline(c)
 	}
-	l.setState(c, StateReading)
-	l.setState(c, StateWReady)
+	l.setState(c, connstate.StateReading)
+	l.setState(c, connstate.StateWReady)
 	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
 	}

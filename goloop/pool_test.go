@@ -110,7 +110,7 @@ func TestPoolIsNotHeldUpByMemory(t *testing.T) {
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
-			if short := l.counts.PoolShort; refuse != (short == 1) {
+			if short := l.counts.PoolOutOfMemory; refuse != (short == 1) {
 				t.Errorf("the machine was short of memory %d times", short)
 			}
 		})

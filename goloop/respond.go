@@ -3,6 +3,7 @@ package goloop
 import (
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
@@ -16,8 +17,8 @@ func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
 	if !l.handler.Respond(&l.response, req, buf, &l.finding) {
 		l.dropFile(&l.response.File)
 		l.keepPart(c, buf, req)
-		if c.state != StateOpening && c.state != StateFree {
-			l.setState(c, StateOpening)
+		if c.state != connstate.StateOpening && c.state != connstate.StateFree {
+			l.setState(c, connstate.StateOpening)
 		}
 		return
 	}
@@ -51,7 +52,7 @@ func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
 	} else {
 		l.dropPart(c)
 	}
-	l.setState(c, StateWReady)
+	l.setState(c, connstate.StateWReady)
 	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
 	}

@@ -6,6 +6,7 @@ import (
 	"path"
 	"strings"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/listing"
@@ -272,9 +273,9 @@ func (d *serveHandler) Busy(a *Response, find Finder) bool {
 }
 
 // Expire implements Handler.
-func (d *serveHandler) Expire(a *Response, in State, req *request.Request, find Finder) bool {
+func (d *serveHandler) Expire(a *Response, in connstate.State, req *request.Request, find Finder) bool {
 	s := response.RequestTimeout
-	if in == StateOpening {
+	if in == connstate.StateOpening {
 		s = response.ServiceUnavailable
 	}
 	a.Linger = true

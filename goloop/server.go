@@ -8,6 +8,7 @@ import (
 
 	"aws/internal/docroot"
 	"aws/internal/kernel"
+	"aws/internal/stats"
 )
 
 // ServerConfig says what a server serves, and where.
@@ -160,8 +161,8 @@ func (s *Server) Discard() error {
 }
 
 // Counts returns the sum of the loops' counters. It is meant for after Run.
-func (s *Server) Counts() Counts {
-	var sum Counts
+func (s *Server) Counts() stats.Counters {
+	var sum stats.Counters
 	for _, l := range s.loops {
 		sum.Add(&l.counts)
 	}

@@ -1,6 +1,7 @@
 package goloop
 
 import (
+	"aws/internal/connstate"
 	"aws/internal/kernel"
 	"aws/internal/request"
 )
@@ -73,7 +74,7 @@ func (l *Loop) nextSegment(c *conn) {
 	t.textAt += s.textBytes
 	l.dropWindow(c)
 	c.off, c.end, c.prefetchEnd, c.prefetchAt = s.from, s.to, prefetchOf(c.file, s.to), 0
-	l.setState(c, StateWReady)
+	l.setState(c, connstate.StateWReady)
 	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
 	}
@@ -83,7 +84,7 @@ func (l *Loop) nextSegment(c *conn) {
 // would be answered with a reset, which may overtake the response.
 func (l *Loop) lingerAfter(c *conn) {
 	l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpShutdown, fd: c.fd})
-	l.setState(c, StateLingering)
+	l.setState(c, connstate.StateLingering)
 	l.release(c)
 }
 
@@ -95,7 +96,7 @@ func (l *Loop) discardBody(c *conn, buf []byte) {
 		l.lingerAfter(c)
 	case done:
 		l.dropTail(c)
-		l.setState(c, StateInit)
+		l.setState(c, connstate.StateInit)
 		l.keepRest(c, buf[n:])
 		if c.part != nil {
 			l.toParse(c)

@@ -257,7 +257,7 @@ func (w *world) checkFiles() error {
 // run lets the loop serve until all clients are gone, and shuts it down.
 func (w *world) run() (err error) {
 	w.k.OnWait = func() error {
-		if w.k.Turns() > turnsMax {
+		if w.k.Iterations() > turnsMax {
 			return errTurns
 		}
 		return w.checkFiles()
