@@ -5,10 +5,12 @@ package goloop
 import (
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"testing"
 
 	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 	"aws/internal/response"
 	"aws/internal/stats"
@@ -56,6 +58,22 @@ func TestNoAllocationPerWatchedRequest(t *testing.T) {
 	}
 }
 
+// TestImpossibleNameRecorded is about a name that is longer than any file's, of a request of which there is a record.
+func TestImpossibleNameRecorded(t *testing.T) {
+	l, c := newAllocLoop(t, newSite(t))
+	var watch oneRecord
+	l.cfg.Sink = &watch
+	for _, path := range []string{"/static/", "/dynamic/"} {
+		c.get(l, []byte("GET "+path+strings.Repeat("x", 300)+" HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+		if watch.r.Status != response.NotFound || watch.r.File || watch.r.Mount == nil {
+			t.Errorf("%s: status %d, about a file: %v, mount %v", path, watch.r.Status, watch.r.File, watch.r.Mount)
+		}
+	}
+	if watch.puts != 2 {
+		t.Errorf("%d records", watch.puts)
+	}
+}
+
 // TestNoAllocationPerUser is the same for users who show their password each time, as they do.
 func TestNoAllocationPerUser(t *testing.T) {
 	s := newSite(t)
@@ -72,7 +90,7 @@ func TestNoAllocationPerUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := NewServe(ServeOptions{
+	handler, err := fileserver.New(fileserver.Options{
 		Mounts: []*docroot.Mount{{Prefix: "/", Strip: 1, Root: root}}, Access: []*docroot.AccessRule{{Prefix: "/", Users: users}}, Types: response.NewMediaTypes(),
 	})
 	if err != nil {

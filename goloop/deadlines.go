@@ -99,7 +99,7 @@ func (l *Loop) giveUp(c *conn) bool {
 	if c.state != connstate.StateReading && c.state != connstate.StateOpening || l.draining && l.drainEnd == never {
 		return false
 	}
-	l.response.reset()
+	l.response.Reset()
 	l.finding = finder{Loop: l, c: c}
 	req, head := &l.req, []byte(nil)
 	if c.part != nil {
@@ -107,10 +107,10 @@ func (l *Loop) giveUp(c *conn) bool {
 	} else {
 		req.Reset(l.handler.Limits())
 	}
-	if !l.handler.Expire(&l.response, c.state, req, &l.finding) {
+	if !l.responder.Expire(&l.response, c.state, req, &l.finding) {
 		return false
 	}
-	l.response.Keep = false // a worker thread's response may still come, and must not meet another request
+	l.response.KeepAlive = false // a worker thread's response may still come, and must not meet another request
 	l.dropJob(c)
 	l.ready(c, req, head, nil)
 	return true

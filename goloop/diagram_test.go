@@ -12,6 +12,7 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler/dropin"
 	"aws/internal/kernel"
 	"aws/internal/stats"
 )
@@ -82,7 +83,7 @@ func quantity(name string, v reflect.Value) string {
 
 func TestOperatorsGuideHoldsEveryLimit(t *testing.T) {
 	text := readDocument(t, operatorsGuide)
-	for _, limits := range []any{DropInConfig(), kernel.DefaultConfig(), docroot.NewCache(DropInCacheLimits(1024)).Limits()} {
+	for _, limits := range []any{DropInConfig(), kernel.DefaultConfig(), docroot.NewCache(dropin.CacheLimits(1024)).Limits()} {
 		v := reflect.ValueOf(limits)
 		for i := range v.NumField() {
 			if !v.Field(i).CanInt() {

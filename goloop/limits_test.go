@@ -13,12 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"aws/internal/handler/fileserver"
 	"aws/internal/stats"
 )
 
 func TestRateBoundsAConnection(t *testing.T) {
 	s := newSite(t)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Loop.RateMax = 2 << 20 })
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) { cfg.Loop.RateMax = 2 << 20 })
 	for path, file := range map[string][]byte{"/m": s.files["/static/m"], "/dynamic/m": s.files["/dynamic/m"]} {
 		began := time.Now()
 		resp, err := http.Get("http://" + server.Addrs()[0].String() + path)
@@ -55,7 +56,7 @@ func (f sinkFunc) Put(list []*stats.Record) {
 func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 	s := newSite(t)
 	peers := make(chan netip.AddrPort, 8)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) {
 		cfg.Loop.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		cfg.Loop.Sink = sinkFunc(func(r *stats.Record) { peers <- r.Peer })
 	})
@@ -117,7 +118,7 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 
 func TestAddressOverItsLimitGets503(t *testing.T) {
 	s := newSite(t)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Loop.ConnsPerAddressMax = 2 })
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) { cfg.Loop.ConnsPerAddressMax = 2 })
 	ask := func(c io.ReadWriter) *http.Response {
 		if _, err := io.WriteString(c, "GET /one HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			t.Fatal(err)
@@ -173,7 +174,7 @@ func TestBrokenBodyOfARequestIsRefused(t *testing.T) {
 
 func TestSmallFilesFromMemoryAreTheFilesOfNow(t *testing.T) {
 	s := newSite(t)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Cache.MaxAge = time.Millisecond })
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) { cfg.Cache.MaxAge = time.Millisecond })
 	path := filepath.Join(s.dir, "static", "small")
 	for i := range 40 {
 		want := bytes.Repeat([]byte{byte('a' + i%26)}, 10) // the same size each time

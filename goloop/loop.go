@@ -9,6 +9,7 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/request"
 	"aws/internal/response"
@@ -86,12 +87,13 @@ type listener struct {
 
 // Loop is one event loop. All methods but Shutdown and Stopped belong to one goroutine.
 type Loop struct {
-	cfg     Config
-	k       kernel.Kernel
-	handler Handler
-	cache   *docroot.Cache
-	counts  stats.Counters
-	id      int // the loop's number, for the tracer
+	cfg       Config
+	k         kernel.Kernel
+	handler   handler.Handler
+	responder handler.Responder
+	cache     *docroot.Cache
+	counts    stats.Counters
+	id        int // the loop's number, for the tracer
 
 	timed     bool          // the clock is looked at within a turn: somebody reads the counters
 	moment    time.Duration // the time for counters and records: the latest cgo call's if timed, else the turn's
@@ -134,7 +136,7 @@ type Loop struct {
 
 	scratch    []byte // where receives go: batchConnsMax pieces
 	req        request.Request
-	response   Response
+	response   handler.Response
 	finding    finder
 	opened     kernel.Opened // out-parameters of the kernel, here so that they need no allocation
 	looked     kernel.Info
@@ -184,11 +186,11 @@ type Loop struct {
 
 // NewLoop returns a loop that serves the connections of the listening sockets, which it closes
 // when it is shut down. The listeners must not block. The kernel is the loop's from now on.
-func NewLoop(k kernel.Kernel, cfg Config, d Handler, cache *docroot.Cache, listeners ...int32) (*Loop, error) {
+func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cache, listeners ...int32) (*Loop, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	l := &Loop{cfg: cfg, k: k, handler: d, cache: cache, dateOf: -1}
+	l := &Loop{cfg: cfg, k: k, handler: d, responder: d.NewResponder(), cache: cache, dateOf: -1}
 	l.timed = cfg.Publish || cfg.Sink != nil
 	l.unsaid = cfg.Publish
 	var err error

@@ -6,6 +6,7 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/request"
 	"aws/internal/response"
@@ -75,7 +76,7 @@ func (k *clock) moved(from connstate.State, now time.Duration) {
 
 // record notes what is known of a response when it is decided. head holds as much of the request as has been read, and is
 // nil where that is nothing.
-func (l *Loop) record(a *Response, req *request.Request, head []byte) *stats.Record {
+func (l *Loop) record(a *handler.Response, req *request.Request, head []byte) *stats.Record {
 	l.counts.ByStatus[a.Status%response.StatusCount]++
 	mount := 0
 	if a.Mount != nil {
@@ -95,7 +96,7 @@ func (l *Loop) record(a *Response, req *request.Request, head []byte) *stats.Rec
 	r.Status, r.Mount = a.Status, a.Mount
 	r.Cold, r.Complete, r.Sent = false, false, 0
 	r.Head, r.Disk, r.Send, r.Total = 0, 0, 0, 0
-	r.HeadBytes = int64(a.headLen())
+	r.HeadBytes = int64(a.HeadLen())
 	if r.File = a.File != nil; r.File {
 		r.Kind = a.File.Mount.Kind
 	}

@@ -9,6 +9,7 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/response"
 	"aws/internal/stats"
@@ -93,15 +94,15 @@ func TestResponsesOfManyMounts(t *testing.T) {
 	const mounts = 100
 	for n := range mounts {
 		for range n {
-			l.record(&Response{Status: response.OK, Mount: &docroot.Mount{Number: n + 1}}, nil, nil)
+			l.record(&handler.Response{Status: response.OK, Mount: &docroot.Mount{Number: n + 1}}, nil, nil)
 		}
 	}
-	other.record(&Response{Status: response.NotFound}, nil, nil)
+	other.record(&handler.Response{Status: response.NotFound}, nil, nil)
 	sum := other.Counts()
 	counts := l.Counts()
 	sum.Add(&counts)
 	sum.Add(&counts)
-	l.record(&Response{Status: response.OK, Mount: &docroot.Mount{Number: mounts}}, nil, nil)
+	l.record(&handler.Response{Status: response.OK, Mount: &docroot.Mount{Number: mounts}}, nil, nil)
 	if sum.ByMount[0][stats.SlotOf(response.NotFound)] != 1 || len(other.counts.ByMount) != 1 {
 		t.Errorf("%v", sum.ByMount[0])
 	}

@@ -6,6 +6,7 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 )
 
@@ -63,7 +64,7 @@ func (l *Loop) askOpen(c *conn, m *docroot.Mount, name []byte) {
 }
 
 // askMake lets a worker thread make a file.
-func (l *Loop) askMake(c *conn, m *docroot.Mount, key []byte, build Build) {
+func (l *Loop) askMake(c *conn, m *docroot.Mount, key []byte, build handler.Build) {
 	j := l.newJob(kernel.JobFunc, c)
 	j.mount = m
 	j.Name = append(j.Name, key...)
@@ -77,7 +78,7 @@ func (l *Loop) askMake(c *conn, m *docroot.Mount, key []byte, build Build) {
 }
 
 // does says what the job is to do, unless nobody waits for it any more when its turn comes.
-func (j *job) does(build Build) {
+func (j *job) does(build handler.Build) {
 	j.Func = func() {
 		if j.dropped.Load() {
 			j.File, j.Class = kernel.Opened{FD: -1}, kernel.Canceled

@@ -48,10 +48,13 @@ func (l *Loop) prepareNext(c *conn) {
 		if len(buf) == 0 || p.req.Parse(buf) != request.Complete {
 			break
 		}
-		l.response.reset()
+		if length, chunked := p.req.BodyLength(); length > 0 || chunked {
+			break // it is discarded in its turn
+		}
+		l.response.Reset()
 		l.finding = finder{Loop: l, c: c, peek: true}
 		a := &l.response
-		if !l.handler.Respond(a, &p.req, buf, &l.finding) {
+		if !l.responder.Respond(a, &p.req, buf, &l.finding) || len(a.Parts) > 0 {
 			l.dropFile(&a.File)
 			break
 		}
@@ -65,8 +68,8 @@ func (l *Loop) prepareNext(c *conn) {
 		at += p.req.Len()
 		rest := p.n - at
 		next := prepared{
-			rec: rec, headBuf: head, writeBuf: head[:copy(head, a.Head)], head: a.headLen(), file: a.File, from: a.From, to: a.To,
-			keep: a.Keep && !a.HasBody && len(a.segments) == 0,
+			rec: rec, headBuf: head, writeBuf: head[:copy(head, a.Head)], head: a.HeadLen(), file: a.File, from: a.From, to: a.To,
+			keep: a.KeepAlive && !a.HasBody && len(a.Parts) == 0,
 		}
 		a.File = nil
 		next.linger = a.Linger || a.HasBody || rest > 0

@@ -196,16 +196,16 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 // refuseAddress ends a connection of an address that has too many.
 func (l *Loop) refuseAddress(c *conn) {
 	l.counts.OverAddressLimit++
-	l.response.reset()
+	l.response.Reset()
 	l.finding = finder{Loop: l, c: c}
-	if !l.handler.Busy(&l.response, &l.finding) {
+	if !l.responder.Busy(&l.response, &l.finding) {
 		l.abort(c, kernel.OpReset)
 		return
 	}
 	if c.state == connstate.StateInit {
 		l.setState(c, connstate.StateReading)
 	}
-	l.response.Keep = false
+	l.response.KeepAlive = false
 	l.ready(c, nil, nil, nil)
 }
 
@@ -391,9 +391,9 @@ func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
 		l.respond(c, buf, req)
 	default:
 		l.counts.Refused++
-		l.response.reset()
+		l.response.Reset()
 		l.finding = finder{Loop: l, c: c}
-		l.handler.Refuse(&l.response, req, &l.finding)
+		l.responder.Refuse(&l.response, req, &l.finding)
 		l.ready(c, req, buf, nil)
 	}
 }

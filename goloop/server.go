@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/stats"
 )
@@ -14,7 +15,7 @@ import (
 // ServerConfig says what a server serves, and where.
 type ServerConfig struct {
 	Loop    Config
-	Handler Handler
+	Handler handler.Handler
 	Cache   docroot.Limits
 	Loops   int // event loops, each with a listening socket of its own per address
 	Listen  []kernel.Address

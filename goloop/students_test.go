@@ -20,7 +20,7 @@ func TestStudents(t *testing.T) {
 		t.Fatal(err)
 	}
 	sources := ""
-	for _, pattern := range []string{"*.go", "../internal/*/*.go", "../cgo/*/*.go", "../cgo/*/*.c"} {
+	for _, pattern := range []string{"*.go", "../internal/*/*.go", "../internal/*/*/*.go", "../cgo/*/*.go", "../cgo/*/*.c"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aws/internal/kernel"
+	"aws/internal/response"
 )
 
 // ResidentChunkBytes is the grain in which a file's residency in memory is remembered.
@@ -51,6 +52,11 @@ type File struct {
 	newer, older *File
 	descriptors  int   // that its queue has counted
 	bytes        int64 // of memory
+}
+
+// Version returns what distinguishes this version of the file from others.
+func (f *File) Version() response.Version {
+	return response.Version{SizeBytes: f.Size, ModifiedNs: f.MtimeNs, ChangedNs: f.CtimeNs, Inode: f.Ino}
 }
 
 // residentFor is how long a chunk that was seen in memory is taken to still be there. A page that

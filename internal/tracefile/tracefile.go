@@ -165,7 +165,9 @@ func (f *File) ReadEnd(loop int, conn uint64, read int, result int64) {
 func (f *File) IterationBegin(loop int) { f.put(loop, event{what: whatTurnBegin}) }
 
 // IterationEnd implements goloop.Tracer.
-func (f *File) IterationEnd(loop, events int) { f.put(loop, event{what: whatTurnEnd, a: int64(events)}) }
+func (f *File) IterationEnd(loop, events int) {
+	f.put(loop, event{what: whatTurnEnd, a: int64(events)})
+}
 
 // Close writes what is left, and the end. No loop may use the file any more.
 func (f *File) Close() error {

@@ -1,4 +1,4 @@
-package goloop
+package handler
 
 import (
 	"bytes"
@@ -11,24 +11,34 @@ import (
 	"aws/internal/response"
 )
 
-// Handler is what a mode of the server may respond to: all in which the modes differ. A Handler is
-// shared by the loops and is not changed once they run.
+// Handler decides what the response to a request is: all in which the modes of the server differ. A Handler is
+// shared by the loops and does not change once they run.
 type Handler interface {
 	// Limits returns what a request head may be.
 	Limits() *request.Limits
-	// Prepare makes ready, once for each file that is opened, what the responses for it have in common.
+	// Prepare makes ready, once for each file that is opened, what the responses for it have in common. It is called by
+	// all of the loops.
 	Prepare(f *docroot.File)
-	// Response decides about a complete request. It returns false when find has returned false: the
-	// request is then answered again once the name has been looked up.
-	Respond(a *Response, req *request.Request, head []byte, find Finder) bool
+	// NewResponder returns what decides about the requests of one loop.
+	NewResponder() Responder
+	// Mounts returns what is served, longest prefix first.
+	Mounts() []*docroot.Mount
+}
+
+// Responder decides about the requests of one loop, one after the other. It keeps nothing of a request but memory that is used
+// again for the next one.
+type Responder interface {
+	// Respond decides about a complete request. It returns false when find has returned false: it is then called again
+	// for the same request, once what was asked for is known.
+	Respond(r *Response, req *request.Request, head []byte, find Finder) bool
 	// Refuse decides about a head that is malformed or beyond its limits.
-	Refuse(a *Response, req *request.Request, find Finder)
+	Refuse(r *Response, req *request.Request, find Finder)
 	// Busy decides about a connection of an address that has too many. False resets it.
-	Busy(a *Response, find Finder) bool
+	Busy(r *Response, find Finder) bool
 	// Expire decides about a request that is not complete in time (connstate.StateReading), or whose file could
 	// not be looked up in time (connstate.StateOpening). Of one that is not complete, req has what is known. False closes the
 	// connection without a response.
-	Expire(a *Response, in connstate.State, req *request.Request, find Finder) bool
+	Expire(r *Response, in connstate.State, req *request.Request, find Finder) bool
 }
 
 // Finder finds files without waiting for a disk.
@@ -68,14 +78,14 @@ type Build func() (kernel.Opened, kernel.Class)
 
 // Response is what goes to the client for one request.
 type Response struct {
-	Status response.Status
-	Head   []byte // the header, and a body that is not a file's; appended to by the handler
-	File   *docroot.File
-	Mount  *docroot.Mount // that the request's path belongs to, or nil; for the record
-	User   []byte         // who has shown the password, or empty; for the record
-	From   int64          // the file's bytes [From, To) are the body
-	To     int64
-	Keep   bool // the connection is kept for another request
+	Status    response.Status
+	Head      []byte // the header, and a body that is not a file's; appended to by the handler
+	File      *docroot.File
+	Mount     *docroot.Mount // that the request's path belongs to, or nil; for the record
+	User      []byte         // who has shown the password, or empty; for the record
+	From      int64          // the file's bytes [From, To) are the body
+	To        int64
+	KeepAlive bool // the connection is kept for another request
 	// Linger says that the client may still be sending: our side is shut, and what it sends is
 	// thrown away for a while, so that it reads the response and not a reset (RFC 9112 section 9.6).
 	Linger bool
@@ -84,33 +94,45 @@ type Response struct {
 	HasBody bool
 	Body    request.Body
 
-	headBytes int // of Head, what is the header; 0: up to the empty line
-	segments  []segment
-	text      []byte
-	path      []byte // scratch for resolved paths
-	scratch   []byte
-	q         query
+	HeadBytes int    // of Head, what is the header section; 0: up to the empty line
+	Parts     []Part // what follows the bytes [From, To)
+	PartText  []byte // of all parts, one behind the other
 }
 
-func (a *Response) reset() {
-	a.Head, a.path, a.segments, a.text = a.Head[:0], a.path[:0], a.segments[:0], a.text[:0]
-	a.File, a.Mount, a.User, a.From, a.To = nil, nil, a.User[:0], 0, 0
-	a.Keep, a.Linger, a.HasBody, a.headBytes = false, false, false, 0
+// Part is a part of a response in several parts: a text, then bytes of the file.
+type Part struct {
+	TextBytes int
+	From, To  int64
 }
 
-// headLen returns how many bytes of Head are the header. What follows them is body.
-func (a *Response) headLen() int {
-	if a.headBytes == 0 {
-		a.headBytes = bytes.Index(a.Head, endOfHead) + len(endOfHead)
+// Reset makes a response ready to be decided. The memory of its slices is used again.
+func (r *Response) Reset() {
+	*r = Response{Head: r.Head[:0], User: r.User[:0], Parts: r.Parts[:0], PartText: r.PartText[:0], Body: r.Body}
+}
+
+// HeadLen returns how many bytes of Head are the header. What follows them is body.
+func (r *Response) HeadLen() int {
+	if r.HeadBytes == 0 {
+		r.HeadBytes = bytes.Index(r.Head, endOfHead) + len(endOfHead)
 	}
-	return a.headBytes
+	return r.HeadBytes
 }
 
 var endOfHead = []byte("\r\n\r\n")
 
-// AddSegment adds bytes that follow what the response has so far: a text, then the file's bytes
+// AddPart adds bytes that follow what the response has so far: a text, then the file's bytes
 // [from, to).
-func (a *Response) AddSegment(text []byte, from, to int64) {
-	a.segments = append(a.segments, segment{textBytes: len(text), from: from, to: to})
-	a.text = append(a.text, text...)
+func (r *Response) AddPart(text []byte, from, to int64) {
+	r.Parts = append(r.Parts, Part{TextBytes: len(text), From: from, To: to})
+	r.PartText = append(r.PartText, text...)
 }
+
+// CheckOutcome says what has become of a check.
+type CheckOutcome uint8
+
+// The outcomes of Finder.Check.
+const (
+	CheckDone    CheckOutcome = iota // the file says how it ended
+	CheckPending                     // it has to be waited for
+	CheckRefused                     // too many are waited for already
+)
