@@ -5,23 +5,27 @@ package goloop
 import (
 	"encoding/base64"
 	"fmt"
+	"strings"
 	"testing"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 	"aws/internal/response"
+	"aws/internal/stats"
 
 	"golang.org/x/crypto/bcrypt"
 )
 
 // oneRecord is a sink with one record, and a tracer, that allocate nothing.
 type oneRecord struct {
-	r    Record
+	r    stats.Record
 	out  bool
 	puts int
 }
 
-func (s *oneRecord) Take(list []*Record) int {
+func (s *oneRecord) Take(list []*stats.Record) int {
 	if s.out {
 		return 0
 	}
@@ -30,12 +34,12 @@ func (s *oneRecord) Take(list []*Record) int {
 	return 1
 }
 
-func (s *oneRecord) Put(list []*Record)                     { s.out = false; s.puts += len(list) }
-func (s *oneRecord) State(int, uint64, State, State)        {}
-func (s *oneRecord) ReadBegin(int, uint64, int, int64, int) {}
-func (s *oneRecord) ReadEnd(int, uint64, int, int64)        {}
-func (s *oneRecord) TurnBegin(int)                          {}
-func (s *oneRecord) TurnEnd(int, int)                       {}
+func (s *oneRecord) Put(list []*stats.Record)                            { s.out = false; s.puts += len(list) }
+func (s *oneRecord) State(int, uint64, connstate.State, connstate.State) {}
+func (s *oneRecord) ReadBegin(int, uint64, int, int64, int)              {}
+func (s *oneRecord) ReadEnd(int, uint64, int, int64)                     {}
+func (s *oneRecord) IterationBegin(int)                                  {}
+func (s *oneRecord) IterationEnd(int, int)                               {}
 
 // TestNoAllocationPerWatchedRequest is TestNoAllocationPerRequest with everything watching.
 func TestNoAllocationPerWatchedRequest(t *testing.T) {
@@ -51,6 +55,22 @@ func TestNoAllocationPerWatchedRequest(t *testing.T) {
 	}
 	if watch.puts == 0 || l.counts.RecordsDropped != 0 {
 		t.Errorf("%d records, %d dropped", watch.puts, l.counts.RecordsDropped)
+	}
+}
+
+// TestImpossibleNameRecorded is about a name that is longer than any file's, of a request of which there is a record.
+func TestImpossibleNameRecorded(t *testing.T) {
+	l, c := newAllocLoop(t, newSite(t))
+	var watch oneRecord
+	l.cfg.Sink = &watch
+	for _, path := range []string{"/static/", "/dynamic/"} {
+		c.get(l, []byte("GET "+path+strings.Repeat("x", 300)+" HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+		if watch.r.Status != response.NotFound || watch.r.File || watch.r.Mount == nil {
+			t.Errorf("%s: status %d, about a file: %v, mount %v", path, watch.r.Status, watch.r.File, watch.r.Mount)
+		}
+	}
+	if watch.puts != 2 {
+		t.Errorf("%d records", watch.puts)
 	}
 }
 
@@ -70,7 +90,7 @@ func TestNoAllocationPerUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := NewServe(ServeOptions{
+	handler, err := fileserver.New(fileserver.Options{
 		Mounts: []*docroot.Mount{{Prefix: "/", Strip: 1, Root: root}}, Access: []*docroot.AccessRule{{Prefix: "/", Users: users}}, Types: response.NewMediaTypes(),
 	})
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"aws/internal/docroot"
+	"aws/internal/handler"
+	"aws/internal/handler/dropin"
 	"aws/internal/kernel"
 
 	"golang.org/x/sys/unix"
@@ -37,7 +39,7 @@ func (c *client) get(l *Loop, request []byte) int {
 	}
 	sum := 0
 	for {
-		if _, err := l.Turn(); err != nil {
+		if _, err := l.Iterate(); err != nil {
 			c.t.Fatal(err)
 		}
 		for {
@@ -62,7 +64,7 @@ func newAllocLoop(t testing.TB, s *site) (*Loop, *client) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := NewDropIn(root, s.dir)
+	handler, err := dropin.New(root, s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +73,7 @@ func newAllocLoop(t testing.TB, s *site) (*Loop, *client) {
 }
 
 // newAllocLoopOf returns a loop of a handler, and a client of it.
-func newAllocLoopOf(t testing.TB, handler Handler, loop Config) (*Loop, *client) {
+func newAllocLoopOf(t testing.TB, handler handler.Handler, loop Config) (*Loop, *client) {
 	t.Helper()
 	fd, addr, err := kernel.Listen(kernel.Address{TCP: netip.MustParseAddrPort("127.0.0.1:0")}, kernel.ListenOptions{})
 	if err != nil {
@@ -83,7 +85,7 @@ func newAllocLoopOf(t testing.TB, handler Handler, loop Config) (*Loop, *client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := NewLoop(k, loop, handler, docroot.NewCache(DropInCacheLimits(64)), fd)
+	l, err := NewLoop(k, loop, handler, docroot.NewCache(dropin.CacheLimits(64)), fd)
 	if err != nil {
 		t.Fatal(err)
 	}

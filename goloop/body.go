@@ -1,6 +1,9 @@
 package goloop
 
-import "aws/internal/kernel"
+import (
+	"aws/internal/connstate"
+	"aws/internal/kernel"
+)
 
 // A response's body comes from memory, where it stands behind the header (small files, error pages,
 // the texts between several parts), from a file by sendfile, or from loaded buffers. Whichever it is,
@@ -41,5 +44,5 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 	c.sent += n
 	c.latest = n
 	c.held = l.cfg.Corked || op.Flags&kernel.More != 0
-	c.sendMark = c.clock.spent[phaseSend] + l.k.Now() - c.clock.since
+	c.sendMark = c.clock.spent[connstate.PhaseSend] + l.k.Now() - c.clock.since
 }

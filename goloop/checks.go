@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 )
 
@@ -21,16 +22,6 @@ type checkQueue struct {
 	byAddress map[netip.Addr]int
 	byKey     map[string]struct{} // what is being found out, so that it is found out once
 }
-
-// CheckOutcome says what has become of a check.
-type CheckOutcome uint8
-
-// The outcomes of Finder.Check.
-const (
-	CheckDone    CheckOutcome = iota // the file says how it ended
-	CheckPending                     // it has to be waited for
-	CheckRefused                     // too many are waited for already
-)
 
 // admits reports whether another check of an address may be asked for. Addresses that are none, such as a Unix socket's,
 // are counted as one client's, but may fill the queue: a proxy may speak for many.
@@ -54,23 +45,23 @@ func (q *checkQueue) leave(a netip.Addr, key []byte) {
 }
 
 // Check implements Finder.
-func (f *finder) Check(m *docroot.Mount, key []byte, build Build) (*docroot.File, CheckOutcome) {
+func (f *finder) Check(m *docroot.Mount, key []byte, build handler.Build) (*docroot.File, handler.CheckOutcome) {
 	l, c := f.Loop, f.c
 	file, known := f.known(m, key)
 	switch {
 	case known:
-		return file, CheckDone
+		return file, handler.CheckDone
 	case f.peek:
-		return nil, CheckPending
+		return nil, handler.CheckPending
 	}
 	if _, asked := l.checks.byKey[string(key)]; asked {
 		l.retry(c) // for another connection
-		return nil, CheckPending
+		return nil, handler.CheckPending
 	}
 	asker := neighbourhood(c.peer.Addr())
 	if !l.checks.admits(asker) {
 		l.counts.ChecksRefused++
-		return nil, CheckRefused
+		return nil, handler.CheckRefused
 	}
 	j := l.newJob(kernel.JobCompute, c)
 	j.mount, j.asker = m, asker
@@ -79,9 +70,9 @@ func (f *finder) Check(m *docroot.Mount, key []byte, build Build) (*docroot.File
 	if !l.k.Ask(&j.Job) {
 		l.freeJob(j)
 		l.retry(c)
-		return nil, CheckPending
+		return nil, handler.CheckPending
 	}
 	l.checks.enter(asker, key)
 	c.asked, c.job = true, j
-	return nil, CheckPending
+	return nil, handler.CheckPending
 }

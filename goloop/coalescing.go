@@ -58,7 +58,7 @@ func (l *Loop) waitEvents(changes []kernel.Op, timeout time.Duration) ([]kernel.
 	if events, err := l.k.Wait(changes, 0); err != nil || len(events) > 0 {
 		return events, err // there is something to do
 	}
-	l.counts.Rests++
+	l.counts.Coalesced++
 	l.k.Rest(coalesceFor)
 	return l.k.Wait(nil, timeout)
 }

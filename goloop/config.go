@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aws/internal/kernel"
+	"aws/internal/stats"
 )
 
 // Config holds every limit of a loop. All durations and sizes must be positive; Check says which
@@ -70,10 +71,10 @@ type Config struct {
 	// server's connections together, however many loops it has. 0 means no limit.
 	RateMax, TotalRateMax int64
 
-	Sink    Sink      // gets a record for each response, if not nil
-	Tracer  Tracer    // gets what the loop does, if not nil
-	Publish bool      // the counters are copied for other goroutines now and then
-	Trace   io.Writer // gets a line for each transition, if not nil
+	Sink    stats.Sink // gets a record for each response, if not nil
+	Tracer  Tracer     // gets what the loop does, if not nil
+	Publish bool       // the counters are copied for other goroutines now and then
+	Trace   io.Writer  // gets a line for each transition, if not nil
 
 	limits *connLimits // that a Server's loops share; a loop without one has its own
 

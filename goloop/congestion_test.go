@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 
 	"golang.org/x/sys/unix"
@@ -110,7 +111,7 @@ func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
 			if test.away {
 				host = addressElsewhere(t)
 			}
-			server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {
+			server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) {
 				cfg.Listen = []kernel.Address{{TCP: netip.MustParseAddrPort(test.listen)}}
 				cfg.Loop.LocalCongestion = test.congestion
 				if test.inherited {
@@ -171,7 +172,7 @@ func TestLastResponseWaitsInTheSocket(t *testing.T) {
 		{"/m", "close", true, 0},
 	} {
 		t.Run(fmt.Sprintf("%s %s inherited=%v", test.path, test.connection, test.inherited), func(t *testing.T) {
-			server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {
+			server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) {
 				cfg.Loop.LocalCongestion = other
 				if test.inherited {
 					inheritListener(t, cfg)

@@ -5,9 +5,11 @@ import (
 	"net/netip"
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
+	"aws/internal/stats"
 )
 
 // conn is a connection's slot. Slots are used again; gen distinguishes their tenants.
@@ -15,7 +17,7 @@ type conn struct {
 	fd    int32
 	slot  int32
 	gen   uint32 // counted up when the slot is freed
-	state State
+	state connstate.State
 
 	// What epoll knows, and whether that is in the way.
 	mask       uint32
@@ -39,9 +41,9 @@ type conn struct {
 	skip       int  // bytes of what it has said that are still to come, and to be thrown away
 	bucket     bucket
 	clock      clock
-	rec        *Record // what will be said about the response; nil if nothing is
-	responding bool    // a response has been decided and is not over
-	sent       int64   // bytes of it that the client took
+	rec        *stats.Record // what will be said about the response; nil if nothing is
+	responding bool          // a response has been decided and is not over
+	sent       int64         // bytes of it that the client took
 
 	serial uint64 // counts the loop's connections; for the trace
 
@@ -70,7 +72,7 @@ type conn struct {
 	inFlight    int           // reads that the kernel or a worker thread is filling this connection's buffers with
 	lingered    int           // bytes thrown away while lingering
 
-	armed      deadline // the list that the connection is in
+	armed      connstate.Deadline // the list that the connection is in
 	expiresAt  time.Duration
 	refresh    bool // progress was made: the deadline starts again
 	nextOfList *conn
@@ -88,8 +90,8 @@ type part struct {
 }
 
 // setState is the only writer of a connection's state.
-func (l *Loop) setState(c *conn, to State) {
-	if !transitions[c.state].has(to) {
+func (l *Loop) setState(c *conn, to connstate.State) {
+	if !c.state.MayBecome(to) {
 		panic(fmt.Sprintf("goloop: conn %d: %v -> %v is not a transition", c.serial, c.state, to))
 	}
 	if l.cfg.Trace != nil {
@@ -100,7 +102,7 @@ func (l *Loop) setState(c *conn, to State) {
 	}
 	now := l.moment
 	c.clock.moved(c.state, now)
-	if to == StateReading {
+	if to == connstate.StateReading {
 		c.clock = clock{began: now, since: now}
 		c.sendMark = 0
 	}
@@ -114,9 +116,9 @@ func (l *Loop) setState(c *conn, to State) {
 // interest derives from the state what epoll is to report about a connection.
 func interest(c *conn) uint32 {
 	switch c.state {
-	case StateInit, StateReading, StateDiscarding, StateLingering:
+	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		return kernel.Readable
-	case StateWReady, StateSending:
+	case connstate.StateWReady, connstate.StateSending:
 		if c.blocked {
 			return kernel.Writable
 		}
@@ -141,7 +143,7 @@ func (l *Loop) settle() {
 	for _, slot := range l.touched {
 		c := l.conns.bySlot[slot]
 		c.touched = false
-		if c.state == StateFree || c.state == StateClosing {
+		if c.state == connstate.StateFree || c.state == connstate.StateClosing {
 			l.disarm(c)
 			continue
 		}
@@ -164,7 +166,7 @@ func (l *Loop) settle() {
 	l.touched = l.touched[:0]
 	for _, c := range l.overdue { // which touches them
 		l.counts.Expired++
-		l.counts.ExpiredBy[deadlineSend]++
+		l.counts.ExpiredBy[connstate.DeadlineSend]++
 		l.abort(c, kernel.OpReset)
 	}
 	l.overdue = l.overdue[:0]
@@ -223,12 +225,12 @@ func (l *Loop) over(c *conn) {
 		l.conns.limits.leave(neighbourhood(c.peer.Addr()))
 	}
 	if c.inFlight > 0 {
-		if c.state != StateClosing {
-			l.setState(c, StateClosing)
+		if c.state != connstate.StateClosing {
+			l.setState(c, connstate.StateClosing)
 		}
 		return
 	}
-	l.setState(c, StateFree)
+	l.setState(c, connstate.StateFree)
 	l.freeSlot(c)
 }
 

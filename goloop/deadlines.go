@@ -3,45 +3,19 @@ package goloop
 import (
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/kernel"
 )
 
-// deadline says which limit a connection is under. Connections under the same limit expire in the
-// order in which they came under it, so each limit is a list and needs no sorting.
-type deadline uint8
-
-const (
-	deadlineNone deadline = iota
-	deadlineIdle
-	deadlineHead
-	deadlineSend
-	deadlineDisk
-	deadlineLinger
-	deadlineCount
-)
-
-// deadlineOf holds the limit that goes with each state.
-var deadlineOf = [stateCount]deadline{
-	StateInit:         deadlineIdle,
-	StateReading:      deadlineHead,
-	StateOpening:      deadlineDisk,
-	StateWReady:       deadlineSend,
-	StateSending:      deadlineSend,
-	StateReadingAsync: deadlineDisk,
-	StatePrefetching:  deadlineDisk,
-	StateDiscarding:   deadlineHead,
-	StateLingering:    deadlineLinger,
-}
-
-func (cfg *Config) allows(d deadline) time.Duration {
+func (cfg *Config) allows(d connstate.Deadline) time.Duration {
 	switch d {
-	case deadlineIdle:
+	case connstate.DeadlineIdle:
 		return cfg.IdleTimeout
-	case deadlineHead:
+	case connstate.DeadlineHead:
 		return cfg.HeadTimeout
-	case deadlineSend:
+	case connstate.DeadlineSend:
 		return cfg.SendTimeout
-	case deadlineDisk:
+	case connstate.DeadlineDisk:
 		return cfg.DiskTimeout
 	default:
 		return cfg.LingerTimeout
@@ -64,11 +38,11 @@ func (l *Loop) tookEnough(c *conn) bool {
 // stalled reports whether a connection that comes back to sending, from waiting for a disk, has spent
 // SendTimeout on it without a byte being taken. Its deadline began again each time.
 func (l *Loop) stalled(c *conn) bool {
-	if deadlineOf[c.state] != deadlineSend || c.armed == deadlineSend ||
-		c.clock.spent[phaseSend]-c.sendMark < l.cfg.SendTimeout {
+	if c.state.Deadline() != connstate.DeadlineSend || c.armed == connstate.DeadlineSend ||
+		c.clock.spent[connstate.PhaseSend]-c.sendMark < l.cfg.SendTimeout {
 		return false
 	}
-	c.sendMark = c.clock.spent[phaseSend]
+	c.sendMark = c.clock.spent[connstate.PhaseSend]
 	return !l.tookEnough(c)
 }
 
@@ -81,7 +55,7 @@ type deadlineList struct{ first, last *conn }
 // arm puts a connection under the limit of its state. One that is under it already stays where it
 // is unless it has made progress.
 func (l *Loop) arm(c *conn) {
-	d := deadlineOf[c.state]
+	d := c.state.Deadline()
 	if d == c.armed && !c.refresh {
 		return
 	}
@@ -101,7 +75,7 @@ func (l *Loop) arm(c *conn) {
 
 // disarm takes a connection out of its list.
 func (l *Loop) disarm(c *conn) {
-	if c.armed == deadlineNone {
+	if c.armed == connstate.DeadlineNone {
 		return
 	}
 	list := &l.lists[c.armed]
@@ -116,16 +90,16 @@ func (l *Loop) disarm(c *conn) {
 		list.last = c.prevOfList
 	}
 	c.nextOfList, c.prevOfList = nil, nil
-	c.armed = deadlineNone
+	c.armed = connstate.DeadlineNone
 }
 
 // giveUp lets the handler respond to a request that has not become complete, or whose file could not
 // be looked up, in time. It returns false when there is nothing to say.
 func (l *Loop) giveUp(c *conn) bool {
-	if c.state != StateReading && c.state != StateOpening || l.draining && l.drainEnd == never {
+	if c.state != connstate.StateReading && c.state != connstate.StateOpening || l.draining && l.drainEnd == never {
 		return false
 	}
-	l.response.reset()
+	l.response.Reset()
 	l.finding = finder{Loop: l, c: c}
 	req, head := &l.req, []byte(nil)
 	if c.part != nil {
@@ -133,10 +107,10 @@ func (l *Loop) giveUp(c *conn) bool {
 	} else {
 		req.Reset(l.handler.Limits())
 	}
-	if !l.handler.Expire(&l.response, c.state, req, &l.finding) {
+	if !l.responder.Expire(&l.response, c.state, req, &l.finding) {
 		return false
 	}
-	l.response.Keep = false // a worker thread's response may still come, and must not meet another request
+	l.response.KeepAlive = false // a worker thread's response may still come, and must not meet another request
 	l.dropJob(c)
 	l.ready(c, req, head, nil)
 	return true
@@ -149,11 +123,11 @@ func (l *Loop) expire() {
 	for d := range l.lists {
 		for c := l.lists[d].first; c != nil && c.expiresAt <= now; {
 			next := c.nextOfList
-			if c.touched && (c.refresh || deadlineOf[c.state] != c.armed) {
+			if c.touched && (c.refresh || c.state.Deadline() != c.armed) {
 				c = next
 				continue
 			}
-			if c.armed == deadlineSend && l.tookEnough(c) {
+			if c.armed == connstate.DeadlineSend && l.tookEnough(c) {
 				c.refresh = true // another period
 				l.arm(c)
 				c = next
@@ -166,8 +140,8 @@ func (l *Loop) expire() {
 				continue
 			}
 			how := kernel.OpClose
-			if c.state == StateSending || c.state == StateReadingAsync || c.state == StatePrefetching ||
-				c.state == StateWReady && c.headLeft == 0 {
+			if c.state == connstate.StateSending || c.state == connstate.StateReadingAsync || c.state == connstate.StatePrefetching ||
+				c.state == connstate.StateWReady && c.headLeft == 0 {
 				how = kernel.OpReset // it has got part of a body, which must not look whole
 			}
 			l.abort(c, how)

@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler/dropin"
 	"aws/internal/kernel"
+	"aws/internal/stats"
 )
 
 //go:generate go test -count=1 -run TestArchitectureShowsTheStates -update .
@@ -46,7 +49,7 @@ func TestArchitectureShowsTheStates(t *testing.T) {
 	if !begins || !ends {
 		t.Fatalf("%s: the lines %q and %q are missing", architecture, diagramBegin, diagramEnd)
 	}
-	want := "\n```mermaid\n" + Diagram() + "```\n\n"
+	want := "\n```mermaid\n" + connstate.Diagram() + "```\n\n"
 	if shown != want && *updateDocs {
 		text = before + diagramBegin + want + diagramEnd + after
 		if err := os.WriteFile(architecture, []byte(text), 0o644); err != nil {
@@ -54,9 +57,9 @@ func TestArchitectureShowsTheStates(t *testing.T) {
 		}
 		t.Logf("%s: written again", architecture)
 	} else if shown != want {
-		t.Errorf("%s: the diagram is not that of states.go; run: go generate ./goloop", architecture)
+		t.Errorf("%s: the diagram is not that of internal/connstate; run: go generate ./goloop", architecture)
 	}
-	for s := StateInit; s < stateCount; s++ {
+	for s := connstate.StateInit; s < connstate.StateCount; s++ {
 		if !strings.Contains(text, fmt.Sprintf("\n| `%v` |", s)) {
 			t.Errorf("%s: the table of the states has no row for %v; write one", architecture, s)
 		}
@@ -80,7 +83,7 @@ func quantity(name string, v reflect.Value) string {
 
 func TestOperatorsGuideHoldsEveryLimit(t *testing.T) {
 	text := readDocument(t, operatorsGuide)
-	for _, limits := range []any{DropInConfig(), kernel.DefaultConfig(), docroot.NewCache(DropInCacheLimits(1024)).Limits()} {
+	for _, limits := range []any{DropInConfig(), kernel.DefaultConfig(), docroot.NewCache(dropin.CacheLimits(1024)).Limits()} {
 		v := reflect.ValueOf(limits)
 		for i := range v.NumField() {
 			if !v.Field(i).CanInt() {
@@ -96,7 +99,7 @@ func TestOperatorsGuideHoldsEveryLimit(t *testing.T) {
 
 func TestOperatorsGuideExplainsEveryCounter(t *testing.T) {
 	text := readDocument(t, operatorsGuide)
-	counts := Counts{}
+	counts := stats.Counters{}
 	for _, label := range regexp.MustCompile(`([A-Za-z_][A-Za-z_ ]*) 0`).FindAllStringSubmatch(counts.String(), -1) {
 		if !strings.Contains(text, "`"+label[1]+"`") {
 			t.Errorf("%s: the counter `%s` is not explained", operatorsGuide, label[1])

@@ -8,7 +8,7 @@
 //
 // # States
 //
-// State names what a connection is doing; states.go holds the table of the transitions that are
+// State names what a connection is doing; internal/connstate holds the table of the transitions that are
 // allowed, and setState is the only writer of the field. The diagram in docs/architecture.md is
 // generated from that table.
 //

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/kernel"
 )
 
@@ -32,7 +33,7 @@ func (l *Loop) drainIdle() time.Duration { return min(l.cfg.DrainIdle, l.cfg.Dra
 func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
 	for _, c := range l.conns.bySlot {
-		if c.state != StateInit || c.part != nil || c.touched || c.armed != deadlineIdle ||
+		if c.state != connstate.StateInit || c.part != nil || c.touched || c.armed != connstate.DeadlineIdle ||
 			now < c.expiresAt-l.cfg.IdleTimeout+l.drainIdle() { // a response that was not its last has just ended
 			continue
 		}
@@ -96,10 +97,10 @@ func (l *Loop) reportLeft() {
 	n := &l.counts.InState
 	left := Left{
 		Conns:   l.conns.live(),
-		Sending: n[StateWReady] + n[StateSending],
-		Disk:    n[StateOpening] + n[StateReadingAsync] + n[StatePrefetching] + n[StateClosing],
-		Heads:   n[StateReading],
-		Idle:    n[StateInit],
+		Sending: n[connstate.StateWReady] + n[connstate.StateSending],
+		Disk:    n[connstate.StateOpening] + n[connstate.StateReadingAsync] + n[connstate.StatePrefetching] + n[connstate.StateClosing],
+		Heads:   n[connstate.StateReading],
+		Idle:    n[connstate.StateInit],
 		Reads:   l.inFlight,
 	}
 	l.leaving.mu.Lock()
@@ -128,7 +129,7 @@ func (s *Server) Left() (Left, bool) {
 func (s *Server) CutOff() uint64 {
 	var sum uint64
 	for _, l := range s.loops {
-		sum += l.counts.ExpiredBy[deadlineNone]
+		sum += l.counts.ExpiredBy[connstate.DeadlineNone]
 	}
 	return sum
 }

@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"aws/internal/docroot"
+	"aws/internal/handler"
+	"aws/internal/handler/dropin"
+	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 )
 
@@ -17,7 +20,7 @@ import (
 // has not said that it is the last: the client may ask once more, as long afterwards as others may.
 func TestDrainKeepsAConnectionWhoseResponseWasNotItsLast(t *testing.T) {
 	s := newSite(t)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Loop.DrainIdle = 700 * time.Millisecond })
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) { cfg.Loop.DrainIdle = 700 * time.Millisecond })
 	c := dial(t, server)
 	ask := func() {
 		if _, err := io.WriteString(c, "GET /large HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
@@ -56,7 +59,7 @@ func TestDrainKeepsAConnectionWhoseResponseWasNotItsLast(t *testing.T) {
 
 // stuck is a handler that holds up its loop.
 type stuck struct {
-	Handler
+	handler.Handler
 	once       sync.Once
 	begun, let chan struct{}
 }
@@ -125,11 +128,11 @@ func TestShutdownWithinATurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &stopper{Kernel: k}
-	handler, err := NewDropIn(-1, t.TempDir())
+	handler, err := dropin.New(-1, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.loop, err = NewLoop(s, DropInConfig(), handler, docroot.NewCache(DropInCacheLimits(8))); err != nil {
+	if s.loop, err = NewLoop(s, DropInConfig(), handler, docroot.NewCache(dropin.CacheLimits(8))); err != nil {
 		t.Fatal(err)
 	}
 	k.Wake()
@@ -157,7 +160,7 @@ func TestDrainGivesUpSharedSockets(t *testing.T) {
 	}
 	defer func() { _ = kernel.CloseAll([]int32{other}) }()
 	s := newSite(t)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) {
 		cfg.Listen, cfg.Sockets = []kernel.Address{addr}, [][]int32{{fd}}
 		cfg.Loop.DrainIdle, cfg.Loop.DrainTimeout = time.Hour, time.Hour // the loop turns until the client has gone
 	})

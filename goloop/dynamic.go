@@ -3,8 +3,10 @@ package goloop
 import (
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
+	"aws/internal/stats"
 )
 
 // A dynamic file is loaded into a list of buffers, chunk by chunk, and sent from them. The chunks
@@ -66,24 +68,13 @@ const (
 	bufferLoaded               // holds its chunk
 )
 
-// readMethod is a way in which a chunk gets into memory.
-type readMethod uint8
-
-const (
-	readAuto   readMethod = iota // whatever is best
-	readNoWait                   // kernel AIO from the page cache, RWF_NOWAIT
-	readDirect                   // kernel AIO past the page cache, O_DIRECT
-	readThread                   // a worker thread waits for the disk
-	readMethodCount
-)
-
 // buffer is one buffer of the pool.
 type buffer struct {
 	mem        []byte
 	slot       int32 // the connection that has it
 	gen        uint32
 	state      bufferState
-	readMethod readMethod // of the read that is queued or in flight
+	readMethod stats.ReadMethod // of the read that is queued or in flight
 	share      share
 	cost       int // of the read that is queued, if its bytes are in memory
 	chunk      int64
@@ -187,7 +178,7 @@ func (l *Loop) onGrown(j *job) {
 	case j.Class == kernel.Done:
 		l.addPart()
 	default:
-		l.counts.PoolShort++
+		l.counts.PoolOutOfMemory++
 		p.asked, p.growAt = nil, l.k.Now()+growAgain
 	}
 	l.grant()
@@ -319,7 +310,7 @@ func (l *Loop) feed(c *conn) {
 	w, p := c.win, &l.pool
 	// A whole file that is in memory is loaded when those before it are: it is sent at once then, while it is still
 	// in the processor's cache, and its buffers serve the next one.
-	if w.whole && w.hot && w.next == w.head && p.queued >= l.turnCost() {
+	if w.whole && w.hot && w.next == w.head && p.queued >= l.iterationCost() {
 		if !w.later {
 			w.later = true
 			p.later.push(c.slot)
@@ -449,7 +440,7 @@ func (l *Loop) addBuffers(c *conn, link kernel.OpFlag, allowed int64) (int64, ke
 
 // await lets a connection wait until its next chunk is loaded.
 func (l *Loop) await(c *conn) {
-	l.setState(c, StateReadingAsync)
+	l.setState(c, connstate.StateReadingAsync)
 	if w := c.win; w.granted == 0 && w.busy == 0 {
 		l.line(c)
 	}
@@ -457,7 +448,7 @@ func (l *Loop) await(c *conn) {
 
 // onBuffer advances over the bytes of a buffer that were sent.
 func (l *Loop) onBuffer(c *conn, op *kernel.Op) {
-	if c.state != StateSending || !l.sent(c, op) {
+	if c.state != connstate.StateSending || !l.sent(c, op) {
 		return
 	}
 	w := c.win
@@ -499,7 +490,7 @@ func (l *Loop) borrow(now time.Duration) {
 	}
 	for _, c := range l.conns.bySlot {
 		w := c.win
-		if w == nil || c.state != StateSending || !c.blocked || w.busy > 0 ||
+		if w == nil || c.state != connstate.StateSending || !c.blocked || w.busy > 0 ||
 			now-w.since < l.cfg.StallTimeout {
 			continue
 		}
@@ -507,7 +498,7 @@ func (l *Loop) borrow(now time.Duration) {
 			at := chunk % int64(len(w.bufs))
 			l.freeBuffer(w.bufs[at])
 			w.bufs[at] = -1
-			l.counts.BuffersLent++
+			l.counts.BuffersReclaimed++
 		}
 		l.pool.giveBack(w.share, w.granted)
 		w.granted = 0
@@ -541,7 +532,7 @@ func (l *Loop) submit() {
 	if l.readsWait() && l.prepare() {
 		l.hand()
 	}
-	for p := &l.pool; p.queued < l.turnCost() && !p.later.empty(); {
+	for p := &l.pool; p.queued < l.iterationCost() && !p.later.empty(); {
 		c, gen := l.conns.bySlot[p.later.pop()], uint32(p.later.pop())
 		if c.gen == gen && c.win != nil && c.win.later { // it may be gone, and another in its place
 			c.win.later = false
@@ -565,18 +556,18 @@ func (l *Loop) prepare() bool {
 			continue
 		}
 		switch l.choose(c.file, b, c.win.hot) {
-		case readThread:
+		case stats.ReadThread:
 			if l.askRead(c, i, b) {
 				l.dequeue()
 			}
 			continue
-		case readDirect:
+		case stats.ReadDirect:
 			l.dequeue()
 			p.disk.push(i)
 			continue
-		case readAuto, readNoWait, readMethodCount:
+		case stats.ReadAuto, stats.ReadNoWait, stats.ReadMethodCount:
 		}
-		if len(l.reads) == l.k.Slots()-l.inFlight || cost >= l.turnCost() {
+		if len(l.reads) == l.k.Slots()-l.inFlight || cost >= l.iterationCost() {
 			break
 		}
 		cost += b.cost
@@ -592,34 +583,34 @@ func (l *Loop) prepare() bool {
 // there; what is not is read past the page cache, because a buffered read would wait for the
 // disk inside io_submit. A file or kernel that can do neither has worker threads. Where the chunk before was in
 // memory (hot), nobody is asked whether this one is, too: if not, the read says so.
-func (l *Loop) choose(f *docroot.File, b *buffer, hot bool) readMethod {
+func (l *Loop) choose(f *docroot.File, b *buffer, hot bool) stats.ReadMethod {
 	if f.Remote {
-		b.readMethod = readThread // io_submit may wait for anyone who answers for it
+		b.readMethod = stats.ReadThread // io_submit may wait for anyone who answers for it
 	}
-	if b.readMethod == readNoWait || b.readMethod == readThread {
+	if b.readMethod == stats.ReadNoWait || b.readMethod == stats.ReadThread {
 		return b.readMethod
 	}
-	if b.readMethod == readDirect {
+	if b.readMethod == stats.ReadDirect {
 		if !l.direct(f) {
-			b.readMethod = readThread // another read has found out
+			b.readMethod = stats.ReadThread // another read has found out
 		}
 		return b.readMethod
 	}
-	b.readMethod = readNoWait
+	b.readMethod = stats.ReadNoWait
 	switch {
 	case l.k.Slots() == 0:
-		b.readMethod = readThread
+		b.readMethod = stats.ReadThread
 	case f.NoWaitOff.Load():
-		b.readMethod = readDirect
+		b.readMethod = stats.ReadDirect
 	case hot:
 	default:
 		offset := b.chunk*int64(len(b.mem)) + int64(b.got)
 		if l.k.Probe(f.FD, offset, int64(b.want-b.got)) == kernel.ResidencyNone {
-			b.readMethod = readDirect
+			b.readMethod = stats.ReadDirect
 		}
 	}
-	if b.readMethod == readDirect && !l.direct(f) {
-		b.readMethod = readThread
+	if b.readMethod == stats.ReadDirect && !l.direct(f) {
+		b.readMethod = stats.ReadThread
 	}
 	return b.readMethod
 }
@@ -660,7 +651,7 @@ func (l *Loop) read(f *docroot.File, b *buffer, token uint64) kernel.Read {
 	base := b.chunk * int64(len(b.mem))
 	r := kernel.Read{FD: f.FD, NoWait: true, Token: token}
 	from, to := b.got, b.want
-	if b.readMethod == readDirect {
+	if b.readMethod == stats.ReadDirect {
 		align := int(f.FileAlign)
 		r.FD, r.NoWait = f.Direct.Load(), false
 		from = from / align * align
@@ -683,7 +674,7 @@ func (l *Loop) hand() {
 			l.flies(i, b)
 			l.inFlight++
 			l.conns.bySlot[b.slot].inFlight++
-			if b.readMethod == readDirect {
+			if b.readMethod == stats.ReadDirect {
 				l.inFlightDirect++
 				l.counts.ReadsDirect++
 			} else {
@@ -716,7 +707,7 @@ func (l *Loop) hand() {
 // in a batch.
 func (l *Loop) requeue(list []int32) {
 	n := 0
-	for n < len(list) && l.pool.bufs[list[n]].readMethod != readDirect {
+	for n < len(list) && l.pool.bufs[list[n]].readMethod != stats.ReadDirect {
 		n++
 	}
 	l.pool.queue.unpop(list[:n])
@@ -733,20 +724,20 @@ func (l *Loop) requeue(list []int32) {
 func (l *Loop) fallBack(b *buffer, class kernel.Class) {
 	f := l.conns.bySlot[b.slot].file
 	switch b.readMethod {
-	case readNoWait:
+	case stats.ReadNoWait:
 		l.toDisk(l.conns.bySlot[b.slot].win)
 		if class == kernel.Unsupported {
 			f.NoWaitOff.Store(true)
 		}
-		b.readMethod = readThread
+		b.readMethod = stats.ReadThread
 		if l.direct(f) {
-			b.readMethod = readDirect
+			b.readMethod = stats.ReadDirect
 		}
 	default:
 		if class == kernel.Unsupported {
 			f.DirectOff.Store(true)
 		}
-		b.readMethod = readThread
+		b.readMethod = stats.ReadThread
 	}
 }
 
@@ -779,7 +770,7 @@ func (l *Loop) askRead(c *conn, i int32, b *buffer) bool {
 	b.state = bufferInFlight
 	l.flies(i, b)
 	c.inFlight++
-	l.counts.ReadsHelped++
+	l.counts.ReadsByThread++
 	return true
 }
 
@@ -793,7 +784,7 @@ func (l *Loop) reap() {
 		}
 		l.inFlight -= n
 		for _, d := range l.dones[:n] {
-			if l.pool.bufs[d.Token].readMethod == readDirect {
+			if l.pool.bufs[d.Token].readMethod == stats.ReadDirect {
 				l.inFlightDirect--
 			}
 			l.onRead(int32(d.Token), d.Result)
@@ -815,22 +806,22 @@ func (l *Loop) onRead(i int32, result int64) {
 	b.state = bufferQueued
 	l.lands(i, b, c, result)
 	c.inFlight--
-	if c.state == StateClosing || c.win == nil {
+	if c.state == connstate.StateClosing || c.win == nil {
 		l.freeBuffer(i)
 		l.grant()
-		if c.state == StateClosing && c.inFlight == 0 {
-			l.setState(c, StateFree)
+		if c.state == connstate.StateClosing && c.inFlight == 0 {
+			l.setState(c, connstate.StateFree)
 			l.freeSlot(c)
 		}
 		return
 	}
 	switch class := kernel.Classify(result); {
-	case class == kernel.Again && b.readMethod == readNoWait:
+	case class == kernel.Again && b.readMethod == stats.ReadNoWait:
 		l.counts.ReadsMissed++
 		l.fallBack(b, class)
 		l.enqueue(i)
 		return
-	case class == kernel.Unsupported && b.readMethod != readThread:
+	case class == kernel.Unsupported && b.readMethod != stats.ReadThread:
 		l.fallBack(b, class)
 		l.enqueue(i)
 		return
@@ -854,20 +845,20 @@ func (l *Loop) onRead(i int32, result int64) {
 	b.got = got
 	if b.got < b.want {
 		l.counts.ReadsShort++
-		b.readMethod = readAuto // go on at the new offset
+		b.readMethod = stats.ReadAuto // go on at the new offset
 		l.enqueue(i)
 		return
 	}
 	b.state = bufferLoaded
-	c.win.hot = b.readMethod == readNoWait
+	c.win.hot = b.readMethod == stats.ReadNoWait
 	if c.win.busy--; c.win.busy == 0 {
 		l.reading--
 	}
 	c.refresh = true
 	l.touch(c)
 	l.feed(c)
-	if c.state == StateReadingAsync && l.loaded(c) {
-		l.setState(c, StateSending)
+	if c.state == connstate.StateReadingAsync && l.loaded(c) {
+		l.setState(c, connstate.StateSending)
 		l.toSend(c)
 	}
 }
@@ -883,7 +874,7 @@ func (l *Loop) lands(i int32, b *buffer, c *conn, result int64) {
 		return
 	}
 	l.counts.ReadsDone++
-	l.counts.ReadLatency[b.readMethod].add(l.moment - b.since)
+	l.counts.ReadLatency[b.readMethod].Add(l.moment - b.since)
 }
 
 // abortLoading ends a connection whose file can't be read as promised. The buffer of the read that

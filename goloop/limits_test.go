@@ -12,11 +12,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"aws/internal/handler/fileserver"
+	"aws/internal/stats"
 )
 
 func TestRateBoundsAConnection(t *testing.T) {
 	s := newSite(t)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Loop.RateMax = 2 << 20 })
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) { cfg.Loop.RateMax = 2 << 20 })
 	for path, file := range map[string][]byte{"/m": s.files["/static/m"], "/dynamic/m": s.files["/dynamic/m"]} {
 		began := time.Now()
 		resp, err := http.Get("http://" + server.Addrs()[0].String() + path)
@@ -37,14 +40,14 @@ func TestRateBoundsAConnection(t *testing.T) {
 }
 
 // sinkFunc is a Sink that shows each record to a function.
-type sinkFunc func(r *Record)
+type sinkFunc func(r *stats.Record)
 
-func (f sinkFunc) Take(list []*Record) int {
-	list[0] = &Record{}
+func (f sinkFunc) Take(list []*stats.Record) int {
+	list[0] = &stats.Record{}
 	return 1
 }
 
-func (f sinkFunc) Put(list []*Record) {
+func (f sinkFunc) Put(list []*stats.Record) {
 	for _, r := range list {
 		f(r)
 	}
@@ -53,9 +56,9 @@ func (f sinkFunc) Put(list []*Record) {
 func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 	s := newSite(t)
 	peers := make(chan netip.AddrPort, 8)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) {
 		cfg.Loop.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-		cfg.Loop.Sink = sinkFunc(func(r *Record) { peers <- r.Peer })
+		cfg.Loop.Sink = sinkFunc(func(r *stats.Record) { peers <- r.Peer })
 	})
 	preface := "PROXY TCP4 192.0.2.7 198.51.100.1 4711 80\r\n"
 	request := "GET /k HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -115,7 +118,7 @@ func TestTrustedProxySaysWhomItSpeaksFor(t *testing.T) {
 
 func TestAddressOverItsLimitGets503(t *testing.T) {
 	s := newSite(t)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Loop.ConnsPerAddressMax = 2 })
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) { cfg.Loop.ConnsPerAddressMax = 2 })
 	ask := func(c io.ReadWriter) *http.Response {
 		if _, err := io.WriteString(c, "GET /one HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 			t.Fatal(err)
@@ -171,7 +174,7 @@ func TestBrokenBodyOfARequestIsRefused(t *testing.T) {
 
 func TestSmallFilesFromMemoryAreTheFilesOfNow(t *testing.T) {
 	s := newSite(t)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Cache.MaxAge = time.Millisecond })
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) { cfg.Cache.MaxAge = time.Millisecond })
 	path := filepath.Join(s.dir, "static", "small")
 	for i := range 40 {
 		want := bytes.Repeat([]byte{byte('a' + i%26)}, 10) // the same size each time

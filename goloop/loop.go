@@ -7,10 +7,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/request"
 	"aws/internal/response"
+	"aws/internal/stats"
 )
 
 type netKind = kernel.OpKind
@@ -84,12 +87,13 @@ type listener struct {
 
 // Loop is one event loop. All methods but Shutdown and Stopped belong to one goroutine.
 type Loop struct {
-	cfg     Config
-	k       kernel.Kernel
-	handler Handler
-	cache   *docroot.Cache
-	counts  Counts
-	id      int // the loop's number, for the tracer
+	cfg       Config
+	k         kernel.Kernel
+	handler   handler.Handler
+	responder handler.Responder
+	cache     *docroot.Cache
+	counts    stats.Counters
+	id        int // the loop's number, for the tracer
 
 	timed     bool          // the clock is looked at within a turn: somebody reads the counters
 	moment    time.Duration // the time for counters and records: the latest cgo call's if timed, else the turn's
@@ -118,7 +122,7 @@ type Loop struct {
 	hangUps  []hangUp
 	closing  []docroot.Descriptor // of files that nobody needs any more
 	slowly   []int32              // of them, those that workers close
-	lists    [deadlineCount]deadlineList
+	lists    [connstate.DeadlineCount]deadlineList
 	trimAt   time.Duration
 	stallAt  time.Duration
 	idleEnd  time.Duration // when connections without a request are closed
@@ -132,7 +136,7 @@ type Loop struct {
 
 	scratch    []byte // where receives go: batchConnsMax pieces
 	req        request.Request
-	response   Response
+	response   handler.Response
 	finding    finder
 	opened     kernel.Opened // out-parameters of the kernel, here so that they need no allocation
 	looked     kernel.Info
@@ -153,8 +157,8 @@ type Loop struct {
 
 	wholes wholes
 
-	records []*Record // to be filled
-	filled  []*Record // for the sink, by the end of the turn
+	records []*stats.Record // to be filled
+	filled  []*stats.Record // for the sink, by the end of the turn
 
 	pool           pool
 	windows        freeList[*window]
@@ -182,11 +186,11 @@ type Loop struct {
 
 // NewLoop returns a loop that serves the connections of the listening sockets, which it closes
 // when it is shut down. The listeners must not block. The kernel is the loop's from now on.
-func NewLoop(k kernel.Kernel, cfg Config, d Handler, cache *docroot.Cache, listeners ...int32) (*Loop, error) {
+func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cache, listeners ...int32) (*Loop, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	l := &Loop{cfg: cfg, k: k, handler: d, cache: cache, dateOf: -1}
+	l := &Loop{cfg: cfg, k: k, handler: d, responder: d.NewResponder(), cache: cache, dateOf: -1}
 	l.timed = cfg.Publish || cfg.Sink != nil
 	l.unsaid = cfg.Publish
 	var err error
@@ -197,8 +201,8 @@ func NewLoop(k kernel.Kernel, cfg Config, d Handler, cache *docroot.Cache, liste
 		return nil, err
 	}
 	l.batch.owners = make([]owner, batchOpsMax)
-	l.records = make([]*Record, 0, recordsMax)
-	l.filled = make([]*Record, 0, recordsMax)
+	l.records = make([]*stats.Record, 0, recordsMax)
+	l.filled = make([]*stats.Record, 0, recordsMax)
 	if l.scratch, err = k.Map(batchConnsMax * receiveBytes); err != nil {
 		return nil, err
 	}
@@ -269,7 +273,7 @@ func (l *Loop) Run() error {
 	defer l.beat.Store(beatOver)
 	for {
 		l.yield()
-		more, err := l.Turn()
+		more, err := l.Iterate()
 		if err != nil {
 			return fmt.Errorf("loop: %w", errors.Join(err, l.close()))
 		}
@@ -300,7 +304,7 @@ func (l *Loop) Shutdown() {
 
 // Turn runs the phases once. It returns false when the loop has been shut down and nothing is left
 // to do.
-func (l *Loop) Turn() (bool, error) {
+func (l *Loop) Iterate() (bool, error) {
 	l.settle()
 	if err := l.wait(); err != nil {
 		return false, err
@@ -313,15 +317,15 @@ func (l *Loop) Turn() (bool, error) {
 	l.send()
 	l.expire()
 	l.tidy()
-	l.counts.EventsPerTurn.add(l.events)
+	l.counts.EventsPerIteration.Add(l.events)
 	l.putRecords()
 	l.publish()
-	l.beat.Store(l.counts.Turns)
+	l.beat.Store(l.counts.Iterations)
 	if l.draining {
 		l.reportLeft()
 	}
 	if l.cfg.Tracer != nil {
-		l.cfg.Tracer.TurnEnd(l.id, l.events)
+		l.cfg.Tracer.IterationEnd(l.id, l.events)
 	}
 	return !l.draining || !l.ended(), nil
 }
@@ -331,7 +335,7 @@ func (l *Loop) wait() error {
 	n := 0
 	for _, ch := range l.changes {
 		c := l.conns.bySlot[ch.slot]
-		if c.state == StateFree || c.state == StateClosing {
+		if c.state == connstate.StateFree || c.state == connstate.StateClosing {
 			continue
 		}
 		if n == len(l.changed) {
@@ -350,11 +354,11 @@ func (l *Loop) wait() error {
 		return err
 	}
 	if l.cfg.Tracer != nil {
-		l.cfg.Tracer.TurnBegin(l.id)
+		l.cfg.Tracer.IterationBegin(l.id)
 	}
 	l.moment = l.k.Now()
 	l.events = len(events)
-	l.counts.Turns++
+	l.counts.Iterations++
 	l.counts.Events += uint64(len(events))
 	l.watched(l.changed[:n])
 	if l.k.Wall() != l.dateOf {
@@ -389,7 +393,7 @@ func (l *Loop) tenant(token uint64) *conn {
 		return nil
 	}
 	c := l.conns.bySlot[slot]
-	if c.state == StateFree || c.state == StateClosing || c.token() != token {
+	if c.state == connstate.StateFree || c.state == connstate.StateClosing || c.token() != token {
 		return nil
 	}
 	return c
@@ -416,12 +420,12 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		return
 	}
 	switch c.state {
-	case StateInit, StateReading, StateDiscarding, StateLingering:
+	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		if !c.inRecvq {
 			c.inRecvq = true
 			l.recvq = append(l.recvq, c.slot)
 		}
-	case StateWReady, StateSending:
+	case connstate.StateWReady, connstate.StateSending:
 		if ready&(kernel.Writable|kernel.Broken) == 0 {
 			c.noisy = true // the client is sending what is not wanted yet
 			l.touch(c)
@@ -478,7 +482,7 @@ func (l *Loop) timeout() time.Duration {
 	}
 	if l.acceptPaused && l.connsLeft() {
 		sooner(l.acceptAgain)
-	} else if c := l.lists[deadlineIdle].first; l.acceptPaused && c != nil {
+	} else if c := l.lists[connstate.DeadlineIdle].first; l.acceptPaused && c != nil {
 		sooner(c.expiresAt - l.cfg.IdleTimeout + shedAfter)
 	}
 	if l.acceptPaused && l.conns.live() < l.cfg.ConnsMax {
@@ -526,9 +530,9 @@ func (l *Loop) tidy() {
 	}
 	if l.draining && now >= l.drainEnd {
 		for _, c := range l.conns.bySlot {
-			if c.state != StateFree && c.state != StateClosing {
+			if c.state != connstate.StateFree && c.state != connstate.StateClosing {
 				l.counts.Expired++
-				l.counts.ExpiredBy[deadlineNone]++
+				l.counts.ExpiredBy[connstate.DeadlineNone]++
 				l.abort(c, kernel.OpReset)
 			}
 		}
@@ -570,7 +574,7 @@ func (l *Loop) tidy() {
 func (l *Loop) close() error {
 	l.closing = l.cache.Clear(l.closing)
 	for _, c := range l.conns.bySlot {
-		if c.state != StateFree && c.fd >= 0 {
+		if c.state != connstate.StateFree && c.fd >= 0 {
 			l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: c.fd})
 			l.release(c)
 			c.fd = -1

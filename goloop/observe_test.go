@@ -7,41 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/response"
+	"aws/internal/stats"
 )
-
-func TestEveryStatusHasASlot(t *testing.T) {
-	seen := map[int]response.Status{}
-	for s := range response.Status(response.StatusCount) {
-		if s.Reason() == "" {
-			if SlotOf(s) != 0 {
-				t.Errorf("%d has slot %d, but is never sent", s, SlotOf(s))
-			}
-			continue
-		}
-		slot := SlotOf(s)
-		if o, twice := seen[slot]; slot == 0 || twice {
-			t.Errorf("%d has slot %d, as has %d", s, slot, o)
-		}
-		seen[slot] = s
-		if StatusOf(slot) != s {
-			t.Errorf("slot %d stands for %d, not %d", slot, StatusOf(slot), s)
-		}
-	}
-}
-
-func TestSizes(t *testing.T) {
-	var s Sizes
-	for _, n := range []int{0, 1, 2, 3, 4, 1 << 20} {
-		s.add(n)
-	}
-	want := [SizeBuckets]uint64{0: 1, 1: 1, 2: 2, 3: 1, SizeBuckets - 1: 1}
-	if s.Buckets != want || s.Sum != 10+1<<20 {
-		t.Errorf("%v, sum %d", s.Buckets, s.Sum)
-	}
-}
 
 // TestPublished sees the counters of other goroutines catch up with a loop that has nothing more to do.
 func TestPublished(t *testing.T) {
@@ -58,7 +30,7 @@ func TestPublished(t *testing.T) {
 		}
 		_ = conn.Close()
 	}
-	var n Counts
+	var n stats.Counters
 	for end := time.Now().Add(time.Minute); n.Completed < 4; n = srv.Published()[0] {
 		if time.Now().After(end) {
 			t.Fatalf("%d of 4 responses are published", n.Completed)
@@ -76,19 +48,19 @@ func TestPublished(t *testing.T) {
 			static = m.Number
 		}
 	}
-	if got := n.ByMount[dynamic][SlotOf(response.OK)]; got != 3 {
+	if got := n.ByMount[dynamic][stats.SlotOf(response.OK)]; got != 3 {
 		t.Errorf("%d responses of the dynamic mount", got)
 	}
-	if got := n.ByMount[static][SlotOf(response.NotFound)]; got != 1 {
+	if got := n.ByMount[static][stats.SlotOf(response.NotFound)]; got != 1 {
 		t.Errorf("%d responses 404 of the static mount", got)
 	}
-	if n.ReadsDone+n.ReadsFailed != n.ReadsNoWait+n.ReadsDirect+n.ReadsHelped || n.ReadsInFlight != 0 || n.ReadsDone < 3 {
+	if n.ReadsDone+n.ReadsFailed != n.ReadsNoWait+n.ReadsDirect+n.ReadsByThread || n.ReadsInFlight != 0 || n.ReadsDone < 3 {
 		t.Errorf("reads: %d done, %d failed, %d in flight", n.ReadsDone, n.ReadsFailed, n.ReadsInFlight)
 	}
 	if n.Buffers == 0 || n.BuffersFree != n.Buffers {
 		t.Errorf("%d of %d buffers are free", n.BuffersFree, n.Buffers)
 	}
-	if n.TurnTime.SumNs == 0 || n.OpsPerCgoCall.Sum < n.CgoCalls || n.Latency[phaseTotal].SumNs == 0 {
+	if n.IterationTime.SumNs == 0 || n.OpsPerCgoCall.Sum < n.CgoCalls || n.Latency[connstate.PhaseTotal].SumNs == 0 {
 		t.Error("no time, or no operation, was counted")
 	}
 }
@@ -122,20 +94,20 @@ func TestResponsesOfManyMounts(t *testing.T) {
 	const mounts = 100
 	for n := range mounts {
 		for range n {
-			l.record(&Response{Status: response.OK, Mount: &docroot.Mount{Number: n + 1}}, nil, nil)
+			l.record(&handler.Response{Status: response.OK, Mount: &docroot.Mount{Number: n + 1}}, nil, nil)
 		}
 	}
-	other.record(&Response{Status: response.NotFound}, nil, nil)
+	other.record(&handler.Response{Status: response.NotFound}, nil, nil)
 	sum := other.Counts()
 	counts := l.Counts()
 	sum.Add(&counts)
 	sum.Add(&counts)
-	l.record(&Response{Status: response.OK, Mount: &docroot.Mount{Number: mounts}}, nil, nil)
-	if sum.ByMount[0][SlotOf(response.NotFound)] != 1 || len(other.counts.ByMount) != 1 {
+	l.record(&handler.Response{Status: response.OK, Mount: &docroot.Mount{Number: mounts}}, nil, nil)
+	if sum.ByMount[0][stats.SlotOf(response.NotFound)] != 1 || len(other.counts.ByMount) != 1 {
 		t.Errorf("%v", sum.ByMount[0])
 	}
 	for n := range mounts {
-		if got := sum.ByMount[n+1][SlotOf(response.OK)]; got != 2*uint64(n) {
+		if got := sum.ByMount[n+1][stats.SlotOf(response.OK)]; got != 2*uint64(n) {
 			t.Errorf("mount %d: %d responses", n+1, got)
 		}
 	}

@@ -4,7 +4,9 @@ import (
 	"net/netip"
 	"sync/atomic"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 )
 
@@ -62,7 +64,7 @@ func (l *Loop) askOpen(c *conn, m *docroot.Mount, name []byte) {
 }
 
 // askMake lets a worker thread make a file.
-func (l *Loop) askMake(c *conn, m *docroot.Mount, key []byte, build Build) {
+func (l *Loop) askMake(c *conn, m *docroot.Mount, key []byte, build handler.Build) {
 	j := l.newJob(kernel.JobFunc, c)
 	j.mount = m
 	j.Name = append(j.Name, key...)
@@ -76,7 +78,7 @@ func (l *Loop) askMake(c *conn, m *docroot.Mount, key []byte, build Build) {
 }
 
 // does says what the job is to do, unless nobody waits for it any more when its turn comes.
-func (j *job) does(build Build) {
+func (j *job) does(build handler.Build) {
 	j.Func = func() {
 		if j.dropped.Load() {
 			j.File, j.Class = kernel.Opened{FD: -1}, kernel.Canceled
@@ -133,7 +135,7 @@ func (l *Loop) collect() {
 			alive := false
 			if j.slot >= 0 {
 				c = l.conns.bySlot[j.slot]
-				alive = c.gen == j.gen && c.state != StateFree
+				alive = c.gen == j.gen && c.state != connstate.StateFree
 			}
 			switch j.Kind {
 			case kernel.JobOpen, kernel.JobFunc, kernel.JobCompute:
@@ -162,7 +164,7 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 	if j.Kind == kernel.JobCompute {
 		l.checks.leave(j.asker, j.Name)
 	} else {
-		l.counts.OpensHelped++
+		l.counts.OpensByThread++
 	}
 	if j.Class == kernel.Canceled {
 		l.counts.JobsDropped++
@@ -178,7 +180,7 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 		return
 	}
 	file := l.remember(j.mount, j.Name, j.Class, &j.File, j.Kind != kernel.JobOpen)
-	if !alive || c.state != StateOpening || !c.asked {
+	if !alive || c.state != connstate.StateOpening || !c.asked {
 		l.dropFile(&file)
 		return
 	}
@@ -193,7 +195,7 @@ func (l *Loop) onPrefetched(c *conn, j *job, alive bool) {
 		l.counts.ChunksPrefetched++
 		j.file.SetResident(j.Offset, j.Len, l.k.Now())
 	}
-	if !alive || c.state != StatePrefetching {
+	if !alive || c.state != connstate.StatePrefetching {
 		return
 	}
 	c.asked = false
@@ -205,7 +207,7 @@ func (l *Loop) onPrefetched(c *conn, j *job, alive bool) {
 		l.truncated(c)
 	default:
 		c.prefetchEnd, c.prefetchAt = j.Offset+j.Result, l.k.Now()
-		l.setState(c, StateSending)
+		l.setState(c, connstate.StateSending)
 		l.toSend(c)
 	}
 }

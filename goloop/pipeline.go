@@ -1,9 +1,11 @@
 package goloop
 
 import (
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
+	"aws/internal/stats"
 )
 
 // pipelinedMax is how many pipelined requests are answered before the first response has gone, so that
@@ -17,7 +19,7 @@ type prepared struct {
 	head     int // bytes of writeBuf that are the header; what follows them is body
 	file     *docroot.File
 	from, to int64
-	rec      *Record
+	rec      *stats.Record
 	keep     bool
 	linger   bool
 }
@@ -46,10 +48,13 @@ func (l *Loop) prepareNext(c *conn) {
 		if len(buf) == 0 || p.req.Parse(buf) != request.Complete {
 			break
 		}
-		l.response.reset()
+		if length, chunked := p.req.BodyLength(); length > 0 || chunked {
+			break // it is discarded in its turn
+		}
+		l.response.Reset()
 		l.finding = finder{Loop: l, c: c, peek: true}
 		a := &l.response
-		if !l.handler.Respond(a, &p.req, buf, &l.finding) {
+		if !l.responder.Respond(a, &p.req, buf, &l.finding) || len(a.Parts) > 0 {
 			l.dropFile(&a.File)
 			break
 		}
@@ -63,8 +68,8 @@ func (l *Loop) prepareNext(c *conn) {
 		at += p.req.Len()
 		rest := p.n - at
 		next := prepared{
-			rec: rec, headBuf: head, writeBuf: head[:copy(head, a.Head)], head: a.headLen(), file: a.File, from: a.From, to: a.To,
-			keep: a.Keep && !a.HasBody && len(a.segments) == 0,
+			rec: rec, headBuf: head, writeBuf: head[:copy(head, a.Head)], head: a.HeadLen(), file: a.File, from: a.From, to: a.To,
+			keep: a.KeepAlive && !a.HasBody && len(a.Parts) == 0,
 		}
 		a.File = nil
 		next.linger = a.Linger || a.HasBody || rest > 0
@@ -124,8 +129,8 @@ func (l *Loop) promote(c *conn) {
 	if len(c.pipeline.left()) == 0 {
 		l.dropPipeline(c)
 	}
-	l.setState(c, StateReading)
-	l.setState(c, StateWReady)
+	l.setState(c, connstate.StateReading)
+	l.setState(c, connstate.StateWReady)
 	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"aws/internal/docroot"
+	"aws/internal/handler/dropin"
 	"aws/internal/kernel"
 )
 
@@ -58,7 +59,7 @@ func newDropInLoop(t *testing.T, s *site, wrap func(kernel.Kernel) kernel.Kernel
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kernel.CloseRoot(root) })
-	handler, err := NewDropIn(root, s.dir)
+	handler, err := dropin.New(root, s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func newDropInLoop(t *testing.T, s *site, wrap func(kernel.Kernel) kernel.Kernel
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := NewLoop(wrap(linux), DropInConfig(), handler, docroot.NewCache(DropInCacheLimits(64)), fd)
+	l, err := NewLoop(wrap(linux), DropInConfig(), handler, docroot.NewCache(dropin.CacheLimits(64)), fd)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestPoolIsNotHeldUpByMemory(t *testing.T) {
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
-			if short := l.counts.PoolShort; refuse != (short == 1) {
+			if short := l.counts.PoolOutOfMemory; refuse != (short == 1) {
 				t.Errorf("the machine was short of memory %d times", short)
 			}
 		})

@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"aws/internal/docroot"
+	"aws/internal/handler"
+	"aws/internal/handler/dropin"
+	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 
 	"golang.org/x/sys/unix"
@@ -102,11 +105,11 @@ func TestUnfinishedResponseIsNotHeldBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = kernel.CloseRoot(root) })
-	dropIn, err := NewDropIn(root, s.dir)
+	dropIn, err := dropin.New(root, s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	serve, err := NewServe(ServeOptions{Mounts: []*docroot.Mount{
+	serve, err := fileserver.New(fileserver.Options{Mounts: []*docroot.Mount{
 		{Prefix: "/static/", Strip: 1, Root: root, Dir: s.dir},
 		{Prefix: "/dynamic/", Strip: 1, Root: root, Dir: s.dir, Kind: docroot.Dynamic},
 	}})
@@ -117,7 +120,7 @@ func TestUnfinishedResponseIsNotHeldBack(t *testing.T) {
 	content := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
 	for _, c := range []struct {
 		name    string
-		handler Handler
+		handler handler.Handler
 		cork    bool
 		path    string
 		rate    int64
@@ -151,7 +154,7 @@ func TestUnfinishedResponseIsNotHeldBack(t *testing.T) {
 			cfg := ServeConfig()
 			cfg.Corked, cfg.RateMax = c.cork, c.rate
 			cfg.BufferBytes, cfg.WindowBytes, cfg.PoolBytes = 4096, 8192, 1<<20
-			l, err := NewLoop(k, cfg, c.handler, docroot.NewCache(DropInCacheLimits(64)), fd)
+			l, err := NewLoop(k, cfg, c.handler, docroot.NewCache(dropin.CacheLimits(64)), fd)
 			if err != nil {
 				t.Fatal(err)
 			}

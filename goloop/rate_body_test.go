@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"aws/internal/handler/fileserver"
 	"aws/internal/response"
 )
 
@@ -45,9 +46,9 @@ func limitedSite(t *testing.T) *site {
 
 const errorPageBytes = 6000
 
-func limit(o *ServeOptions, _ *ServerConfig) {
+func limit(o *fileserver.Options, _ *ServerConfig) {
 	o.List = true
-	o.ErrorPages = map[response.Status]ErrorPage{
+	o.ErrorPages = map[response.Status]fileserver.ErrorPage{
 		response.NotFound: {Type: "text/html", Body: []byte(strings.Repeat("x", errorPageBytes))},
 	}
 }
@@ -135,7 +136,7 @@ func (m *meter) check(t *testing.T, what string, least int64) {
 func TestRateBoundsEveryBody(t *testing.T) {
 	const rate = 100_000
 	s := limitedSite(t)
-	server := startServe(t, s, func(o *ServeOptions, cfg *ServerConfig) {
+	server := startServe(t, s, func(o *fileserver.Options, cfg *ServerConfig) {
 		limit(o, cfg)
 		cfg.Loop.RateMax = rate
 	})
@@ -181,7 +182,7 @@ func TestRateBoundsEveryBody(t *testing.T) {
 // Heads are not body: fifty of a file of 20 MiB are there long before one of its bodies would be.
 func TestRateLeavesHeadsAlone(t *testing.T) {
 	s := newSite(t)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) { cfg.Loop.RateMax = 2000 })
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) { cfg.Loop.RateMax = 2000 })
 	c := dial(t, server)
 	if _, err := io.WriteString(c, strings.Repeat("HEAD /large HTTP/1.1\r\nHost: x\r\n\r\n", 50)); err != nil {
 		t.Fatal(err)
@@ -197,7 +198,7 @@ func TestRateLeavesHeadsAlone(t *testing.T) {
 func TestTotalRateBoundsAllLoopsTogether(t *testing.T) {
 	const rate = 400_000
 	s := limitedSite(t)
-	server := startServe(t, s, func(o *ServeOptions, cfg *ServerConfig) {
+	server := startServe(t, s, func(o *fileserver.Options, cfg *ServerConfig) {
 		limit(o, cfg)
 		cfg.Loop.TotalRateMax = rate
 		cfg.Loops = 4
@@ -214,7 +215,7 @@ func TestTotalRateBoundsAllLoopsTogether(t *testing.T) {
 // However low the rate and many the loops: none is left with 0, which would be no bound.
 func TestLowTotalRateHoldsOnManyLoops(t *testing.T) {
 	s := limitedSite(t)
-	server := startServe(t, s, func(o *ServeOptions, cfg *ServerConfig) {
+	server := startServe(t, s, func(o *fileserver.Options, cfg *ServerConfig) {
 		cfg.Loop.SendRateMin = 0
 		cfg.Loop.TotalRateMax = rateFloor
 		cfg.Loops = 8
@@ -267,7 +268,7 @@ func TestNoRateIsTooHighForItsBucket(t *testing.T) {
 // Clients that get less than --min-send-rate because the rates leave no more for them are not taken for slow.
 func TestClientIsNotSlowWhileRatesHoldItBack(t *testing.T) {
 	s := newSite(t)
-	server := startServe(t, s, func(_ *ServeOptions, cfg *ServerConfig) {
+	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) {
 		cfg.Loop.TotalRateMax = rateFloor
 		cfg.Loop.SendRateMin = rateFloor
 		cfg.Loop.SendTimeout = 500 * time.Millisecond

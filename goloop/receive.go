@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/kernel"
 	"aws/internal/proxyproto"
 	"aws/internal/request"
@@ -20,7 +21,7 @@ func (l *Loop) run() {
 	}
 	l.look()
 	l.counts.CgoCalls++
-	l.counts.OpsPerCgoCall.add(len(ops))
+	l.counts.OpsPerCgoCall.Add(len(ops))
 	for i := range ops {
 		o := l.batch.owners[i]
 		if o.role == roleNone {
@@ -87,7 +88,7 @@ func (l *Loop) receive() {
 			continue // what is in hand goes first, before the end that may stand behind it
 		}
 		switch c.state {
-		case StateInit, StateReading, StateDiscarding, StateLingering:
+		case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		default:
 			continue // it is over, or no longer wants to hear
 		}
@@ -166,7 +167,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		c.serial = l.conns.serial
 		l.counts.Accepted++
 		c.peer = peerOf(op)
-		l.setState(c, StateInit)
+		l.setState(c, connstate.StateInit)
 		c.locality = l.localityOf(c.peer)
 		c.preface = l.trusted(c.peer.Addr())
 		c.counted = c.preface || l.conns.limits.enter(neighbourhood(c.peer.Addr()))
@@ -195,16 +196,16 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 // refuseAddress ends a connection of an address that has too many.
 func (l *Loop) refuseAddress(c *conn) {
 	l.counts.OverAddressLimit++
-	l.response.reset()
+	l.response.Reset()
 	l.finding = finder{Loop: l, c: c}
-	if !l.handler.Busy(&l.response, &l.finding) {
+	if !l.responder.Busy(&l.response, &l.finding) {
 		l.abort(c, kernel.OpReset)
 		return
 	}
-	if c.state == StateInit {
-		l.setState(c, StateReading)
+	if c.state == connstate.StateInit {
+		l.setState(c, connstate.StateReading)
 	}
-	l.response.Keep = false
+	l.response.KeepAlive = false
 	l.ready(c, nil, nil, nil)
 }
 
@@ -229,7 +230,7 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 		return // it was not accepted
 	}
 	switch c.state {
-	case StateInit, StateReading, StateDiscarding, StateLingering:
+	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 	default:
 		return // it was turned away in the same batch; its response does not depend on what it sent
 	}
@@ -241,13 +242,13 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 		l.counts.PeersGone++
 		l.abort(c, kernel.OpClose)
 	case op.Result == 0: // the client has nothing more to send
-		if c.state == StateReading {
+		if c.state == connstate.StateReading {
 			l.counts.PeersGone++
 		}
 		l.abort(c, kernel.OpClose)
-	case c.state == StateDiscarding:
+	case c.state == connstate.StateDiscarding:
 		l.discardBody(c, op.Buf()[:op.Result])
-	case c.state == StateLingering:
+	case c.state == connstate.StateLingering:
 		c.lingered += int(op.Result)
 		if c.lingered > lingerBytesMax {
 			l.abort(c, kernel.OpClose)
@@ -280,7 +281,7 @@ func (l *Loop) again() {
 		for _, slot := range queue {
 			c := l.conns.bySlot[slot]
 			c.inParseq = false
-			if c.state == StateInit && c.part != nil && c.part.n > 0 {
+			if c.state == connstate.StateInit && c.part != nil && c.part.n > 0 {
 				l.parse(c, c.part.buf[:c.part.n], &c.part.req)
 			}
 		}
@@ -294,11 +295,11 @@ func (l *Loop) again() {
 		l.retrying = queue
 		for _, slot := range queue {
 			switch c := l.conns.bySlot[slot]; {
-			case c.state == StateOpening && !c.asked:
+			case c.state == connstate.StateOpening && !c.asked:
 				l.respond(c, c.part.buf[:c.part.n], &c.part.req)
-			case c.state == StatePrefetching && !c.asked:
+			case c.state == connstate.StatePrefetching && !c.asked:
 				l.askPrefetch(c)
-			case c.state == StateWReady || c.state == StateSending:
+			case c.state == connstate.StateWReady || c.state == connstate.StateSending:
 				c.resting = false
 				l.toSend(c)
 			}
@@ -325,8 +326,8 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 	n, peer, verdict := proxyproto.Parse(buf)
 	switch verdict {
 	case proxyproto.Incomplete:
-		if c.state == StateInit {
-			l.setState(c, StateReading)
+		if c.state == connstate.StateInit {
+			l.setState(c, connstate.StateReading)
 		}
 		l.touch(c)
 		l.keepPart(c, buf, req)
@@ -378,8 +379,8 @@ func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
 		}
 	}
 	verdict := req.Parse(buf)
-	if c.state == StateInit && (verdict != request.Incomplete || req.Started()) {
-		l.setState(c, StateReading)
+	if c.state == connstate.StateInit && (verdict != request.Incomplete || req.Started()) {
+		l.setState(c, connstate.StateReading)
 	}
 	switch verdict {
 	case request.Incomplete:
@@ -390,9 +391,9 @@ func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
 		l.respond(c, buf, req)
 	default:
 		l.counts.Refused++
-		l.response.reset()
+		l.response.Reset()
 		l.finding = finder{Loop: l, c: c}
-		l.handler.Refuse(&l.response, req, &l.finding)
+		l.responder.Refuse(&l.response, req, &l.finding)
 		l.ready(c, req, buf, nil)
 	}
 }
@@ -444,12 +445,12 @@ const (
 // for IdleTimeout.
 func (l *Loop) shed() {
 	now := l.k.Now()
-	c := l.lists[deadlineIdle].first
+	c := l.lists[connstate.DeadlineIdle].first
 	for n := 0; c != nil && n < shedMax && now-(c.expiresAt-l.cfg.IdleTimeout) >= shedAfter; n++ {
 		next := c.nextOfList
-		if c.state == StateInit && !c.touched && !c.inRecvq && !c.inParseq {
+		if c.state == connstate.StateInit && !c.touched && !c.inRecvq && !c.inParseq {
 			l.counts.Expired++
-			l.counts.ExpiredBy[deadlineIdle]++
+			l.counts.ExpiredBy[connstate.DeadlineIdle]++
 			l.abort(c, kernel.OpClose)
 		}
 		c = next

@@ -3,7 +3,9 @@ package goloop
 import (
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/request"
 )
@@ -11,13 +13,13 @@ import (
 // respond lets the handler decide about a complete request, and makes its response ready to be sent.
 // If the file has to be looked up off the loop first, the request waits in CONN_OPENING.
 func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
-	l.response.reset()
+	l.response.Reset()
 	l.finding = finder{Loop: l, c: c}
-	if !l.handler.Respond(&l.response, req, buf, &l.finding) {
+	if !l.responder.Respond(&l.response, req, buf, &l.finding) {
 		l.dropFile(&l.response.File)
 		l.keepPart(c, buf, req)
-		if c.state != StateOpening && c.state != StateFree {
-			l.setState(c, StateOpening)
+		if c.state != connstate.StateOpening && c.state != connstate.StateFree {
+			l.setState(c, connstate.StateOpening)
 		}
 		return
 	}
@@ -30,6 +32,7 @@ func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
 // nil when nothing has.
 func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
 	a := &l.response
+	assert(a.File == nil || a.File.Class == kernel.Done, "a response is about a file that there is not")
 	rec := l.record(a, req, head)
 	if c.headBuf = l.heads.take(len(a.Head)); c.headBuf == nil {
 		l.dropFile(&a.File)
@@ -38,11 +41,11 @@ func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
 		return
 	}
 	c.rec, c.responding, c.sent = rec, true, 0
-	c.writeBuf, c.headLeft = c.headBuf[:copy(c.headBuf, a.Head)], a.headLen()
+	c.writeBuf, c.headLeft = c.headBuf[:copy(c.headBuf, a.Head)], a.HeadLen()
 	c.file, a.File = a.File, nil
 	c.off, c.end, c.prefetchEnd, c.prefetchAt = a.From, a.To, prefetchOf(c.file, a.To), 0
-	c.keep = a.Keep
-	if len(a.segments) > 0 || c.keep && a.HasBody {
+	c.keep = a.KeepAlive
+	if len(a.Parts) > 0 || c.keep && a.HasBody {
 		rest = l.takeTail(c, rest)
 	}
 	c.linger = a.Linger || a.HasBody || len(rest) > 0
@@ -51,7 +54,7 @@ func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
 	} else {
 		l.dropPart(c)
 	}
-	l.setState(c, StateWReady)
+	l.setState(c, connstate.StateWReady)
 	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
 	}
@@ -146,7 +149,7 @@ func (l *Loop) hasItsSize(file *docroot.File, now time.Duration) bool {
 }
 
 // Make implements Finder.
-func (f *finder) Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, bool) {
+func (f *finder) Make(m *docroot.Mount, key []byte, build handler.Build) (*docroot.File, bool) {
 	file, known := f.known(m, key)
 	if !known && !f.peek {
 		f.askMake(f.c, m, key, build)

@@ -3,6 +3,7 @@ package goloop
 import (
 	"time"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 )
@@ -52,7 +53,7 @@ func (l *Loop) send() {
 // waited for, be it for a disk, for buffers or for a rate. Where the socket is full it needs no push: what
 // the client acknowledges makes room, and they follow.
 func heldBack(c *conn) bool {
-	return c.held && !c.blocked && c.fd >= 0 && c.state != StateLingering
+	return c.held && !c.blocked && c.fd >= 0 && c.state != connstate.StateLingering
 }
 
 // addPush lets the bytes leave that the socket holds back, which it would do for up to 200 ms (tcp(7), TCP_CORK).
@@ -66,7 +67,7 @@ func (l *Loop) addPush(c *conn) {
 
 // sendable reports whether a connection has something to send and nothing to wait for.
 func sendable(c *conn) bool {
-	return !c.blocked && !c.resting && (c.state == StateWReady || c.state == StateSending)
+	return !c.blocked && !c.resting && (c.state == connstate.StateWReady || c.state == connstate.StateSending)
 }
 
 // addHangUps adds the descriptors that are to be closed.
@@ -148,7 +149,7 @@ func (l *Loop) last(c *conn) bool { return !c.keep && !c.tail.more() }
 // addMessage adds a send of what stands in writeBuf: the rest of the head, and of the body bytes
 // in memory that follow it as many as were granted. It returns the number of those.
 func (l *Loop) addMessage(c *conn, inMemory, granted int64) (int64, kernel.OpFlag) {
-	if c.state != StateWReady && len(c.writeBuf) == 0 {
+	if c.state != connstate.StateWReady && len(c.writeBuf) == 0 {
 		return 0, 0
 	}
 	n := min(inMemory, granted)
@@ -229,7 +230,7 @@ func (l *Loop) prefetchEnd(c *conn) int64 {
 
 // prefetch brings the next chunk into memory before it is sent.
 func (l *Loop) prefetch(c *conn) {
-	l.setState(c, StatePrefetching)
+	l.setState(c, connstate.StatePrefetching)
 	l.askPrefetch(c)
 }
 
@@ -265,7 +266,7 @@ func (l *Loop) onHeader(c *conn, op *kernel.Op) {
 	if !l.sent(c, op) {
 		return
 	}
-	assert(c.state == StateWReady || c.headLeft == 0 && c.state == StateSending, "a header is sent outside CONN_WREADY")
+	assert(c.state == connstate.StateWReady || c.headLeft == 0 && c.state == connstate.StateSending, "a header is sent outside CONN_WREADY")
 	c.headLeft -= min(int(op.Result), c.headLeft)
 	c.writeBuf = c.writeBuf[op.Result:]
 	if len(c.writeBuf) > 0 {
@@ -279,7 +280,7 @@ func (l *Loop) onHeader(c *conn, op *kernel.Op) {
 	case c.off == c.end:
 		l.finish(c)
 	case c.win != nil && !l.loaded(c):
-		l.setState(c, StateReadingAsync)
+		l.setState(c, connstate.StateReadingAsync)
 	default:
 		l.toSending(c)
 	}
@@ -287,14 +288,14 @@ func (l *Loop) onHeader(c *conn, op *kernel.Op) {
 
 // toSending notes that the header is gone and body bytes follow, once.
 func (l *Loop) toSending(c *conn) {
-	if c.state == StateWReady {
-		l.setState(c, StateSending)
+	if c.state == connstate.StateWReady {
+		l.setState(c, connstate.StateSending)
 	}
 }
 
 // onResident learns whether the next chunk is in memory.
 func (l *Loop) onResident(c *conn, op *kernel.Op) {
-	if c.state != StateSending {
+	if c.state != connstate.StateSending {
 		return // the header did not get through
 	}
 	switch class := kernel.Classify(op.Result); {
@@ -311,7 +312,7 @@ func (l *Loop) onResident(c *conn, op *kernel.Op) {
 
 // onSendfile advances over the body bytes that were sent.
 func (l *Loop) onSendfile(c *conn, op *kernel.Op) {
-	if c.state != StateSending {
+	if c.state != connstate.StateSending {
 		return // the chain ended before it
 	}
 	if kernel.Classify(op.Result) == kernel.Unsupported {
@@ -347,11 +348,11 @@ func (l *Loop) finish(c *conn) {
 	l.dropWindow(c)
 	l.dropFile(&c.file)
 	if c.tail != nil && c.tail.draining {
-		l.setState(c, StateDiscarding)
+		l.setState(c, connstate.StateDiscarding)
 		return
 	}
 	l.dropTail(c)
-	l.setState(c, StateInit)
+	l.setState(c, connstate.StateInit)
 	if len(c.pipeline.left()) > 0 {
 		l.promote(c)
 		return
@@ -366,7 +367,7 @@ func (l *Loop) onShutdown(c *conn, op *kernel.Op) {
 	switch kernel.Classify(op.Result) {
 	case kernel.Canceled:
 	case kernel.Done:
-		l.setState(c, StateLingering)
+		l.setState(c, connstate.StateLingering)
 		l.release(c)
 	default:
 		l.abort(c, kernel.OpClose)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"aws/internal/docroot"
+	"aws/internal/handler/fileserver"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -20,7 +21,7 @@ func TestMountWithPasswords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := startServe(t, s, func(o *ServeOptions, _ *ServerConfig) {
+	server := startServe(t, s, func(o *fileserver.Options, _ *ServerConfig) {
 		o.Access = []*docroot.AccessRule{{Prefix: "/dynamic/", Users: users}}
 	})
 	base := "http://" + server.Addrs()[0].String()

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"aws/internal/handler/fileserver"
 )
 
 // TestListingsBesideOthers lists directories that nobody has listed before while the loop responds to other requests: what a
@@ -23,7 +25,7 @@ func TestListingsBesideOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	server := startServe(t, s, func(o *ServeOptions, _ *ServerConfig) { o.List = true })
+	server := startServe(t, s, func(o *fileserver.Options, _ *ServerConfig) { o.List = true })
 	var group sync.WaitGroup
 	for client := range 6 {
 		group.Go(func() {

@@ -13,12 +13,13 @@ import (
 	"time"
 
 	"aws/internal/docroot"
+	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 )
 
 // startServe runs a server with the handler of `aws serve` until the test ends: the site's directory
 // static at / and dynamic at /dynamic/.
-func startServe(t testing.TB, s *site, change func(*ServeOptions, *ServerConfig)) *Server {
+func startServe(t testing.TB, s *site, change func(*fileserver.Options, *ServerConfig)) *Server {
 	t.Helper()
 	var mounts []*docroot.Mount
 	for prefix, dir := range map[string]string{"/": "static", "/dynamic/": "dynamic"} {
@@ -33,7 +34,7 @@ func startServe(t testing.TB, s *site, change func(*ServeOptions, *ServerConfig)
 		mounts = append(mounts, m)
 		t.Cleanup(func() { _ = kernel.CloseRoot(root) })
 	}
-	o := ServeOptions{Mounts: mounts, Index: []string{"index.html"}, Precompress: true}
+	o := fileserver.Options{Mounts: mounts, Index: []string{"index.html"}, Precompress: true}
 	cfg := ServerConfig{
 		Loop: ServeConfig(), Loops: 1, Kernel: kernel.DefaultConfig(),
 		Listen: []kernel.Address{{TCP: netip.MustParseAddrPort("127.0.0.1:0")}},
@@ -43,7 +44,7 @@ func startServe(t testing.TB, s *site, change func(*ServeOptions, *ServerConfig)
 	if change != nil {
 		change(&o, &cfg)
 	}
-	handler, err := NewServe(o)
+	handler, err := fileserver.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,13 +7,15 @@ import (
 	"sync"
 
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
+	"aws/internal/stats"
 )
 
 // ServerConfig says what a server serves, and where.
 type ServerConfig struct {
 	Loop    Config
-	Handler Handler
+	Handler handler.Handler
 	Cache   docroot.Limits
 	Loops   int // event loops, each with a listening socket of its own per address
 	Listen  []kernel.Address
@@ -160,8 +162,8 @@ func (s *Server) Discard() error {
 }
 
 // Counts returns the sum of the loops' counters. It is meant for after Run.
-func (s *Server) Counts() Counts {
-	var sum Counts
+func (s *Server) Counts() stats.Counters {
+	var sum stats.Counters
 	for _, l := range s.loops {
 		sum.Add(&l.counts)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"aws/internal/handler/dropin"
 	"aws/internal/kernel"
 
 	"golang.org/x/sys/unix"
@@ -56,12 +57,12 @@ func startDropIn(t testing.TB, s *site, change func(*ServerConfig)) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler, err := NewDropIn(root, s.dir)
+	handler, err := dropin.New(root, s.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := ServerConfig{
-		Loop: DropInConfig(), Handler: handler, Cache: DropInCacheLimits(64), Loops: 1,
+		Loop: DropInConfig(), Handler: handler, Cache: dropin.CacheLimits(64), Loops: 1,
 		Listen: []kernel.Address{{TCP: netip.MustParseAddrPort("127.0.0.1:0")}}, Kernel: kernel.DefaultConfig(),
 	}
 	cfg.Kernel.ReadsMax = 32

@@ -1,5 +1,10 @@
 package goloop
 
+import (
+	"aws/internal/connstate"
+	"aws/internal/stats"
+)
+
 // Reads of dynamic files are of two kinds. One takes its bytes from memory (RWF_NOWAIT) and is over when it has been
 // submitted; the other waits for a disk (O_DIRECT). Those that wait must not keep the others waiting, so each
 // kind has what it needs for itself: a part of the kernel's slots, a part of the pool's buffers with a line of its own,
@@ -88,8 +93,8 @@ func (l *Loop) toDisk(w *window) {
 	w.share = shareDisk
 }
 
-// turnCost is what the reads from memory may cost that one turn submits: as much as SubmitsMax whole buffers.
-func (l *Loop) turnCost() int { return l.cfg.SubmitsMax * l.cfg.BufferBytes }
+// iterationCost is what the reads from memory may cost that one turn submits: as much as SubmitsMax whole buffers.
+func (l *Loop) iterationCost() int { return l.cfg.SubmitsMax * l.cfg.BufferBytes }
 
 // readCostPart is which part of a whole buffer's read a read costs at least, however few its bytes are.
 const readCostPart = 8
@@ -109,7 +114,7 @@ func (l *Loop) dequeue() { l.pool.queued -= l.pool.bufs[l.pool.queue.pop()].cost
 func (l *Loop) reader(i int32) (*conn, *buffer) {
 	b := &l.pool.bufs[i]
 	c := l.conns.bySlot[b.slot]
-	if c.gen != b.gen || c.win == nil || c.state == StateClosing {
+	if c.gen != b.gen || c.win == nil || c.state == connstate.StateClosing {
 		return nil, b
 	}
 	return c, b
@@ -134,7 +139,7 @@ func (l *Loop) prepareDisk(cost int) {
 			l.grant()
 			continue
 		}
-		if l.choose(c.file, b, false) != readDirect {
+		if l.choose(c.file, b, false) != stats.ReadDirect {
 			l.enqueue(i) // another read has found out that it can't be done
 			continue
 		}

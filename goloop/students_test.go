@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"aws/internal/connstate"
 )
 
 // TestStudents holds docs/for-students.md against the code: the functions, fields and files that it names
@@ -18,7 +20,7 @@ func TestStudents(t *testing.T) {
 		t.Fatal(err)
 	}
 	sources := ""
-	for _, pattern := range []string{"*.go", "../internal/*/*.go", "../cgo/*/*.go", "../cgo/*/*.c"} {
+	for _, pattern := range []string{"*.go", "../internal/*/*.go", "../internal/*/*/*.go", "../cgo/*/*.go", "../cgo/*/*.c"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -52,7 +54,7 @@ func TestStudents(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	allowed := Transitions()
+	allowed := connstate.Transitions()
 	traced := regexp.MustCompile(`(?m)^conn \d+: (CONN_\w+ -> CONN_\w+)$`).FindAllStringSubmatch(string(text), -1)
 	for _, m := range traced {
 		if !slices.Contains(allowed, m[1]) {
@@ -62,7 +64,7 @@ func TestStudents(t *testing.T) {
 	if len(traced) < 20 {
 		t.Errorf("%d transitions: the traces are not recognised", len(traced))
 	}
-	for s := range stateCount {
+	for s := range connstate.StateCount {
 		if !strings.Contains(string(text), "`"+s.String()+"`") {
 			t.Errorf("there is nothing about %v", s)
 		}

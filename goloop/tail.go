@@ -1,20 +1,16 @@
 package goloop
 
 import (
+	"aws/internal/connstate"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/request"
 )
 
-// segment is a part of a response in several parts: a text, then bytes of the file.
-type segment struct {
-	textBytes int
-	from, to  int64
-}
-
 // tail is what a connection has to do after the body bytes that are just being sent: the
 // segments that follow, then the rest of the request's body.
 type tail struct {
-	segments []segment
+	segments []handler.Part
 	text     []byte // of all segments that follow, one behind the other
 	next     int    // the next segment
 	textAt   int    // where its text begins
@@ -34,8 +30,8 @@ func (l *Loop) takeTail(c *conn, rest []byte) []byte {
 		c.tail = &tail{}
 	}
 	t := c.tail
-	t.segments = append(t.segments[:0], a.segments...)
-	t.text = append(t.text[:0], a.text...)
+	t.segments = append(t.segments[:0], a.Parts...)
+	t.text = append(t.text[:0], a.PartText...)
 	t.next, t.textAt = 0, 0
 	t.draining = c.keep && a.HasBody
 	if !t.draining {
@@ -64,16 +60,16 @@ func (l *Loop) dropTail(c *conn) {
 func (l *Loop) nextSegment(c *conn) {
 	t := c.tail
 	s := t.segments[t.next]
-	if c.headBuf = l.heads.take(s.textBytes); c.headBuf == nil {
+	if c.headBuf = l.heads.take(s.TextBytes); c.headBuf == nil {
 		l.abort(c, kernel.OpReset) // out of memory
 		return
 	}
-	c.writeBuf, c.headLeft = c.headBuf[:copy(c.headBuf, t.text[t.textAt:t.textAt+s.textBytes])], 0
+	c.writeBuf, c.headLeft = c.headBuf[:copy(c.headBuf, t.text[t.textAt:t.textAt+s.TextBytes])], 0
 	t.next++
-	t.textAt += s.textBytes
+	t.textAt += s.TextBytes
 	l.dropWindow(c)
-	c.off, c.end, c.prefetchEnd, c.prefetchAt = s.from, s.to, prefetchOf(c.file, s.to), 0
-	l.setState(c, StateWReady)
+	c.off, c.end, c.prefetchEnd, c.prefetchAt = s.From, s.To, prefetchOf(c.file, s.To), 0
+	l.setState(c, connstate.StateWReady)
 	if c.off < c.end && c.file.Loads() {
 		l.startDynamic(c)
 	}
@@ -83,7 +79,7 @@ func (l *Loop) nextSegment(c *conn) {
 // would be answered with a reset, which may overtake the response.
 func (l *Loop) lingerAfter(c *conn) {
 	l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpShutdown, fd: c.fd})
-	l.setState(c, StateLingering)
+	l.setState(c, connstate.StateLingering)
 	l.release(c)
 }
 
@@ -95,7 +91,7 @@ func (l *Loop) discardBody(c *conn, buf []byte) {
 		l.lingerAfter(c)
 	case done:
 		l.dropTail(c)
-		l.setState(c, StateInit)
+		l.setState(c, connstate.StateInit)
 		l.keepRest(c, buf[n:])
 		if c.part != nil {
 			l.toParse(c)

@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 
-	"aws/goloop"
 	"aws/internal/command"
 	"aws/internal/config"
+	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 	"aws/internal/logging"
 )
@@ -25,7 +25,7 @@ func untouched(origins config.Origins) bool {
 // hints says what a browser gets that is given the address alone, if that is an error, and who can connect where nobody has
 // chosen that. The process has given up by then what it does not need, so that a directory that only root may enter is
 // found out.
-func (o *serveOptions) hints(so *goloop.ServeOptions, report *logging.Reporter) {
+func (o *serveOptions) hints(so *fileserver.Options, report *logging.Reporter) {
 	for _, m := range so.Mounts {
 		if m.Prefix != "/" {
 			continue

@@ -20,6 +20,7 @@ import (
 	"aws/internal/command"
 	"aws/internal/config"
 	"aws/internal/docroot"
+	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 	"aws/internal/logging"
 	"aws/internal/request"
@@ -287,8 +288,8 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 }
 
 // server returns the handler and the limits that the options ask for.
-func (o *serveOptions) server(so *goloop.ServeOptions) (*goloop.ServerConfig, error) {
-	handler, err := goloop.NewServe(*so)
+func (o *serveOptions) server(so *fileserver.Options) (*goloop.ServerConfig, error) {
+	handler, err := fileserver.New(*so)
 	if err != nil {
 		return nil, command.UsageError(err)
 	}
@@ -333,8 +334,8 @@ func (o *serveOptions) localCongestion() string {
 
 // handlerOptions opens the mounts and reads the files that the options name. The function that it
 // returns closes the mounts; it is never nil.
-func (o *serveOptions) handlerOptions() (*goloop.ServeOptions, func(), error) {
-	so := &goloop.ServeOptions{
+func (o *serveOptions) handlerOptions() (*fileserver.Options, func(), error) {
+	so := &fileserver.Options{
 		Limits: request.Limits{
 			HeadBytesMax: int(o.headMax), TargetBytesMax: int(o.targetMax), FieldsMax: o.fieldsMax, StrictCRLF: o.strictCRLF,
 		},
@@ -350,7 +351,7 @@ func (o *serveOptions) handlerOptions() (*goloop.ServeOptions, func(), error) {
 			}
 		}
 	}
-	for _, step := range []func(*goloop.ServeOptions) error{
+	for _, step := range []func(*fileserver.Options) error{
 		o.mounts, o.instead, o.fields, o.types, o.pages, o.passwords,
 	} {
 		if err := step(so); err != nil {
@@ -361,7 +362,7 @@ func (o *serveOptions) handlerOptions() (*goloop.ServeOptions, func(), error) {
 }
 
 // mounts opens what is to be served: what the options say, and root unless something else is at "/".
-func (o *serveOptions) mounts(so *goloop.ServeOptions) error {
+func (o *serveOptions) mounts(so *fileserver.Options) error {
 	type mount struct {
 		flag, spec string
 		kind       docroot.Kind
@@ -409,7 +410,7 @@ const dynamicPrefix = "/dynamic/"
 // addDynamicRoute lets the files beneath ROOT/dynamic be read asynchronously, unless the options say what is, or what
 // else is at that prefix. They stay files of ROOT, opened beneath it: a name from the served tree is never taken for
 // the operator's word.
-func (o *serveOptions) addDynamicRoute(so *goloop.ServeOptions) {
+func (o *serveOptions) addDynamicRoute(so *fileserver.Options) {
 	if len(o.dynamic) > 0 {
 		return
 	}
@@ -447,7 +448,7 @@ func pathPrefix(s string) (string, error) {
 }
 
 // instead reads --spa. It refuses a file that can never be sent.
-func (o *serveOptions) instead(so *goloop.ServeOptions) error {
+func (o *serveOptions) instead(so *fileserver.Options) error {
 	if so.SPA == "" {
 		return nil
 	}
@@ -485,7 +486,7 @@ func (o *serveOptions) instead(so *goloop.ServeOptions) error {
 const authOff = "off"
 
 // passwords reads --auth.
-func (o *serveOptions) passwords(so *goloop.ServeOptions) error {
+func (o *serveOptions) passwords(so *fileserver.Options) error {
 	read := map[string]*docroot.Passwords{} // a file that is named twice has the same users
 	for _, s := range o.auth {
 		prefix, file, ok := strings.Cut(s, "=")
@@ -521,21 +522,21 @@ func (o *serveOptions) passwords(so *goloop.ServeOptions) error {
 }
 
 // fields reads --header and --cache-control.
-func (o *serveOptions) fields(so *goloop.ServeOptions) error {
+func (o *serveOptions) fields(so *fileserver.Options) error {
 	for _, h := range o.headers {
 		name, value, ok := strings.Cut(h, ":")
 		value = strings.TrimSpace(value)
 		if !ok || !response.ValidField(name, value) {
 			return command.UsageError(fmt.Errorf("--header %q: expected 'Name: value', such as 'X-Robots-Tag: noindex'", h))
 		}
-		so.Fields = append(so.Fields, goloop.Field{Name: name, Value: value})
+		so.Fields = append(so.Fields, fileserver.Field{Name: name, Value: value})
 	}
 	for _, c := range o.cacheControl {
 		pattern, value, ok := strings.Cut(c, "=")
 		if !ok {
 			return command.UsageError(fmt.Errorf("--cache-control %q: expected GLOB=VALUE, such as '*.css=max-age=3600'", c))
 		}
-		so.CacheControl = append(so.CacheControl, goloop.Glob{Pattern: pattern, Value: value})
+		so.CacheControl = append(so.CacheControl, fileserver.Glob{Pattern: pattern, Value: value})
 	}
 	return nil
 }
@@ -544,7 +545,7 @@ func (o *serveOptions) fields(so *goloop.ServeOptions) error {
 const systemTypes = "/etc/mime.types"
 
 // types reads the system's media types and --mime.
-func (o *serveOptions) types(so *goloop.ServeOptions) error {
+func (o *serveOptions) types(so *fileserver.Options) error {
 	if file, err := os.ReadFile(systemTypes); err == nil {
 		so.Types.Load(file)
 	}
@@ -554,7 +555,7 @@ func (o *serveOptions) types(so *goloop.ServeOptions) error {
 			return command.UsageError(fmt.Errorf("--mime %q: expected EXT=TYPE or GLOB=TYPE, such as md=text/markdown", s))
 		}
 		if strings.ContainsAny(name, "*?[/") {
-			so.TypeGlobs = append(so.TypeGlobs, goloop.Glob{Pattern: name, Value: mediaType})
+			so.TypeGlobs = append(so.TypeGlobs, fileserver.Glob{Pattern: name, Value: mediaType})
 		} else if !so.Types.Set(name, mediaType) {
 			return command.UsageError(fmt.Errorf("--mime %q: %q can't be an extension", s, name))
 		}
@@ -566,8 +567,8 @@ func (o *serveOptions) types(so *goloop.ServeOptions) error {
 const errorPageBytesMax = 64 << 10
 
 // pages reads --error-page.
-func (o *serveOptions) pages(so *goloop.ServeOptions) error {
-	so.ErrorPages = map[response.Status]goloop.ErrorPage{}
+func (o *serveOptions) pages(so *fileserver.Options) error {
+	so.ErrorPages = map[response.Status]fileserver.ErrorPage{}
 	for _, s := range o.errorPages {
 		code, file, ok := strings.Cut(s, "=")
 		status, err := strconv.ParseUint(code, 10, 16)
@@ -582,7 +583,7 @@ func (o *serveOptions) pages(so *goloop.ServeOptions) error {
 		if len(body) > errorPageBytesMax {
 			return fmt.Errorf("--error-page %s: it has %d bytes, and may have %d; name a smaller file", s, len(body), errorPageBytesMax)
 		}
-		so.ErrorPages[response.Status(status)] = goloop.ErrorPage{
+		so.ErrorPages[response.Status(status)] = fileserver.ErrorPage{
 			Type: response.WithCharset(so.Types.Lookup(file)), Body: body,
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"aws/goloop"
+	"aws/internal/stats"
 )
 
 // Format is the format of the lines.
@@ -56,7 +56,7 @@ type Formatter struct {
 func NewFormatter(f Format) *Formatter { return &Formatter{format: f, second: math.MinInt64} }
 
 // Append appends the line for a record.
-func (f *Formatter) Append(line []byte, r *goloop.Record) []byte {
+func (f *Formatter) Append(line []byte, r *stats.Record) []byte {
 	switch f.format {
 	case Combined:
 		line = f.appendCommon(line, r)
@@ -75,7 +75,7 @@ func (f *Formatter) Append(line []byte, r *goloop.Record) []byte {
 }
 
 // bodyBytes is how much of the body the client took.
-func bodyBytes(r *goloop.Record) int64 { return max(0, r.Sent-r.HeadBytes) }
+func bodyBytes(r *stats.Record) int64 { return max(0, r.Sent-r.HeadBytes) }
 
 const clfTime = "02/Jan/2006:15:04:05 -0700"
 
@@ -96,7 +96,7 @@ func (f *Formatter) appendPeer(line []byte, a netip.Addr) []byte {
 	return append(line, f.peerText...)
 }
 
-func (f *Formatter) appendCommon(line []byte, r *goloop.Record) []byte {
+func (f *Formatter) appendCommon(line []byte, r *stats.Record) []byte {
 	if r.Peer.IsValid() {
 		line = f.appendPeer(line, r.Peer.Addr())
 	} else {
@@ -206,7 +206,7 @@ func appendUnit(line []byte, u rune) []byte {
 // Times are printed with this in JSON.
 const jsonTime = "2006-01-02T15:04:05.000Z07:00"
 
-func appendJSON(line []byte, r *goloop.Record) []byte {
+func appendJSON(line []byte, r *stats.Record) []byte {
 	line = append(line, `{"time":"`...)
 	line = r.Began.AppendFormat(line, jsonTime)
 	line = append(line, `","peer":"`...)
@@ -267,14 +267,14 @@ func appendJSON(line []byte, r *goloop.Record) []byte {
 }
 
 // Kind returns how the file of a response was sent: static, dynamic, or none if the request had no mount.
-func Kind(r *goloop.Record) string {
+func Kind(r *stats.Record) string {
 	if r.Mount == nil {
 		return "none"
 	}
 	return r.Mount.Kind.String()
 }
 
-func cache(r *goloop.Record) string {
+func cache(r *stats.Record) string {
 	if r.Cold {
 		return "cold"
 	}
@@ -290,7 +290,7 @@ func appendMs(line []byte, d time.Duration) []byte {
 
 // appendFields appends status, method, target, the bytes that the client took with the header, and
 // the fields that the response depended on.
-func appendFields(line []byte, r *goloop.Record) []byte {
+func appendFields(line []byte, r *stats.Record) []byte {
 	line = strconv.AppendUint(line, uint64(r.Status), 10)
 	line = append(line, ' ')
 	if len(r.Method) == 0 {

@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	"aws/goloop"
 	"aws/internal/docroot"
+	"aws/internal/stats"
 )
 
-func record() *goloop.Record {
-	return &goloop.Record{
+func record() *stats.Record {
+	return &stats.Record{
 		Conn: 7, Peer: netip.MustParseAddrPort("192.0.2.1:4711"),
 		Began:  time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.FixedZone("", 3600)),
 		Status: 206, Minor: 1, Mount: &docroot.Mount{Kind: docroot.Dynamic}, Kind: docroot.Dynamic,
@@ -28,10 +28,10 @@ func record() *goloop.Record {
 func TestFormats(t *testing.T) {
 	known, odd, dash := record(), record(), record()
 	known.User, odd.User, dash.User = []byte("ali"), []byte("ali baba \"x\" [\n\\é"), []byte("-")
-	refused := &goloop.Record{Status: 400, Sent: 200, HeadBytes: 200, Began: record().Began}
+	refused := &stats.Record{Status: 400, Sent: 200, HeadBytes: 200, Began: record().Began}
 	for _, c := range []struct {
 		f    Format
-		r    *goloop.Record
+		r    *stats.Record
 		want string
 	}{
 		{Common, record(), `192.0.2.1 - - [03/Feb/2026:04:05:06 +0100] "GET /a%20b?c=d HTTP/1.1" 206 1024`},
@@ -224,7 +224,7 @@ func BenchmarkAppend(b *testing.B) {
 func TestPeersTakeTurns(t *testing.T) {
 	f := NewFormatter(Common)
 	for _, peer := range []string{"", "192.0.2.1", "192.0.2.1", "2001:db8::1", "::ffff:192.0.2.7", "", "2001:db8::1", "192.0.2.1"} {
-		r, want := goloop.Record{}, "-"
+		r, want := stats.Record{}, "-"
 		if peer != "" {
 			addr := netip.MustParseAddr(peer)
 			r.Peer, want = netip.AddrPortFrom(addr, 80), addr.Unmap().String()

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"aws/goloop"
+	"aws/internal/stats"
 )
 
 // pendingMax bounds the number of bytes that wait for a target.
@@ -87,7 +87,7 @@ func (l *Log) Stats() Stats {
 }
 
 // Add implements Consumer.
-func (l *Log) Add(r *goloop.Record) {
+func (l *Log) Add(r *stats.Record) {
 	l.batch = l.lay.Append(l.batch, r)
 	if len(l.batch) >= batchBytes {
 		l.Flush()

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"aws/goloop"
+	"aws/internal/stats"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,7 +51,7 @@ func open(t *testing.T, name string, stdout io.Writer) (*Queue, *Log, *warnings)
 func put(q *Queue, first, n int) int {
 	taken := 0
 	for i := range n {
-		var list [1]*goloop.Record
+		var list [1]*stats.Record
 		if q.Take(list[:]) == 1 {
 			*list[0] = *record()
 			list[0].Target = fmt.Appendf(list[0].Target[:0], "/%06d", first+i)
@@ -245,7 +245,7 @@ func TestQueueIsNeverWaitedFor(t *testing.T) {
 	if n := put(q, 0, recordsMax+100); n > recordsMax {
 		t.Errorf("%d records were taken", n)
 	}
-	if n := q.Take(make([]*goloop.Record, 3)); n != 0 {
+	if n := q.Take(make([]*stats.Record, 3)); n != 0 {
 		t.Errorf("there are %d records more", n)
 	}
 	close(block)
@@ -300,5 +300,5 @@ func TestTargetsThatCanNotBe(t *testing.T) {
 // blocked is a consumer that waits.
 type blocked struct{ until chan struct{} }
 
-func (b *blocked) Add(*goloop.Record) { <-b.until }
-func (b *blocked) Flush()             {}
+func (b *blocked) Add(*stats.Record) { <-b.until }
+func (b *blocked) Flush()            {}

@@ -4,13 +4,13 @@ import (
 	"sync"
 	"time"
 
-	"aws/goloop"
+	"aws/internal/stats"
 )
 
 // Consumer receives the records. The queue's goroutine calls its methods, which must not block.
 type Consumer interface {
 	// Add handles a record. The record belongs to the queue again when Add returns.
-	Add(r *goloop.Record)
+	Add(r *stats.Record)
 	// Flush is called when there are no more records for now.
 	Flush()
 }
@@ -30,7 +30,7 @@ const (
 // in separate memory, which the record keeps.
 const recordBytes = 384
 
-// Queue is the goloop.Sink of all loops.
+// Queue is the stats.Sink of all loops.
 type Queue struct {
 	consumers []Consumer
 	signal    chan struct{} // there are records, or the end; holds one
@@ -38,8 +38,8 @@ type Queue struct {
 	ended     chan struct{}
 
 	mu     sync.Mutex
-	free   []*goloop.Record // the one used last is the first to be used again: it may be in the cache
-	full   []*goloop.Record
+	free   []*stats.Record // the one used last is the first to be used again: it may be in the cache
+	full   []*stats.Record
 	closed bool
 }
 
@@ -48,7 +48,7 @@ func NewQueue(consumers ...Consumer) *Queue {
 	q := &Queue{
 		consumers: consumers, ended: make(chan struct{}),
 		signal: make(chan struct{}, 1), hurry: make(chan struct{}, 1),
-		free: make([]*goloop.Record, recordsMax), full: make([]*goloop.Record, 0, recordsMax),
+		free: make([]*stats.Record, recordsMax), full: make([]*stats.Record, 0, recordsMax),
 	}
 	for i := range q.free {
 		q.free[i] = newRecord()
@@ -58,8 +58,8 @@ func NewQueue(consumers ...Consumer) *Queue {
 }
 
 // newRecord returns a record whose parts lie together.
-func newRecord() *goloop.Record {
-	r := &goloop.Record{}
+func newRecord() *stats.Record {
+	r := &stats.Record{}
 	room := make([]byte, recordBytes)
 	for _, part := range []struct {
 		of    *[]byte
@@ -73,8 +73,8 @@ func newRecord() *goloop.Record {
 	return r
 }
 
-// Take implements goloop.Sink.
-func (q *Queue) Take(list []*goloop.Record) int {
+// Take implements stats.Sink.
+func (q *Queue) Take(list []*stats.Record) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	rest := max(len(q.free)-len(list), 0)
@@ -83,8 +83,8 @@ func (q *Queue) Take(list []*goloop.Record) int {
 	return n
 }
 
-// Put implements goloop.Sink. It has room for all existing records.
-func (q *Queue) Put(list []*goloop.Record) {
+// Put implements stats.Sink. It has room for all existing records.
+func (q *Queue) Put(list []*stats.Record) {
 	q.mu.Lock()
 	before := len(q.full)
 	q.full = append(q.full, list...)
@@ -118,7 +118,7 @@ func (q *Queue) Close() {
 
 func (q *Queue) run() {
 	defer close(q.ended)
-	records := make([]*goloop.Record, 0, recordsMax)
+	records := make([]*stats.Record, 0, recordsMax)
 	enough := time.NewTimer(batchFor)
 	for closed := false; !closed; {
 		<-q.signal

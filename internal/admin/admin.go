@@ -17,9 +17,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"aws/goloop"
 	"aws/internal/accesslog"
 	"aws/internal/docroot"
+	"aws/internal/stats"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -29,7 +29,7 @@ import (
 // Source provides the data about the loops. A goloop.Server whose Config.Publish is on implements it. Its
 // methods may be called from any goroutine.
 type Source interface {
-	Published() []goloop.Counts
+	Published() []stats.Counters
 	Mounts() []*docroot.Mount
 	CachedFiles() int
 }
@@ -189,8 +189,8 @@ func (a *Admin) page(w http.ResponseWriter, _ *http.Request) {
 }
 
 // sum returns the loops' counters together, and the number of the loops.
-func (a *Admin) sum() (goloop.Counts, int) {
-	var n goloop.Counts
+func (a *Admin) sum() (stats.Counters, int) {
+	var n stats.Counters
 	s := a.source.Load()
 	if s == nil {
 		return n, 0

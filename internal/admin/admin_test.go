@@ -14,42 +14,43 @@ import (
 	"testing"
 	"time"
 
-	"aws/goloop"
 	"aws/internal/accesslog"
+	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/response"
+	"aws/internal/stats"
 )
 
 // world is a server that publishes what the test says.
 type world struct {
-	counts []goloop.Counts
+	counts []stats.Counters
 	mounts []*docroot.Mount
 }
 
-func (w *world) Published() []goloop.Counts { return w.counts }
-func (w *world) Mounts() []*docroot.Mount   { return w.mounts }
-func (w *world) CachedFiles() int           { return 17 }
+func (w *world) Published() []stats.Counters { return w.counts }
+func (w *world) Mounts() []*docroot.Mount    { return w.mounts }
+func (w *world) CachedFiles() int            { return 17 }
 
 func newWorld() *world {
 	w := &world{mounts: []*docroot.Mount{{Prefix: "/", Number: 1}, {Prefix: "/dyn\"amic\\/", Number: 2, Kind: docroot.Dynamic}}}
 	for i := 3; i <= 40; i++ {
 		w.mounts = append(w.mounts, &docroot.Mount{Prefix: fmt.Sprintf("/m%d/", i), Number: i})
 	}
-	var n goloop.Counts
+	var n stats.Counters
 	n.Requests, n.BytesSent, n.Accepted, n.OverAddressLimit = 1000, 123456789, 400, 3
-	n.InState[goloop.StateSending], n.InState[goloop.StateReading] = 5, 2
-	n.InState[goloop.StateFree] = -7
-	n.ByMount = make([][goloop.StatusSlots]uint64, 41)
-	n.ByMount[40][goloop.SlotOf(response.OK)] = 4
-	n.ByMount[1][goloop.SlotOf(response.OK)] = 900
-	n.ByMount[2][goloop.SlotOf(response.NotFound)] = 99
-	n.ByMount[0][goloop.SlotOf(response.BadRequest)] = 1
+	n.InState[connstate.StateSending], n.InState[connstate.StateReading] = 5, 2
+	n.InState[connstate.StateFree] = -7
+	n.ByMount = make([][stats.StatusSlots]uint64, 41)
+	n.ByMount[40][stats.SlotOf(response.OK)] = 4
+	n.ByMount[1][stats.SlotOf(response.OK)] = 900
+	n.ByMount[2][stats.SlotOf(response.NotFound)] = 99
+	n.ByMount[0][stats.SlotOf(response.BadRequest)] = 1
 	n.ByStatus[404], n.ByStatus[400] = 99, 1
-	n.Latency[4].Buckets = [goloop.HistogramBuckets]uint64{0: 10, 10: 80, goloop.HistogramBuckets - 1: 10}
+	n.Latency[4].Buckets = [stats.HistogramBuckets]uint64{0: 10, 10: 80, stats.HistogramBuckets - 1: 10}
 	n.Latency[4].SumNs = 5e9
 	n.OpsPerCgoCall.Buckets[2], n.OpsPerCgoCall.Sum = 4, 10
-	n.ReadsDirect, n.ReadsHelped, n.ReadsDone, n.ReadsInFlight = 30, 2, 31, 1
-	w.counts = []goloop.Counts{n, {Requests: 1}}
+	n.ReadsDirect, n.ReadsByThread, n.ReadsDone, n.ReadsInFlight = 30, 2, 31, 1
+	w.counts = []stats.Counters{n, {Requests: 1}}
 	return w
 }
 
@@ -288,7 +289,7 @@ func TestSlowest(t *testing.T) {
 	a := New(Options{})
 	now := time.Now()
 	add := func(began time.Time, total time.Duration) {
-		a.Add(&goloop.Record{Began: began, Total: total, Target: []byte(strings.Repeat("x", 2*targetMax)), Status: 200})
+		a.Add(&stats.Record{Began: began, Total: total, Target: []byte(strings.Repeat("x", 2*targetMax)), Status: 200})
 	}
 	add(now.Add(-slowFor-time.Hour), time.Minute)
 	for _, s := range []int{5, 1, 9, 3, 12, 7, 2, 11, 6, 10, 8, 4} {
@@ -309,7 +310,7 @@ func TestSlowest(t *testing.T) {
 }
 
 func TestQuantile(t *testing.T) {
-	var from, to goloop.Histogram
+	var from, to stats.Histogram
 	from.Buckets[3], to.Buckets[3] = 7, 7+50
 	to.Buckets[10] = 50
 	q := quantilesOf(&to, &from)

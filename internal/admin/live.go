@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"aws/goloop"
 	"aws/internal/accesslog"
+	"aws/internal/connstate"
+	"aws/internal/stats"
 )
 
 // Intervals and timeouts of the live page.
@@ -46,7 +47,7 @@ type slowest struct {
 }
 
 // Add implements accesslog.Consumer.
-func (a *Admin) Add(r *goloop.Record) {
+func (a *Admin) Add(r *stats.Record) {
 	s := &a.slow
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,7 +102,7 @@ type hub struct {
 // sample is what the counters were at a time.
 type sample struct {
 	at time.Time
-	n  goloop.Counts
+	n  stats.Counters
 }
 
 // quantiles are of the responses, or whatever else, of the last ticks, in seconds.
@@ -236,13 +237,13 @@ func (a *Admin) news(samples []sample, loops int) *news {
 	from := &samples[max(0, len(samples)-1-rateTicks)]
 	oldest := &samples[0]
 	seconds := to.at.Sub(from.at).Seconds()
-	rate := func(value func(n *goloop.Counts) uint64) float64 {
+	rate := func(value func(n *stats.Counters) uint64) float64 {
 		if seconds <= 0 {
 			return 0
 		}
 		return float64(value(&to.n)-value(&from.n)) / seconds
 	}
-	line := func(name string, value func(n *goloop.Counts) uint64) namedCount {
+	line := func(name string, value func(n *stats.Counters) uint64) namedCount {
 		return namedCount{name, value(&to.n), rate(value)}
 	}
 	out := &news{
@@ -257,40 +258,40 @@ func (a *Admin) news(samples []sample, loops int) *news {
 			out.Rates[m.name] = (m.value(&to.n) - m.value(&from.n)) / seconds
 		}
 	}
-	for s := goloop.StateInit; int(s) < len(to.n.InState); s++ {
+	for s := connstate.StateInit; int(s) < len(to.n.InState); s++ {
 		out.States = append(out.States, namedCount{Name: s.String(), Value: uint64(max(0, to.n.InState[s]))})
 	}
-	for r, name := range goloop.ReadMethodNames {
-		if name != "" {
-			out.Reads = append(out.Reads, line(name, func(n *goloop.Counts) uint64 { return submitted(n)[r] }))
+	for r := range stats.ReadMethodCount {
+		if name := r.String(); name != "" {
+			out.Reads = append(out.Reads, line(name, func(n *stats.Counters) uint64 { return submitted(n)[r] }))
 			out.Times["read "+name] = quantilesOf(&to.n.ReadLatency[r], &oldest.n.ReadLatency[r])
 		}
 	}
-	for p, name := range goloop.PhaseNames {
-		if name != "" {
+	for p := range connstate.PhaseCount {
+		if name := p.String(); name != "" {
 			out.Times[name] = quantilesOf(&to.n.Latency[p], &oldest.n.Latency[p])
 		}
 	}
-	out.Times["turn"] = quantilesOf(&to.n.TurnTime, &oldest.n.TurnTime)
-	out.Rates["events per turn"] = mean(&to.n.EventsPerTurn, &oldest.n.EventsPerTurn)
+	out.Times["turn"] = quantilesOf(&to.n.IterationTime, &oldest.n.IterationTime)
+	out.Rates["events per turn"] = mean(&to.n.EventsPerIteration, &oldest.n.EventsPerIteration)
 	out.Rates["operations per cgo call"] = mean(&to.n.OpsPerCgoCall, &oldest.n.OpsPerCgoCall)
 	out.Errors = []namedCount{
-		line("responses 4xx", func(n *goloop.Counts) uint64 { return statuses(n, 400) }),
-		line("responses 5xx", func(n *goloop.Counts) uint64 { return statuses(n, 500) }),
-		line("responses not taken in full", func(n *goloop.Counts) uint64 { return n.Unfinished }),
-		line("clients that left early", func(n *goloop.Counts) uint64 { return n.PeersGone }),
-		line("connections reset by us", func(n *goloop.Counts) uint64 { return n.Resets }),
-		line("limits reached", func(n *goloop.Counts) uint64 { return n.Expired + n.OverAddressLimit }),
-		line("files truncated meanwhile", func(n *goloop.Counts) uint64 { return n.Truncated }),
-		line("disk faults", func(n *goloop.Counts) uint64 { return n.DiskFaults }),
-		line("pauses in accepting", func(n *goloop.Counts) uint64 { return n.AcceptPauses }),
-		line("records dropped", func(n *goloop.Counts) uint64 { return n.RecordsDropped }),
+		line("responses 4xx", func(n *stats.Counters) uint64 { return statuses(n, 400) }),
+		line("responses 5xx", func(n *stats.Counters) uint64 { return statuses(n, 500) }),
+		line("responses not taken in full", func(n *stats.Counters) uint64 { return n.Unfinished }),
+		line("clients that left early", func(n *stats.Counters) uint64 { return n.PeersGone }),
+		line("connections reset by us", func(n *stats.Counters) uint64 { return n.Resets }),
+		line("limits reached", func(n *stats.Counters) uint64 { return n.Expired + n.OverAddressLimit }),
+		line("files truncated meanwhile", func(n *stats.Counters) uint64 { return n.Truncated }),
+		line("disk faults", func(n *stats.Counters) uint64 { return n.DiskFaults }),
+		line("pauses in accepting", func(n *stats.Counters) uint64 { return n.AcceptPauses }),
+		line("records dropped", func(n *stats.Counters) uint64 { return n.RecordsDropped }),
 	}
 	return out
 }
 
 // statuses returns how many responses had one of the hundred statuses from first on.
-func statuses(n *goloop.Counts, first int) (sum uint64) {
+func statuses(n *stats.Counters, first int) (sum uint64) {
 	for _, v := range n.ByStatus[first : first+100] {
 		sum += v
 	}
@@ -298,8 +299,8 @@ func statuses(n *goloop.Counts, first int) (sum uint64) {
 }
 
 // quantilesOf estimates the quantiles of what came to a histogram between two samples.
-func quantilesOf(to, from *goloop.Histogram) (q quantiles) {
-	var buckets [goloop.HistogramBuckets]uint64
+func quantilesOf(to, from *stats.Histogram) (q quantiles) {
+	var buckets [stats.HistogramBuckets]uint64
 	for i := range buckets {
 		buckets[i] = to.Buckets[i] - from.Buckets[i]
 		q.Count += buckets[i]
@@ -309,7 +310,7 @@ func quantilesOf(to, from *goloop.Histogram) (q quantiles) {
 }
 
 // quantile takes what is in a bucket to be spread evenly over it, as Prometheus does.
-func quantile(buckets *[goloop.HistogramBuckets]uint64, count uint64, p float64) float64 {
+func quantile(buckets *[stats.HistogramBuckets]uint64, count uint64, p float64) float64 {
 	rank := p * float64(count)
 	var below float64
 	for i, n := range buckets {
@@ -326,7 +327,7 @@ func quantile(buckets *[goloop.HistogramBuckets]uint64, count uint64, p float64)
 	return 0
 }
 
-func mean(to, from *goloop.Sizes) float64 {
+func mean(to, from *stats.Sizes) float64 {
 	var count uint64
 	for i := range to.Buckets {
 		count += to.Buckets[i] - from.Buckets[i]

@@ -5,8 +5,9 @@ import (
 	"strconv"
 	"time"
 
-	"aws/goloop"
 	"aws/internal/accesslog"
+	"aws/internal/connstate"
+	"aws/internal/stats"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -15,51 +16,51 @@ import (
 type simple struct {
 	name, help string
 	gauge      bool
-	value      func(n *goloop.Counts) float64
+	value      func(n *stats.Counters) float64
 }
 
-func count(name, help string, value func(n *goloop.Counts) uint64) simple {
-	return simple{name: name, help: help, value: func(n *goloop.Counts) float64 { return float64(value(n)) }}
+func count(name, help string, value func(n *stats.Counters) uint64) simple {
+	return simple{name: name, help: help, value: func(n *stats.Counters) float64 { return float64(value(n)) }}
 }
 
-func gauge(name, help string, value func(n *goloop.Counts) int) simple {
-	return simple{name: name, help: help, gauge: true, value: func(n *goloop.Counts) float64 { return float64(value(n)) }}
+func gauge(name, help string, value func(n *stats.Counters) int) simple {
+	return simple{name: name, help: help, gauge: true, value: func(n *stats.Counters) float64 { return float64(value(n)) }}
 }
 
 // simples are in the order in which a request passes through the server.
 var simples = []simple{
-	count("awsd_accepted_connections_total", "Connections that were accepted.", func(n *goloop.Counts) uint64 { return n.Accepted }),
-	count("awsd_accept_pauses_total", "Times that new connections stayed in the backlog because connections or descriptors were used up.", func(n *goloop.Counts) uint64 { return n.AcceptPauses }),
-	count("awsd_rests_total", "Times that a loop without work rested, so that connections gathered.", func(n *goloop.Counts) uint64 { return n.Rests }),
-	count("awsd_requests_total", "Complete requests.", func(n *goloop.Counts) uint64 { return n.Requests }),
-	count("awsd_malformed_requests_total", "Request heads that were refused.", func(n *goloop.Counts) uint64 { return n.Refused }),
-	count("awsd_responses_taken_total", "Responses that the client took in full.", func(n *goloop.Counts) uint64 { return n.Completed }),
-	count("awsd_responses_unfinished_total", "Responses that the client did not take in full.", func(n *goloop.Counts) uint64 { return n.Unfinished }),
-	count("awsd_sent_bytes_total", "Bytes of headers and bodies that the kernel took.", func(n *goloop.Counts) uint64 { return n.BytesSent }),
-	count("awsd_peers_gone_total", "Clients that left before their response was complete.", func(n *goloop.Counts) uint64 { return n.PeersGone }),
-	count("awsd_resets_total", "Connections that the server reset.", func(n *goloop.Counts) uint64 { return n.Resets }),
-	count("awsd_truncated_files_total", "Transfers whose file became shorter meanwhile.", func(n *goloop.Counts) uint64 { return n.Truncated }),
-	count("awsd_disk_faults_total", "Transfers that ended because a file could not be read.", func(n *goloop.Counts) uint64 { return n.DiskFaults }),
-	count("awsd_watches_failed_total", "Connections that epoll had no room for.", func(n *goloop.Counts) uint64 { return n.WatchesFailed }),
-	count("awsd_refused_password_checks_total", "Requests that got 503 because too many password checks waited.", func(n *goloop.Counts) uint64 { return n.ChecksRefused }),
-	count("awsd_dropped_jobs_total", "Jobs that were not done because their client had gone.", func(n *goloop.Counts) uint64 { return n.JobsDropped }),
-	count("awsd_turns_total", "Turns of the loops.", func(n *goloop.Counts) uint64 { return n.Turns }),
-	count("awsd_stale_events_total", "Events of connections that were over already.", func(n *goloop.Counts) uint64 { return n.StaleEvents }),
-	count("awsd_cgo_calls_total", "Batches of operations, each one cgo call into C, besides the waits.", func(n *goloop.Counts) uint64 { return n.CgoCalls }),
-	count("awsd_sendfile_stalls_avoided_total", "Parts of static files that were brought into memory off the loop before they were sent.", func(n *goloop.Counts) uint64 { return n.ChunksPrefetched }),
-	gauge("awsd_reads_in_flight", "Reads that the kernel or a worker thread is doing.", func(n *goloop.Counts) int { return n.ReadsInFlight }),
-	count("awsd_reads_completed_total", "Reads that brought bytes.", func(n *goloop.Counts) uint64 { return n.ReadsDone }),
-	count("awsd_reads_failed_total", "Reads that brought none, to be tried another way or given up.", func(n *goloop.Counts) uint64 { return n.ReadsFailed }),
-	count("awsd_reads_missed_total", "Reads of the page cache that did not find their pages there.", func(n *goloop.Counts) uint64 { return n.ReadsMissed }),
-	count("awsd_reads_short_total", "Reads that brought a part and went on.", func(n *goloop.Counts) uint64 { return n.ReadsShort }),
-	count("awsd_reads_refused_total", "Times that io_submit took none for now.", func(n *goloop.Counts) uint64 { return n.ReadsRefused }),
-	gauge("awsd_pool_buffers", "Buffers for dynamic files.", func(n *goloop.Counts) int { return n.Buffers }),
-	gauge("awsd_pool_buffers_free", "Those of them that nobody has.", func(n *goloop.Counts) int { return n.BuffersFree }),
-	gauge("awsd_pool_waiting_connections", "Connections in line for buffers.", func(n *goloop.Counts) int { return n.BufferWaiters }),
-	count("awsd_pool_short_total", "Times that the machine had no memory for the buffer pool to grow.", func(n *goloop.Counts) uint64 { return n.PoolShort }),
-	count("awsd_pool_waits_total", "Times that a connection had to wait for buffers.", func(n *goloop.Counts) uint64 { return n.PoolWaits }),
-	count("awsd_pool_buffers_lent_total", "Buffers that were taken back from clients that took nothing.", func(n *goloop.Counts) uint64 { return n.BuffersLent }),
-	count("awsd_records_dropped_total", "Responses that the access log and the live page have missed.", func(n *goloop.Counts) uint64 { return n.RecordsDropped }),
+	count("awsd_accepted_connections_total", "Connections that were accepted.", func(n *stats.Counters) uint64 { return n.Accepted }),
+	count("awsd_accept_pauses_total", "Times that new connections stayed in the backlog because connections or descriptors were used up.", func(n *stats.Counters) uint64 { return n.AcceptPauses }),
+	count("awsd_rests_total", "Times that a loop without work rested, so that connections gathered.", func(n *stats.Counters) uint64 { return n.Coalesced }),
+	count("awsd_requests_total", "Complete requests.", func(n *stats.Counters) uint64 { return n.Requests }),
+	count("awsd_malformed_requests_total", "Request heads that were refused.", func(n *stats.Counters) uint64 { return n.Refused }),
+	count("awsd_responses_taken_total", "Responses that the client took in full.", func(n *stats.Counters) uint64 { return n.Completed }),
+	count("awsd_responses_unfinished_total", "Responses that the client did not take in full.", func(n *stats.Counters) uint64 { return n.Unfinished }),
+	count("awsd_sent_bytes_total", "Bytes of headers and bodies that the kernel took.", func(n *stats.Counters) uint64 { return n.BytesSent }),
+	count("awsd_peers_gone_total", "Clients that left before their response was complete.", func(n *stats.Counters) uint64 { return n.PeersGone }),
+	count("awsd_resets_total", "Connections that the server reset.", func(n *stats.Counters) uint64 { return n.Resets }),
+	count("awsd_truncated_files_total", "Transfers whose file became shorter meanwhile.", func(n *stats.Counters) uint64 { return n.Truncated }),
+	count("awsd_disk_faults_total", "Transfers that ended because a file could not be read.", func(n *stats.Counters) uint64 { return n.DiskFaults }),
+	count("awsd_watches_failed_total", "Connections that epoll had no room for.", func(n *stats.Counters) uint64 { return n.WatchesFailed }),
+	count("awsd_refused_password_checks_total", "Requests that got 503 because too many password checks waited.", func(n *stats.Counters) uint64 { return n.ChecksRefused }),
+	count("awsd_dropped_jobs_total", "Jobs that were not done because their client had gone.", func(n *stats.Counters) uint64 { return n.JobsDropped }),
+	count("awsd_turns_total", "Turns of the loops.", func(n *stats.Counters) uint64 { return n.Iterations }),
+	count("awsd_stale_events_total", "Events of connections that were over already.", func(n *stats.Counters) uint64 { return n.StaleEvents }),
+	count("awsd_cgo_calls_total", "Batches of operations, each one cgo call into C, besides the waits.", func(n *stats.Counters) uint64 { return n.CgoCalls }),
+	count("awsd_sendfile_stalls_avoided_total", "Parts of static files that were brought into memory off the loop before they were sent.", func(n *stats.Counters) uint64 { return n.ChunksPrefetched }),
+	gauge("awsd_reads_in_flight", "Reads that the kernel or a worker thread is doing.", func(n *stats.Counters) int { return n.ReadsInFlight }),
+	count("awsd_reads_completed_total", "Reads that brought bytes.", func(n *stats.Counters) uint64 { return n.ReadsDone }),
+	count("awsd_reads_failed_total", "Reads that brought none, to be tried another way or given up.", func(n *stats.Counters) uint64 { return n.ReadsFailed }),
+	count("awsd_reads_missed_total", "Reads of the page cache that did not find their pages there.", func(n *stats.Counters) uint64 { return n.ReadsMissed }),
+	count("awsd_reads_short_total", "Reads that brought a part and went on.", func(n *stats.Counters) uint64 { return n.ReadsShort }),
+	count("awsd_reads_refused_total", "Times that io_submit took none for now.", func(n *stats.Counters) uint64 { return n.ReadsRefused }),
+	gauge("awsd_pool_buffers", "Buffers for dynamic files.", func(n *stats.Counters) int { return n.Buffers }),
+	gauge("awsd_pool_buffers_free", "Those of them that nobody has.", func(n *stats.Counters) int { return n.BuffersFree }),
+	gauge("awsd_pool_waiting_connections", "Connections in line for buffers.", func(n *stats.Counters) int { return n.BufferWaiters }),
+	count("awsd_pool_short_total", "Times that the machine had no memory for the buffer pool to grow.", func(n *stats.Counters) uint64 { return n.PoolOutOfMemory }),
+	count("awsd_pool_waits_total", "Times that a connection had to wait for buffers.", func(n *stats.Counters) uint64 { return n.PoolWaits }),
+	count("awsd_pool_buffers_lent_total", "Buffers that were taken back from clients that took nothing.", func(n *stats.Counters) uint64 { return n.BuffersReclaimed }),
+	count("awsd_records_dropped_total", "Responses that the access log and the live page have missed.", func(n *stats.Counters) uint64 { return n.RecordsDropped }),
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -108,30 +109,30 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 			counter(desc(m.name, m.help), m.value(&n))
 		}
 	}
-	for s := goloop.StateInit; int(s) < len(n.InState); s++ {
+	for s := connstate.StateInit; int(s) < len(n.InState); s++ {
 		level(connectionsDesc, float64(n.InState[s]), s.String())
 	}
 	a.collectResponses(&n, counter)
-	for p, name := range goloop.PhaseNames {
-		if name != "" {
+	for p := range connstate.PhaseCount {
+		if name := p.String(); name != "" {
 			out <- durations(phaseDesc, &n.Latency[p], name)
 		}
 	}
-	out <- durations(turnDesc, &n.TurnTime)
-	out <- sizes(eventsDesc, &n.EventsPerTurn)
+	out <- durations(turnDesc, &n.IterationTime)
+	out <- sizes(eventsDesc, &n.EventsPerIteration)
 	out <- sizes(opsDesc, &n.OpsPerCgoCall)
 	for r, v := range submitted(&n) {
-		if name := goloop.ReadMethodNames[r]; name != "" {
+		if name := stats.ReadMethod(r).String(); name != "" {
 			counter(submittedDesc, float64(v), name)
 			out <- durations(readDesc, &n.ReadLatency[r], name)
 		}
 	}
 	counter(lookupsDesc, float64(n.CacheHits), "cache")
 	counter(lookupsDesc, float64(n.OpensCached), "loop")
-	counter(lookupsDesc, float64(n.OpensHelped), "thread")
+	counter(lookupsDesc, float64(n.OpensByThread), "thread")
 	level(filesDesc, float64(a.cachedFiles()))
-	for d, name := range goloop.LimitNames {
-		counter(limitDesc, float64(n.ExpiredBy[d]), name)
+	for d := range connstate.DeadlineCount {
+		counter(limitDesc, float64(n.ExpiredBy[d]), d.String())
 	}
 	counter(limitDesc, float64(n.OverAddressLimit), "max-connections-per-ip")
 	var log accesslog.Stats
@@ -147,40 +148,31 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 }
 
 // collectResponses reports the statuses that have been answered.
-func (a *Admin) collectResponses(n *goloop.Counts, counter func(*prometheus.Desc, float64, ...string)) {
+func (a *Admin) collectResponses(n *stats.Counters, counter func(*prometheus.Desc, float64, ...string)) {
 	labels := a.mountLabels()
 	for m := range n.ByMount {
 		for slot, v := range n.ByMount[m] {
 			if v > 0 {
-				counter(responsesDesc, float64(v), strconv.Itoa(int(goloop.StatusOf(slot))), labels[m].prefix, labels[m].kind)
+				counter(responsesDesc, float64(v), strconv.Itoa(int(stats.StatusOf(slot))), labels[m].prefix, labels[m].kind)
 			}
 		}
 	}
 }
 
-// submitted returns the reads that were handed over, by the index of goloop.ReadMethodNames.
-func submitted(n *goloop.Counts) []uint64 {
-	list := make([]uint64, len(goloop.ReadMethodNames))
-	for r, name := range goloop.ReadMethodNames {
-		switch name {
-		case "nowait":
-			list[r] = n.ReadsNoWait
-		case "direct":
-			list[r] = n.ReadsDirect
-		case "thread":
-			list[r] = n.ReadsHelped
-		}
+// submitted returns the reads that were handed over, by their read method.
+func submitted(n *stats.Counters) [stats.ReadMethodCount]uint64 {
+	return [stats.ReadMethodCount]uint64{
+		stats.ReadNoWait: n.ReadsNoWait, stats.ReadDirect: n.ReadsDirect, stats.ReadThread: n.ReadsByThread,
 	}
-	return list
 }
 
 // durations makes a histogram of seconds.
-func durations(d *prometheus.Desc, h *goloop.Histogram, labels ...string) prometheus.Metric {
-	buckets := make(map[float64]uint64, goloop.HistogramBuckets)
+func durations(d *prometheus.Desc, h *stats.Histogram, labels ...string) prometheus.Metric {
+	buckets := make(map[float64]uint64, stats.HistogramBuckets)
 	var sum uint64
 	for i, n := range h.Buckets {
 		sum += n
-		if i < goloop.HistogramBuckets-1 {
+		if i < stats.HistogramBuckets-1 {
 			buckets[bound(i)] = sum
 		}
 	}
@@ -191,12 +183,12 @@ func durations(d *prometheus.Desc, h *goloop.Histogram, labels ...string) promet
 func bound(i int) float64 { return float64(uint64(1)<<i) / 1e6 }
 
 // sizes makes a histogram of numbers. Bucket i holds those below 2^i, which are those up to 2^i - 1.
-func sizes(d *prometheus.Desc, s *goloop.Sizes) prometheus.Metric {
-	buckets := make(map[float64]uint64, goloop.SizeBuckets)
+func sizes(d *prometheus.Desc, s *stats.Sizes) prometheus.Metric {
+	buckets := make(map[float64]uint64, stats.SizeBuckets)
 	var sum uint64
 	for i, n := range s.Buckets {
 		sum += n
-		if i < goloop.SizeBuckets-1 {
+		if i < stats.SizeBuckets-1 {
 			buckets[float64(uint64(1)<<i-1)] = sum
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"aws/goloop"
 	"aws/internal/config"
+	"aws/internal/handler/dropin"
 	"aws/internal/kernel"
 	"aws/internal/logging"
 	"aws/internal/sandbox"
@@ -92,7 +93,7 @@ func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *StartUp)
 	}
 	defer func() { _ = kernel.CloseRoot(root) }()
 	found := warnMissing(o.root, report)
-	handler, err := goloop.NewDropIn(root, o.root)
+	handler, err := dropin.New(root, o.root)
 	if err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *StartUp)
 	if err != nil {
 		return err
 	}
-	cfg.Cache = goloop.DropInCacheLimits(min(FitDescriptors(&cfg, descriptors), 1024))
+	cfg.Cache = dropin.CacheLimits(min(FitDescriptors(&cfg, descriptors), 1024))
 	o.give.Readable = Readable(o.root)
 	watch, err := o.watch.Open(&cfg, &o.give, stdout, report)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aws/internal/kernel"
+	"aws/internal/response"
 )
 
 // ResidentChunkBytes is the granularity in which a file's residency in the page cache is remembered.
@@ -51,6 +52,11 @@ type File struct {
 	newer, older *File
 	descriptors  int   // the number that its queue has counted
 	bytes        int64 // bytes of memory
+}
+
+// Version returns the attributes that distinguish this version of the file from others.
+func (f *File) Version() response.Version {
+	return response.Version{SizeBytes: f.Size, ModifiedNs: f.MtimeNs, ChangedNs: f.CtimeNs, Inode: f.Ino}
 }
 
 // residentFor is how long a chunk that was resident is assumed to be resident. The kernel reclaims recently

@@ -244,3 +244,19 @@ func daysIn(year, month int) int {
 	}
 	return 31
 }
+
+// Undated keeps the place of a date in a head that is prepared before its date is known. It is not to be changed.
+var Undated = []byte("Thu, 01 Jan 1970 00:00:00 GMT")
+
+// DateOffset returns where the date is in a head of a status whose first field is Date.
+func DateOffset(s Status) int {
+	return len("HTTP/1.1 000 \r\nDate: ") + len(s.Reason())
+}
+
+// AppendDated appends a prepared head of a status, whose first field is Date, and puts the date into its place.
+func AppendDated(dst []byte, s Status, head, date []byte) []byte {
+	from := len(dst) + DateOffset(s)
+	dst = append(dst, head...)
+	copy(dst[from:], date)
+	return dst
+}

@@ -274,7 +274,7 @@ func (k *Kernel) wait(timeout time.Duration) ([]kernel.Event, error) {
 }
 
 // Turns returns how often Wait has been called.
-func (k *Kernel) Turns() int { return k.turns }
+func (k *Kernel) Iterations() int { return k.turns }
 
 // Close implements kernel.Kernel.
 func (k *Kernel) Close() error {

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"aws/goloop"
+	"aws/internal/connstate"
 )
 
 // Sizes and times.
@@ -47,7 +47,7 @@ type event struct {
 	a, b     int64 // offset and bytes of a read, or its result, or the number of a turn's events
 	read     int32
 	what     what
-	from, to goloop.State
+	from, to connstate.State
 }
 
 // ring is written by one loop and read by the writer. Neither waits for the other.
@@ -96,7 +96,7 @@ type loop struct {
 
 // conn is a connection whose track has been begun.
 type conn struct {
-	state goloop.State
+	state connstate.State
 	since int64
 	lanes [lanesMax]bool // those that a read is on
 }
@@ -147,7 +147,7 @@ func (f *File) put(loop int, e event) {
 }
 
 // State implements goloop.Tracer.
-func (f *File) State(loop int, conn uint64, from, to goloop.State) {
+func (f *File) State(loop int, conn uint64, from, to connstate.State) {
 	f.put(loop, event{what: whatState, conn: conn, from: from, to: to})
 }
 
@@ -161,11 +161,13 @@ func (f *File) ReadEnd(loop int, conn uint64, read int, result int64) {
 	f.put(loop, event{what: whatReadEnd, conn: conn, read: int32(read), a: result})
 }
 
-// TurnBegin implements goloop.Tracer.
-func (f *File) TurnBegin(loop int) { f.put(loop, event{what: whatTurnBegin}) }
+// IterationBegin implements goloop.Tracer.
+func (f *File) IterationBegin(loop int) { f.put(loop, event{what: whatTurnBegin}) }
 
-// TurnEnd implements goloop.Tracer.
-func (f *File) TurnEnd(loop, events int) { f.put(loop, event{what: whatTurnEnd, a: int64(events)}) }
+// IterationEnd implements goloop.Tracer.
+func (f *File) IterationEnd(loop, events int) {
+	f.put(loop, event{what: whatTurnEnd, a: int64(events)})
+}
 
 // Close writes what is left, and the end. No loop may use the file any more.
 func (f *File) Close() error {
@@ -254,7 +256,7 @@ func (f *File) event(i int, e *event) {
 		}
 		f.state(i, e.conn, c, e.at)
 		c.state = e.to
-		if e.to == goloop.StateFree {
+		if e.to == connstate.StateFree {
 			delete(l.conns, e.conn)
 		}
 	case whatReadBegin:
@@ -292,7 +294,7 @@ func (f *File) event(i int, e *event) {
 
 // state writes the span of the state that a connection leaves.
 func (f *File) state(i int, serial uint64, c *conn, now int64) {
-	if c.state != goloop.StateFree {
+	if c.state != connstate.StateFree {
 		f.span(c.state.String(), i, trackOf(serial, 0), c.since, now, `"conn":`, int64(serial))
 	}
 	c.since = now

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"aws/goloop"
+	"aws/internal/connstate"
 )
 
 // element is an element of the array.
@@ -72,21 +72,21 @@ func TestLifeOfAConnection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.TurnBegin(1)
-	f.State(1, 7, goloop.StateFree, goloop.StateInit)
-	f.State(1, 7, goloop.StateInit, goloop.StateReading)
-	f.State(1, 7, goloop.StateReading, goloop.StateWReady)
+	f.IterationBegin(1)
+	f.State(1, 7, connstate.StateFree, connstate.StateInit)
+	f.State(1, 7, connstate.StateInit, connstate.StateReading)
+	f.State(1, 7, connstate.StateReading, connstate.StateWReady)
 	f.ReadBegin(1, 7, 40, 0, 4096)
 	f.ReadBegin(1, 7, 41, 4096, 100)
-	f.State(1, 7, goloop.StateWReady, goloop.StateReadingAsync)
-	f.TurnEnd(1, 3)
-	f.TurnBegin(1)
+	f.State(1, 7, connstate.StateWReady, connstate.StateReadingAsync)
+	f.IterationEnd(1, 3)
+	f.IterationBegin(1)
 	f.ReadEnd(1, 7, 41, 100)
 	f.ReadEnd(1, 7, 40, -5)
-	f.State(1, 7, goloop.StateReadingAsync, goloop.StateSending)
-	f.State(1, 7, goloop.StateSending, goloop.StateFree)
-	f.State(0, 7, goloop.StateFree, goloop.StateInit) // of another loop, and open at the end
-	f.TurnEnd(1, 2)
+	f.State(1, 7, connstate.StateReadingAsync, connstate.StateSending)
+	f.State(1, 7, connstate.StateSending, connstate.StateFree)
+	f.State(0, 7, connstate.StateFree, connstate.StateInit) // of another loop, and open at the end
+	f.IterationEnd(1, 2)
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -131,10 +131,10 @@ func TestManyLoopsAtOnce(t *testing.T) {
 	for i := range loops {
 		group.Go(func() {
 			for c := range uint64(conns) {
-				f.State(i, c, goloop.StateFree, goloop.StateInit)
+				f.State(i, c, connstate.StateFree, connstate.StateInit)
 				f.ReadBegin(i, c, int(c%4), 0, 1)
 				f.ReadEnd(i, c, int(c%4), 1)
-				f.State(i, c, goloop.StateInit, goloop.StateFree)
+				f.State(i, c, connstate.StateInit, connstate.StateFree)
 			}
 		})
 	}
@@ -174,7 +174,7 @@ func TestFullDiskIsSaidOnce(t *testing.T) {
 	var said []string
 	f := newFile(failing{}, func() error { return nil }, "x", 1, 0, func(m string) { said = append(said, m) })
 	for i := range uint64(10000) {
-		f.State(0, i, goloop.StateFree, goloop.StateInit)
+		f.State(0, i, connstate.StateFree, connstate.StateInit)
 	}
 	if err := f.Close(); err != nil || len(said) != 1 || !strings.Contains(said[0], "no space left") {
 		t.Errorf("%v, said %q", err, said)
@@ -186,9 +186,9 @@ func TestNoAllocation(t *testing.T) {
 	f.stop <- struct{}{} // the writer ends, and what is put stays
 	<-f.ended
 	if n := testing.AllocsPerRun(1000, func() {
-		f.TurnBegin(0)
-		f.State(0, 1, goloop.StateInit, goloop.StateReading)
-		f.TurnEnd(0, 1)
+		f.IterationBegin(0)
+		f.State(0, 1, connstate.StateInit, connstate.StateReading)
+		f.IterationEnd(0, 1)
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
@@ -204,8 +204,8 @@ func TestBytesMax(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range uint64(10000) {
-			f.State(0, i, goloop.StateFree, goloop.StateInit)
-			f.State(0, i, goloop.StateInit, goloop.StateFree)
+			f.State(0, i, connstate.StateFree, connstate.StateInit)
+			f.State(0, i, connstate.StateInit, connstate.StateFree)
 		}
 		if m := <-said; !strings.Contains(m, "ends here") || !strings.Contains(m, strconv.FormatInt(most, 10)) {
 			t.Errorf("said %q", m)
@@ -222,7 +222,7 @@ func TestBytesMax(t *testing.T) {
 		}
 		whole()
 		for i := range uint64(ringSize + 1) {
-			f.State(0, i, goloop.StateFree, goloop.StateInit)
+			f.State(0, i, connstate.StateFree, connstate.StateInit)
 		}
 		if err := f.Close(); err != nil {
 			t.Fatal(err)

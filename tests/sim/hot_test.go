@@ -7,6 +7,9 @@ import (
 
 	"aws/goloop"
 	"aws/internal/docroot"
+	"aws/internal/handler"
+	"aws/internal/handler/dropin"
+	"aws/internal/handler/fileserver"
 	"aws/internal/simkernel"
 )
 
@@ -32,16 +35,16 @@ func TestFilesInMemoryDoNotWaitForDisks(t *testing.T) {
 			cfg.ReadsShared = 4
 		}
 		listener := k.Listen(128)
-		var handler goloop.Handler
-		limits := goloop.DropInCacheLimits(0)
+		var handler handler.Handler
+		limits := dropin.CacheLimits(0)
 		var err error
 		if serve {
-			handler, err = goloop.NewServe(goloop.ServeOptions{Mounts: []*docroot.Mount{
+			handler, err = fileserver.New(fileserver.Options{Mounts: []*docroot.Mount{
 				{Prefix: "/dynamic/", Strip: 1, Root: tree.Root(), Kind: docroot.Dynamic},
 			}})
 			limits.MaxAge = time.Second
 		} else {
-			handler, err = goloop.NewDropIn(tree.Root(), "site")
+			handler, err = dropin.New(tree.Root(), "site")
 		}
 		if err != nil {
 			t.Fatal(err)

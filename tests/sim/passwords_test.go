@@ -9,6 +9,7 @@ import (
 
 	"aws/goloop"
 	"aws/internal/docroot"
+	"aws/internal/handler/fileserver"
 	"aws/internal/simkernel"
 
 	"golang.org/x/crypto/bcrypt"
@@ -41,7 +42,7 @@ func TestFloodOfPasswords(t *testing.T) {
 		tree := k.AddTree("site")
 		tree.Add("private/a", 10)
 		tree.Add("public", 10)
-		handler, err := goloop.NewServe(goloop.ServeOptions{
+		handler, err := fileserver.New(fileserver.Options{
 			Mounts: []*docroot.Mount{{Prefix: "/", Strip: 1, Root: tree.Root()}},
 			Access: []*docroot.AccessRule{{Prefix: "/private/", Users: users}},
 		})

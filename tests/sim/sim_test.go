@@ -128,7 +128,7 @@ type tally struct {
 
 func (n *tally) add(w *world) {
 	n.runs++
-	n.turns += w.k.Turns()
+	n.turns += w.k.Iterations()
 	n.virtual += w.k.Time()
 	if s := w.k.Served(); s.Waits > n.served.Waits {
 		n.served = s

@@ -1,7 +1,7 @@
 package sim
 
 import (
-	"aws/goloop"
+	"aws/internal/connstate"
 	"aws/internal/simkernel"
 )
 
@@ -13,27 +13,27 @@ type states struct {
 }
 
 // wants says what the loop does in each state as soon as it can.
-var wants = map[goloop.State]simkernel.Want{
-	goloop.StateFree:         simkernel.WantClose,
-	goloop.StateInit:         simkernel.WantRead,
-	goloop.StateReading:      simkernel.WantRead,
-	goloop.StateOpening:      simkernel.WantNothing,
-	goloop.StateWReady:       simkernel.WantWrite,
-	goloop.StateSending:      simkernel.WantWrite,
-	goloop.StateReadingAsync: simkernel.WantNothing,
-	goloop.StatePrefetching:  simkernel.WantNothing,
-	goloop.StateDiscarding:   simkernel.WantRead,
-	goloop.StateLingering:    simkernel.WantRead,
-	goloop.StateClosing:      simkernel.WantClose,
+var wants = map[connstate.State]simkernel.Want{
+	connstate.StateFree:         simkernel.WantClose,
+	connstate.StateInit:         simkernel.WantRead,
+	connstate.StateReading:      simkernel.WantRead,
+	connstate.StateOpening:      simkernel.WantNothing,
+	connstate.StateWReady:       simkernel.WantWrite,
+	connstate.StateSending:      simkernel.WantWrite,
+	connstate.StateReadingAsync: simkernel.WantNothing,
+	connstate.StatePrefetching:  simkernel.WantNothing,
+	connstate.StateDiscarding:   simkernel.WantRead,
+	connstate.StateLingering:    simkernel.WantRead,
+	connstate.StateClosing:      simkernel.WantClose,
 }
 
 // State implements goloop.Tracer.
-func (s *states) State(_ int, conn uint64, from, to goloop.State) {
+func (s *states) State(_ int, conn uint64, from, to connstate.State) {
 	s.w.k.Wants(conn, wants[to])
-	if from == goloop.StateFree {
+	if from == connstate.StateFree {
 		s.conns++
 	}
-	if to == goloop.StateFree {
+	if to == connstate.StateFree {
 		s.conns--
 	}
 	s.w.k.Room(s.conns < s.w.cfg.ConnsMax)
@@ -45,8 +45,8 @@ func (*states) ReadBegin(int, uint64, int, int64, int) {}
 // ReadEnd implements goloop.Tracer.
 func (*states) ReadEnd(int, uint64, int, int64) {}
 
-// TurnBegin implements goloop.Tracer.
-func (*states) TurnBegin(int) {}
+// IterationBegin implements goloop.Tracer.
+func (*states) IterationBegin(int) {}
 
-// TurnEnd implements goloop.Tracer.
-func (*states) TurnEnd(int, int) {}
+// IterationEnd implements goloop.Tracer.
+func (*states) IterationEnd(int, int) {}

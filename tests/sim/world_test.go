@@ -8,6 +8,9 @@ import (
 
 	"aws/goloop"
 	"aws/internal/docroot"
+	"aws/internal/handler"
+	"aws/internal/handler/dropin"
+	"aws/internal/handler/fileserver"
 	"aws/internal/request"
 	"aws/internal/simkernel"
 )
@@ -22,7 +25,7 @@ type world struct {
 	site      []*page
 	clients   []*client
 	sessions  []*session // instead of clients, where the server is `aws serve`
-	options   goloop.ServeOptions
+	options   fileserver.Options
 	calm      bool           // nothing happens to the files
 	responses map[string]int // that sessions have got in full or in part, by kind
 	cfg       goloop.Config
@@ -111,22 +114,22 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 const maxAge = time.Second
 
 // mode returns what differs between the server's two modes.
-func (w *world) mode(serve bool) (goloop.Handler, docroot.Limits, error) {
+func (w *world) mode(serve bool) (handler.Handler, docroot.Limits, error) {
 	if !serve {
-		d, err := goloop.NewDropIn(w.tree.Root(), "site")
-		return d, goloop.DropInCacheLimits(0), err
+		d, err := dropin.New(w.tree.Root(), "site")
+		return d, dropin.CacheLimits(0), err
 	}
 	w.options.Mounts = []*docroot.Mount{
 		{Prefix: "/", Strip: 1, Root: w.tree.Root(), Kind: docroot.Static},
 		{Prefix: "/dynamic/", Strip: 1, Root: w.tree.Root(), Kind: docroot.Dynamic},
 	}
-	d, err := goloop.NewServe(w.options)
+	d, err := fileserver.New(w.options)
 	return d, docroot.Limits{MaxAge: maxAge, IdleMax: maxAge, AbsentMax: maxAge}, err
 }
 
 // drawOptions draws what `aws serve` answers, and the compressed forms of files.
 func (w *world) drawOptions(rnd *rand.Rand) {
-	w.options = goloop.ServeOptions{
+	w.options = fileserver.Options{
 		RangesMax: pick(rnd, 0, 0, 2), List: rnd.IntN(4) > 0, ListMax: pick(rnd, 0, 0, 2), Precompress: rnd.IntN(4) > 0,
 		Body: request.BodyLimits{BytesMax: pick(rnd, int64(0), 100, 5000), OverheadBytesMax: pick(rnd, 0, 100)},
 	}
@@ -257,7 +260,7 @@ func (w *world) checkFiles() error {
 // run lets the loop serve until all clients are gone, and shuts it down.
 func (w *world) run() (err error) {
 	w.k.OnWait = func() error {
-		if w.k.Turns() > turnsMax {
+		if w.k.Iterations() > turnsMax {
 			return errTurns
 		}
 		return w.checkFiles()

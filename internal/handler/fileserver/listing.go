@@ -1,4 +1,4 @@
-package goloop
+package fileserver
 
 import (
 	"strings"
@@ -26,14 +26,14 @@ func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 	}
 	query := q.req.Query()
 	order := listing.ParseOrder(query.Of(q.head))
-	q.lines = q.req.AppendLines(q.lines[:0], request.Accept, q.head)
+	q.s.lines = q.req.AppendLines(q.s.lines[:0], request.Accept, q.head)
 	ending := listHTML
-	if response.PrefersJSON(q.lines) {
+	if response.PrefersJSON(q.s.lines) {
 		ending = listJSON
 	}
-	key := append(append(q.a.scratch[:0], name...), 0)
+	key := append(append(q.s.bytes[:0], name...), 0)
 	key = append(append(key, order.String()...), ending...)
-	q.a.scratch = key
+	q.s.bytes = key
 	directory, path, asJSON, now, k := string(name), string(p), ending == listJSON, q.find.Unix(), q.find.Directories()
 	d := q.d // the query is the next request's while a worker thread renders
 	f, ok := q.find.Make(m, key, func() (kernel.Opened, kernel.Class) {
@@ -53,7 +53,7 @@ func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 
 // renderList reads a directory and renders its listing into a file in memory. It touches nothing of
 // the loop.
-func (d *serveHandler) renderList(k kernel.Directories, root kernel.Root, directory, path string, order listing.Order, asJSON bool, now int64) (kernel.Opened, kernel.Class) {
+func (d *fileServer) renderList(k kernel.Directories, root kernel.Root, directory, path string, order listing.Order, asJSON bool, now int64) (kernel.Opened, kernel.Class) {
 	most := d.ListMax
 	if most <= 0 {
 		most = listMaxDefault

@@ -1,4 +1,4 @@
-package goloop
+package fileserver
 
 import (
 	"bytes"
@@ -6,15 +6,17 @@ import (
 	"path"
 	"strings"
 
+	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/listing"
 	"aws/internal/request"
 	"aws/internal/response"
 )
 
-// ServeOptions says what the handler of `aws serve` answers. The zero value of each field is off.
-type ServeOptions struct {
+// Options says what the handler of `aws serve` answers. The zero value of each field is off.
+type Options struct {
 	Mounts       []*docroot.Mount
 	Access       []*docroot.AccessRule // who may have what, by the paths that are asked for
 	Limits       request.Limits
@@ -61,9 +63,9 @@ func globMatch(globs []Glob, name string) (string, bool) {
 	return "", false
 }
 
-// serveHandler is the handler of `aws serve`: HTTP/1.1 for files, after RFC 9110 and RFC 9112.
-type serveHandler struct {
-	ServeOptions
+// fileServer is the handler of `aws serve`: HTTP/1.1 for files, after RFC 9110 and RFC 9112.
+type fileServer struct {
+	Options
 	table    *docroot.Table
 	access   *docroot.AccessTable
 	spa      []byte  // SPA
@@ -74,8 +76,8 @@ type serveHandler struct {
 
 const rangesMaxDefault = 64
 
-// NewServe returns the handler of `aws serve`. The error says which option can't be.
-func NewServe(o ServeOptions) (Handler, error) {
+// New returns the handler of `aws serve`. The error says which option can't be.
+func New(o Options) (handler.Handler, error) {
 	table, err := docroot.NewTable(o.Mounts...)
 	if err != nil {
 		return nil, err
@@ -108,14 +110,14 @@ func NewServe(o ServeOptions) (Handler, error) {
 			}
 		}
 	}
-	return &serveHandler{ServeOptions: o, table: table, access: access, spa: []byte(o.SPA), common: common, cache: cache}, nil
+	return &fileServer{Options: o, table: table, access: access, spa: []byte(o.SPA), common: common, cache: cache}, nil
 }
 
 // Mounts returns what is served, longest prefix first.
-func (d *serveHandler) Mounts() []*docroot.Mount { return d.table.Mounts() }
+func (d *fileServer) Mounts() []*docroot.Mount { return d.table.Mounts() }
 
-// Limits implements Handler.
-func (d *serveHandler) Limits() *request.Limits { return &d.ServeOptions.Limits }
+// Limits implements handler.Handler.
+func (d *fileServer) Limits() *request.Limits { return &d.Options.Limits }
 
 // meta is what a file's responses have in common, besides f.Head, which is the header of the whole
 // file in its plain form without its last fields.
@@ -125,8 +127,8 @@ type meta struct {
 	rule      *docroot.AccessRule // of the path that the file is at, whatever path it is sent for
 }
 
-// Prepare implements Handler.
-func (d *serveHandler) Prepare(f *docroot.File) {
+// Prepare implements handler.Handler.
+func (d *fileServer) Prepare(f *docroot.File) {
 	name := f.Mount.Path(f.Name)
 	m := &meta{}
 	if f.Made {
@@ -152,22 +154,20 @@ func (d *serveHandler) Prepare(f *docroot.File) {
 
 // prepareHead returns the header section of the whole file in its plain form without its last fields, as it is once
 // the second of its modification has passed.
-func (d *serveHandler) prepareHead(f *docroot.File, m *meta) []byte {
-	v := versionOf(f)
-	return d.appendFileHead(nil, response.OK, undatedBytes, response.FloorSeconds(f.MtimeNs), v.Dated(), f, m, response.Identity, f.Size)
+func (d *fileServer) prepareHead(f *docroot.File, m *meta) []byte {
+	v := f.Version()
+	return d.appendFileHead(nil, response.OK, response.Undated, response.FloorSeconds(f.MtimeNs), v.Dated(), f, m, response.Identity, f.Size)
 }
-
-var undatedBytes = []byte(undated)
 
 // appendFileHead appends the header section of a response about a file, all but its last fields. modifiedSeconds is
 // sent as Last-Modified if dated says so. A negative length leaves Content-Length out.
-func (d *serveHandler) appendFileHead(b []byte, s response.Status, date []byte, modifiedSeconds int64, dated bool, f *docroot.File, m *meta, c response.Coding, length int64) []byte {
+func (d *fileServer) appendFileHead(b []byte, s response.Status, date []byte, modifiedSeconds int64, dated bool, f *docroot.File, m *meta, c response.Coding, length int64) []byte {
 	b = d.appendCommon(b, s, date, m.cache)
 	if dated {
 		b = response.AppendFieldDate(b, "Last-Modified", modifiedSeconds)
 	}
 	var tag [response.ETagBytesMax]byte
-	v := versionOf(f)
+	v := f.Version()
 	b = response.AppendFieldBytes(b, "ETag", response.AppendETag(tag[:0], &v, c))
 	if s == response.NotModified {
 		return b // RFC 9110 section 15.4.5: what the cache has stands
@@ -187,7 +187,7 @@ func (d *serveHandler) appendFileHead(b []byte, s response.Status, date []byte, 
 
 // appendCommon appends what every response begins with. cache is its Cache-Control; where it is empty, that of the
 // options counts.
-func (d *serveHandler) appendCommon(b []byte, s response.Status, date []byte, cache string) []byte {
+func (d *fileServer) appendCommon(b []byte, s response.Status, date []byte, cache string) []byte {
 	b = response.AppendStatusLine(b, s)
 	b = response.AppendFieldBytes(b, "Date", date)
 	for _, f := range d.common {
@@ -202,100 +202,96 @@ func (d *serveHandler) appendCommon(b []byte, s response.Status, date []byte, ca
 	return b
 }
 
-// end appends the header's last fields, which are about the connection.
-func (a *Response) end(req *request.Request) {
-	switch {
-	case !a.Keep:
-		a.Head = response.AppendField(a.Head, "Connection", "close")
-	case req.Minor == 0:
-		a.Head = response.AppendField(a.Head, "Connection", "keep-alive")
-	}
-	a.Head = response.AppendEnd(a.Head)
-	a.headBytes = len(a.Head)
+// NewResponder implements handler.Handler.
+func (d *fileServer) NewResponder() handler.Responder { return &responder{fileServer: d} }
+
+// responder decides about the requests of one loop.
+type responder struct {
+	*fileServer
+	scratch scratch
 }
 
-// Response implements Handler.
-func (d *serveHandler) Respond(a *Response, req *request.Request, head []byte, find Finder) bool {
-	q := &a.q
-	*q = query{d: d, a: a, req: req, head: head, find: find, lines: q.lines[:0], more: q.more[:0], ranges: q.ranges[:0]}
-	a.Keep = req.KeepAlive() && !find.Ending()
+// scratch is memory that one request after the other uses.
+type scratch struct {
+	path, bytes   []byte
+	lines, others [][]byte
+	ranges        []response.Range
+}
+
+// Respond implements handler.Responder.
+func (d *responder) Respond(r *handler.Response, req *request.Request, head []byte, find handler.Finder) bool {
+	q := query{d: d.fileServer, s: &d.scratch, r: r, req: req, head: head, find: find}
+	r.KeepAlive = req.KeepAlive() && !find.Ending()
 	length, chunked := req.BodyLength()
 	if length > 0 || chunked {
-		a.HasBody = true
-		a.Body.Reset(length, chunked, &d.Body)
+		r.HasBody = true
+		r.Body.Reset(length, chunked, &d.Body)
 		if bodyMax := d.bodyMax(); length > bodyMax {
-			a.Keep = false
+			r.KeepAlive = false
 			q.fail(response.ContentTooLarge)
 			return q.done(response.ContentTooLarge)
 		}
-		arrived := a.Body // a copy, which looks ahead
+		arrived := r.Body // a copy, which looks ahead
 		if _, _, defect := arrived.Next(head[req.Len():]); defect != request.DefectNone {
-			a.Keep = false
+			r.KeepAlive = false
 			s := q.fail(response.Status(defect.Status()))
 			return q.done(s)
 		}
 		if req.ExpectContinue() {
-			a.Keep = false // the body may follow or not; RFC 9110 section 10.1.1
+			r.KeepAlive = false // the body may follow or not; RFC 9110 section 10.1.1
 		}
 	}
 	s, ok := q.decide()
-	return ok && q.done(s) && !q.waitsForItsTurn()
+	return ok && q.done(s)
 }
 
-// waitsForItsTurn reports whether a response has more to it than one that is prepared ahead of its turn
-// can have: several parts, or a body of the request to throw away.
-func (q *query) waitsForItsTurn() bool {
-	f, ok := q.find.(*finder)
-	return ok && f.peek && (q.a.HasBody || len(q.a.segments) > 0)
-}
-
-func (d *serveHandler) bodyMax() int64 {
+func (d *fileServer) bodyMax() int64 {
 	if d.Body.BytesMax > 0 {
 		return d.Body.BytesMax
 	}
 	return request.DefaultBodyBytesMax
 }
 
-// Refuse implements Handler. The framing of whatever follows is in doubt.
-func (d *serveHandler) Refuse(a *Response, req *request.Request, find Finder) {
-	a.Linger = true
-	d.failPlain(a, response.Status(req.Defect().Status()), req, find)
+// Refuse implements handler.Responder. The framing of whatever follows is in doubt.
+func (d *responder) Refuse(r *handler.Response, req *request.Request, find handler.Finder) {
+	r.Linger = true
+	d.failPlain(r, response.Status(req.Defect().Status()), req, find)
 }
 
-// Busy implements Handler.
-func (d *serveHandler) Busy(a *Response, find Finder) bool {
-	a.Linger = true
+// Busy implements handler.Responder.
+func (d *responder) Busy(r *handler.Response, find handler.Finder) bool {
+	r.Linger = true
 	// No request has been looked at. It may be a HEAD, whose response has no body.
-	a.q = query{d: d, a: a, req: &request.Request{Method: request.MethodHead}, find: find, bare: true}
-	a.Status = a.q.fail(response.ServiceUnavailable)
+	q := query{d: d.fileServer, s: &d.scratch, r: r, req: &request.Request{Method: request.MethodHead}, find: find, bare: true}
+	r.Status = q.fail(response.ServiceUnavailable)
 	return true
 }
 
-// Expire implements Handler.
-func (d *serveHandler) Expire(a *Response, in State, req *request.Request, find Finder) bool {
+// Expire implements handler.Responder.
+func (d *responder) Expire(r *handler.Response, in connstate.State, req *request.Request, find handler.Finder) bool {
 	s := response.RequestTimeout
-	if in == StateOpening {
+	if in == connstate.StateOpening {
 		s = response.ServiceUnavailable
 	}
-	a.Linger = true
-	d.failPlain(a, s, req, find)
+	r.Linger = true
+	d.failPlain(r, s, req, find)
 	return true
 }
 
 // failPlain responds with an error, whatever the request asks for, and closes.
-func (d *serveHandler) failPlain(a *Response, s response.Status, req *request.Request, find Finder) {
-	q := &a.q
-	*q = query{d: d, a: a, req: req, find: find}
-	a.Status = q.fail(s)
+func (d *responder) failPlain(r *handler.Response, s response.Status, req *request.Request, find handler.Finder) {
+	q := query{d: d.fileServer, s: &d.scratch, r: r, req: req, find: find}
+	r.Status = q.fail(s)
 }
 
 // query is a request while it is being answered.
 type query struct {
-	d    *serveHandler
-	a    *Response
+	d    *fileServer
+	s    *scratch
+	r    *handler.Response
 	req  *request.Request
 	head []byte
-	find Finder
+	find handler.Finder
 
 	plain  *docroot.File // the file that the target names
 	file   *docroot.File // the form of it that is sent
@@ -304,21 +300,29 @@ type query struct {
 	listed bool // the file is a directory's listing
 	bare   bool // there is no body, whatever the method
 	busy   bool // too many passwords are being checked
+}
 
-	lines  [][]byte
-	more   [][]byte
-	ranges []response.Range
+// end appends the head's last fields, which are about the connection.
+func (q *query) end() {
+	switch {
+	case !q.r.KeepAlive:
+		q.r.Head = response.AppendField(q.r.Head, "Connection", "close")
+	case q.req.Minor == 0:
+		q.r.Head = response.AppendField(q.r.Head, "Connection", "keep-alive")
+	}
+	q.r.Head = response.AppendEnd(q.r.Head)
+	q.r.HeadBytes = len(q.r.Head)
 }
 
 // done finishes a response that has been decided.
 func (q *query) done(s response.Status) bool {
 	if q.file != nil && q.file != q.plain {
-		q.a.File = q.file
+		q.r.File = q.file
 		q.release(q.plain)
 	} else if q.plain != nil {
-		q.a.File = q.plain
+		q.r.File = q.plain
 	}
-	q.a.Status = s
+	q.r.Status = s
 	return true
 }
 
@@ -354,8 +358,8 @@ func (q *query) decide() (response.Status, bool) {
 	if q.misdirected() {
 		return q.fail(response.MisdirectedRequest), true
 	}
-	p, verdict := request.ResolvePath(q.a.path, q.req.Path().Of(q.head))
-	q.a.path = p
+	p, verdict := request.ResolvePath(q.s.path[:0], q.req.Path().Of(q.head))
+	q.s.path = p
 	if verdict != request.PathOK {
 		return q.fail(response.BadRequest), true
 	}
@@ -453,7 +457,7 @@ func (q *query) lookUp(p []byte) (kernel.Class, bool) {
 
 func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
 	m := q.d.table.Match(p)
-	q.a.Mount = m
+	q.r.Mount = m
 	if m == nil {
 		if q.isMount(p) {
 			return kernel.Directory, true
@@ -469,9 +473,9 @@ func (q *query) lookUpPath(p []byte) (kernel.Class, bool) {
 		return class, ok
 	}
 	for _, index := range q.d.Index {
-		q.a.scratch = append(append(q.a.scratch[:0], p...), index...)
-		at := q.d.table.Match(q.a.scratch) // a nearer one than m, if the index names a file in a directory below
-		class, ok := q.open(at, at.Name(q.a.scratch))
+		q.s.bytes = append(append(q.s.bytes[:0], p...), index...)
+		at := q.d.table.Match(q.s.bytes) // a nearer one than m, if the index names a file in a directory below
+		class, ok := q.open(at, at.Name(q.s.bytes))
 		if !ok || class != kernel.Absent && class != kernel.Directory {
 			return class, ok
 		}
@@ -509,9 +513,9 @@ func (q *query) negotiate() bool {
 	if !q.d.Precompress || q.plain.Made {
 		return true
 	}
-	q.lines = q.req.AppendLines(q.lines[:0], request.AcceptEncoding, q.head)
+	q.s.lines = q.req.AppendLines(q.s.lines[:0], request.AcceptEncoding, q.head)
 	now := q.find.Now()
-	if len(q.lines) == 0 && q.plain.FormsKnown(now) {
+	if len(q.s.lines) == 0 && q.plain.FormsKnown(now) {
 		q.vary = q.plain.HasForms()
 		return true // it gets the plain one, whatever others there are
 	}
@@ -519,8 +523,8 @@ func (q *query) negotiate() bool {
 	var found [response.CodingCount]*docroot.File
 	ok := true
 	for _, c := range [...]response.Coding{response.Zstd, response.Brotli, response.Gzip} {
-		q.a.scratch = append(append(q.a.scratch[:0], q.plain.Name...), c.Suffix()...)
-		f, known := q.find.Find(q.plain.Mount, q.a.scratch)
+		q.s.bytes = append(append(q.s.bytes[:0], q.plain.Name...), c.Suffix()...)
+		f, known := q.find.Find(q.plain.Mount, q.s.bytes)
 		if !known {
 			ok = false
 			break
@@ -533,7 +537,7 @@ func (q *query) negotiate() bool {
 		found[c] = f
 	}
 	if ok {
-		c, acceptable := response.NegotiateCoding(q.lines, codings)
+		c, acceptable := response.NegotiateCoding(q.s.lines, codings)
 		q.vary = codings != response.Codings(0).With(response.Identity)
 		q.plain.SetForms(q.vary, now)
 		if acceptable && c != response.Identity {
@@ -561,7 +565,7 @@ func (q *query) conditional() response.Status {
 	switch outcome {
 	case response.OutcomeNotModified:
 		q.begin(response.NotModified, -1)
-		q.a.end(q.req)
+		q.end()
 		return response.NotModified
 	case response.OutcomePreconditionFailed:
 		return q.fail(response.PreconditionFailed)
@@ -570,7 +574,7 @@ func (q *query) conditional() response.Status {
 		// Range means something in GET only (RFC 9110 section 14.2).
 		if value, ok := q.single(request.Range); ok && q.req.Method == request.MethodGet {
 			var verdict response.RangeVerdict
-			q.ranges, verdict = response.ParseRanges(q.ranges[:0], value, q.file.Size, q.d.RangesMax)
+			q.s.ranges, verdict = response.ParseRanges(q.s.ranges[:0], value, q.file.Size, q.d.RangesMax)
 			switch verdict {
 			case response.RangesSatisfiable:
 				return q.partial()
@@ -594,15 +598,15 @@ func (q *query) single(id request.FieldID) ([]byte, bool) {
 
 func (q *query) evaluate() response.Outcome {
 	var tag [response.ETagBytesMax]byte
-	q.lines = q.req.AppendLines(q.lines[:0], request.IfMatch, q.head)
-	q.more = q.req.AppendLines(q.more[:0], request.IfNoneMatch, q.head)
-	c := response.Conditions{IfMatch: q.lines, IfNoneMatch: q.more}
+	q.s.lines = q.req.AppendLines(q.s.lines[:0], request.IfMatch, q.head)
+	q.s.others = q.req.AppendLines(q.s.others[:0], request.IfNoneMatch, q.head)
+	c := response.Conditions{IfMatch: q.s.lines, IfNoneMatch: q.s.others}
 	c.IfModifiedSince, _ = q.single(request.IfModifiedSince)
 	c.IfUnmodifiedSince, _ = q.single(request.IfUnmodifiedSince)
 	if _, ok := q.req.Field(request.Range); ok {
 		c.IfRange, _ = q.single(request.IfRange)
 	}
-	version := versionOf(q.file)
+	version := q.file.Version()
 	seconds, _, validator := response.LastModified(&version, q.find.Unix())
 	v := response.Validators{
 		ETag: response.AppendETag(tag[:0], &version, q.coding), ModifiedSeconds: seconds, Undated: !validator,
@@ -617,12 +621,12 @@ func (q *query) begin(s response.Status, length int64) {
 
 // appendFile appends the header section of a response about the file, all but its last fields.
 func (q *query) appendFile(s response.Status, m *meta, length int64) {
-	version := versionOf(q.file)
+	version := q.file.Version()
 	seconds, send, validator := response.LastModified(&version, q.find.Unix())
 	if s == response.OK && q.coding == response.Identity && (validator || !version.Dated()) {
-		q.a.Head = appendDated(q.a.Head, q.file.Head, okDateAt, q.find.Date())
+		q.r.Head = response.AppendDated(q.r.Head, response.OK, q.file.Head, q.find.Date())
 	} else {
-		q.a.Head = q.d.appendFileHead(q.a.Head, s, q.find.Date(), seconds, send, q.file, m, q.coding, length)
+		q.r.Head = q.d.appendFileHead(q.r.Head, s, q.find.Date(), seconds, send, q.file, m, q.coding, length)
 	}
 	q.appendVary()
 }
@@ -630,89 +634,89 @@ func (q *query) appendFile(s response.Status, m *meta, length int64) {
 // appendVary appends what the choice among the file's forms depends on, and what goes with a listing.
 func (q *query) appendVary() {
 	if q.vary {
-		q.a.Head = response.AppendField(q.a.Head, "Vary", "Accept-Encoding")
+		q.r.Head = response.AppendField(q.r.Head, "Vary", "Accept-Encoding")
 	}
 	if q.listed {
-		q.a.Head = response.AppendField(q.a.Head, "Vary", "Accept")
-		q.a.Head = response.AppendField(q.a.Head, "Content-Security-Policy", listing.ContentSecurityPolicy)
+		q.r.Head = response.AppendField(q.r.Head, "Vary", "Accept")
+		q.r.Head = response.AppendField(q.r.Head, "Content-Security-Policy", listing.ContentSecurityPolicy)
 	}
 }
 
 // whole responds with all of the file.
 func (q *query) whole() response.Status {
 	q.begin(response.OK, q.file.Size)
-	q.a.end(q.req)
+	q.end()
 	if q.req.Method != request.MethodGet {
 		return response.OK
 	}
 	if !q.file.Loads() {
 		if content := q.find.Small(q.file); content != nil {
-			q.a.Head = append(q.a.Head, content...)
+			q.r.Head = append(q.r.Head, content...)
 			return response.OK
 		}
 	}
-	q.a.To = q.file.Size
+	q.r.To = q.file.Size
 	return response.OK
 }
 
 // partial responds with the ranges.
 func (q *query) partial() response.Status {
 	size := q.file.Size
-	if len(q.ranges) == 1 {
-		r := q.ranges[0]
+	if len(q.s.ranges) == 1 {
+		r := q.s.ranges[0]
 		q.begin(response.PartialContent, r.Length)
 		var value [64]byte
-		q.a.Head = response.AppendFieldBytes(q.a.Head, "Content-Range", response.AppendContentRange(value[:0], r, size))
-		q.a.end(q.req)
-		q.a.From, q.a.To = r.Start, r.Start+r.Length
+		q.r.Head = response.AppendFieldBytes(q.r.Head, "Content-Range", response.AppendContentRange(value[:0], r, size))
+		q.end()
+		q.r.From, q.r.To = r.Start, r.Start+r.Length
 		return response.PartialContent
 	}
 	var boundary [response.BoundaryBytes]byte
 	mark := response.AppendBoundary(boundary[:0], q.find.Random(), q.find.Random())
 	mediaType := q.plain.Extra.(*meta).mediaType
-	length := response.MultipartBytes(q.ranges, mediaType, size)
+	length := response.MultipartBytes(q.s.ranges, mediaType, size)
 	q.multipartHead(mark, length)
-	for i, r := range q.ranges {
-		q.a.scratch = response.AppendPartHead(q.a.scratch[:0], mark, mediaType, r, size)
+	for i, r := range q.s.ranges {
+		q.s.bytes = response.AppendPartHead(q.s.bytes[:0], mark, mediaType, r, size)
 		if i == 0 {
-			q.a.Head = append(q.a.Head, q.a.scratch...)
-			q.a.From, q.a.To = r.Start, r.Start+r.Length
+			q.r.Head = append(q.r.Head, q.s.bytes...)
+			q.r.From, q.r.To = r.Start, r.Start+r.Length
 			continue
 		}
-		q.a.AddSegment(q.a.scratch, r.Start, r.Start+r.Length)
+		q.r.AddPart(q.s.bytes, r.Start, r.Start+r.Length)
 	}
-	q.a.scratch = response.AppendPartsEnd(q.a.scratch[:0], mark)
-	q.a.AddSegment(q.a.scratch, 0, 0)
+	q.s.bytes = response.AppendPartsEnd(q.s.bytes[:0], mark)
+	q.r.AddPart(q.s.bytes, 0, 0)
 	return response.PartialContent
 }
 
 // multipartHead appends the header of a response in several parts, whose Content-Type is its own.
 func (q *query) multipartHead(mark []byte, length int64) {
 	typed := *q.plain.Extra.(*meta)
-	q.a.scratch = response.AppendMultipartType(q.a.scratch[:0], mark)
-	typed.mediaType = string(q.a.scratch)
+	q.s.bytes = response.AppendMultipartType(q.s.bytes[:0], mark)
+	typed.mediaType = string(q.s.bytes)
 	q.appendFile(response.PartialContent, &typed, length)
-	q.a.end(q.req)
+	q.end()
 }
 
 func (q *query) unsatisfiable() response.Status {
 	size := q.file.Size
 	q.begin(response.RangeNotSatisfiable, 0)
 	var value [64]byte
-	q.a.Head = response.AppendFieldBytes(q.a.Head, "Content-Range", response.AppendUnsatisfiedRange(value[:0], size))
-	q.a.end(q.req)
+	q.r.Head = response.AppendFieldBytes(q.r.Head, "Content-Range", response.AppendUnsatisfiedRange(value[:0], size))
+	q.end()
 	return response.RangeNotSatisfiable
 }
 
 // redirect responds with the directory's own name (RFC 9110 section 15.4.2), the query kept. The reference is relative to the
 // path that the client asked for (section 10.2.2): a proxy in front may have cut a part off it.
 func (q *query) redirect(p []byte) response.Status {
-	q.a.Head = q.d.appendCommon(q.a.Head, response.MovedPermanently, q.find.Date(), "")
-	q.a.scratch = response.AppendEscapedPath(q.a.scratch[:0], string(p[bytes.LastIndexByte(p, '/')+1:])+"/")
+	q.r.Head = q.d.appendCommon(q.r.Head, response.MovedPermanently, q.find.Date(), "")
+	q.s.bytes = response.AppendEscapedPath(q.s.bytes[:0], string(p[bytes.LastIndexByte(p, '/')+1:])+"/")
 	if query := q.req.Query(); query.Len > 0 {
-		q.a.scratch = append(append(q.a.scratch, '?'), query.Of(q.head)...)
+		q.s.bytes = append(append(q.s.bytes, '?'), query.Of(q.head)...)
 	}
-	q.a.Head = response.AppendFieldBytes(q.a.Head, "Location", q.a.scratch)
+	q.r.Head = response.AppendFieldBytes(q.r.Head, "Location", q.s.bytes)
 	q.text(response.MovedPermanently)
 	return response.MovedPermanently
 }
@@ -724,21 +728,21 @@ func (q *query) appendUnlessGiven(name, value string) {
 			return
 		}
 	}
-	q.a.Head = response.AppendField(q.a.Head, name, value)
+	q.r.Head = response.AppendField(q.r.Head, name, value)
 }
 
 // options responds with what may be asked (RFC 9110 section 9.3.7).
 func (q *query) options() response.Status {
 	q.release(q.plain)
 	q.plain, q.file = nil, nil
-	q.a.Head = q.d.appendCommon(q.a.Head, response.NoContent, q.find.Date(), "")
-	q.a.Head = response.AppendField(q.a.Head, "Allow", allowed)
+	q.r.Head = q.d.appendCommon(q.r.Head, response.NoContent, q.find.Date(), "")
+	q.r.Head = response.AppendField(q.r.Head, "Allow", allowed)
 	if q.d.CORS {
 		q.appendUnlessGiven("Access-Control-Allow-Methods", allowed)
 		q.appendUnlessGiven("Access-Control-Allow-Headers", "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since")
 		q.appendUnlessGiven("Access-Control-Max-Age", "86400")
 	}
-	q.a.end(q.req)
+	q.end()
 	return response.NoContent
 }
 
@@ -749,17 +753,17 @@ func (q *query) fail(s response.Status) response.Status {
 	}
 	q.release(q.plain)
 	q.plain, q.file = nil, nil
-	q.a.Head = q.d.appendCommon(q.a.Head, s, q.find.Date(), "")
+	q.r.Head = q.d.appendCommon(q.r.Head, s, q.find.Date(), "")
 	if s == response.PreconditionFailed {
 		q.appendVary() // another form might have met the condition
 	}
 	switch s {
 	case response.MethodNotAllowed, response.NotImplemented:
-		q.a.Head = response.AppendField(q.a.Head, "Allow", allowed)
+		q.r.Head = response.AppendField(q.r.Head, "Allow", allowed)
 	case response.Unauthorized:
-		q.a.Head = response.AppendField(q.a.Head, "WWW-Authenticate", `Basic realm="files", charset="UTF-8"`)
+		q.r.Head = response.AppendField(q.r.Head, "WWW-Authenticate", `Basic realm="files", charset="UTF-8"`)
 	case response.ServiceUnavailable:
-		q.a.Head = response.AppendField(q.a.Head, "Retry-After", "1")
+		q.r.Head = response.AppendField(q.r.Head, "Retry-After", "1")
 	default: // the status says it all
 	}
 	q.text(s)
@@ -772,22 +776,22 @@ func (q *query) text(s response.Status) {
 	mediaType := "text/plain; charset=utf-8"
 	if ok {
 		mediaType = page.Type
-		q.a.scratch = append(q.a.scratch[:0], page.Body...)
+		q.s.bytes = append(q.s.bytes[:0], page.Body...)
 	} else {
-		q.a.scratch = append(response.AppendInt(q.a.scratch[:0], int64(s)), ' ')
-		q.a.scratch = append(append(q.a.scratch, s.Reason()...), '\n')
+		q.s.bytes = append(response.AppendInt(q.s.bytes[:0], int64(s)), ' ')
+		q.s.bytes = append(append(q.s.bytes, s.Reason()...), '\n')
 	}
 	if q.bare {
-		q.a.scratch = q.a.scratch[:0]
+		q.s.bytes = q.s.bytes[:0]
 	} else {
-		q.a.Head = response.AppendField(q.a.Head, "Content-Type", mediaType)
+		q.r.Head = response.AppendField(q.r.Head, "Content-Type", mediaType)
 	}
-	q.a.Head = response.AppendFieldInt(q.a.Head, "Content-Length", int64(len(q.a.scratch)))
-	q.a.end(q.req)
+	q.r.Head = response.AppendFieldInt(q.r.Head, "Content-Length", int64(len(q.s.bytes)))
+	q.end()
 	if q.req.Method != request.MethodHead {
-		q.a.Head = append(q.a.Head, q.a.scratch...)
+		q.r.Head = append(q.r.Head, q.s.bytes...)
 	}
 }
 
 // String names the handler, for people.
-func (d *serveHandler) String() string { return "HTTP/1.1" }
+func (d *fileServer) String() string { return "HTTP/1.1" }

@@ -1,4 +1,4 @@
-package goloop
+package fileserver
 
 import (
 	"bytes"
@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/request"
 	"aws/internal/response"
@@ -54,13 +55,13 @@ func (q *query) authorize(rule *docroot.AccessRule) (allowed, known bool) {
 		return false, true
 	}
 	user, password, _ := bytes.Cut(credentials, colon)
-	q.a.scratch = append(append(append(q.a.scratch[:0], rule.Prefix...), 0), credentials...)
-	key := sha256.Sum256(q.a.scratch)
+	q.s.bytes = append(append(append(q.s.bytes[:0], rule.Prefix...), 0), credentials...)
+	key := sha256.Sum256(q.s.bytes)
 	if allowed, known = q.d.verified.has(key), true; !allowed {
 		allowed, known = q.verify(rule, key, string(user), string(password))
 	}
 	if allowed {
-		q.a.User = append(q.a.User[:0], user...)
+		q.r.User = append(q.r.User[:0], user...)
 	}
 	return allowed, known
 }
@@ -91,8 +92,8 @@ func (q *query) verify(rule *docroot.AccessRule, key [sha256.Size]byte, who, sec
 		v.add(key)
 		return kernel.Opened{FD: -1}, kernel.Done
 	})
-	if outcome != CheckDone {
-		q.busy = outcome == CheckRefused
+	if outcome != handler.CheckDone {
+		q.busy = outcome == handler.CheckRefused
 		return false, q.busy
 	}
 	allowed = f.Class == kernel.Done

@@ -1,4 +1,4 @@
-package goloop
+package fileserver
 
 import (
 	"fmt"
@@ -22,7 +22,7 @@ var reserved = map[string]string{
 
 // commonFields returns the fields of every response, those of the options in place of the server's own of the same
 // name, and the Cache-Control of the options, which gives way to what is said of a file.
-func commonFields(o *ServeOptions) (fields []Field, cache string, err error) {
+func commonFields(o *Options) (fields []Field, cache string, err error) {
 	fields = []Field{{"Server", "aws"}, {"X-Content-Type-Options", "nosniff"}}
 	if o.CORS {
 		fields = append(fields, Field{"Access-Control-Allow-Origin", "*"},
