@@ -123,7 +123,7 @@ func setup(slots, floor int) (*Context, error) {
 	return c, nil
 }
 
-// open acquires all that a context consists of. What it has got when it fails is for release.
+// open acquires the resources of a context. If it fails, release frees those that it has acquired.
 func (c *Context) open(slots, floor int) error {
 	got, err := c.setupShrinking(slots, floor)
 	if err != nil {
@@ -154,7 +154,7 @@ func (c *Context) open(slots, floor int) error {
 	return nil
 }
 
-// setupShrinking calls io_setup for fewer and fewer slots until the kernel has as many left.
+// setupShrinking calls io_setup with smaller and smaller numbers of slots until it succeeds.
 func (c *Context) setupShrinking(slots, floor int) (got int, err error) {
 	for got = slots; ; got = max(got/2, floor) {
 		errno := c.ioSetup(got)
@@ -225,7 +225,7 @@ func (c *Context) Submit(reads []Read) (accepted int, errno syscall.Errno) {
 	return accepted, errno
 }
 
-// submit is the cgo call alone: the first count reads, each through the slot beside it.
+// submit makes the cgo call only: it submits the first count reads, each in the slot with the same index.
 func (c *Context) submit(reads []Read, slots []uint32, count int) (int, syscall.Errno) {
 	res := C.aws_aio_submit(c.raw,
 		(*C.struct_aws_aio_read)(unsafe.Pointer(unsafe.SliceData(reads))),
@@ -257,7 +257,7 @@ func (c *Context) ReapQuick(out []Done) (n int) {
 	return c.collect(out, c.reap(false, min(len(out), c.inFlight)))
 }
 
-// reap is the cgo call alone. It returns the count of completions in c.events, or minus an errno.
+// reap makes the cgo call only. It returns the number of completions in c.events, or minus errno.
 func (c *Context) reap(drain bool, count int) int {
 	var flag C.int32_t
 	if drain {
@@ -319,7 +319,7 @@ func (c *Context) join() (late []Done, err error) {
 	return late, nil
 }
 
-// release gives back all that open acquired, complete or not.
+// release frees all resources that open has acquired.
 func (c *Context) release() (err error) {
 	if c.raw.kernel != nil {
 		if ret := C.aws_aio_destroy(c.raw); ret != 0 {
@@ -341,7 +341,7 @@ func (c *Context) assertOpen() {
 	assert(c.raw != nil, "use of a closed context")
 }
 
-// assert panics where the program contradicts itself; the outside world can't make it fail.
+// assert panics on a programming error. External events cannot make it fail.
 func assert(ok bool, message string) {
 	if !ok {
 		panic("libaio: " + message)

@@ -205,5 +205,5 @@ func EpollCreate() (int32, syscall.Errno) {
 	return int32(fd), 0
 }
 
-// eventSize returns the width of an event in C, for the test that holds it against Go's.
+// eventSize returns the size of an event in C, for the test that compares it with Go's.
 func eventSize() uintptr { return uintptr(C.aws_epoll_event_size()) }

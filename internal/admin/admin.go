@@ -86,7 +86,7 @@ func New(o Options) *Admin {
 	return a
 }
 
-// nothing is a writer for messages about what clients do wrong.
+// nothing is a writer that discards messages about errors of clients.
 type nothing struct{}
 
 func (nothing) Write(p []byte) (int, error) { return len(p), nil }
@@ -118,8 +118,8 @@ func (a *Admin) Close() {
 	}
 }
 
-// guard keeps pages of the Web from reading what is only served to this machine: a name that leads
-// here by somebody else's DNS is not answered.
+// guard prevents web pages from reading a loopback address through a host name whose DNS entry they control
+// (DNS rebinding): it refuses requests whose Host is such a name.
 func (a *Admin) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.loopback && !local(r.Host) {
@@ -135,7 +135,7 @@ func (a *Admin) guard(next http.Handler) http.Handler {
 	})
 }
 
-// local reports whether a Host field holds no name that somebody else may have given out.
+// local reports whether a Host is an IP address or a name that always means this machine.
 func local(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -188,7 +188,7 @@ func (a *Admin) page(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// sum returns the loops' counters together, and the number of the loops.
+// sum returns the sum of the loops' counters, and the number of loops.
 func (a *Admin) sum() (stats.Counters, int) {
 	var n stats.Counters
 	s := a.source.Load()
@@ -209,7 +209,7 @@ func (a *Admin) cachedFiles() int {
 	return 0
 }
 
-// mountLabel is what responses are distinguished by.
+// mountLabel contains the labels of metrics about responses.
 type mountLabel struct{ prefix, kind string }
 
 // mountLabels returns the labels of the mounts, by their numbers.

@@ -147,7 +147,7 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 	level(buildDesc, 1, a.o.Version, a.o.Commit, runtime.Version())
 }
 
-// collectResponses reports the statuses that have been answered.
+// collectResponses reports the numbers of responses by status.
 func (a *Admin) collectResponses(n *stats.Counters, counter func(*prometheus.Desc, float64, ...string)) {
 	labels := a.mountLabels()
 	for m := range n.ByMount {
@@ -159,7 +159,7 @@ func (a *Admin) collectResponses(n *stats.Counters, counter func(*prometheus.Des
 	}
 }
 
-// submitted returns the reads that were handed over, by their read method.
+// submitted returns the number of submitted reads by read method.
 func submitted(n *stats.Counters) [stats.ReadMethodCount]uint64 {
 	return [stats.ReadMethodCount]uint64{
 		stats.ReadNoWait: n.ReadsNoWait, stats.ReadDirect: n.ReadsDirect, stats.ReadThread: n.ReadsByThread,

@@ -84,7 +84,7 @@ func (o *Option) documentedDefault() string {
 	}
 }
 
-// cell returns text that a table of Markdown can hold.
+// cell escapes text for a cell of a Markdown table.
 func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "*", `\*`).Replace(s)
 }

@@ -65,7 +65,7 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-// parseSize reads what String writes, and K, KB and KiB alike: a file server's sizes are powers of two.
+// parseSize parses the output of String. K, KB and KiB mean the same, because sizes are powers of two here.
 func parseSize(s string) (Size, error) {
 	digits := strings.TrimRight(s, "KMGiBkmgb ")
 	n, err := strconv.ParseInt(strings.ReplaceAll(digits, "_", ""), 10, 64)
@@ -123,14 +123,15 @@ func (o *Option) IsList() bool {
 	return ok
 }
 
-// reset gives the place its default. It panics if the table is wrong, which the first use shows.
+// reset sets the variable of the option to the default. It panics if the table is wrong, which the first use
+// of a table shows.
 func (o *Option) reset() {
 	if err := assign(o.Into, o.Default); err != nil {
 		panic("config: option " + o.Name + ": " + err.Error())
 	}
 }
 
-// assign puts a value of the right type, or the zero value, into a place.
+// assign assigns a value of the right type, or the zero value if value is nil, to a variable.
 func assign(into, value any) error {
 	ok := value == nil
 	switch p := into.(type) {
@@ -159,13 +160,13 @@ func assign(into, value any) error {
 	return nil
 }
 
-// or returns a value as a T, or the zero T if there is to be none.
+// or returns value as a T. If none is true, it returns the zero T and true.
 func or[T any](value any, none bool) (T, bool) {
 	v, ok := value.(T)
 	return v, ok || none
 }
 
-// parse reads one value as a flag or a variable has it. The error says what was expected.
+// parse parses one value of a flag or a variable. The error names the expected form.
 func (o *Option) parse(s string) (any, error) {
 	switch o.Into.(type) {
 	case *bool:
@@ -194,7 +195,7 @@ func (o *Option) parse(s string) (any, error) {
 	}
 }
 
-// parseInt reads a whole number as TOML writes it, with 0x, 0o and underscores.
+// parseInt parses a whole number in the syntax of TOML, with 0x, 0o and underscores.
 func parseInt(s string, bits int) (int64, error) {
 	v, err := strconv.ParseInt(s, 0, bits)
 	if err != nil {
@@ -203,7 +204,7 @@ func parseInt(s string, bits int) (int64, error) {
 	return v, nil
 }
 
-// bounded returns err, or what is wrong with a number that could be read.
+// bounded returns err, or an error if v is outside of the option's limits.
 func (o *Option) bounded(v int64, s string, err error) error {
 	if err != nil {
 		return err
@@ -224,7 +225,7 @@ func (o *Option) bounded(v int64, s string, err error) error {
 	return fmt.Errorf("%s is less than %s, which is the least; write a larger one", s, least)
 }
 
-// listed returns what is wrong with a string.
+// listed returns an error if s is not in OneOf.
 func (o *Option) listed(s string) error {
 	if len(o.OneOf) == 0 {
 		return nil
@@ -297,7 +298,7 @@ func (o *Option) shownDefault() string {
 	}
 }
 
-// scalarText returns the value of a place that is not a list.
+// scalarText returns the value of a variable that is not a list, as text.
 func scalarText(into any) string {
 	switch p := into.(type) {
 	case *bool:
@@ -329,7 +330,7 @@ func shortDuration(d time.Duration) string {
 	return s
 }
 
-// flagValue is a pflag.Value that checks what it is given and notes it.
+// flagValue is a pflag.Value that checks and records its values.
 type flagValue struct {
 	option *Option
 	given  Given

@@ -58,7 +58,7 @@ func Resolve(groups []Group, src Sources) (origins Origins, warnings []string, e
 	return origins, warnings, errors.Join(errs...)
 }
 
-// set gives the place its value, or its values.
+// set sets the variable of the option to one or several values.
 func (o *Option) set(values []string) error {
 	if o.IsList() {
 		for _, s := range values {
@@ -75,8 +75,8 @@ func (o *Option) set(values []string) error {
 	return assign(o.Into, v)
 }
 
-// readEnviron reads the variables. Of a list, AWSD_X has the values between commas, and AWSD_X_0,
-// AWSD_X_1, ... have one each, which may hold commas. An empty variable says nothing.
+// readEnviron reads the variables. For a list, AWSD_X contains the values with commas between them, or
+// AWSD_X_0, AWSD_X_1, ... contain one value each, which may contain commas. An empty variable is ignored.
 func readEnviron(byName map[string]*Option, names []string, src Sources, origins Origins) (strangers []string, errs []error) {
 	variables := map[string]string{}
 	var order []string
@@ -143,8 +143,8 @@ func readEnviron(byName map[string]*Option, names []string, src Sources, origins
 	return strangers, errs
 }
 
-// afterGap reports whether a variable is AWSD_X_N of a list while the one before it is missing, and
-// which that is.
+// afterGap reports whether a variable is AWSD_X_N of a list and the variable with the previous number is
+// missing. before is the missing name.
 func afterGap(name string, byName map[string]*Option) (before string, ok bool) {
 	i := strings.LastIndexByte(name, '_')
 	n, err := strconv.Atoi(name[i+1:])

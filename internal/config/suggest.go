@@ -22,7 +22,7 @@ func Nearest(name string, names []string) string {
 	return best
 }
 
-// didYouMean returns the end of a message about an unknown name.
+// didYouMean returns the end of an error message about an unknown name.
 func didYouMean(name string, names []string) string {
 	if n := Nearest(name, names); n != "" {
 		return "; did you mean " + n + "?"
@@ -30,8 +30,8 @@ func didYouMean(name string, names []string) string {
 	return ""
 }
 
-// distance counts the letters that have to be put in, taken out, replaced or swapped with their
-// neighbour to make b of a.
+// distance returns the number of letters to insert, delete, replace or swap with their neighbour to turn a
+// into b.
 func distance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -65,8 +65,8 @@ func (id FieldID) String() string {
 // line of each field and this many more; with more it is TooManyFields.
 const RepeatsMax = 32
 
-// A known name is compared in up to four words of eight bytes, which overlap where the length is no
-// multiple of eight. The mask sets the case bit of the letters only, for `\r|0x20` is '-'.
+// A known name is compared in up to four words of eight bytes, which overlap if the length is not a multiple
+// of eight. The mask sets the case bit of letters only, because `\r|0x20` is '-'.
 type knownName struct {
 	want, mask [4]uint64
 	lenBytes   uint8
@@ -115,7 +115,7 @@ func fieldWord(n, w int) int {
 	return max(0, min(8*w, n-8))
 }
 
-// lookupField names the field whose name stands at buf[from:to], which holds tokens only.
+// lookupField returns the ID of the field with the name buf[from:to], which contains only token characters.
 func lookupField(buf []byte, from, to int) FieldID {
 	n := to - from
 	slot := &fieldSlots[fieldSlot(n, buf[from], buf[to-1])]
@@ -148,7 +148,7 @@ func lookupField(buf []byte, from, to int) FieldID {
 	return slot.id
 }
 
-// addField remembers a line of a known field. It reports false when there is no room for a repetition.
+// addField records a line of a known field. It returns false if there is no room for another repetition.
 func (r *Request) addField(id FieldID, value Span) bool {
 	bit := uint64(1) << id
 	if r.seen&bit == 0 {

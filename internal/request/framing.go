@@ -19,7 +19,7 @@ func (r *Request) ExpectContinue() bool { return r.expectContinue }
 // (RFC 9110 section 10.1.1).
 func (r *Request) ExpectUnknown() bool { return r.expectUnknown }
 
-// judge looks at the head as a whole: Host, framing, connection options, expectations.
+// judge checks the head as a whole: Host, framing, connection options, expectations.
 func (r *Request) judge(buf []byte) Defect {
 	r.bodyBytes, r.chunked = 0, false
 	r.keepAlive = r.Minor >= 1
@@ -62,7 +62,7 @@ func (r *Request) judgeHost(buf []byte) Defect {
 	return DefectNone
 }
 
-// judgeFraming applies RFC 9112 section 6.3, and refuses where the section leaves a choice.
+// judgeFraming applies RFC 9112 section 6.3, and refuses a message if the section permits to.
 func (r *Request) judgeFraming(buf []byte) Defect {
 	length, hasLength := r.Field(ContentLength)
 	_, hasCoding := r.Field(TransferEncoding)
@@ -83,9 +83,9 @@ func (r *Request) judgeFraming(buf []byte) Defect {
 	return DefectNone
 }
 
-// judgeCodings reads the transfer codings: chunked alone is understood, and must be last. A second line and
-// an empty element are refused, though RFC 9110 sections 5.3 and 5.6.1.2 would allow them: nobody sends them
-// but to be read by one party as chunked and by another as nothing.
+// judgeCodings checks the transfer codings: only chunked is supported, and it must be last. A second line
+// and an empty element are refused, although RFC 9110 sections 5.3 and 5.6.1.2 permit them: only attackers
+// send them, so that one recipient sees chunked and another does not.
 func (r *Request) judgeCodings(buf []byte) Defect {
 	if r.Repeated(TransferEncoding) {
 		return BadFraming

@@ -37,8 +37,8 @@ func (m Method) String() string {
 	return methodNames[m]
 }
 
-// methodOf names the method; methods are case-sensitive (RFC 9110 section 9.1). The conversions below are
-// comparisons, which do not allocate.
+// methodOf returns the method with a name. Methods are case-sensitive (RFC 9110 section 9.1). The
+// conversions are only for comparisons, and do not allocate.
 func methodOf(name []byte) Method {
 	switch string(name) {
 	case "GET":

@@ -88,8 +88,8 @@ func ResolvePath(dst, raw []byte) ([]byte, PathVerdict) {
 	return out, PathOK
 }
 
-// isResolved reports whether raw, which opens with '/', needs no work at all: no escape, no NUL, and no
-// slash that a slash or a dot follows. Names that open with a dot take the long way.
+// isResolved reports whether raw, which begins with '/', is already resolved: it contains no escape, no NUL,
+// and no slash before a slash or a dot. For names that begin with a dot it returns false too.
 func isResolved(raw []byte) bool {
 	for i, c := range raw {
 		switch c {
@@ -104,8 +104,8 @@ func isResolved(raw []byte) bool {
 	return true
 }
 
-// endSegment resolves the last segment of out, whose path begins at root, if it is a dot segment. It
-// reports false where `..` would climb above the root.
+// endSegment resolves the last segment of out, whose path begins at index root, if it is a dot segment. It
+// returns false if `..` would leave the root.
 func endSegment(out []byte, root int) ([]byte, bool) {
 	start := bytes.LastIndexByte(out[root:], '/') + root + 1
 	switch string(out[start:]) {

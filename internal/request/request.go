@@ -200,14 +200,14 @@ func (r *Request) fail(d Defect) Verdict {
 	return Bad
 }
 
-// suspend remembers where to go on when more bytes have come.
+// suspend stores the position at which parsing continues with more bytes.
 func (r *Request) suspend(s state, pos int) Verdict {
 	r.state, r.pos = s, uint32(pos)
 	return Incomplete
 }
 
-// parseRequestLine reads `method SP request-target SP HTTP-version` and its line end (RFC 9112 section 3).
-// Complete means that the fields come next. Every part can be entered again when more bytes have come.
+// parseRequestLine parses `method SP request-target SP HTTP-version` and its line end (RFC 9112 section 3).
+// Complete means that the fields follow. Each part can continue after a suspension.
 func (r *Request) parseRequestLine(buf []byte) Verdict {
 	pos := int(r.pos)
 	if r.state == stateLeading {
@@ -264,8 +264,8 @@ func (r *Request) parseRequestLine(buf []byte) Verdict {
 	return r.parseVersion(buf, int(r.mark))
 }
 
-// skipLeading passes over empty lines before the request line (RFC 9112 section 2.2) and returns the
-// position of its first byte.
+// skipLeading skips empty lines before the request line (RFC 9112 section 2.2) and returns the position of
+// the request line.
 func (r *Request) skipLeading(buf []byte, pos int) (int, Verdict) {
 	for pos < len(buf) {
 		switch buf[pos] {
@@ -294,7 +294,7 @@ func (r *Request) skipLeading(buf []byte, pos int) (int, Verdict) {
 	return pos, r.suspend(stateLeading, pos)
 }
 
-// requestLineDefect names the defect of a byte that may not stand where it does in a request line.
+// requestLineDefect returns the defect of a byte that is not permitted at its place in a request line.
 func requestLineDefect(c byte) Defect {
 	if (c < 0x20 && c != '\r' && c != '\n' && c != '\t') || c == 0x7f {
 		return ControlByte
@@ -302,8 +302,8 @@ func requestLineDefect(c byte) Defect {
 	return BadRequestLine
 }
 
-// parseVersion reads `HTTP/d.d` (RFC 9112 section 2.3) and the line end. It starts again at from each time:
-// there are ten bytes at most.
+// parseVersion parses `HTTP/d.d` (RFC 9112 section 2.3) and the line end. It begins at from in each call,
+// because there are at most ten bytes.
 func (r *Request) parseVersion(buf []byte, from int) Verdict {
 	const pattern = "HTTP/d.d"
 	for i := range len(pattern) {
@@ -330,7 +330,7 @@ func (r *Request) parseVersion(buf []byte, from int) Verdict {
 	return verdict
 }
 
-// lineEnd reads the end of a line at pos and returns where the next line begins. It does not suspend.
+// lineEnd parses the end of a line at pos and returns the position of the next line. It does not suspend.
 func (r *Request) lineEnd(buf []byte, pos int) (next int, verdict Verdict) {
 	if pos == len(buf) {
 		return pos, Incomplete
@@ -354,7 +354,7 @@ func (r *Request) lineEnd(buf []byte, pos int) (next int, verdict Verdict) {
 	}
 }
 
-// parseFields reads field lines up to the empty line (RFC 9112 section 5) and then judges the head as a
+// parseFields parses field lines up to the empty line (RFC 9112 section 5) and then checks the head as a
 // whole.
 func (r *Request) parseFields(buf []byte) Verdict {
 	pos, mark, s := int(r.pos), int(r.mark), r.state
@@ -438,7 +438,8 @@ func (r *Request) endOfFields(buf []byte, pos int) Verdict {
 	}
 }
 
-// nameDefect names the defect of a byte that may not stand in a field's name, or not first in a line.
+// nameDefect returns the defect of a byte that is not permitted in a field name, or not as the first byte of
+// a line.
 func nameDefect(c byte, first bool) Defect {
 	switch {
 	case c == ' ' || c == '\t':
@@ -454,7 +455,7 @@ func nameDefect(c byte, first bool) Defect {
 	return BadFieldName
 }
 
-// valueDefect names the defect of a control character that ends a value.
+// valueDefect returns the defect of a control character after a value.
 func valueDefect(c byte) Defect {
 	switch c {
 	case '\r':

@@ -112,7 +112,7 @@ func (r *Request) splitPath(target []byte, from int) {
 	r.path = Span{r.Target.Off + uint32(from), uint32(end - from)}
 }
 
-// splitAuthority cuts `uri-host [":" port]` in two. port keeps its colon and is empty without one.
+// splitAuthority splits `uri-host [":" port]`. port includes its colon, and is empty if there is none.
 func splitAuthority(authority []byte) (host, port []byte) {
 	if len(authority) > 0 && authority[0] == '[' {
 		if i := bytes.IndexByte(authority, ']'); i >= 0 {
@@ -156,8 +156,7 @@ func validAuthority(authority []byte) bool {
 	return len(host) > 0
 }
 
-// validPort reports whether port is a colon and a number up to 65535, which may be missing (RFC 3986
-// section 3.2.3).
+// validPort reports whether port is a colon, optionally with a number up to 65535 (RFC 3986 section 3.2.3).
 func validPort(port []byte) bool {
 	if port[0] != ':' {
 		return false
@@ -174,8 +173,8 @@ func validPort(port []byte) bool {
 	return true
 }
 
-// validIPLiteral reports whether host is an IPv6 address in brackets. Of RFC 3986 section 3.2.2 it lacks IPvFuture, which
-// nobody has a use for, and as there it has no zone.
+// validIPLiteral reports whether host is an IPv6 address in brackets, without a zone. It does not support
+// IPvFuture (RFC 3986 section 3.2.2), which is not in use.
 func validIPLiteral(host []byte) bool {
 	if host[len(host)-1] != ']' {
 		return false

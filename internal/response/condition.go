@@ -83,8 +83,8 @@ func Evaluate(c *Conditions, v *Validators, safe bool, nowSeconds int64) Outcome
 	return Proceed
 }
 
-// present reports whether a list field came at all. One whose lines are all empty breaks the grammar and
-// says nothing, so it does not count.
+// present reports whether a list field is present. A field whose lines are all empty is malformed, and
+// counts as absent.
 func present(lines [][]byte) bool {
 	for _, line := range lines {
 		if len(line) > 0 {
@@ -94,8 +94,8 @@ func present(lines [][]byte) bool {
 	return false
 }
 
-// ifRangeHolds applies RFC 9110 section 13.1.5: one entity tag that is strong and the same, or a date that
-// is exactly the one of Last-Modified.
+// ifRangeHolds applies RFC 9110 section 13.1.5: the value must be an equal strong entity tag, or a date that
+// equals Last-Modified.
 func ifRangeHolds(value []byte, v *Validators, nowSeconds int64) bool {
 	if value[0] == '"' || value[0] == 'W' && len(value) > 1 && value[1] == '/' {
 		opaque, weak, rest, ok := nextETag(value)

@@ -143,7 +143,7 @@ func ParseDate(value []byte, nowSeconds int64) (unixSeconds int64, ok bool) {
 	return p.finish(year, month, day, clock)
 }
 
-// A dateParser eats a date from the left. After a mismatch ok is false and nothing it returns counts.
+// A dateParser parses a date from the left. After a mismatch ok is false, and its results are not valid.
 type dateParser struct {
 	rest []byte
 	ok   bool
@@ -172,7 +172,7 @@ func (p *dateParser) digits(count int) (n int) {
 	return n
 }
 
-// name returns the index in a string of three-letter names.
+// name parses a three-letter name and returns its index in names.
 func (p *dateParser) name(names string) int {
 	if len(p.rest) >= 3 {
 		for i := 0; i < len(names); i += 3 {

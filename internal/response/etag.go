@@ -53,8 +53,8 @@ func AppendETag(dst []byte, v *Version, c Coding) []byte {
 // ETagBytesMax is the largest length of a tag from AppendETag.
 const ETagBytesMax = len(`"---`) + 4*16 + len(`-zstd"`)
 
-// nextETag cuts the first entity tag off list: opaque with its quotes, and whether W/ stands before it. ok
-// is false where the list does not begin with one.
+// nextETag splits off the first entity tag of list: opaque with its quotes, and whether it has the prefix
+// W/. ok is false if list does not begin with an entity tag.
 func nextETag(list []byte) (opaque []byte, weak bool, rest []byte, ok bool) {
 	if len(list) >= 2 && list[0] == 'W' && list[1] == '/' {
 		weak, list = true, list[2:]
@@ -73,9 +73,9 @@ func nextETag(list []byte) (opaque []byte, weak bool, rest []byte, ok bool) {
 	return nil, false, nil, false
 }
 
-// matchETag reports whether etag is in the list that the lines make up, or the list is `*`, which stands
-// for any (RFC 9110 sections 13.1.1 and 13.1.2). strong asks for the strong comparison of section 8.8.3.2,
-// where a weak tag equals nothing. A line is read up to the first thing that is not an entity tag.
+// matchETag reports whether etag is in the list in lines, or the list is `*`, which matches every tag (RFC
+// 9110 sections 13.1.1 and 13.1.2). strong selects the strong comparison of section 8.8.3.2, in which a weak
+// tag equals no other. A line is parsed up to the first malformed entity tag.
 func matchETag(lines [][]byte, etag []byte, strong bool) bool {
 	own, ownWeak, rest, ok := nextETag(etag)
 	ok = ok && len(rest) == 0

@@ -71,7 +71,7 @@ func ValidField(name, value string) bool {
 	return validName(name)
 }
 
-// endField ends the line whose value is dst[from:], and makes the value harmless.
+// endField ends the line whose value is dst[from:], and replaces control characters in the value.
 func endField(dst []byte, from int) []byte {
 	for i := from; i < len(dst); i++ {
 		if isControl(dst[i]) {

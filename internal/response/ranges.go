@@ -73,8 +73,8 @@ func ParseRanges(dst []Range, value []byte, sizeBytes int64, rangesMax int) ([]R
 	return dst, RangesSatisfiable
 }
 
-// parseRange reads `first-last`, `first-` or `-suffix` (RFC 9110 section 14.1.2). A range that is valid and
-// cannot be satisfied has length 0.
+// parseRange parses `first-last`, `first-` or `-suffix` (RFC 9110 section 14.1.2). The result has length 0
+// if the range is valid but not satisfiable.
 func parseRange(spec []byte, sizeBytes int64) (r Range, ok bool) {
 	dash := 0
 	for dash < len(spec) && spec[dash] != '-' {
@@ -107,7 +107,7 @@ func parseRange(spec []byte, sizeBytes int64) (r Range, ok bool) {
 	return Range{start, last - start + 1}, true
 }
 
-// parseNumber reads 1*DIGIT; what does not fit becomes the largest int64.
+// parseNumber parses 1*DIGIT. A number that is too large becomes the largest int64.
 func parseNumber(b []byte) (n int64, ok bool) {
 	for _, c := range b {
 		if !isDigit(c) {
@@ -123,8 +123,8 @@ func parseNumber(b []byte) (n int64, ok bool) {
 	return n, len(b) > 0
 }
 
-// addRange adds r to the ranges in dst[first:], which neither overlap nor touch, and keeps them so. What
-// merges moves to the place of the earliest.
+// addRange adds r to the ranges in dst[first:], which do not overlap or touch, and merges it with those that
+// it overlaps or touches. The merged range is at the position of the earliest of them.
 func addRange(dst []Range, first int, r Range) []Range {
 	dst = append(dst, r)
 	at := len(dst) - 1
