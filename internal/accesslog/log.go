@@ -151,7 +151,7 @@ func (l *Log) Close() {
 
 func (l *Log) wake() { wake(l.signal) }
 
-// write is the writer's goroutine.
+// write is the goroutine that writes the lines.
 func (l *Log) write() {
 	defer close(l.ended)
 	var lines []byte

@@ -57,7 +57,7 @@ func NewQueue(consumers ...Consumer) *Queue {
 	return q
 }
 
-// newRecord returns a record whose parts lie together.
+// newRecord returns a record whose parts are adjacent in memory.
 func newRecord() *stats.Record {
 	r := &stats.Record{}
 	room := make([]byte, recordBytes)
@@ -98,7 +98,7 @@ func (q *Queue) Put(list []*stats.Record) {
 	}
 }
 
-// wake notifies a channel that holds one.
+// wake sends to a channel with a capacity of one, without blocking.
 func wake(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

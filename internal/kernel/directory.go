@@ -64,7 +64,7 @@ func LookUp(root Root, name string) Class {
 	return class
 }
 
-// openDirectory opens a directory beneath a root for reading its names.
+// openDirectory opens a directory below a root for reading its names.
 func openDirectory(root Root, name string) (int32, Class) {
 	if name == "" {
 		name = "."
@@ -72,7 +72,8 @@ func openDirectory(root Root, name string) (int32, Class) {
 	return openSurely(root, name)
 }
 
-// entryOf looks up what a name in a directory stands for. Absent is what is neither file nor directory, too.
+// entryOf looks up a name in a directory. The class is Absent also for a name that is neither a file nor a
+// directory.
 func entryOf(root Root, dir int32, directory, name string) (DirectoryEntry, Class) {
 	var stat unix.Statx_t
 	z, err := unix.BytePtrFromString(name)

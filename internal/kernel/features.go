@@ -55,8 +55,8 @@ func tryAIO() error {
 	return err
 }
 
-// tryOpenat2 opens a file as the loop does. With RESOLVE_CACHED, that the response would need the disk
-// is a response, too.
+// tryOpenat2 opens a file as the loop does. With RESOLVE_CACHED, an error that the lookup would block also
+// shows that the call is available.
 func tryOpenat2(file string, resolve uint64) error {
 	dir, err := unix.Open(filepath.Dir(file), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -142,7 +142,7 @@ type SocketAccess struct {
 	Group int    // -1, or 0 without Mode: unchanged
 }
 
-// apply gives the file of a socket to whom it is meant for. Nobody can connect yet.
+// apply sets the permissions and the group of a socket's file, before a client can connect.
 func (a SocketAccess) apply(path string) error {
 	if a.Mode == 0 {
 		return nil
@@ -158,8 +158,8 @@ func (a SocketAccess) apply(path string) error {
 	return nil
 }
 
-// listenUnix listens at a path. A socket that nobody listens at any more is in the way, and
-// replaced; one that answers is somebody's.
+// listenUnix listens on a path. It replaces an existing socket that refuses connections. A socket that
+// accepts connections belongs to another process.
 func listenUnix(path string, access SocketAccess) (int32, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -191,7 +191,7 @@ func listenUnix(path string, access SocketAccess) (int32, error) {
 	return int32(fd), nil
 }
 
-// inTheWay says what is in the way of a Unix socket, and what to do.
+// inTheWay returns a message about an existing file at the path of a Unix socket, with the remedy.
 func inTheWay(path string) string {
 	var stat unix.Stat_t
 	if unix.Lstat(path, &stat) == nil && stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
@@ -270,7 +270,7 @@ func ListenRemedy(err error, flag string) string {
 	}
 }
 
-// socketRemedy returns what to do about a Unix socket whose file could not be made, in parentheses, or "".
+// socketRemedy returns the remedy if the file of a Unix socket could not be created, in parentheses, or "".
 func socketRemedy(path string, err error) string {
 	dir := filepath.Dir(path)
 	switch {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// missingCalls says why calls that the server would use are not to be had here; 0: they are.
+// missingCalls contains the errnos of calls that are not available; 0 means that the call is available.
 type missingCalls struct{ openat2, cached, statx syscall.Errno }
 
 // missing tries the calls once, because a kernel or a filter does not change. The arguments are such that a

@@ -33,7 +33,8 @@ func WorkersMax(loops, wanted int) (most int, warning string) {
 		"a slow disk holds up more requests then", reason, room, most, wanted)
 }
 
-// threadRoom returns how many more threads this process may have, and what says so; -1 where nothing does.
+// threadRoom returns how many more threads this process may have, and the name of the limit; -1 if there is
+// no limit.
 func threadRoom() (room int, reason string) {
 	room = -1
 	bound := func(n int, format string, args ...any) {
@@ -76,7 +77,7 @@ func threadRoom() (room int, reason string) {
 	return room, reason
 }
 
-// readNumber reads a file that holds a number, or false where there is no such file or it says "max".
+// readNumber reads a number from a file. It returns false if the file does not exist or contains "max".
 func readNumber(name string) (int, bool) {
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -110,9 +110,9 @@ func (p *Page) appendTop(dst []byte) []byte {
 	return dst
 }
 
-// appendHeading appends the heading of a column, which is the link that sorts by it. The first use sorts
-// names ascending, but sizes and times descending: who asks wants the largest or the newest. The next use
-// turns it around. The default order is the plain address, so that there is one address for it.
+// appendHeading appends the heading of a column, which is a link that sorts by it. The first use sorts names
+// in ascending order, but sizes and times in descending order, because the largest or newest entries are of
+// interest. The next use reverses the order. The default order has no query, so that it has only one URL.
 func (p *Page) appendHeading(dst []byte, key Order, label, descending, ascending string) []byte {
 	target, state, arrow := descending, "", ""
 	switch {
@@ -142,13 +142,13 @@ func (p *Page) appendHeading(dst []byte, key Order, label, descending, ascending
 	return append(dst, "</a></th>"...)
 }
 
-// name returns the last segment of the path, or nothing for the root.
+// name returns the last segment of the path, or "" for the root.
 func (p *Page) name() string {
 	path := strings.TrimSuffix(p.Path, "/")
 	return path[strings.LastIndexByte(path, '/')+1:]
 }
 
-// appendTrail appends the way from the root to here, each step a link.
+// appendTrail appends the path from the root to this directory, with a link for each directory.
 func (p *Page) appendTrail(dst []byte) []byte {
 	rest := strings.Trim(p.Path, "/")
 	depth := 0
@@ -170,7 +170,7 @@ func (p *Page) appendTrail(dst []byte) []byte {
 	return append(dst, "</ol></nav>\n"...)
 }
 
-// appendCrumb appends the link to the directory that is so many levels up.
+// appendCrumb appends the link to the directory that is up levels above this one.
 func appendCrumb(dst []byte, name string, up int) []byte {
 	if up == 0 {
 		dst = append(dst, `<li><a aria-current="page" href="./`...)

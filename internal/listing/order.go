@@ -25,7 +25,7 @@ const (
 	Descending Order = 1 << 7
 )
 
-// key returns the order without its direction, and ByName for a value that is not a key.
+// key returns the order without its direction. For an invalid key it returns ByName.
 func (o Order) key() Order {
 	if k := o &^ Descending; k <= ByTime {
 		return k
@@ -121,7 +121,7 @@ func (p *Page) Sort() {
 	}
 }
 
-// directoriesFirst compares a with an entry of the other kind.
+// directoriesFirst compares a with an entry of the other type.
 func directoriesFirst(a Entry) int {
 	if a.Directory {
 		return -1
@@ -129,10 +129,10 @@ func directoriesFirst(a Entry) int {
 	return 1
 }
 
-// compareNames is a total order on names. It sees a name as a sequence of numbers, each a run of the digits
-// 0 to 9, and of characters in lower case, and compares element by element; no character lies between two
-// digits, so a number against a character is decided by the number's first digit alone. Names that
-// are the same so far differ in case, in leading zeros or in bytes that are not UTF-8; their bytes decide.
+// compareNames is a total order of names. It treats a name as a sequence of numbers (runs of the digits 0 to
+// 9) and lower-case characters, and compares the elements in order. No character is between two digits, so
+// the first digit of a number decides its comparison with a character. If two names are equal in this sense,
+// they differ in case, in leading zeros or in bytes that are not UTF-8, and their bytes decide.
 func compareNames(a, b string) int {
 	x, y := a, b
 	for len(x) > 0 && len(y) > 0 {
@@ -169,8 +169,8 @@ func compareNames(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// compareNumbers compares the values of the runs of digits that x and y open with, and returns what follows
-// the runs. There is no limit to a number's length.
+// compareNumbers compares the values of the numbers at the beginning of x and y, and returns the parts after
+// the numbers. The length of a number is not limited.
 func compareNumbers(x, y string) (order int, restX, restY string) {
 	m, x := cutNumber(x)
 	n, y := cutNumber(y)
@@ -180,7 +180,7 @@ func compareNumbers(x, y string) (order int, restX, restY string) {
 	return order, x, y
 }
 
-// cutNumber cuts the run of digits that s opens with, and takes the leading zeros off it.
+// cutNumber splits off the number at the beginning of s, and removes its leading zeros.
 func cutNumber(s string) (digits, rest string) {
 	end := 0
 	for end < len(s) && isDigit(s[end]) {
