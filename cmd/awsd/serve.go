@@ -112,7 +112,7 @@ func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 		})
 	line.flags(cmd.Flags())
 	cmd.Long = `Serves the files below ROOT over HTTP/1.1. The default of ROOT is the current directory.
-If the directory ROOT/dynamic exists, it is served at /dynamic/ with asynchronous reads that bypass the page cache.
+If the directory ROOT/dynamic exists, it is served at /dynamic/ with asynchronous reads that do not fill the page cache.
 
 Each option is a flag, an environment variable (AWSD_KEEPALIVE_TIMEOUT for --keepalive-timeout) and a key of the
 configuration file that --config names (keepalive-timeout = "1m"). A flag has precedence over a variable, and a
