@@ -58,7 +58,10 @@ func run(out, version string, formats []string, stdout io.Writer) error {
 	return nil
 }
 
-// stage is a directory with all that packaging/nfpm.yaml names.
+// description is the name of the packages' description, below packaging and in a stage.
+const description = "nfpm.yaml"
+
+// stage is a directory with packaging/nfpm.yaml and all that it names.
 type stage struct {
 	dir string
 	env []string // the variables of nfpm.yaml
@@ -90,6 +93,9 @@ func newStage(dir, binary string, info release.Info) (_ *stage, err error) {
 		return nil, err
 	}
 	files["awsd"] = program
+	if files[description], err = os.ReadFile(filepath.Join(dir, "packaging", description)); err != nil {
+		return nil, err
+	}
 	for name, data := range files {
 		if err := os.WriteFile(filepath.Join(s.dir, name), data, 0o644); err != nil {
 			return nil, err
@@ -186,7 +192,7 @@ func (s *stage) pack(format, out string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("./nfpm", "package", "--config", "sources/packaging/nfpm.yaml", "--packager", format, "--target", target)
+	cmd := exec.Command("./nfpm", "package", "--config", description, "--packager", format, "--target", target)
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), s.env...)
 	text, err := cmd.CombinedOutput()
