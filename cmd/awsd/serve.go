@@ -78,7 +78,7 @@ type serveOptions struct {
 	verbose      bool
 	trace        bool
 
-	start     *command.StartUp // what is being done is reported, if it is not nil
+	start     *logging.StartUp // what is being done is reported, if it is not nil
 	report    *logging.Reporter
 	untouched bool // no option was given
 }
@@ -93,7 +93,7 @@ func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 	var line commandLine
 	cmd := newCommand("serve [ROOT]", "serve a directory over HTTP/1.1", oneRoot,
 		func(_ *cobra.Command, args []string) error {
-			var start command.StartUp
+			var start logging.StartUp
 			if _, worker := os.LookupEnv(socketsEnv); worker {
 				start.Name = command.WorkerName()
 			}

@@ -42,7 +42,7 @@ type supervisor struct {
 	sockets      *sockets
 	kept         string
 	startTimeout time.Duration
-	start        *command.StartUp
+	start        *logging.StartUp
 	report       *logging.Reporter
 	watchdog     bool // systemd watches
 
@@ -128,7 +128,7 @@ func (s *supervisor) startNext() {
 	}
 	s.next = w
 	s.start.Doing(s.report, "waiting for worker %d to serve", w.pid)
-	w.after(command.SlowStart, isSlow, s.events)
+	w.after(logging.SlowStart, isSlow, s.events)
 	w.after(s.startTimeout, isLate, s.events)
 }
 

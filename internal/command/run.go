@@ -23,7 +23,7 @@ type ProcessOptions struct {
 	Watch   *observer
 	Verbose bool
 	Report  *logging.Reporter
-	Start   *StartUp
+	Start   *logging.StartUp
 	Worker  bool
 	// serves is called once the server serves. The function that it returns is called when the server
 	// has ended.

@@ -8,4 +8,6 @@
 //
 // The queue in front of the standard error is our own because it is bounded in bytes and drops what is new. The
 // ring of rs/zerolog/diode is bounded in messages, of any length, and drops what is oldest, which says how a trouble began.
+//
+// A StartUp reports what a process waits for that does not come to serve at once.
 package logging
