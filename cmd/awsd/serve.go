@@ -22,6 +22,7 @@ import (
 	"aws/internal/docroot"
 	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
+	"aws/internal/listeners"
 	"aws/internal/logging"
 	"aws/internal/request"
 	"aws/internal/response"
@@ -223,7 +224,7 @@ func (o *serveOptions) socketFile() (kernel.SocketAccess, error) {
 }
 
 // serve serves at the addresses, or with the sockets that were handed over.
-func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker bool, stdout io.Writer, report *logging.Reporter) error {
+func (o *serveOptions) serve(addrs []kernel.Address, handed *listeners.Set, worker bool, stdout io.Writer, report *logging.Reporter) error {
 	o.report = report
 	so, closeRoots, err := o.handlerOptions()
 	defer closeRoots()
@@ -239,7 +240,7 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *sockets, worker boo
 	}
 	cfg.Listen = addrs
 	if handed != nil {
-		cfg.Listen, cfg.Sockets, cfg.Loops = handed.addrs, handed.byFD, len(handed.byFD)
+		cfg.Listen, cfg.Sockets, cfg.Loops = handed.Addresses(), handed.Descriptors(), len(handed.Descriptors())
 	}
 	descriptors, err := kernel.RaiseDescriptors()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"aws/internal/command"
+	"aws/internal/listeners"
 	"aws/internal/logging"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -39,7 +40,7 @@ const (
 // supervisor keeps a worker running. All of it belongs to one goroutine.
 type supervisor struct {
 	program      func() (string, error) // finds the program of a worker
-	sockets      *sockets
+	sockets      *listeners.Set
 	kept         string
 	startTimeout time.Duration
 	start        *logging.StartUp
@@ -59,7 +60,7 @@ type supervisor struct {
 	failures []error
 }
 
-func newSupervisor(s *sockets, o *serveOptions, report *logging.Reporter) (*supervisor, error) {
+func newSupervisor(s *listeners.Set, o *serveOptions, report *logging.Reporter) (*supervisor, error) {
 	program, err := programNow()
 	return &supervisor{
 		program: program, sockets: s, kept: o.keptText(), startTimeout: o.startTimeout, start: o.start, report: report,
@@ -110,7 +111,7 @@ func (s *supervisor) run() error {
 			}
 		}
 	}
-	return errors.Join(append(s.failures, s.sockets.close(s.report))...)
+	return errors.Join(append(s.failures, s.sockets.Close(s.report))...)
 }
 
 // over reports whether there is nothing left to supervise.
@@ -162,7 +163,7 @@ func (s *supervisor) end() {
 	s.retry = nil
 	s.start.Done()
 	notify(daemon.SdNotifyStopping)
-	if err := s.sockets.close(s.report); err != nil {
+	if err := s.sockets.Close(s.report); err != nil {
 		s.failures = append(s.failures, err)
 	}
 	if s.next != nil {

@@ -14,7 +14,7 @@ import (
 
 	"aws/internal/command"
 	"aws/internal/config"
-	"aws/internal/kernel"
+	"aws/internal/listeners"
 	"aws/internal/logging"
 )
 
@@ -174,7 +174,7 @@ func programNow() (func() (string, error), error) {
 }
 
 // startWorker starts a worker, whose events go to a channel.
-func startWorker(find func() (string, error), s *sockets, kept string, report *logging.Reporter, events chan<- workerEvent) (*worker, error) {
+func startWorker(find func() (string, error), s *listeners.Set, kept string, report *logging.Reporter, events chan<- workerEvent) (*worker, error) {
 	// The program as it is now, by the name that this one was started by: that may be a link which leads to another
 	// version, or to one that has been put in the place of the old one.
 	program, err := find()
@@ -197,19 +197,15 @@ func startWorker(find func() (string, error), s *sockets, kept string, report *l
 		return nil, err
 	}
 	files = append(files, lifeRead)
-	for _, fds := range s.byFD {
-		for _, fd := range fds {
-			own, err := kernel.Duplicate(fd) // so that closing the file below leaves ours alone
-			if err != nil {
-				closeAll(append(files, readyRead, lifeWrite)...)
-				return nil, err
-			}
-			files = append(files, os.NewFile(uintptr(own), "socket"))
-		}
+	sockets, err := s.Duplicate() // so that closing the files below leaves ours alone
+	if err != nil {
+		closeAll(append(files, readyRead, lifeWrite)...)
+		return nil, err
 	}
+	files = append(files, sockets...)
 	w := &worker{cmd: exec.Command(program, os.Args[1:]...), life: lifeWrite, began: time.Now()}
 	w.cmd.Stdin, w.cmd.Stdout, w.cmd.Stderr = os.Stdin, os.Stdout, report.Out
-	w.cmd.Env = append(os.Environ(), socketsEnv+"="+s.text(), keptEnv+"="+kept)
+	w.cmd.Env = append(os.Environ(), socketsEnv+"="+s.Encode(), keptEnv+"="+kept)
 	w.cmd.ExtraFiles = files
 	err = w.cmd.Start()
 	closeAll(files...)

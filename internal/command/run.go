@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"aws/goloop"
-	"aws/internal/kernel"
+	"aws/internal/listeners"
 	"aws/internal/logging"
 	"aws/internal/sandbox"
 )
@@ -36,7 +36,7 @@ type Process struct {
 	*ProcessOptions
 	Server    *goloop.Server
 	Cfg       *goloop.ServerConfig
-	files     []kernel.SocketFile // of the Unix sockets that this process has bound
+	files     listeners.Files // of the Unix sockets that this process has bound
 	remove    sync.Once
 	once      sync.Once
 	began     time.Time     // of the drain; valid once draining is closed
@@ -60,7 +60,7 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	}
 	r := &Process{ProcessOptions: o, Server: server, Cfg: cfg, Drains: make(chan struct{}), ended: make(chan struct{})}
 	if cfg.Sockets == nil {
-		r.files = SocketFiles(server.Addrs(), o.Report)
+		r.files = listeners.FilesOf(server.Addrs(), o.Report)
 	}
 	defer r.removeFiles()
 	o.Start.Doing(o.Report, "giving up what is not needed")
@@ -116,36 +116,10 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	return err
 }
 
-// SocketFiles returns the files of Unix sockets that have just been bound.
-func SocketFiles(addrs []kernel.Address, report *logging.Reporter) []kernel.SocketFile {
-	var files []kernel.SocketFile
-	for _, a := range addrs {
-		if a.Path == "" {
-			continue
-		}
-		f, err := kernel.SocketFileOf(a.Path)
-		if err != nil {
-			report.Warn(err.Error())
-			continue
-		}
-		files = append(files, f)
-	}
-	return files
-}
-
-// RemoveSocketFiles removes the files of sockets at which nobody listens any more.
-func RemoveSocketFiles(files []kernel.SocketFile, report *logging.Reporter) {
-	for _, f := range files {
-		if err := f.Remove(); err != nil {
-			report.Warn(fmt.Sprintf("the socket's file stays, until the next server replaces it: %v", err), "path", f.Path())
-		}
-	}
-}
-
 // removeFiles removes the files of the sockets, once, and while they are still open if that is possible:
 // until then no other file can have their numbers.
 func (r *Process) removeFiles() {
-	r.remove.Do(func() { RemoveSocketFiles(r.files, r.Report) })
+	r.remove.Do(func() { r.files.Remove(r.Report) })
 }
 
 // Drain ends the server, and reports what it waits for meanwhile. It may be called by any goroutine, and

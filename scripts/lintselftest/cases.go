@@ -51,6 +51,7 @@ var violations = []violation{
 	{"internal/request/up/up.go", "pass what it needs as an argument (depguard)", importing("up", "aws/internal/response")},
 	{"internal/response/up/up.go", "pass what it needs as an argument (depguard)", importing("up", "aws/internal/docroot")},
 	{"internal/docroot/up.go", "nothing else (depguard)", importing("docroot", "aws/cgo/netio")},
+	{"internal/listeners/up/up.go", "imports internal/{kernel,logging} of ours and nothing else (depguard)", importing("up", "aws/goloop")},
 	{"cgo/libaio/up/up.go", "move it up into internal/kernel (depguard)", importing("up", "aws/internal/docroot")},
 	{"scripts/tool/command.go", "move what is shared into goloop or internal (depguard)", importing("main", "aws/cmd/aws/flags")},
 	{"scripts/tool/harness.go", "move what is shared into the package under test (depguard)", importing("main", "aws/tests/harness")},
