@@ -16,6 +16,7 @@ import (
 	"aws/internal/kernel"
 	"aws/internal/logging"
 	"aws/internal/request"
+	"aws/internal/supervisor"
 
 	"github.com/spf13/pflag"
 )
@@ -250,7 +251,7 @@ func (l *commandLine) options(args []string, report *logging.Reporter) (*serveOp
 		}
 		given["root"] = args[:1]
 	}
-	src := config.Sources{Given: given, Environ: os.Environ(), Own: []string{configEnv, socketsEnv, keptEnv, command.StartedAsEnv}}
+	src := config.Sources{Given: given, Environ: os.Environ(), Own: []string{configEnv, supervisor.SocketsEnv, supervisor.SettingsEnv, command.StartedAsEnv}}
 	src.File = l.configFile()
 	if src.File != "" {
 		var err error

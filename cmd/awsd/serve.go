@@ -27,7 +27,10 @@ import (
 	"aws/internal/request"
 	"aws/internal/response"
 	"aws/internal/sandbox"
+	"aws/internal/supervisor"
+	"aws/internal/systemd"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/spf13/cobra"
 )
 
@@ -95,7 +98,7 @@ func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 	cmd := newCommand("serve [ROOT]", "serve a directory over HTTP/1.1", oneRoot,
 		func(_ *cobra.Command, args []string) error {
 			var start logging.StartUp
-			if _, worker := os.LookupEnv(socketsEnv); worker {
+			if supervisor.IsWorker() {
 				start.Name = command.WorkerName()
 			}
 			start.Begin()
@@ -133,14 +136,15 @@ func reportOrigins(report *logging.Reporter, origins config.Origins) {
 // serve runs the file server until it is asked to end. With --supervise this process only starts others
 // that do, with the sockets that it binds for them.
 func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *logging.Reporter) error {
-	handed, err := inherited()
+	from, err := supervisor.Inherit()
 	if err != nil {
 		return err
 	}
-	worker := handed != nil
-	if worker {
-		warnKept(o, origins, report)
-	} else if handed, err = activated(o.loops); err != nil {
+	var handed *listeners.Set
+	if from != nil {
+		warnKept(from.Settings, o, origins, report)
+		handed = from.Listeners
+	} else if handed, err = listeners.Activated(activation.Files(true), o.loops); err != nil {
 		return err
 	}
 	addrs, err := o.addresses()
@@ -151,7 +155,7 @@ func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *lo
 		return errNoAddress
 	}
 	o.report = report
-	if o.supervise && !worker { // the worker warns
+	if o.supervise && from == nil { // the worker warns
 		if _, err := o.effects(origins); err != nil {
 			return err
 		}
@@ -159,23 +163,27 @@ func serve(o *serveOptions, origins config.Origins, stdout io.Writer, report *lo
 			return err
 		}
 		if handed == nil {
-			if handed, err = bind(addrs, o, report); err != nil {
+			if handed, err = o.bind(addrs); err != nil {
 				return err
 			}
 		}
 		if o.give.User == "" {
 			sandbox.WarnRoot(report.WarnText) // here, and not once for each worker
 		}
-		s, err := newSupervisor(handed, o, report)
-		if err != nil {
-			return err
-		}
-		return s.run()
+		return supervise(o, handed, report)
 	}
 	if err := o.warnEffects(origins); err != nil {
 		return err
 	}
-	return o.serve(addrs, handed, worker, stdout, report)
+	return o.serve(addrs, handed, from, stdout, report)
+}
+
+// bind listens at the addresses, for the workers.
+func (o *serveOptions) bind(addrs []kernel.Address) (*listeners.Set, error) {
+	return listeners.Bind(addrs, &listeners.Options{
+		Loops: o.loops, Defer: o.deferAccept, Congestion: o.localCongestion(), Flag: "--listen",
+		Binding: func(a kernel.Address) { o.doing("listening at %s", a) },
+	}, o.report)
 }
 
 // addresses reads --listen.
@@ -224,8 +232,9 @@ func (o *serveOptions) socketFile() (kernel.SocketAccess, error) {
 }
 
 // serve serves at the addresses, or with the sockets that were handed over.
-func (o *serveOptions) serve(addrs []kernel.Address, handed *listeners.Set, worker bool, stdout io.Writer, report *logging.Reporter) error {
+func (o *serveOptions) serve(addrs []kernel.Address, handed *listeners.Set, from *supervisor.Handover, stdout io.Writer, report *logging.Reporter) error {
 	o.report = report
+	worker := from != nil
 	so, closeRoots, err := o.handlerOptions()
 	defer closeRoots()
 	if err != nil {
@@ -280,9 +289,11 @@ func (o *serveOptions) serve(addrs []kernel.Address, handed *listeners.Set, work
 			}
 			o.hints(so, report)
 			if worker {
-				return notifySupervisor(r)
+				from.Serves(supervisor.Report{DrainMs: o.drainTimeout.Milliseconds(), Version: command.Version},
+					r.Server.Pulse().Beat, func() { r.Drain("the supervisor is gone") })
+				return func() {}
 			}
-			return notifySystemd(r)
+			return systemd.Serving(r.Server.Pulse().Beat, r.Drains, report)
 		},
 		Idle: idle,
 	})
