@@ -5,31 +5,44 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"aws/internal/command"
+	"aws/internal/kernel"
 	"aws/internal/listeners"
-	"aws/internal/logging"
+	"aws/internal/sandbox"
 	"aws/internal/supervisor"
 	"aws/internal/systemd"
 )
 
-// startTimeoutDefault is how long a worker may take until it serves.
-const startTimeoutDefault = 30 * time.Second
-
-// supervise keeps a worker running until the process is asked to end, or the first worker fails. The sockets are the
-// supervisor's from then on.
-func supervise(o *serveOptions, sockets *listeners.Set, report *logging.Reporter) error {
+// supervise keeps a worker running until the process is asked to end, or the first worker fails. Without sockets from
+// systemd it binds the addresses for the workers.
+func (s *fileServer) supervise(addrs []kernel.Address, sockets *listeners.Set) error {
+	o := s.options
+	if _, err := o.Effects(s.origins); err != nil { // the worker warns
+		return err
+	}
+	if _, err := kernel.RaiseDescriptors(); err != nil {
+		return err
+	}
+	if sockets == nil {
+		var err error
+		if sockets, err = listeners.Bind(addrs, o.Listening.Sockets(s.doing), s.report); err != nil {
+			return err
+		}
+	}
+	if o.Give.User == "" {
+		sandbox.WarnRoot(s.report.WarnText) // here, and not once for each worker
+	}
 	program, err := workerProgram()
 	if err != nil {
 		return err
 	}
-	worker := supervisor.Command{Program: program, Args: os.Args[1:], Settings: o.keptText(), Stderr: report.Out}
+	worker := supervisor.Command{Program: program, Args: os.Args[1:], Settings: o.Kept(), Stderr: s.report.Out}
 	err = supervisor.New(&supervisor.Options{
 		Start: worker.Start, Listeners: sockets,
-		StartTimeout: o.startTimeout, StartTimeoutFlag: "--start-timeout", Version: command.Version,
+		StartTimeout: o.Listening.StartTimeout, StartTimeoutFlag: "--start-timeout", Version: command.Version,
 		Notify: systemd.Notify, WatchdogPeriod: systemd.WatchdogPeriod(),
-		Report: report, StartUp: o.start,
+		Report: s.report, StartUp: s.start,
 	}).Run(requests())
 	var failed *supervisor.StartError
 	if errors.As(err, &failed) && failed.ExitStatus == command.ExitUsage {

@@ -55,6 +55,7 @@ var violations = []violation{
 	{"internal/listeners/up/up.go", "imports internal/{kernel,logging} of ours and nothing else (depguard)", importing("up", "aws/goloop")},
 	{"internal/systemd/up/up.go", "imports internal/{kernel,logging} of ours and nothing else (depguard)", importing("up", "aws/goloop")},
 	{"internal/supervisor/up/up.go", "flags, signals and the server are the command's (depguard)", importing("up", "aws/internal/kernel")},
+	{"internal/serveconfig/up/up.go", "the command puts both together (depguard)", importing("up", "aws/internal/supervisor")},
 	{"cgo/libaio/up/up.go", "move it up into internal/kernel (depguard)", importing("up", "aws/internal/docroot")},
 	{"scripts/tool/command.go", "move what is shared into goloop or internal (depguard)", importing("main", "aws/cmd/aws/flags")},
 	{"scripts/tool/harness.go", "move what is shared into the package under test (depguard)", importing("main", "aws/tests/harness")},

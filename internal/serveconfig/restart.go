@@ -1,16 +1,16 @@
-package main
+package serveconfig
 
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"aws/internal/config"
 	"aws/internal/logging"
-	"aws/internal/supervisor"
 )
 
-// Options that a supervisor goes by as they were when it was started.
+// Options that take a restart, because a supervisor goes by them as they were when it was started.
 var (
 	takeRestart = []string{"listen", "socket-mode", "socket-group", "loops", "defer-accept", "local-congestion", "supervise", "start-timeout"}
 	// The worker has them at once.
@@ -18,25 +18,23 @@ var (
 )
 
 // kept returns a line for each of the options that take a restart.
-func (o *serveOptions) kept() map[string]string {
+func (o *Options) kept() map[string]string {
 	lines := map[string]string{}
-	wanted := append(append([]string{}, takeRestart...), takeRestartForSupervisor...)
-	for _, group := range o.table() {
+	for _, group := range o.Table() {
 		for _, option := range group.Options {
-			for _, name := range wanted {
-				if option.Name == name {
-					one := []config.Group{{Options: []config.Option{option}}}
-					_, line, _ := strings.Cut(string(config.AppendTOML(nil, one, nil)), "\n") // the group's name
-					lines[name] = strings.TrimSpace(line)
-				}
+			if !slices.Contains(takeRestart, option.Name) && !slices.Contains(takeRestartForSupervisor, option.Name) {
+				continue
 			}
+			one := []config.Group{{Options: []config.Option{option}}}
+			_, line, _ := strings.Cut(string(config.AppendTOML(nil, one, nil)), "\n") // the group's name
+			lines[option.Name] = strings.TrimSpace(line)
 		}
 	}
 	return lines
 }
 
-// keptText is kept for the environment.
-func (o *serveOptions) keptText() string {
+// Kept returns a text that holds the options that take a restart, for the workers of a supervisor.
+func (o *Options) Kept() string {
 	text, err := json.Marshal(o.kept())
 	if err != nil { // strings can be had as JSON
 		return "{}"
@@ -44,16 +42,15 @@ func (o *serveOptions) keptText() string {
 	return string(text)
 }
 
-// warnKept says which options differ from those that the supervisor has been started with, and will not
-// come into force.
-func warnKept(text string, o *serveOptions, origins config.Origins, report *logging.Reporter) {
+// WarnKept says which options differ from those that the supervisor has been started with, whose Kept returned the text,
+// and will not come into force. The error is one of the text.
+func (o *Options) WarnKept(text string, origins config.Origins, report *logging.Reporter) error {
 	if text == "" {
-		return
+		return nil
 	}
 	var was map[string]string
 	if err := json.Unmarshal([]byte(text), &was); err != nil {
-		report.Warn(fmt.Sprintf("%s: %v", supervisor.SettingsEnv, err))
-		return
+		return err
 	}
 	now := o.kept()
 	warn := func(names []string, what string) {
@@ -66,4 +63,5 @@ func warnKept(text string, o *serveOptions, origins config.Origins, report *logg
 	}
 	warn(takeRestart, "")
 	warn(takeRestartForSupervisor, " for the supervisor's own messages")
+	return nil
 }
