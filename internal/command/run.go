@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"aws/goloop"
@@ -25,10 +23,10 @@ type ProcessOptions struct {
 	Report  *logging.Reporter
 	Start   *logging.StartUp
 	Worker  bool
-	// serves is called once the server serves. The function that it returns is called when the server
+	// Serves is called once the server serves. The function that it returns is called when the server
 	// has ended.
 	Serves func(r *Process) (ended func())
-	Idle   []os.Signal // signals that change nothing, which is said
+	Idle   []os.Signal // signals that change nothing, which is reported
 }
 
 // Process is a server that runs in this process.
@@ -67,35 +65,7 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	if err := sandbox.Apply(o.Give, o.Report); err != nil {
 		return errors.Join(err, server.Discard())
 	}
-	// Signals that end have a channel of their own: others, however many, can't fill it (signal.Notify drops what it has no
-	// room for).
-	ends, signals := make(chan os.Signal, 1), make(chan os.Signal, 1)
-	// What comes while the process ends must not end it otherwise. A worker's SIGINT and SIGHUP are of a terminal, which the
-	// supervisor gets, too.
-	DropSignals(append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, o.Idle...)...)
-	signal.Notify(ends, syscall.SIGTERM)
-	if o.Worker {
-		DropSignals(syscall.SIGHUP)
-	} else {
-		signal.Notify(ends, syscall.SIGINT)
-	}
-	if len(o.Idle) > 0 { // no signals would be all signals
-		signal.Notify(signals, o.Idle...)
-	}
-	go func() {
-		for range ends {
-			r.Drain("")
-		}
-	}()
-	go func() {
-		for sig := range signals {
-			what := "needs --supervise"
-			if o.Worker {
-				what = fmt.Sprintf("is for the supervisor, process %d", os.Getppid())
-			}
-			o.Report.Warn(fmt.Sprintf("%s%v %s: nothing is changed", r.name(), sig, what), "signal", sig.String())
-		}
-	}()
+	endSignals := r.handleSignals()
 	go r.followRoots()
 	o.Watch.start(server)
 	ended := o.Serves(r)
@@ -103,10 +73,7 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	o.Start.Done()
 	err = server.Run()
 	close(r.ended)
-	signal.Stop(ends)
-	signal.Stop(signals)
-	close(ends)
-	close(signals)
+	endSignals()
 	r.reporting.Wait()
 	ended()
 	if o.Verbose {
@@ -146,6 +113,7 @@ func (r *Process) name() string {
 	return ""
 }
 
+// WorkerName begins the messages of a worker process.
 func WorkerName() string { return fmt.Sprintf("worker %d: ", os.Getpid()) }
 
 // Times of what is reported of a drain.
