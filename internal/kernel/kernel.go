@@ -119,7 +119,8 @@ type JobKind uint8
 
 // The jobs that may have to wait for a disk and are therefore done off the loop.
 const (
-	JobOpen     JobKind = iota // open Name beneath Root: Class and File
+	JobLookUp   JobKind = iota // open Names in order, as Job.LookUp says
+	JobOpen                    // open Name beneath Root: Class and File
 	JobPrefetch                // bring [Offset, Offset+Len) of FD into memory
 	JobRead                    // read Buf from FD at Offset: Result
 	JobClose                   // close FD
@@ -136,6 +137,7 @@ type Job struct {
 	Root   Root
 	FD     int32
 	Name   []byte // relative to Root, without a leading slash
+	Names  []LookupName
 	Offset int64
 	Len    int64
 	Buf    []byte // from Map

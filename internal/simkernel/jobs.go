@@ -9,7 +9,7 @@ import (
 // pending is a job from Ask to Responses.
 type pending struct {
 	job  *kernel.Job
-	name string // as it was when the job was asked for
+	name string // of a job, or all of its names, as they were when it was asked for
 	desc *desc  // behind job.FD
 	done bool
 
@@ -33,7 +33,7 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 		k.tracef("ask for job %d: too many", job.Kind)
 		return false
 	}
-	p := &pending{job: job, name: string(job.Name)}
+	p := &pending{job: job, name: namesOf(job)}
 	for _, other := range k.jobs.pending {
 		if other.job == job {
 			k.violate(job.FD, "a job that the worker threads have not given back is asked for again")
@@ -47,7 +47,7 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 			d.handed = true
 		}
 		p.desc = d
-	case kernel.JobOpen, kernel.JobFunc, kernel.JobCompute, kernel.JobPopulate:
+	case kernel.JobLookUp, kernel.JobOpen, kernel.JobFunc, kernel.JobCompute, kernel.JobPopulate:
 	}
 	if job.Kind == kernel.JobRead {
 		k.checkBuffer(job.FD, "a worker thread's job", job.Buf)
@@ -59,8 +59,17 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 	k.progress++
 	k.After(k.duration(k.profile.JobTime, FaultJobLate), func() { k.finish(p) })
 	k.mark(markJob, int64(job.Kind), int64(job.FD))
-	k.tracef("ask for job %d: fd %d, name %q, token %#x", job.Kind, job.FD, job.Name, job.Token)
+	k.tracef("ask for job %d: fd %d, name %q, token %#x", job.Kind, job.FD, p.name, job.Token)
 	return true
+}
+
+// namesOf returns the names of a job, each with a NUL behind it where there are several.
+func namesOf(job *kernel.Job) string {
+	all := string(job.Name)
+	for i := range job.Names {
+		all += string(job.Names[i].Name) + "\x00"
+	}
+	return all
 }
 
 // finish does a job and makes its outcome known.
@@ -78,19 +87,14 @@ func (k *Kernel) finish(p *pending) {
 
 func (k *Kernel) doJob(p *pending) {
 	job := p.job
-	if string(job.Name) != p.name {
-		k.violate(-1, "the name of a job became %q while it was with the worker threads; it was %q", job.Name, p.name)
+	if is := namesOf(job); is != p.name {
+		k.violate(-1, "the name of a job became %q while it was with the worker threads; it was %q", is, p.name)
 	}
 	switch job.Kind {
+	case kernel.JobLookUp:
+		job.LookUp(k.openWaiting)
 	case kernel.JobOpen:
-		job.Class = kernel.Fault
-		if t := k.tree(job.Root); t != nil {
-			e := t.names[p.name]
-			job.Class = k.openEntry(e, e == nil && t.isDirectory(p.name), &job.File)
-			if e != nil {
-				e.cold = false
-			}
-		}
+		job.Class = k.openWaiting(job.Root, job.Name, &job.File)
 	case kernel.JobPrefetch:
 		job.Result, job.Class = k.prefetch(p)
 	case kernel.JobRead:
@@ -114,6 +118,27 @@ func (k *Kernel) doJob(p *pending) {
 			job.Class = kernel.Exhausted
 		}
 	}
+}
+
+// openWaiting opens a name for a worker thread.
+func (k *Kernel) openWaiting(root kernel.Root, name []byte, file *kernel.Opened) kernel.Class {
+	t := k.tree(root)
+	if t == nil {
+		return kernel.Fault
+	}
+	e := t.names[string(name)]
+	var class kernel.Class
+	if e != nil && len(e.fails) > 0 {
+		class, e.fails = e.fails[0], e.fails[1:]
+	} else {
+		class = k.openEntry(e, e == nil && t.isDirectory(string(name)), file)
+	}
+	if e != nil {
+		e.cold = false
+	}
+	k.mark(markOpen, int64(class), int64(file.FD))
+	k.tracef("a worker thread opens %q: %v", name, class)
+	return class
 }
 
 // prefetch reads a part of a file so that it is in memory.
@@ -185,8 +210,8 @@ func (j *jobs) close(k *Kernel) {
 		k.finish(p)
 	}
 	for _, p := range j.ready {
-		if (p.job.Kind == kernel.JobOpen || p.job.Kind == kernel.JobFunc) && p.job.Class == kernel.Done {
-			k.remove(k.table[p.job.File.FD])
+		for _, fd := range p.job.AppendOpened(nil) {
+			k.remove(k.table[fd])
 		}
 	}
 	j.pending, j.ready = nil, nil
