@@ -120,7 +120,6 @@ type JobKind uint8
 // The jobs that may have to wait for a disk and are therefore done off the loop.
 const (
 	JobLookUp   JobKind = iota // open Names in order, as Job.LookUp says
-	JobOpen                    // open Name beneath Root: Class and File
 	JobPrefetch                // bring [Offset, Offset+Len) of FD into memory
 	JobRead                    // read Buf from FD at Offset: Result
 	JobClose                   // close FD
@@ -134,9 +133,8 @@ const (
 type Job struct {
 	Kind   JobKind
 	Class  Class
-	Root   Root
 	FD     int32
-	Name   []byte // relative to Root, without a leading slash
+	Name   []byte // of the caller's
 	Names  []LookupName
 	Offset int64
 	Len    int64

@@ -59,7 +59,7 @@ func (j *Job) AppendOpened(fds []int32) []int32 {
 				fds = append(fds, n.File.FD)
 			}
 		}
-	case JobOpen, JobFunc:
+	case JobFunc:
 		if j.Class == Done {
 			fds = append(fds, j.File.FD)
 		}

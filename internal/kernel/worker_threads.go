@@ -210,8 +210,6 @@ func (h *workerThreads) perform(job *Job, scratch *[]byte) {
 	switch job.Kind {
 	case JobLookUp:
 		job.LookUp(openWaiting)
-	case JobOpen:
-		job.Class = openWaiting(job.Root, job.Name, &job.File)
 	case JobPrefetch:
 		job.Result, job.Class = h.prefetch(job.FD, job.Offset, job.Len, scratch)
 	case JobRead:

@@ -47,7 +47,7 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 			d.handed = true
 		}
 		p.desc = d
-	case kernel.JobLookUp, kernel.JobOpen, kernel.JobFunc, kernel.JobCompute, kernel.JobPopulate:
+	case kernel.JobLookUp, kernel.JobFunc, kernel.JobCompute, kernel.JobPopulate:
 	}
 	if job.Kind == kernel.JobRead {
 		k.checkBuffer(job.FD, "a worker thread's job", job.Buf)
@@ -93,8 +93,6 @@ func (k *Kernel) doJob(p *pending) {
 	switch job.Kind {
 	case kernel.JobLookUp:
 		job.LookUp(k.openWaiting)
-	case kernel.JobOpen:
-		job.Class = k.openWaiting(job.Root, job.Name, &job.File)
 	case kernel.JobPrefetch:
 		job.Result, job.Class = k.prefetch(p)
 	case kernel.JobRead:
