@@ -53,10 +53,12 @@ func (s *responder) decision(r *handler.Response, req *request.Request, head []b
 func (s *responder) Respond(r *handler.Response, req *request.Request, head []byte, files handler.Files) bool {
 	d := s.decision(r, req, head, files)
 	r.KeepAlive = req.KeepAlive() && !d.now.Ending
-	status, known := d.examineBody(), true
-	if status != 0 {
-		d.fail(status)
-	} else if status, known = d.decide(); !known {
+	if status := d.examineBody(); status != 0 {
+		r.Status = d.fail(status)
+		return true
+	}
+	status, known := d.decide()
+	if !known {
 		d.releaseFiles()
 		return false
 	}
