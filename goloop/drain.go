@@ -33,7 +33,7 @@ func (l *Loop) drainIdle() time.Duration { return min(l.cfg.DrainIdle, l.cfg.Dra
 func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
 	for _, c := range l.conns.bySlot {
-		if c.state != connstate.StateInit || c.part != nil || c.touched || c.armed != connstate.DeadlineIdle ||
+		if c.state() != connstate.StateInit || c.part != nil || c.touched || c.armed != connstate.DeadlineIdle ||
 			now < c.expiresAt-l.cfg.IdleTimeout+l.drainIdle() { // a response that was not its last has just ended
 			continue
 		}
@@ -56,8 +56,8 @@ const abandonAfter = 5 * time.Second
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a
 // worker has to.
 func (l *Loop) ended() bool {
-	if l.conns.live() > 0 || l.inFlight > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
-		return l.drainEnd == never && l.k.Now() >= l.abandonAt && l.inFlight == 0
+	if l.conns.live() > 0 || l.loader.InFlight() > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
+		return l.drainEnd == never && l.k.Now() >= l.abandonAt && l.loader.InFlight() == 0
 	}
 	if !l.cleared {
 		l.cleared = true
@@ -101,7 +101,7 @@ func (l *Loop) reportLeft() {
 		Disk:    n[connstate.StateOpening] + n[connstate.StateReadingAsync] + n[connstate.StatePrefetching] + n[connstate.StateClosing],
 		Heads:   n[connstate.StateReading],
 		Idle:    n[connstate.StateInit],
-		Reads:   l.inFlight,
+		Reads:   l.loader.InFlight(),
 	}
 	l.leaving.mu.Lock()
 	l.leaving.reported, l.leaving.left = true, left

@@ -69,7 +69,7 @@ func (l *Loop) addCongestion(c *conn, body int64) {
 	switch {
 	case c.locality == localityLoopback && body >= LocalBodyBytes:
 		names = l.loopbackNames
-		whole = !c.keep && l.roomForWhole()
+		whole = !c.current.keepAlive && l.roomForWhole()
 	case c.locality == localityRemote && body >= remoteBodyBytes:
 		names = l.remoteNames
 	default:

@@ -244,7 +244,7 @@ func (f *finder) askLookUp(j *job) bool {
 // onLookedUp goes on with a request whose names a worker thread has looked up. Where the job ended for want of a descriptor,
 // the request is retried with what was found before.
 func (l *Loop) onLookedUp(c *conn, j *job, alive bool) {
-	waits := alive && c.state == connstate.StateOpening && c.asked
+	waits := alive && c.state() == connstate.StateOpening && c.asked
 	exhausted := false
 	for i := range j.Names {
 		n := &j.Names[i]

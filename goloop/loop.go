@@ -9,8 +9,10 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/freelist"
 	"aws/internal/handler"
 	"aws/internal/kernel"
+	"aws/internal/loader"
 	"aws/internal/request"
 	"aws/internal/response"
 	"aws/internal/stats"
@@ -60,7 +62,7 @@ const (
 	roleAccept
 	roleReceive
 	roleWatch
-	roleHeader
+	roleMessage
 	roleResident
 	roleFile
 	roleBuffer
@@ -70,11 +72,11 @@ const (
 
 // owner says whose an operation of a batch is.
 type owner struct {
-	role  role
-	sends bool // bytes of a response
-	slot  int32
-	gen   uint32
-	body  uint32 // of those bytes, how many are body bytes: its last ones
+	role    role
+	sends   bool // bytes of a response
+	slot    int32
+	gen     uint32
+	content uint32 // of those bytes, how many are content: its last ones
 }
 
 // listener is a socket that connections are accepted from.
@@ -145,10 +147,9 @@ type Loop struct {
 	deferral   deferral
 	coalescing coalescing
 	total      *totalRate // nil without Config.TotalRateMax
-	parts      freeList[*part]
+	parts      freelist.List[*part]
 	heads      headBuffers
-	tails      freeList[*tail]
-	pipelines  freeList[*pipeline]
+	exchanges  freelist.List[*exchange]
 	headsMax   int
 	date       [response.DateBytes]byte
 	dateOf     int64
@@ -160,21 +161,13 @@ type Loop struct {
 	records []*stats.Record // to be filled
 	filled  []*stats.Record // for the sink, by the end of the turn
 
-	pool           pool
-	windows        freeList[*window]
-	reading        int // connections whose windows have chunks that are queued or in flight
-	reads          []kernel.Read
-	queued         []int32 // the buffers of reads
-	dones          []kernel.ReadDone
-	inFlight       int  // reads that the kernel has
-	inFlightDirect int  // of them, those that wait for a disk (O_DIRECT)
-	events         int  // of the latest Wait
-	reaps          bool // the kernel has reported completed reads; Reap makes it stop reporting
-	refused        bool // the kernel, or the worker threads, took no more; until readAt
+	loader *loader.Loader
+	events int  // of the latest Wait
+	reaps  bool // the kernel has reported completed reads; Reap makes it stop reporting
 
 	jobs     []*job
 	checks   checkQueue
-	freeJobs freeList[*job]
+	freeJobs freelist.List[*job]
 	finished []*kernel.Job
 
 	woken    bool // FinishedJobs must be called: a worker thread has finished, or Wake was called
@@ -220,17 +213,13 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 		l.conns.limits = newConnLimits(&cfg)
 	}
 	l.heads.mem = k
-	if err := l.pool.init(k, &cfg); err != nil {
+	if l.loader, err = loader.New(k, cfg.loader(l.timed), cache, &l.counts, (*transferEvents)(l)); err != nil {
 		return nil, err
 	}
 	l.headsMax = d.Limits().HeadBytesMax
 	if l.headsMax <= 0 {
 		l.headsMax = request.DefaultHeadBytesMax
 	}
-	slots := max(k.Slots(), 1)
-	l.reads = make([]kernel.Read, 0, slots)
-	l.queued = make([]int32, 0, slots)
-	l.dones = make([]kernel.ReadDone, slots)
 	l.finished = make([]*kernel.Job, jobsFetchMax)
 	for _, fd := range listeners {
 		l.listeners = append(l.listeners, listener{fd: fd, accepts: 1})
@@ -312,7 +301,7 @@ func (l *Loop) Iterate() (bool, error) {
 	l.receive()
 	l.collect()
 	l.again()
-	l.submit()
+	l.loader.Submit()
 	l.reap()
 	l.send()
 	l.expire()
@@ -335,7 +324,7 @@ func (l *Loop) wait() error {
 	n := 0
 	for _, ch := range l.changes {
 		c := l.conns.bySlot[ch.slot]
-		if c.state == connstate.StateFree || c.state == connstate.StateClosing {
+		if c.state() == connstate.StateFree || c.state() == connstate.StateClosing {
 			continue
 		}
 		if n == len(l.changed) {
@@ -393,7 +382,7 @@ func (l *Loop) tenant(token uint64) *conn {
 		return nil
 	}
 	c := l.conns.bySlot[slot]
-	if c.state == connstate.StateFree || c.state == connstate.StateClosing || c.token() != token {
+	if c.state() == connstate.StateFree || c.state() == connstate.StateClosing || c.token() != token {
 		return nil
 	}
 	return c
@@ -419,7 +408,7 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		l.counts.StaleEvents++
 		return
 	}
-	switch c.state {
+	switch c.state() {
 	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		if !c.inRecvq {
 			c.inRecvq = true
@@ -456,7 +445,7 @@ func (l *Loop) quiet(c *conn, ready uint32) {
 
 // timeout returns how long the loop may wait.
 func (l *Loop) timeout() time.Duration {
-	if len(l.sendq) > 0 || len(l.parseq) > 0 || len(l.hangUps) > 0 || len(l.closing) > 0 || l.submittable() {
+	if len(l.sendq) > 0 || len(l.parseq) > 0 || len(l.hangUps) > 0 || len(l.closing) > 0 || l.loader.CanSubmit() {
 		return 0
 	}
 	if l.stop.Load() && !l.draining {
@@ -477,8 +466,8 @@ func (l *Loop) timeout() time.Duration {
 	if len(l.retryq) > 0 {
 		sooner(l.retryAt)
 	}
-	if l.readsWait() && l.refused {
-		sooner(l.readAt)
+	if at, ok := l.loader.RetryAt(); ok {
+		sooner(at)
 	}
 	if l.acceptPaused && l.connsLeft() {
 		sooner(l.acceptAgain)
@@ -488,7 +477,7 @@ func (l *Loop) timeout() time.Duration {
 	if l.acceptPaused && l.conns.live() < l.cfg.ConnsMax {
 		sooner(now + acceptPause) // another loop may have closed some
 	}
-	if l.pool.waiting() > 0 {
+	if l.loader.Waiting() > 0 {
 		sooner(l.stallAt)
 	}
 	if l.cache.Len() > 0 {
@@ -527,7 +516,7 @@ func (l *Loop) tidy() {
 	}
 	if l.draining && now >= l.drainEnd {
 		for _, c := range l.conns.bySlot {
-			if c.state != connstate.StateFree && c.state != connstate.StateClosing {
+			if c.state() != connstate.StateFree && c.state() != connstate.StateClosing {
 				l.counts.Expired++
 				l.counts.ExpiredBy[connstate.DeadlineNone]++
 				l.abort(c, kernel.OpReset)
@@ -563,7 +552,7 @@ func (l *Loop) tidy() {
 	l.closeSlowly()
 	if now >= l.stallAt {
 		l.stallAt = now + l.cfg.StallTimeout/4
-		l.borrow(now)
+		l.loader.Reclaim(now)
 	}
 }
 
@@ -571,7 +560,7 @@ func (l *Loop) tidy() {
 func (l *Loop) close() error {
 	l.closing = l.cache.Clear(l.closing)
 	for _, c := range l.conns.bySlot {
-		if c.state != connstate.StateFree && c.fd >= 0 {
+		if c.state() != connstate.StateFree && c.fd >= 0 {
 			l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: c.fd})
 			l.release(c)
 			c.fd = -1
@@ -583,9 +572,7 @@ func (l *Loop) close() error {
 	}
 	l.closeSlowly() // what the workers have no room for ends with the process
 	assert(l.wholes.open == 0, "a connection that is gone may still let its response wait")
-	p := &l.pool
-	assert(p.available+p.held[shareMemory]+p.held[shareDisk] == p.grown, "a buffer counts to no kind, or to both")
-	assert(l.reading == 0, "a window that is gone still counts among those that read")
+	l.loader.CheckReleased()
 	l.putRecords()
 	return l.k.Close()
 }

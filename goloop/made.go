@@ -82,7 +82,7 @@ func (l *Loop) onMade(c *conn, j *job, alive bool) {
 		l.counts.JobsDropped++
 		return
 	}
-	waits := alive && c.state == connstate.StateOpening && c.asked
+	waits := alive && c.state() == connstate.StateOpening && c.asked
 	if j.Class == kernel.Exhausted {
 		l.goOn(c, waits, true)
 		return
