@@ -64,7 +64,7 @@ func (f *finder) Check(m *docroot.Mount, key []byte, build handler.Build) (*docr
 	}
 	j := l.newJob(kernel.JobCompute, c)
 	j.mount, j.asker = m, asker
-	j.Name = append(j.Name, key...)
+	j.key = append(j.key, key...)
 	j.does(l.k, build)
 	if !l.k.Ask(&j.Job) {
 		l.freeJob(j)

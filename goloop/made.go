@@ -20,7 +20,7 @@ func (f *finder) Make(m *docroot.Mount, key []byte, build handler.Build) (*docro
 	}
 	j := f.newJob(kernel.JobFunc, f.c)
 	j.mount = m
-	j.Name = append(j.Name, key...)
+	j.key = append(j.key, key...)
 	j.does(f.k, build)
 	if !f.k.Ask(&j.Job) {
 		f.freeJob(j)
@@ -74,7 +74,7 @@ func (l *Loop) onMade(c *conn, j *job, alive bool) {
 		c.job = nil
 	}
 	if j.Kind == kernel.JobCompute {
-		l.checks.leave(j.asker, j.Name)
+		l.checks.leave(j.asker, j.key)
 	} else {
 		l.counts.OpensByThread++
 	}
@@ -87,7 +87,7 @@ func (l *Loop) onMade(c *conn, j *job, alive bool) {
 		l.goOn(c, waits, true)
 		return
 	}
-	file := l.remember(j.mount, j.Name, j.Class, &j.File, true)
+	file := l.remember(j.mount, j.key, j.Class, &j.File, true)
 	if waits {
 		l.hold(c, file)
 	} else {

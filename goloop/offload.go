@@ -15,9 +15,10 @@ type job struct {
 	kernel.Job
 	slot  int32
 	gen   uint32
-	mount *docroot.Mount
-	file  *docroot.File // held while a worker thread works on it
-	asker netip.Addr    // the client that a JobCompute is for, as checkQueue counts it
+	mount *docroot.Mount // of what a JobFunc or a JobCompute makes,
+	key   []byte         // and what that is cached under
+	file  *docroot.File  // held while a worker thread works on it
+	asker netip.Addr     // the client that a JobCompute is for, as checkQueue counts it
 
 	mounts []*docroot.Mount // of the Names of a JobLookUp
 
@@ -35,12 +36,12 @@ func (l *Loop) newJob(kind kernel.JobKind, c *conn) *job {
 		j.Token = uint64(len(l.jobs))
 		l.jobs = append(l.jobs, j)
 	}
-	token, name, names, mounts := j.Token, j.Name[:0], j.Names[:0], j.mounts[:0]
-	*j = job{slot: -1, mounts: mounts}
+	token, key, names, mounts := j.Token, j.key[:0], j.Names[:0], j.mounts[:0]
+	*j = job{slot: -1, key: key, mounts: mounts}
 	if c != nil {
 		j.slot, j.gen = c.slot, c.gen
 	}
-	j.Kind, j.Token, j.Name, j.Names = kind, token, name, names
+	j.Kind, j.Token, j.Names = kind, token, names
 	return j
 }
 

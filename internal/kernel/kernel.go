@@ -135,7 +135,6 @@ type Job struct {
 	Kind   JobKind
 	Class  Class
 	FD     int32
-	Name   []byte // of the caller's
 	Names  []LookupName
 	Offset int64
 	Len    int64

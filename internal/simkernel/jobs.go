@@ -8,10 +8,10 @@ import (
 
 // pending is a job from Ask to Responses.
 type pending struct {
-	job  *kernel.Job
-	name string // of a job, or all of its names, as they were when it was asked for
-	desc *desc  // behind job.FD
-	done bool
+	job   *kernel.Job
+	names string // of a look-up, as they were when it was asked for
+	desc  *desc  // behind job.FD
+	done  bool
 
 	starve starving
 }
@@ -33,7 +33,7 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 		k.tracef("ask for job %d: too many", job.Kind)
 		return false
 	}
-	p := &pending{job: job, name: namesOf(job)}
+	p := &pending{job: job, names: namesOf(job)}
 	for _, other := range k.jobs.pending {
 		if other.job == job {
 			k.violate(job.FD, "a job that the worker threads have not given back is asked for again")
@@ -59,13 +59,13 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 	k.progress++
 	k.After(k.duration(k.profile.JobTime, FaultJobLate), func() { k.finish(p) })
 	k.mark(markJob, int64(job.Kind), int64(job.FD))
-	k.tracef("ask for job %d: fd %d, name %q, token %#x", job.Kind, job.FD, p.name, job.Token)
+	k.tracef("ask for job %d: fd %d, names %q, token %#x", job.Kind, job.FD, p.names, job.Token)
 	return true
 }
 
-// namesOf returns the names of a job, each with a NUL behind it where there are several.
+// namesOf returns the names of a look-up, each with a NUL behind it.
 func namesOf(job *kernel.Job) string {
-	all := string(job.Name)
+	all := ""
 	for i := range job.Names {
 		all += string(job.Names[i].Name) + "\x00"
 	}
@@ -87,8 +87,8 @@ func (k *Kernel) finish(p *pending) {
 
 func (k *Kernel) doJob(p *pending) {
 	job := p.job
-	if is := namesOf(job); is != p.name {
-		k.violate(-1, "the name of a job became %q while it was with the worker threads; it was %q", is, p.name)
+	if is := namesOf(job); is != p.names {
+		k.violate(-1, "the names of a job became %q while it was with the worker threads; they were %q", is, p.names)
 	}
 	switch job.Kind {
 	case kernel.JobLookUp:
