@@ -8,9 +8,9 @@ import (
 	"aws/internal/kernel"
 )
 
-// A password check takes a processor for as long as its hash was made to take, a tenth of a second perhaps, and anybody
-// may ask for one. So checks have a thread of their own, which gives way to the loops; the queue in front of it is
-// bounded, and of each client's address no more than a few stand in it, so that a flood from one keeps no one else out.
+// A password check takes a processor for as long as its hash is meant to take, perhaps a tenth of a second, and any client
+// may cause one. So checks have a thread of their own, of lower priority than the loops. Its queue is
+// bounded, in all and for each client's address, so that a flood from one address does not keep the others out.
 
 const (
 	checksMax           = 64 // that wait, or are being done
@@ -20,11 +20,11 @@ const (
 // checkQueue counts the checks of a loop.
 type checkQueue struct {
 	byAddress map[netip.Addr]int
-	byKey     map[string]struct{} // what is being found out, so that it is found out once
+	byKey     map[string]struct{} // the checks that are pending: each is done once
 }
 
-// admits reports whether another check of an address may be asked for. Addresses that are none, such as a Unix socket's,
-// are counted as one client's, but may fill the queue: a proxy may speak for many.
+// admits reports whether another check of an address may be asked for. The invalid address, that of a Unix socket's
+// client, may fill the queue: behind it may be a proxy with many clients.
 func (q *checkQueue) admits(a netip.Addr) bool {
 	return len(q.byKey) < checksMax && (!a.IsValid() || q.byAddress[a] < checksPerAddressMax)
 }
@@ -44,35 +44,34 @@ func (q *checkQueue) leave(a netip.Addr, key []byte) {
 	delete(q.byKey, string(key))
 }
 
-// Check implements Finder.
-func (f *finder) Check(m *docroot.Mount, key []byte, build handler.Build) (*docroot.File, handler.CheckOutcome) {
+// Check implements handler.Files.
+func (f *finder) Check(m *docroot.Mount, key []byte, build handler.Build) (*docroot.File, handler.Outcome) {
 	l, c := f.Loop, f.c
-	file, known := f.known(m, key)
-	switch {
-	case known:
-		return file, handler.CheckDone
-	case f.peek:
-		return nil, handler.CheckPending
+	if file := f.recallMade(m, key); file != nil {
+		return file, handler.OutcomeDone
+	}
+	if f.peek {
+		return nil, handler.OutcomePending
 	}
 	if _, asked := l.checks.byKey[string(key)]; asked {
 		l.retry(c) // for another connection
-		return nil, handler.CheckPending
+		return nil, handler.OutcomePending
 	}
 	asker := neighbourhood(c.peer.Addr())
 	if !l.checks.admits(asker) {
 		l.counts.ChecksRefused++
-		return nil, handler.CheckRefused
+		return nil, handler.OutcomeRefused
 	}
 	j := l.newJob(kernel.JobCompute, c)
 	j.mount, j.asker = m, asker
-	j.Name = append(j.Name, key...)
-	j.does(build)
+	j.key = append(j.key, key...)
+	j.does(l.k, build)
 	if !l.k.Ask(&j.Job) {
 		l.freeJob(j)
 		l.retry(c)
-		return nil, handler.CheckPending
+		return nil, handler.OutcomePending
 	}
 	l.checks.enter(asker, key)
 	c.asked, c.job = true, j
-	return nil, handler.CheckPending
+	return nil, handler.OutcomePending
 }

@@ -2,14 +2,13 @@ package goloop
 
 import "aws/internal/docroot"
 
-// A request may need several names, each of which only a worker thread can determine. What worker threads have found is held until the
-// request is answered: in the cache it may be out of date, or evicted, before the last of them is known, and the first
-// one would be asked for again.
+// What worker threads have found for a request is held until the request is decided. In the cache it may be out of date, or
+// evicted, before the request is decided again, and would have to be looked up again.
 
-// foundMax bounds what one request holds; an index with more names than that relies on the cache.
+// foundMax bounds what one request holds. A request with more alternatives than that relies on the cache.
 const foundMax = 16
 
-// holds returns what was found for the connection's request under a name, with a reference, or nil.
+// holds returns what was found for the connection's request by a name, with a reference, or nil.
 func (c *conn) holds(m *docroot.Mount, name []byte) *docroot.File {
 	for _, f := range c.found {
 		if f.Mount == m && f.Name == string(name) {
@@ -36,12 +35,12 @@ func (l *Loop) dropFound(c *conn) {
 	c.found, c.refusals = c.found[:0], 0
 }
 
-// refusalsMax is how often a request may be refused a descriptor in a row before it gives back those that it holds: all of
-// them may be with requests that wait for another one.
+// refusalsMax is how often a request may be refused a descriptor in a row before it gives back those that it holds: requests
+// that wait for another descriptor may hold all that there are.
 const refusalsMax = 16
 
-// openRefused lets a request that needs a descriptor, of which there is none left, ask again in a moment, when others have been
-// closed. From then on it holds what it is given.
+// openRefused retries a request for which no descriptor is left, in a moment, when others have been closed. From then on it
+// holds what it is given.
 func (l *Loop) openRefused(c *conn) {
 	l.closing = l.cache.Reclaim(reclaimMax, l.closing)
 	if c.refusals++; c.refusals > refusalsMax {

@@ -507,9 +507,6 @@ func (l *Loop) refreshDate() {
 	response.AppendDate(l.date[:0], l.dateOf)
 }
 
-// Date implements Finder.
-func (l *Loop) Date() []byte { return l.date[:] }
-
 // tidy does what is due now and then: it ends a drain, resumes accepting, and lets go of files
 // that nobody has asked for in a while.
 func (l *Loop) tidy() {

@@ -6,7 +6,6 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/docroot"
-	"aws/internal/handler"
 	"aws/internal/kernel"
 )
 
@@ -16,9 +15,12 @@ type job struct {
 	kernel.Job
 	slot  int32
 	gen   uint32
-	mount *docroot.Mount
-	file  *docroot.File // held while a worker thread works on it
-	asker netip.Addr    // the client that a JobCompute is for, as checkQueue counts it
+	mount *docroot.Mount // of what a JobFunc or a JobCompute makes,
+	key   []byte         // and what that is cached under
+	file  *docroot.File  // held while a worker thread works on it
+	asker netip.Addr     // the client that a JobCompute is for, as checkQueue counts it
+
+	mounts []*docroot.Mount // of the Names of a JobLookUp
 
 	dropped atomic.Bool // nobody waits for the outcome any more
 }
@@ -34,66 +36,20 @@ func (l *Loop) newJob(kind kernel.JobKind, c *conn) *job {
 		j.Token = uint64(len(l.jobs))
 		l.jobs = append(l.jobs, j)
 	}
-	token, name := j.Token, j.Name[:0]
-	*j = job{slot: -1}
+	token, key, names, mounts := j.Token, j.key[:0], j.Names[:0], j.mounts[:0]
+	*j = job{slot: -1, key: key, mounts: mounts}
 	if c != nil {
 		j.slot, j.gen = c.slot, c.gen
 	}
-	j.Kind, j.Token, j.Name = kind, token, name
+	j.Kind, j.Token, j.Names = kind, token, names
 	return j
 }
 
 func (l *Loop) freeJob(j *job) {
 	l.dropFile(&j.file)
 	j.mount = nil
+	j.clearNames()
 	l.freeJobs.Give(j)
-}
-
-// askOpen lets a worker thread open a name.
-func (l *Loop) askOpen(c *conn, m *docroot.Mount, name []byte) {
-	j := l.newJob(kernel.JobOpen, c)
-	j.mount, j.Root = m, m.Root
-	j.Name = append(j.Name, name...)
-	if !l.k.Ask(&j.Job) {
-		l.freeJob(j)
-		l.retry(c)
-		return
-	}
-	c.asked = true
-}
-
-// askMake lets a worker thread make a file.
-func (l *Loop) askMake(c *conn, m *docroot.Mount, key []byte, build handler.Build) {
-	j := l.newJob(kernel.JobFunc, c)
-	j.mount = m
-	j.Name = append(j.Name, key...)
-	j.does(build)
-	if !l.k.Ask(&j.Job) {
-		l.freeJob(j)
-		l.retry(c)
-		return
-	}
-	c.asked, c.job = true, j
-}
-
-// does says what the job is to do, unless nobody waits for it any more when its turn comes.
-func (j *job) does(build handler.Build) {
-	j.Func = func() {
-		if j.dropped.Load() {
-			j.File, j.Class = kernel.Opened{FD: -1}, kernel.Canceled
-			return
-		}
-		j.File, j.Class = build()
-	}
-}
-
-// dropJob says that a connection does not wait any more for what it has asked for.
-func (l *Loop) dropJob(c *conn) {
-	if c.job != nil {
-		c.job.dropped.Store(true)
-		c.job = nil
-	}
-	c.asked = false
 }
 
 // askPrefetch lets a worker thread bring the next chunk of an exchange's file into memory.
@@ -142,8 +98,10 @@ func (l *Loop) collect() {
 				alive = c.gen == j.gen && c.state() != connstate.StateFree
 			}
 			switch j.Kind {
-			case kernel.JobOpen, kernel.JobFunc, kernel.JobCompute:
-				l.onOpened(c, j, alive)
+			case kernel.JobLookUp:
+				l.onLookedUp(c, j, alive)
+			case kernel.JobFunc, kernel.JobCompute:
+				l.onMade(c, j, alive)
 			case kernel.JobPrefetch:
 				l.onPrefetched(c, j, alive)
 			case kernel.JobClose, kernel.JobRead, kernel.JobPopulate: // nothing follows, or it is the loader's
@@ -154,39 +112,6 @@ func (l *Loop) collect() {
 			return
 		}
 	}
-}
-
-// onOpened goes on with a request whose name a worker thread has looked up.
-func (l *Loop) onOpened(c *conn, j *job, alive bool) {
-	if alive && c.job == j {
-		c.job = nil
-	}
-	if j.Kind == kernel.JobCompute {
-		l.checks.leave(j.asker, j.Name)
-	} else {
-		l.counts.OpensByThread++
-	}
-	if j.Class == kernel.Canceled {
-		l.counts.JobsDropped++
-		return
-	}
-	if j.Class == kernel.Exhausted {
-		if alive {
-			c.asked = false
-			l.openRefused(c)
-		} else {
-			l.closing = l.cache.Reclaim(reclaimMax, l.closing)
-		}
-		return
-	}
-	file := l.remember(j.mount, j.Name, j.Class, &j.File, j.Kind != kernel.JobOpen)
-	if !alive || c.state() != connstate.StateOpening || !c.asked {
-		l.dropFile(&file)
-		return
-	}
-	c.asked = false
-	l.hold(c, file)
-	l.respond(c, c.part.buf[:c.part.n], &c.part.req)
 }
 
 // onPrefetched goes on with a static file whose next chunk is in memory now.

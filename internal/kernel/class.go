@@ -14,7 +14,6 @@ const (
 	Done        Class = iota // the call did what it was asked for
 	Again                    // it would block; try again later
 	PeerGone                 // the client has closed the connection
-	Truncated                // the file ends before the announced length
 	Exhausted                // descriptors, memory or slots are used up at the moment
 	Unsupported              // the file, the filesystem or the kernel does not support it; another way may work
 	Absent                   // the file is missing, outside of the root, or not regular
@@ -25,7 +24,7 @@ const (
 )
 
 var classNames = [...]string{
-	Done: "done", Again: "again", PeerGone: "peer gone", Truncated: "truncated",
+	Done: "done", Again: "again", PeerGone: "peer gone",
 	Exhausted: "exhausted", Unsupported: "unsupported", Absent: "absent", Directory: "directory",
 	Denied: "denied", Canceled: "canceled", Fault: "fault",
 }

@@ -120,7 +120,7 @@ type JobKind uint8
 // The kinds of jobs. Each may block on a disk or needs much processor time, so the loop does not do it
 // itself.
 const (
-	JobOpen     JobKind = iota // open Name beneath Root: Class and File
+	JobLookUp   JobKind = iota // open Names in order, as Job.LookUp says
 	JobPrefetch                // read [Offset, Offset+Len) of FD into the page cache
 	JobRead                    // read Buf from FD at Offset: Result
 	JobClose                   // close FD
@@ -134,9 +134,8 @@ const (
 type Job struct {
 	Kind   JobKind
 	Class  Class
-	Root   Root
 	FD     int32
-	Name   []byte // relative to Root, without a leading slash
+	Names  []LookupName
 	Offset int64
 	Len    int64
 	Buf    []byte // from Map

@@ -191,10 +191,12 @@ func (h *workerThreads) close() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var errs []error
+	var opened []int32 // for nobody
 	for _, job := range h.finished {
-		if (job.Kind == JobOpen || job.Kind == JobFunc) && job.Class == Done {
-			errs = append(errs, unix.Close(int(job.File.FD)))
-		}
+		opened = job.AppendOpened(opened)
+	}
+	for _, fd := range opened {
+		errs = append(errs, unix.Close(int(fd)))
 	}
 	if h.null >= 0 {
 		errs = append(errs, unix.Close(h.null))
@@ -207,8 +209,8 @@ func (h *workerThreads) close() error {
 // perform does a job. What it has to allocate for that is kept in scratch.
 func (h *workerThreads) perform(job *Job, scratch *[]byte) {
 	switch job.Kind {
-	case JobOpen:
-		job.Class = openWaiting(job.Root, job.Name, &job.File)
+	case JobLookUp:
+		job.LookUp(openWaiting)
 	case JobPrefetch:
 		job.Result, job.Class = h.prefetch(job.FD, job.Offset, job.Len, scratch)
 	case JobRead:

@@ -77,9 +77,6 @@ func (b *Body) Reset(lengthBytes int64, chunked bool, l *BodyLimits) {
 	}
 }
 
-// ContentBytes returns the number of content bytes, without framing, that Next has consumed.
-func (b *Body) ContentBytes() int64 { return b.content }
-
 // Next consumes the bytes of the body at the start of buf. It returns their number, and whether the body
 // ended there; the next request follows. The caller passes each byte once: the next call continues after the
 // consumed bytes. A defect other than DefectNone is final, and the caller must close the connection.

@@ -120,8 +120,8 @@ func TestBody(t *testing.T) {
 				if defect != c.defect || done != (c.defect == DefectNone) {
 					t.Fatalf("pieces of %d: done=%t, %v; want %v", size, done, defect, c.defect)
 				}
-				if b.ContentBytes() != c.content {
-					t.Fatalf("pieces of %d: %d bytes of content, want %d", size, b.ContentBytes(), c.content)
+				if b.content != c.content {
+					t.Fatalf("pieces of %d: %d bytes of content, want %d", size, b.content, c.content)
 				}
 				if done && total != len(c.bytes) {
 					t.Fatalf("pieces of %d: ends after %d bytes, want %d", size, total, len(c.bytes))
@@ -187,7 +187,7 @@ func FuzzBody(f *testing.F) {
 			}
 			t.Fatalf("the library says %v", err)
 		}
-		if !bytes.Equal(got, content) || int64(len(got)) != b.ContentBytes() {
+		if !bytes.Equal(got, content) || int64(len(got)) != b.content {
 			t.Fatalf("content %q, the library has %q", content, got)
 		}
 	})
@@ -198,8 +198,8 @@ func contentOf(wire []byte) (content []byte) {
 	var b Body
 	b.Reset(0, true, nil)
 	for i := range wire {
-		before := b.ContentBytes()
-		if b.Next(wire[i : i+1]); b.ContentBytes() > before {
+		before := b.content
+		if b.Next(wire[i : i+1]); b.content > before {
 			content = append(content, wire[i])
 		}
 	}

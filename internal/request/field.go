@@ -20,25 +20,9 @@ const (
 	IfUnmodifiedSince
 	Accept
 	AcceptEncoding
-	AcceptLanguage
 	UserAgent
 	Referer
 	Authorization
-	Upgrade
-	Origin
-	AccessControlRequestMethod
-	AccessControlRequestHeaders
-	CacheControl
-	Pragma
-	ContentType
-	Trailer
-	TE
-	Via
-	Forwarded
-	XForwardedFor
-	XForwardedProto
-	XForwardedHost
-	XRealIP
 
 	fieldCount
 	fieldUnknown = fieldCount
@@ -47,10 +31,7 @@ const (
 var fieldNames = [fieldCount]string{
 	"host", "connection", "content-length", "transfer-encoding", "expect", "range", "if-range", "if-match",
 	"if-none-match", "if-modified-since", "if-unmodified-since", "accept", "accept-encoding",
-	"accept-language", "user-agent", "referer", "authorization", "upgrade", "origin",
-	"access-control-request-method", "access-control-request-headers", "cache-control", "pragma",
-	"content-type", "trailer", "te", "via", "forwarded", "x-forwarded-for", "x-forwarded-proto",
-	"x-forwarded-host", "x-real-ip",
+	"user-agent", "referer", "authorization",
 }
 
 // String returns the field's name in lower case.
@@ -65,16 +46,16 @@ func (id FieldID) String() string {
 // line of each field and this many more; with more it is TooManyFields.
 const RepeatsMax = 32
 
-// A known name is compared in up to four words of eight bytes, which overlap if the length is not a multiple
+// A known name is compared in up to three words of eight bytes, which overlap if the length is not a multiple
 // of eight. The mask sets the case bit of letters only, because `\r|0x20` is '-'.
 type knownName struct {
-	want, mask [4]uint64
+	want, mask [3]uint64
 	lenBytes   uint8
 	id         FieldID
 }
 
 const (
-	fieldBytesMax  = 30 // access-control-request-headers
+	fieldBytesMax  = 24 // three words; if-unmodified-since has 19
 	fieldSlotCount = 64
 )
 
@@ -138,11 +119,10 @@ func lookupField(buf []byte, from, to int) FieldID {
 		return slot.id
 	}
 	if binary.LittleEndian.Uint64(name)|slot.mask[0] != slot.want[0] ||
-		binary.LittleEndian.Uint64(name[n-8:])|slot.mask[3] != slot.want[3] {
+		binary.LittleEndian.Uint64(name[n-8:])|slot.mask[2] != slot.want[2] {
 		return fieldUnknown
 	}
-	if n > 16 && (binary.LittleEndian.Uint64(name[8:])|slot.mask[1] != slot.want[1] ||
-		binary.LittleEndian.Uint64(name[fieldWord(n, 2):])|slot.mask[2] != slot.want[2]) {
+	if n > 16 && binary.LittleEndian.Uint64(name[8:])|slot.mask[1] != slot.want[1] {
 		return fieldUnknown
 	}
 	return slot.id

@@ -56,9 +56,6 @@ func (r *Request) judgeHost(buf []byte) Defect {
 	if !empty && !validAuthority(host.Of(buf)) {
 		return BadHost
 	}
-	if r.form == OriginForm || r.form == AsteriskForm {
-		r.authority = host
-	}
 	return DefectNone
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 )
@@ -58,7 +57,7 @@ func checkSpans(t *testing.T, r *Request, buf []byte) {
 		return inner.Len == 0 || (inner.Off >= outer.Off && inner.Off+inner.Len <= outer.Off+outer.Len)
 	}
 	all := Span{0, uint32(len(head))}
-	if !inside(all, r.MethodSpan) || !inside(all, r.Target) || !inside(all, r.Authority()) ||
+	if !inside(all, r.MethodSpan) || !inside(all, r.Target) ||
 		!inside(r.Target, r.Path()) || !inside(r.Target, r.Query()) {
 		t.Fatalf("a span lies outside: %s", outcome(r, buf))
 	}
@@ -95,13 +94,6 @@ func compareWithLibrary(t *testing.T, r *Request, buf []byte) {
 			t.Fatalf("%q: query %q, the library has %q", head, q, want.URL.RawQuery)
 		}
 	}
-	a := string(r.Authority().Of(buf))
-	if host, err := url.PathUnescape(a); err == nil && r.TargetForm() == AbsoluteForm {
-		a = host // the library decodes the host of an absolute target; nobody here needs it decoded
-	}
-	if r.TargetForm() != AuthorityForm && want.Host != a {
-		t.Fatalf("%q: authority %q, the library has %q", head, a, want.Host)
-	}
 	length, chunked := r.BodyLength()
 	if wantChunked := len(want.TransferEncoding) > 0; wantChunked != chunked || (!chunked && want.ContentLength != length) {
 		t.Fatalf("%q: body %d, %t; the library has %d, %q", head, length, chunked, want.ContentLength, want.TransferEncoding)
@@ -133,7 +125,7 @@ func knownRefusal(r *Request, buf []byte, err error) bool {
 		strings.Contains(text, "missing ']'"), strings.Contains(text, "invalid userinfo"):
 		return true // it parses the whole target; we leave the path's escapes to ResolvePath
 	case strings.Contains(text, "bad trailer key"):
-		return r.seen>>Trailer&1 != 0 // it reads Trailer
+		return bytes.Contains(bytes.ToLower(buf), []byte("trailer")) // it reads Trailer
 	case strings.Contains(text, "malformed HTTP version"):
 		return r.Minor > 1
 	}

@@ -115,8 +115,8 @@ type Request struct {
 	fieldCount  uint32
 	repeatCount uint8
 
-	form                   TargetForm
-	path, query, authority Span
+	form        TargetForm
+	path, query Span
 
 	bodyBytes      int64
 	chunked        bool

@@ -20,9 +20,9 @@ type headCase struct {
 // describe prints what a head means, so that a case can say what it expects in one line.
 func describe(r *Request, buf []byte) string {
 	length, chunked := r.BodyLength()
-	return fmt.Sprintf("%s %d.%d %s path=%q query=%q authority=%q keep=%t length=%d chunked=%t",
+	return fmt.Sprintf("%s %d.%d %s path=%q query=%q keep=%t length=%d chunked=%t",
 		r.Method, r.Major, r.Minor, r.TargetForm(), r.Path().Of(buf), r.Query().Of(buf),
-		r.Authority().Of(buf), r.KeepAlive(), length, chunked)
+		r.KeepAlive(), length, chunked)
 }
 
 // outcome prints all that a caller can learn from r.
@@ -94,11 +94,11 @@ func host(h string) string      { return "GET / HTTP/1.1\r\nHost: " + h + "\r\n\
 var headCases = []headCase{
 	// The request line.
 	{name: "9112/3 shortest", head: headShort, check: means(
-		`GET 1.1 origin path="/x" query="" authority="y" keep=true length=0 chunked=false`)},
+		`GET 1.1 origin path="/x" query="" keep=true length=0 chunked=false`)},
 	{name: "9112/3 browser", head: headBrowser, check: means(
-		`GET 1.1 origin path="/static/images/photo-0042.jpg" query="v=3" authority="files.example.org" keep=true length=0 chunked=false`)},
+		`GET 1.1 origin path="/static/images/photo-0042.jpg" query="v=3" keep=true length=0 chunked=false`)},
 	{name: "9112/3 HTTP/1.0 without fields", head: "GET /a HTTP/1.0\r\n\r\n", check: means(
-		`GET 1.0 origin path="/a" query="" authority="" keep=false length=0 chunked=false`)},
+		`GET 1.0 origin path="/a" query="" keep=false length=0 chunked=false`)},
 	{name: "9112/3 two spaces before target", head: "GET  / HTTP/1.1\r\n", defect: BadRequestLine},
 	{name: "9112/3 two spaces before version", head: "GET /  HTTP/1.1\r\n", defect: BadRequestLine},
 	{name: "9112/3 tab for space", head: "GET\t/ HTTP/1.1\r\n", defect: BadRequestLine},
@@ -132,7 +132,7 @@ var headCases = []headCase{
 
 	// Empty lines before it.
 	{name: "9112/2.2 leading CRLF", head: "\r\n\r\n" + headShort, check: means(
-		`GET 1.1 origin path="/x" query="" authority="y" keep=true length=0 chunked=false`)},
+		`GET 1.1 origin path="/x" query="" keep=true length=0 chunked=false`)},
 	{name: "9112/2.2 leading LF", head: "\n" + headShort},
 	{name: "9112/2.2 leading LF strict", head: "\n" + headShort, limits: Limits{StrictCRLF: true}, defect: BareLF},
 	{name: "9112/2.2 leading CR", head: "\r" + headShort, defect: BareCR},
@@ -141,40 +141,40 @@ var headCases = []headCase{
 
 	// The target.
 	{name: "9112/3.2.1 empty query", head: target("/a?"), check: means(
-		`GET 1.1 origin path="/a" query="" authority="a" keep=true length=0 chunked=false`)},
+		`GET 1.1 origin path="/a" query="" keep=true length=0 chunked=false`)},
 	{name: "9112/3.2.1 two question marks", head: target("/a?b?c"), check: means(
-		`GET 1.1 origin path="/a" query="b?c" authority="a" keep=true length=0 chunked=false`)},
+		`GET 1.1 origin path="/a" query="b?c" keep=true length=0 chunked=false`)},
 	{name: "9112/3.2.1 two slashes are a path", head: target("//b/c"), check: means(
-		`GET 1.1 origin path="//b/c" query="" authority="a" keep=true length=0 chunked=false`)},
+		`GET 1.1 origin path="//b/c" query="" keep=true length=0 chunked=false`)},
 	{name: "3986/2 raw UTF-8", head: "GET /\u00e9 HTTP/1.1\r\nHost: a\r\n\r\n", defect: BadRequestLine},
 	{name: "3986/2 overlong UTF-8", head: "GET /\xc0\xae\xc0\xae/ HTTP/1.1\r\nHost: a\r\n\r\n", defect: BadRequestLine},
 	{name: "3986/2 raw byte in a query", head: "GET /?\xff HTTP/1.1\r\nHost: a\r\n\r\n", defect: BadRequestLine},
 	{name: "3986/2 raw bytes where tolerated", head: "GET /\u00e9 HTTP/1.1\r\nHost: a\r\n\r\n", limits: Limits{RawTarget: true}, check: means(
-		`GET 1.1 origin path="/é" query="" authority="a" keep=true length=0 chunked=false`)},
+		`GET 1.1 origin path="/é" query="" keep=true length=0 chunked=false`)},
 	{name: "9112/3.2 fragment", head: target("/a#b"), defect: BadRequestLine},
 	{name: "9112/3.2 NUL", head: target("/a\x00b"), defect: ControlByte},
 	{name: "9112/3.2 DEL", head: target("/a\x7fb"), defect: ControlByte},
 	{name: "9112/3.2 relative path", head: target("a/b"), defect: BadTarget},
 	{name: "9112/3.2.2 absolute-form", head: target("http://b:80/c?d"), check: means(
-		`GET 1.1 absolute path="/c" query="d" authority="b:80" keep=true length=0 chunked=false`)},
+		`GET 1.1 absolute path="/c" query="d" keep=true length=0 chunked=false`)},
 	{name: "9112/3.2.2 absolute-form scheme case", head: target("HttpS://b/c"), check: means(
-		`GET 1.1 absolute path="/c" query="" authority="b" keep=true length=0 chunked=false`)},
+		`GET 1.1 absolute path="/c" query="" keep=true length=0 chunked=false`)},
 	{name: "9112/3.2.2 absolute-form without path", head: target("http://b"), check: means(
-		`GET 1.1 absolute path="" query="" authority="b" keep=true length=0 chunked=false`)},
+		`GET 1.1 absolute path="" query="" keep=true length=0 chunked=false`)},
 	{name: "9112/3.2.2 absolute-form query without path", head: target("http://b?c/d"), check: means(
-		`GET 1.1 absolute path="" query="c/d" authority="b" keep=true length=0 chunked=false`)},
+		`GET 1.1 absolute path="" query="c/d" keep=true length=0 chunked=false`)},
 	{name: "9112/3.2.2 absolute-form still needs Host", head: "GET http://b/ HTTP/1.1\r\n\r\n", defect: MissingHost},
 	{name: "9112/3.2.2 other scheme", head: target("ftp://b/"), defect: BadTarget},
 	{name: "9110/4.2.1 absolute-form empty host", head: target("http:///c"), defect: BadHost},
 	{name: "9110/4.2.4 absolute-form userinfo", head: target("http://u:p@b/c"), defect: BadHost},
 	{name: "9112/3.2.3 authority-form", head: "CONNECT b:443 HTTP/1.1\r\nHost: b\r\n\r\n", check: means(
-		`CONNECT 1.1 authority path="" query="" authority="b:443" keep=true length=0 chunked=false`)},
+		`CONNECT 1.1 authority path="" query="" keep=true length=0 chunked=false`)},
 	{name: "9112/3.2.3 CONNECT without port", head: "CONNECT b HTTP/1.1\r\n", defect: BadTarget},
 	{name: "9112/3.2.3 CONNECT with empty port", head: "CONNECT b: HTTP/1.1\r\n", defect: BadTarget},
 	{name: "9112/3.2.3 CONNECT with path", head: "CONNECT /b HTTP/1.1\r\n", defect: BadTarget},
 	{name: "9112/3.2.3 authority-form with GET", head: target("b:443"), defect: BadTarget},
 	{name: "9112/3.2.4 asterisk-form", head: "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", check: means(
-		`OPTIONS 1.1 asterisk path="" query="" authority="a" keep=true length=0 chunked=false`)},
+		`OPTIONS 1.1 asterisk path="" query="" keep=true length=0 chunked=false`)},
 	{name: "9112/3.2.4 asterisk-form with GET", head: target("*"), defect: BadTarget},
 	{name: "9112/3.2.4 asterisk and more", head: "OPTIONS *x HTTP/1.1\r\n", defect: BadTarget},
 

@@ -47,19 +47,15 @@ func (r *Request) Path() Span { return r.path }
 // Query returns the part after the first '?' of the target, or an empty Span.
 func (r *Request) Query() Span { return r.query }
 
-// Authority returns the authority of the target URI (RFC 9112 section 3.3): that of the target in
-// absolute-form and authority-form, otherwise the value of Host. It may be empty.
-func (r *Request) Authority() Span { return r.authority }
-
 // splitTarget finds the form and the parts of the target.
 func (r *Request) splitTarget(buf []byte) Defect {
-	r.path, r.query, r.authority = Span{}, Span{}, Span{}
+	r.path, r.query = Span{}, Span{}
 	target := r.Target.Of(buf)
 	switch {
 	case len(target) == 0:
 		return BadRequestLine
 	case r.Method == MethodConnect:
-		r.form, r.authority = AuthorityForm, r.Target
+		r.form = AuthorityForm
 		host, port := splitAuthority(target)
 		if len(host) == 0 || len(port) < 2 || !validAuthority(target) {
 			return BadTarget
@@ -97,7 +93,6 @@ func (r *Request) splitAbsolute(target []byte) Defect {
 	if to == from || !validAuthority(target[from:to]) {
 		return BadHost
 	}
-	r.authority = Span{r.Target.Off + uint32(from), uint32(to - from)}
 	r.splitPath(target, to)
 	return DefectNone
 }

@@ -2,6 +2,7 @@ package simkernel
 
 import (
 	"bytes"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -105,19 +106,52 @@ func TestColdNamesAreForWorkers(t *testing.T) {
 	if c := w.Open(w.tree.Root(), []byte("a"), &f); c != kernel.Again {
 		t.Fatalf("open: %v", c)
 	}
-	job := kernel.Job{Kind: kernel.JobOpen, Root: w.tree.Root(), Name: []byte("a")}
+	job := kernel.Job{Kind: kernel.JobLookUp, Names: []kernel.LookupName{{Root: w.tree.Root(), Name: []byte("a")}}}
 	if !w.Ask(&job) {
 		t.Fatal("no worker thread")
 	}
 	w.waitFor(kernel.TokenJobs)
 	list := make([]*kernel.Job, 4)
-	if n := w.FinishedJobs(list); n != 1 || list[0] != &job || job.Class != kernel.Done {
-		t.Fatalf("%d responses, %v", n, job.Class)
+	if n := w.FinishedJobs(list); n != 1 || list[0] != &job || job.Names[0].Class != kernel.Done {
+		t.Fatalf("%d responses, %v", n, job.Names[0].Class)
 	}
 	if c := w.Open(w.tree.Root(), []byte("a"), &f); c != kernel.Done {
 		t.Errorf("open after the worker thread's: %v", c)
 	}
-	w.do(w.op(kernel.OpClose, f.FD), w.op(kernel.OpClose, job.File.FD))
+	w.do(w.op(kernel.OpClose, f.FD), w.op(kernel.OpClose, job.Names[0].File.FD))
+	w.finish()
+}
+
+// TestFailuresOfOneNameInALookUp has a descriptor missing, and a disk failing, at single names of a job.
+func TestFailuresOfOneNameInALookUp(t *testing.T) {
+	w := newWorld(t, func(p *Profile) { p.Cold = 1 })
+	w.tree.Add("a", 1)
+	w.tree.Add("a.br", 1)
+	w.tree.Add("a.gz", 1)
+	w.tree.FailOpen("a.zst", kernel.Fault)
+	w.tree.FailOpen("a.br", kernel.Exhausted)
+	job := kernel.Job{Kind: kernel.JobLookUp}
+	for _, name := range []string{"none", "a", "a.zst", "a.br", "a.gz"} {
+		job.Names = append(job.Names, kernel.LookupName{Root: w.tree.Root(), Name: []byte(name), Sibling: strings.HasPrefix(name, "a.")})
+	}
+	for _, want := range [][]kernel.Class{
+		{kernel.Absent, kernel.Done, kernel.Fault, kernel.Exhausted, kernel.Canceled},
+		{kernel.Absent, kernel.Done, kernel.Absent, kernel.Done, kernel.Done},
+	} {
+		if !w.Ask(&job) {
+			t.Fatal("no worker thread")
+		}
+		w.waitFor(kernel.TokenJobs)
+		w.FinishedJobs(make([]*kernel.Job, 1))
+		for i := range job.Names {
+			if n := &job.Names[i]; n.Class != want[i] {
+				t.Errorf("%q: %v, want %v", n.Name, n.Class, want[i])
+			}
+		}
+		for _, fd := range job.AppendOpened(nil) {
+			w.do(w.op(kernel.OpClose, fd))
+		}
+	}
 	w.finish()
 }
 

@@ -68,6 +68,7 @@ type entry struct {
 	denied bool
 	past   []Version
 	faults []time.Duration // when it could not be opened
+	fails  []kernel.Class  // how the next opens by worker threads end
 }
 
 // Version says what a name led to from a time on.
@@ -128,6 +129,15 @@ func (t *Tree) AddSpecial(name string) { t.Link(name, nil) }
 
 // Deny makes a name that may not be opened.
 func (t *Tree) Deny(name string) { t.names[name].denied = true }
+
+// FailOpen lets the next opens of a name by worker threads end with these classes, one after the other, whether the name
+// is there or not.
+func (t *Tree) FailOpen(name string, classes ...kernel.Class) {
+	if t.names[name] == nil {
+		t.names[name] = &entry{cold: true}
+	}
+	t.names[name].fails = append(t.names[name].fails, classes...)
+}
 
 // Remove takes a name away. Who has the file open keeps it.
 func (t *Tree) Remove(name string) { t.Link(name, nil) }

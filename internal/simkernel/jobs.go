@@ -8,10 +8,10 @@ import (
 
 // pending is a job from Ask to Responses.
 type pending struct {
-	job  *kernel.Job
-	name string // as it was when the job was asked for
-	desc *desc  // behind job.FD
-	done bool
+	job   *kernel.Job
+	names string // of a look-up, as they were when it was asked for
+	desc  *desc  // behind job.FD
+	done  bool
 
 	starve starving
 }
@@ -33,7 +33,7 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 		k.tracef("ask for job %d: too many", job.Kind)
 		return false
 	}
-	p := &pending{job: job, name: string(job.Name)}
+	p := &pending{job: job, names: namesOf(job)}
 	for _, other := range k.jobs.pending {
 		if other.job == job {
 			k.violate(job.FD, "a job that the worker threads have not given back is asked for again")
@@ -47,7 +47,7 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 			d.handed = true
 		}
 		p.desc = d
-	case kernel.JobOpen, kernel.JobFunc, kernel.JobCompute, kernel.JobPopulate:
+	case kernel.JobLookUp, kernel.JobFunc, kernel.JobCompute, kernel.JobPopulate:
 	}
 	if job.Kind == kernel.JobRead {
 		k.checkBuffer(job.FD, "a worker thread's job", job.Buf)
@@ -59,8 +59,17 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 	k.progress++
 	k.After(k.duration(k.profile.JobTime, FaultJobLate), func() { k.finish(p) })
 	k.mark(markJob, int64(job.Kind), int64(job.FD))
-	k.tracef("ask for job %d: fd %d, name %q, token %#x", job.Kind, job.FD, job.Name, job.Token)
+	k.tracef("ask for job %d: fd %d, names %q, token %#x", job.Kind, job.FD, p.names, job.Token)
 	return true
+}
+
+// namesOf returns the names of a look-up, each with a NUL behind it.
+func namesOf(job *kernel.Job) string {
+	all := ""
+	for i := range job.Names {
+		all += string(job.Names[i].Name) + "\x00"
+	}
+	return all
 }
 
 // finish does a job and makes its outcome known.
@@ -78,19 +87,12 @@ func (k *Kernel) finish(p *pending) {
 
 func (k *Kernel) doJob(p *pending) {
 	job := p.job
-	if string(job.Name) != p.name {
-		k.violate(-1, "the name of a job became %q while it was with the worker threads; it was %q", job.Name, p.name)
+	if is := namesOf(job); is != p.names {
+		k.violate(-1, "the names of a job became %q while it was with the worker threads; they were %q", is, p.names)
 	}
 	switch job.Kind {
-	case kernel.JobOpen:
-		job.Class = kernel.Fault
-		if t := k.tree(job.Root); t != nil {
-			e := t.names[p.name]
-			job.Class = k.openEntry(e, e == nil && t.isDirectory(p.name), &job.File)
-			if e != nil {
-				e.cold = false
-			}
-		}
+	case kernel.JobLookUp:
+		job.LookUp(k.openWaiting)
 	case kernel.JobPrefetch:
 		job.Result, job.Class = k.prefetch(p)
 	case kernel.JobRead:
@@ -114,6 +116,27 @@ func (k *Kernel) doJob(p *pending) {
 			job.Class = kernel.Exhausted
 		}
 	}
+}
+
+// openWaiting opens a name for a worker thread.
+func (k *Kernel) openWaiting(root kernel.Root, name []byte, file *kernel.Opened) kernel.Class {
+	t := k.tree(root)
+	if t == nil {
+		return kernel.Fault
+	}
+	e := t.names[string(name)]
+	var class kernel.Class
+	if e != nil && len(e.fails) > 0 {
+		class, e.fails = e.fails[0], e.fails[1:]
+	} else {
+		class = k.openEntry(e, e == nil && t.isDirectory(string(name)), file)
+	}
+	if e != nil {
+		e.cold = false
+	}
+	k.mark(markOpen, int64(class), int64(file.FD))
+	k.tracef("a worker thread opens %q: %v", name, class)
+	return class
 }
 
 // prefetch reads a part of a file so that it is in memory.
@@ -185,8 +208,8 @@ func (j *jobs) close(k *Kernel) {
 		k.finish(p)
 	}
 	for _, p := range j.ready {
-		if (p.job.Kind == kernel.JobOpen || p.job.Kind == kernel.JobFunc) && p.job.Class == kernel.Done {
-			k.remove(k.table[p.job.File.FD])
+		for _, fd := range p.job.AppendOpened(nil) {
+			k.remove(k.table[fd])
 		}
 	}
 	j.pending, j.ready = nil, nil

@@ -1,7 +1,6 @@
 package dropin
 
 import (
-	"fmt"
 	"time"
 
 	"aws/internal/connstate"
@@ -12,8 +11,7 @@ import (
 	"aws/internal/response"
 )
 
-// dropIn is the handler of the server that aws takes the place of: GET and HEAD, 200 and 404, and
-// the connection is closed after one response. Whatever is malformed, unknown or not allowed is 404.
+// dropIn implements handler.Handler.
 type dropIn struct {
 	table  *docroot.Table
 	types  *response.MediaTypes
@@ -40,31 +38,31 @@ func New(root kernel.Root, dir string) (handler.Handler, error) {
 	}}, nil
 }
 
-// CacheLimits returns the limits of the drop-in's cache: a name is looked up in every turn in
+// CacheLimits returns the limits of the drop-in's cache: a name is looked up in every iteration in
 // which it is asked for, so that a response is never older than its request.
 func CacheLimits(filesMax int) docroot.Limits {
 	return docroot.Limits{FilesMax: filesMax, IdleMax: 5 * time.Second}
 }
 
-// Mounts returns what is served, longest prefix first.
-func (d *dropIn) Mounts() []*docroot.Mount { return d.table.Mounts() }
+// Mounts implements handler.Handler.
+func (s *dropIn) Mounts() []*docroot.Mount { return s.table.Mounts() }
 
 // Limits implements handler.Handler.
-func (d *dropIn) Limits() *request.Limits { return &d.limits }
+func (s *dropIn) Limits() *request.Limits { return &s.limits }
 
 // Prepare implements handler.Handler: all of the header but its date.
-func (d *dropIn) Prepare(f *docroot.File) {
+func (s *dropIn) Prepare(f *docroot.File) {
 	v := f.Version()
-	f.Head = d.appendFileHead(nil, f, response.FloorSeconds(f.MtimeNs), v.Dated())
+	f.Head = s.appendFileHead(nil, f, response.FloorSeconds(f.MtimeNs), v.Dated())
 }
 
 // appendFileHead appends the header section of a file's response, with room for its date.
-func (d *dropIn) appendFileHead(b []byte, f *docroot.File, modifiedSeconds int64, dated bool) []byte {
+func (s *dropIn) appendFileHead(b []byte, f *docroot.File, modifiedSeconds int64, dated bool) []byte {
 	b = appendHead(b, response.OK)
 	if dated {
 		b = response.AppendFieldDate(b, "Last-Modified", modifiedSeconds)
 	}
-	b = response.AppendField(b, "Content-Type", response.WithCharset(d.types.Lookup(f.Name)))
+	b = response.AppendField(b, "Content-Type", response.WithCharset(s.types.Lookup(f.Name)))
 	b = response.AppendFieldInt(b, "Content-Length", f.Size)
 	b = response.AppendField(b, "Connection", "close")
 	return response.AppendEnd(b)
@@ -84,81 +82,82 @@ var notFoundHead = func() []byte {
 }()
 
 // NewResponder implements handler.Handler.
-func (d *dropIn) NewResponder() handler.Responder { return &responder{dropIn: d} }
+func (s *dropIn) NewResponder() handler.Responder { return &responder{dropIn: s} }
 
-// responder decides about the requests of one loop.
+// responder implements handler.Responder. Its fields but the first are memory that is used again.
 type responder struct {
 	*dropIn
-	path []byte // memory for resolved paths
+	path   []byte
+	lookup handler.Lookup
 }
 
 // Respond implements handler.Responder.
-func (d *responder) Respond(r *handler.Response, req *request.Request, head []byte, find handler.Finder) bool {
+func (s *responder) Respond(r *handler.Response, req *request.Request, head []byte, files handler.Files) bool {
 	length, chunked := req.BodyLength()
 	r.HasBody = length > 0 || chunked
+	date := files.Moment().Date
 	if req.Method != request.MethodGet && req.Method != request.MethodHead {
-		d.notFound(r, find)
+		notFound(r, date)
 		return true
 	}
-	path, verdict := request.ResolvePath(d.path[:0], req.Path().Of(head))
-	d.path = path
-	var m *docroot.Mount
+	path, verdict := request.ResolvePath(s.path[:0], req.Path().Of(head))
+	s.path = path
+	var mount *docroot.Mount
 	if verdict == request.PathOK {
-		m = d.table.Match(path)
-		r.Mount = m
+		mount = s.table.Match(path)
+		r.Mount = mount
 	}
-	if m == nil || docroot.IsDirectoryName(m.Name(path)) {
-		d.notFound(r, find)
+	if mount == nil || docroot.IsDirectoryName(mount.Name(path)) {
+		notFound(r, date)
 		return true
 	}
-	f, ok := find.Find(m, m.Name(path))
-	if !ok {
+	s.lookup.Reset()
+	s.lookup.Add(mount, mount.Name(path), false)
+	switch {
+	case !files.LookUp(&s.lookup):
 		return false
-	}
-	if f.Class != kernel.Done {
-		find.Release(f)
-		d.notFound(r, find)
-		return true
-	}
-	r.File = f
-	r.Status = response.OK
-	v := f.Version()
-	if seconds, send, validator := response.LastModified(&v, find.Unix()); validator || !v.Dated() {
-		r.Head = response.AppendDated(r.Head, response.OK, f.Head, find.Date())
-	} else { // it has just been written
-		from := len(r.Head)
-		r.Head = d.appendFileHead(r.Head, f, seconds, send)
-		copy(r.Head[from+response.DateOffset(response.OK):], find.Date())
-	}
-	r.HeadBytes = len(r.Head)
-	if req.Method == request.MethodGet {
-		r.To = f.Size
+	case s.lookup.Class == kernel.Done:
+		s.found(r, req.Method, s.lookup.File, files.Moment())
+	default:
+		notFound(r, date)
 	}
 	return true
 }
 
-func (d *responder) notFound(r *handler.Response, find handler.Finder) {
+// found responds with a file.
+func (s *responder) found(r *handler.Response, method request.Method, f *docroot.File, now handler.Moment) {
+	r.File, r.Status = f, response.OK
+	v := f.Version()
+	if seconds, send, validator := response.LastModified(&v, now.Unix); validator || !v.Dated() {
+		r.Head = response.AppendDated(r.Head, response.OK, f.Head, now.Date)
+	} else { // its Last-Modified differs from the one in f.Head until the second of its modification has passed
+		from := len(r.Head)
+		r.Head = s.appendFileHead(r.Head, f, seconds, send)
+		copy(r.Head[from+response.DateOffset(response.OK):], now.Date)
+	}
+	r.HeadBytes = len(r.Head)
+	if method == request.MethodGet {
+		r.To = f.Size
+	}
+}
+
+// notFound responds with 404.
+func notFound(r *handler.Response, date []byte) {
 	r.Status = response.NotFound
-	r.Head = response.AppendDated(r.Head, response.NotFound, notFoundHead, find.Date())
+	r.Head = response.AppendDated(r.Head, response.NotFound, notFoundHead, date)
 	r.HeadBytes = len(r.Head)
 }
 
-// Refuse implements handler.Handler. What follows a head that can't be understood is not understood
-// either, and thrown away.
-func (d *responder) Refuse(r *handler.Response, _ *request.Request, find handler.Finder) {
-	d.notFound(r, find)
+// Refuse implements handler.Responder. Where a malformed head ends is not known, so what follows it is discarded.
+func (s *responder) Refuse(r *handler.Response, _ *request.Request, files handler.Files) {
+	notFound(r, files.Moment().Date)
 	r.Linger = true
 }
 
-// Busy implements handler.Handler: it has only two responses, and neither is right.
-func (d *responder) Busy(*handler.Response, handler.Finder) bool { return false }
+// Busy implements handler.Responder. The connection is reset, as neither 200 nor 404 is true.
+func (s *responder) Busy(*handler.Response, handler.Files) bool { return false }
 
-// Expire implements handler.Handler: a client that takes too long is not answered.
-func (d *responder) Expire(*handler.Response, connstate.State, *request.Request, handler.Finder) bool {
+// Expire implements handler.Responder. The connection is closed, as neither 200 nor 404 is true.
+func (s *responder) Expire(*handler.Response, connstate.State, *request.Request, handler.Files) bool {
 	return false
-}
-
-// String names the handler, for people.
-func (d *responder) String() string {
-	return fmt.Sprintf("static/ by sendfile and dynamic/ by AIO from %s", d.table.Mounts()[0].Dir)
 }

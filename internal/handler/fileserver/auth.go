@@ -14,90 +14,88 @@ import (
 	"aws/internal/response"
 )
 
-// verified remembers credentials that were right, by their digest, so that bcrypt's tenth of a second
-// is spent once. A handler's passwords never change; a reload makes a new handler.
+// verified remembers credentials that were right, by their digest, so that each is compared with its hash once, which takes a
+// tenth of a second. The passwords of a handler never change; a reload makes a new handler.
 type verified struct {
-	mu  sync.RWMutex
-	who map[[sha256.Size]byte]struct{}
+	mu      sync.RWMutex
+	digests map[[sha256.Size]byte]struct{}
 }
 
+// verifiedMax is how many digests are remembered. All are forgotten when there would be more.
 const verifiedMax = 10000
 
-func (v *verified) has(key [sha256.Size]byte) bool {
+func (v *verified) has(digest [sha256.Size]byte) bool {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	_, ok := v.who[key]
+	_, ok := v.digests[digest]
 	return ok
 }
 
-func (v *verified) add(key [sha256.Size]byte) {
+func (v *verified) add(digest [sha256.Size]byte) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.who == nil || len(v.who) >= verifiedMax {
-		v.who = map[[sha256.Size]byte]struct{}{}
+	if v.digests == nil || len(v.digests) >= verifiedMax {
+		v.digests = map[[sha256.Size]byte]struct{}{}
 	}
-	v.who[key] = struct{}{}
+	v.digests[digest] = struct{}{}
 }
 
-// authorize reports whether the client may have what a rule is about (RFC 7617). known is false when
-// that is being found out off the loop.
-func (q *query) authorize(rule *docroot.AccessRule) (allowed, known bool) {
+// authorize reports whether the client may have what a rule covers (RFC 7617).
+func (d *decision) authorize(rule *docroot.AccessRule) (allowed, known bool) {
 	if rule == nil || rule.Users == nil {
 		return true, true
 	}
-	value, ok := q.single(request.Authorization)
+	value, ok := d.single(request.Authorization)
 	if !ok {
 		return false, true
 	}
-	var decoded [credentialsBytesMax]byte
-	credentials, ok := basicCredentials(decoded[:0], value)
+	var memory [credentialsBytesMax]byte
+	credentials, ok := basicCredentials(memory[:0], value)
 	if !ok {
 		return false, true
 	}
 	user, password, _ := bytes.Cut(credentials, colon)
-	q.s.bytes = append(append(append(q.s.bytes[:0], rule.Prefix...), 0), credentials...)
-	key := sha256.Sum256(q.s.bytes)
-	if allowed, known = q.d.verified.has(key), true; !allowed {
-		allowed, known = q.verify(rule, key, string(user), string(password))
+	d.scratch.bytes = append(append(append(d.scratch.bytes[:0], rule.Prefix...), 0), credentials...)
+	digest := sha256.Sum256(d.scratch.bytes)
+	if allowed, known = d.server.verified.has(digest), true; !allowed {
+		allowed, known = d.verify(rule, digest, string(user), string(password))
 	}
 	if allowed {
-		q.r.User = append(q.r.User[:0], user...)
+		d.response.User = append(d.response.User[:0], user...)
 	}
 	return allowed, known
 }
 
-// authorizeFile reports whether the client, who may have what is covered by the rule of the path that was asked for, may
-// have the file that was found as well: an index, or what is sent instead of nothing, has a path and a rule of its own.
-// The file is given back unless it may be sent.
-func (q *query) authorizeFile(asked *docroot.AccessRule) (allowed, known bool) {
-	if rule := q.plain.Extra.(*meta).rule; !asked.Includes(rule) {
-		allowed, known = q.authorize(rule)
-		if !allowed {
-			q.release(q.plain)
-			q.plain, q.file = nil, nil
-		}
-		return allowed, known
+// authorizeFile reports whether the client may have the file that was found. It may have what the rule of the requested path
+// covers, but an index, or the fallback, has a path and a rule of its own.
+func (d *decision) authorizeFile(requested *docroot.AccessRule) (allowed, known bool) {
+	if rule := prepared(d.plain).rule; !requested.Includes(rule) {
+		return d.authorize(rule)
 	}
 	return true, true
 }
 
-// verify has a password compared with its hash off the loop, which remembers it if it is right.
-func (q *query) verify(rule *docroot.AccessRule, key [sha256.Size]byte, who, secret string) (allowed, known bool) {
-	v := &q.d.verified
-	name := append([]byte{0}, hex.EncodeToString(key[:])...) // no file has such a name
-	f, outcome := q.find.Check(rule.Checks(), name, func() (kernel.Opened, kernel.Class) {
-		if !rule.Users.Check(who, secret) {
+// verify has a password compared with its hash on a worker thread.
+func (d *decision) verify(rule *docroot.AccessRule, digest [sha256.Size]byte, user, password string) (allowed, known bool) {
+	v := &d.server.verified
+	key := append([]byte{0}, hex.EncodeToString(digest[:])...) // no file has such a name
+	f, outcome := d.files.Check(rule.Checks(), key, func(kernel.Directories) (kernel.Opened, kernel.Class) {
+		if !rule.Users.Check(user, password) {
 			return kernel.Opened{}, kernel.Denied
 		}
-		v.add(key)
+		v.add(digest)
 		return kernel.Opened{FD: -1}, kernel.Done
 	})
-	if outcome != handler.CheckDone {
-		q.busy = outcome == handler.CheckRefused
-		return false, q.busy
+	switch outcome {
+	case handler.OutcomePending:
+		return false, false
+	case handler.OutcomeRefused:
+		d.checksNoMore = true
+		return false, true
+	case handler.OutcomeDone:
 	}
 	allowed = f.Class == kernel.Done
-	q.release(f)
+	d.release(f)
 	return allowed, true
 }
 
@@ -123,11 +121,15 @@ func basicCredentials(into, value []byte) ([]byte, bool) {
 	return decoded, true
 }
 
-// challenge responds with a request for credentials (RFC 9110 section 15.5.2), or, where too many of them are being
-// checked, with one to come back later.
-func (q *query) challenge() response.Status {
-	if q.busy {
-		return q.fail(response.ServiceUnavailable)
+// challenge responds with a request for credentials (RFC 9110 section 15.5.2) or, where too many of them are being
+// checked, with one to come back later. Known is that of the check.
+func (d *decision) challenge(known bool) (response.Status, bool) {
+	switch {
+	case !known:
+		return 0, false
+	case d.checksNoMore:
+		return d.fail(response.ServiceUnavailable), true
+	default:
+		return d.fail(response.Unauthorized), true
 	}
-	return q.fail(response.Unauthorized)
 }

@@ -7,8 +7,6 @@ import (
 	"aws/internal/response"
 )
 
-const cacheControl = "Cache-Control"
-
 // reserved are the fields that no option may set: those that frame a message or speak of its connection, for clients and
 // proxies would lose their place (RFC 9112 section 6, RFC 9110 section 7.6.1), and those that only the response itself can
 // know. The value says what to write instead, if there is something.

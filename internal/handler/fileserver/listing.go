@@ -4,77 +4,85 @@ import (
 	"strings"
 
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/listing"
 	"aws/internal/request"
 	"aws/internal/response"
 )
 
-const listMaxDefault = 10000
+const contentSecurityPolicy = listing.ContentSecurityPolicy
 
-// A listing's key in the cache is the directory's name, a NUL, which no name has, and how it is listed.
-// Its ending gives the listing its media type.
-const (
-	listHTML = ".html"
-	listJSON = ".json"
-)
-
-// list makes the directory's listing the request's file. It is read and rendered off the loop.
-func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
-	if q.find.Full() {
+// list makes the listing of a directory the request's file. It is read and rendered on a worker thread.
+func (d *decision) list(mount *docroot.Mount, name, path []byte) (class kernel.Class, known bool) {
+	query := d.request.Query()
+	d.scratch.lines = d.request.AppendLines(d.scratch.lines[:0], request.Accept, d.head)
+	page := &listingJob{
+		server: d.server, root: mount.Root, order: listing.ParseOrder(query.Of(d.head)), json: response.PrefersJSON(d.scratch.lines),
+		directory: string(name), path: string(path), unix: d.now.Unix,
+	}
+	d.scratch.bytes = page.appendKey(d.scratch.bytes[:0])
+	f, outcome := d.files.Make(mount, d.scratch.bytes, page.render)
+	switch {
+	case outcome == handler.OutcomePending:
+		return kernel.Again, false
+	case outcome == handler.OutcomeRefused:
 		return kernel.Exhausted, true
-	}
-	query := q.req.Query()
-	order := listing.ParseOrder(query.Of(q.head))
-	q.s.lines = q.req.AppendLines(q.s.lines[:0], request.Accept, q.head)
-	ending := listHTML
-	if response.PrefersJSON(q.s.lines) {
-		ending = listJSON
-	}
-	key := append(append(q.s.bytes[:0], name...), 0)
-	key = append(append(key, order.String()...), ending...)
-	q.s.bytes = key
-	directory, path, asJSON, now, k := string(name), string(p), ending == listJSON, q.find.Unix(), q.find.Directories()
-	d := q.d // the query is the next request's while a worker thread renders
-	f, ok := q.find.Make(m, key, func() (kernel.Opened, kernel.Class) {
-		return d.renderList(k, m.Root, directory, path, order, asJSON, now)
-	})
-	if !ok {
-		return 0, false
-	}
-	if f.Class != kernel.Done {
-		class := f.Class
-		q.release(f)
+	case f.Class != kernel.Done:
+		class = f.Class
+		d.release(f)
 		return class, true
 	}
-	q.plain, q.file, q.listed = f, f, true
+	d.plain, d.file, d.listed = f, f, true
 	return kernel.Done, true
 }
 
-// renderList reads a directory and renders its listing into a file in memory. It touches nothing of
-// the loop.
-func (d *fileServer) renderList(k kernel.Directories, root kernel.Root, directory, path string, order listing.Order, asJSON bool, now int64) (kernel.Opened, kernel.Class) {
-	most := d.ListMax
-	if most <= 0 {
-		most = listMaxDefault
+// listingJob is all that a worker thread needs to render a listing: it has copies of what belongs to the request.
+type listingJob struct {
+	server    *fileServer
+	root      kernel.Root
+	directory string // beneath root
+	path      string // of the directory
+	order     listing.Order
+	json      bool
+	unix      int64
+}
+
+// appendKey appends what a listing is cached under: the directory's name, a NUL, which no name of a file has, and the format
+// of the listing. It ends like the name of a file of its media type.
+func (j *listingJob) appendKey(b []byte) []byte {
+	b = append(append(b, j.directory...), 0)
+	b = append(b, j.order.String()...)
+	if j.json {
+		return append(b, ".json"...)
 	}
-	rule := d.access.Match([]byte(path))
-	hide := func(name string) bool {
-		return strings.HasPrefix(name, ".") && !d.DotFiles || !rule.Includes(d.access.Match([]byte(path+name)))
-	}
-	entries, more, class := k.ReadDirectory(root, directory, most, hide)
+	return append(b, ".html"...)
+}
+
+// render reads the directory and renders its listing into a file in memory.
+func (j *listingJob) render(k kernel.Directories) (kernel.Opened, kernel.Class) {
+	entries, truncated, class := k.ReadDirectory(j.root, j.directory, j.server.options.ListMax, j.server.hidesEntry(j.path))
 	if class != kernel.Done {
 		return kernel.Opened{}, class
 	}
-	page := listing.Page{Path: path, Order: order, Truncated: more, NowUnix: now}
+	page := listing.Page{Path: j.path, Order: j.order, Truncated: truncated, NowUnix: j.unix}
 	for _, e := range entries {
 		page.Entries = append(page.Entries, listing.Entry{
 			Name: e.Name, Directory: e.Directory, Size: e.Size, ModifiedNs: e.MtimeNs,
 		})
 	}
 	page.Sort()
-	if asJSON {
+	if j.json {
 		return k.MemoryFile(page.AppendJSON(nil))
 	}
 	return k.MemoryFile(page.AppendHTML(nil))
+}
+
+// hidesEntry returns what reports whether a name in a directory is not to be shown: it is a dot file, or not everybody who may
+// have the directory may have it.
+func (s *fileServer) hidesEntry(path string) func(name string) bool {
+	rule := s.access.Match([]byte(path))
+	return func(name string) bool {
+		return strings.HasPrefix(name, ".") && !s.options.DotFiles || !rule.Includes(s.access.Match([]byte(path+name)))
+	}
 }

@@ -1,0 +1,282 @@
+package goloop
+
+import (
+	"time"
+
+	"aws/internal/connstate"
+	"aws/internal/docroot"
+	"aws/internal/handler"
+	"aws/internal/kernel"
+)
+
+// lookupNamesMax bounds the names of one job, siblings included. A request with more alternatives needs several jobs.
+const lookupNamesMax = 32
+
+// LookUp implements handler.Files. It takes from the cache, and opens without waiting, what it can. From the first name on that
+// only a worker thread can determine, nothing more is opened here: that name and all others that are not known
+// become one job.
+func (f *finder) LookUp(q *handler.Lookup) bool {
+	q.Class, q.File, q.Siblings = kernel.Absent, nil, q.Siblings[:0]
+	var j *job
+	for i := range q.Len() {
+		a := q.At(i)
+		file, class := f.find(a.Mount, a.Name, j == nil)
+		switch {
+		case class == kernel.Exhausted:
+			f.retryRefused()
+			return false
+		case class == kernel.Again && f.peek:
+			return false
+		case class == kernel.Again:
+			if j == nil {
+				j = f.newJob(kernel.JobLookUp, f.c)
+			}
+			if !j.addWithSiblings(q, &a) {
+				return f.askLookUp(j)
+			}
+		case !a.IsThere(file.Class):
+			f.Release(file)
+		case file.Class != kernel.Done:
+			if j != nil { // what comes before it decides
+				f.Release(file)
+				return f.askLookUp(j)
+			}
+			q.Class = file.Class
+			f.Release(file)
+			return true
+		default:
+			return f.findSiblings(q, &a, file, j)
+		}
+	}
+	return j == nil || f.askLookUp(j)
+}
+
+// findSiblings completes a look-up of which a file is known, or, if j is not nil, is known unless a name of j is there.
+func (f *finder) findSiblings(q *handler.Lookup, a *handler.Alternative, file *docroot.File, j *job) bool {
+	if q.SiblingsIfUnknown && file.FormsKnown(f.k.Now()) {
+		if j != nil {
+			f.Release(file)
+			return f.askLookUp(j)
+		}
+		q.Class, q.File = kernel.Done, file
+		return true
+	}
+	added := false // the file is a name of j
+	for _, suffix := range q.Suffixes {
+		name := q.SiblingName(a.Name, suffix)
+		sibling, class := f.find(a.Mount, name, j == nil)
+		if class == kernel.Done {
+			if sibling.Class != kernel.Done {
+				f.Release(sibling)
+				sibling = nil
+			}
+			q.Siblings = append(q.Siblings, sibling)
+			continue
+		}
+		if class == kernel.Exhausted || f.peek {
+			f.Release(file)
+			q.ReleaseSiblings(f)
+			if class == kernel.Exhausted {
+				f.retryRefused()
+			}
+			return false
+		}
+		if j == nil {
+			j = f.newJob(kernel.JobLookUp, f.c)
+		}
+		if !added {
+			if !j.room(1 + len(q.Suffixes)) {
+				break
+			}
+			j.addName(a.Mount, nil, kernel.LookupName{Known: true})
+			added = true
+		}
+		j.addName(a.Mount, name, kernel.LookupName{Sibling: true})
+	}
+	if j != nil {
+		f.Release(file)
+		q.ReleaseSiblings(f)
+		return f.askLookUp(j)
+	}
+	q.Class, q.File = kernel.Done, file
+	return true
+}
+
+// find returns what a name stands for, with a reference, if the class is Done. Again means that a worker thread has to
+// determine it, or, unless mayOpen, that it is not known yet. Exhausted means that there are no descriptors.
+func (f *finder) find(m *docroot.Mount, name []byte, mayOpen bool) (*docroot.File, kernel.Class) {
+	if file := f.recall(m, name); file != nil {
+		return file, kernel.Done
+	}
+	if !mayOpen {
+		return nil, kernel.Again
+	}
+	l, c := f.Loop, f.c
+	class := l.k.Open(m.Root, name, &l.opened)
+	if class == kernel.Again || class == kernel.Exhausted {
+		return nil, class
+	}
+	l.counts.OpensCached++
+	file := l.remember(m, name, class, &l.opened, false)
+	if c.refusals > 0 {
+		file.Hold()
+		l.hold(c, file)
+	}
+	return file, kernel.Done
+}
+
+// recall returns what is known of a name, with a reference, or nil. What is out of date leaves the cache.
+func (f *finder) recall(m *docroot.Mount, name []byte) *docroot.File {
+	l := f.Loop
+	now := l.k.Now()
+	if file := f.c.holds(m, name); file != nil {
+		return file
+	}
+	if file := docroot.Impossible(m, name); file != nil {
+		return file
+	}
+	file, fresh := l.cache.Get(m, name, now)
+	switch {
+	case fresh == docroot.Missing:
+		return nil
+	case fresh == docroot.Fresh && l.hasItsSize(file, now):
+		l.counts.CacheHits++
+		return file
+	case fresh == docroot.Stale && file.Class == kernel.Done && file.Remote && f.peek:
+		l.dropFile(&file)
+		return nil
+	case fresh == docroot.Stale && file.Class == kernel.Done && !file.Remote:
+		l.counts.OpensCached++
+		if l.k.Stat(m.Root, name, &l.looked) == kernel.Done && l.looked.Same(&file.Info) {
+			l.cache.Validated(file, now)
+			return file
+		}
+	}
+	l.closing = l.cache.Drop(file, l.closing)
+	l.dropFile(&file)
+	return nil
+}
+
+// retryRefused retries the request in a moment, as no descriptor was left for it.
+func (f *finder) retryRefused() {
+	if !f.peek {
+		f.openRefused(f.c)
+	}
+}
+
+// hasItsSize reports whether a file whose name is trusted still has the size that its header section says: one that was
+// written in place since then must not be promised in its old length. The kernel is asked once per iteration, and not where
+// that could wait. Content that is kept in memory goes with its header section.
+func (l *Loop) hasItsSize(file *docroot.File, now time.Duration) bool {
+	if file.Class != kernel.Done || file.Made || file.Remote || file.Small.Load() != nil || file.Sized(now) {
+		return true
+	}
+	return l.k.Size(file.FD) == file.Size
+}
+
+// remember puts what a name stands for into the cache.
+func (l *Loop) remember(m *docroot.Mount, name []byte, class kernel.Class, opened *kernel.Opened, made bool) *docroot.File {
+	file := docroot.NewFile(m, string(name), class, opened)
+	file.Made = made
+	if class == kernel.Done {
+		l.handler.Prepare(file)
+	}
+	l.closing = l.cache.Add(file, l.k.Now(), l.closing)
+	return file
+}
+
+// room reports whether so many names may be added to a look-up.
+func (j *job) room(names int) bool { return len(j.Names)+names <= lookupNamesMax }
+
+// addWithSiblings adds a name whose class is not known, and those of its siblings, which are looked up if it is a
+// file. It returns false if the job has no room for them.
+func (j *job) addWithSiblings(q *handler.Lookup, a *handler.Alternative) bool {
+	if !j.room(1 + len(q.Suffixes)) {
+		return false
+	}
+	j.addName(a.Mount, a.Name, kernel.LookupName{DirectoryCounts: a.DirectoryCounts})
+	for _, suffix := range q.Suffixes {
+		j.addName(a.Mount, q.SiblingName(a.Name, suffix), kernel.LookupName{Sibling: true})
+	}
+	return true
+}
+
+// addName adds a name to a look-up, in the memory of an earlier one. A name that no file can have is left out.
+func (j *job) addName(m *docroot.Mount, name []byte, n kernel.LookupName) {
+	if file := docroot.Impossible(m, name); file != nil {
+		file.Release(nil) // it has no descriptor
+		return
+	}
+	if len(j.Names) < cap(j.Names) {
+		n.Name = j.Names[:len(j.Names)+1][len(j.Names)].Name[:0]
+	}
+	n.Root, n.Name = m.Root, append(n.Name, name...)
+	j.Names, j.mounts = append(j.Names, n), append(j.mounts, m)
+}
+
+// lookupNameBytesKept is how large a name may be whose memory is kept for the next job.
+const lookupNameBytesKept = 512
+
+// clearNames makes the memory of a look-up ready to be used again.
+func (j *job) clearNames() {
+	for i := range j.Names {
+		name := j.Names[i].Name[:0]
+		if cap(name) > lookupNameBytesKept {
+			name = nil
+		}
+		j.Names[i] = kernel.LookupName{Name: name}
+	}
+	clear(j.mounts)
+	j.Names, j.mounts = j.Names[:0], j.mounts[:0]
+}
+
+// askLookUp lets a worker thread look names up. It always returns false: they are not known yet.
+func (f *finder) askLookUp(j *job) bool {
+	if !f.k.Ask(&j.Job) {
+		f.freeJob(j)
+		f.retry(f.c)
+		return false
+	}
+	f.c.asked = true
+	return false
+}
+
+// onLookedUp goes on with a request whose names a worker thread has looked up. Where the job ended for want of a descriptor,
+// the request is retried with what was found before.
+func (l *Loop) onLookedUp(c *conn, j *job, alive bool) {
+	waits := alive && c.state() == connstate.StateOpening && c.asked
+	exhausted := false
+	for i := range j.Names {
+		n := &j.Names[i]
+		if n.Class == kernel.Canceled {
+			continue
+		}
+		l.counts.OpensByThread++
+		if n.Class == kernel.Exhausted {
+			exhausted = true
+			continue
+		}
+		file := l.remember(j.mounts[i], n.Name, n.Class, &n.File, false)
+		if waits {
+			l.hold(c, file)
+		} else {
+			l.dropFile(&file)
+		}
+	}
+	l.goOn(c, waits, exhausted)
+}
+
+// goOn decides again about a request for which a worker thread was asked, if it still waits for that.
+func (l *Loop) goOn(c *conn, waits, exhausted bool) {
+	switch {
+	case !waits && exhausted:
+		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
+	case !waits:
+	case exhausted:
+		c.asked = false
+		l.openRefused(c)
+	default:
+		c.asked = false
+		l.respond(c, c.part.buf[:c.part.n], &c.part.req)
+	}
+}

@@ -1,0 +1,185 @@
+package fileserver
+
+import (
+	"bytes"
+
+	"aws/internal/docroot"
+	"aws/internal/handler"
+	"aws/internal/kernel"
+	"aws/internal/request"
+	"aws/internal/response"
+)
+
+// decision is one request on the way to its response. Its fields behind now are about the file that is sent.
+//
+// Its methods that find something out report known as false where that has to be waited for: the decision then ends, and
+// the same request gets a new one later. Those that compose a response return its status.
+type decision struct {
+	server   *fileServer
+	scratch  *scratch
+	response *handler.Response
+	request  *request.Request
+	head     []byte
+	files    handler.Files
+	now      handler.Moment
+
+	plain        *docroot.File // what was found for the target; a reference, or nil
+	file         *docroot.File // what is sent: plain, or a sibling of it; the same reference, or another one
+	coding       response.Coding
+	varies       bool // the file has siblings, so the response depends on Accept-Encoding
+	listed       bool // the file is a directory's listing
+	bodiless     bool // the response has no body, whatever the method
+	checksNoMore bool // too many passwords are being checked
+}
+
+// handOver gives the file that is sent to the response, and releases all others.
+func (d *decision) handOver() {
+	d.response.File = d.file
+	if d.plain != d.file {
+		d.release(d.plain)
+	}
+	d.plain, d.file = nil, nil
+	d.scratch.lookup.ReleaseSiblings(d.files)
+}
+
+// releaseFiles releases all files.
+func (d *decision) releaseFiles() {
+	if d.plain != d.file {
+		d.release(d.plain)
+	}
+	d.release(d.file)
+	d.plain, d.file = nil, nil
+	d.scratch.lookup.ReleaseSiblings(d.files)
+}
+
+func (d *decision) release(f *docroot.File) {
+	if f != nil {
+		d.files.Release(f)
+	}
+}
+
+// decide finds out what the response is about and composes it.
+func (d *decision) decide() (s response.Status, known bool) {
+	if s := d.refusal(); s != 0 {
+		return d.fail(s), true
+	}
+	if d.request.TargetForm() == request.AsteriskForm {
+		return d.allowMethods(), true
+	}
+	path, verdict := request.ResolvePath(d.scratch.path[:0], d.request.Path().Of(d.head))
+	d.scratch.path = path
+	if verdict != request.PathOK {
+		return d.fail(response.BadRequest), true
+	}
+	if d.server.hides(path) {
+		return d.fail(response.NotFound), true
+	}
+	rule := d.server.access.Match(path)
+	if d.request.Method == request.MethodOptions && d.server.allowsPreflight(rule) {
+		return d.allowMethods(), true
+	}
+	if allowed, known := d.authorize(rule); !allowed {
+		return d.challenge(known)
+	}
+	class, known := d.lookUp(path)
+	if !known {
+		return 0, false
+	}
+	if class != kernel.Done {
+		return d.respondWithout(class, path), true
+	}
+	if allowed, known := d.authorizeFile(rule); !allowed {
+		return d.challenge(known)
+	}
+	if d.request.Method == request.MethodOptions {
+		return d.allowMethods(), true
+	}
+	d.negotiate()
+	return d.evaluate(), true
+}
+
+// respondWithout responds where no file was found.
+func (d *decision) respondWithout(class kernel.Class, path []byte) response.Status {
+	switch class {
+	case kernel.Directory:
+		return d.redirect(path)
+	case kernel.Denied:
+		return d.fail(response.Forbidden)
+	case kernel.Absent:
+		return d.fail(response.NotFound)
+	case kernel.Exhausted:
+		return d.fail(response.ServiceUnavailable)
+	default:
+		return d.fail(response.InternalServerError)
+	}
+}
+
+// refusal returns the status of a request that is refused whatever it asks for, or 0.
+func (d *decision) refusal() response.Status {
+	if d.request.ExpectUnknown() {
+		return response.ExpectationFailed
+	}
+	switch d.request.Method {
+	case request.MethodGet, request.MethodHead, request.MethodOptions:
+	case request.MethodUnknown:
+		return response.NotImplemented
+	default:
+		return response.MethodNotAllowed
+	}
+	switch {
+	case d.request.TargetForm() == request.AsteriskForm && d.request.Method != request.MethodOptions:
+		return response.BadRequest
+	case d.misdirected():
+		return response.MisdirectedRequest
+	}
+	return 0
+}
+
+// misdirected reports whether an absolute target has another scheme than http, which is not served here (RFC 9110 section
+// 15.5.20). The parser has seen to it that the scheme is http or https.
+func (d *decision) misdirected() bool {
+	target := d.request.Target.Of(d.head)
+	return d.request.TargetForm() == request.AbsoluteForm && len(target) > 5 && (target[4] == 's' || target[4] == 'S')
+}
+
+// examineBody prepares the response for the body of the request. It returns the status of a body that is refused, or 0.
+func (d *decision) examineBody() response.Status {
+	length, chunked := d.request.BodyLength()
+	if length == 0 && !chunked {
+		return 0
+	}
+	r := d.response
+	r.HasBody = true
+	r.Body.Reset(length, chunked, &d.server.options.Body)
+	if length > d.server.options.Body.BytesMax {
+		r.KeepAlive = false
+		return response.ContentTooLarge
+	}
+	arrived := r.Body // a copy: the body itself is consumed by the loop
+	if _, _, defect := arrived.Next(d.head[d.request.Len():]); defect != request.DefectNone {
+		r.KeepAlive = false
+		return response.Status(defect.Status())
+	}
+	if d.request.ExpectContinue() {
+		r.KeepAlive = false // whether the body follows is up to the client (RFC 9110 section 10.1.1)
+	}
+	return 0
+}
+
+// hides reports whether a path has an element that begins with a dot and is not to be served.
+// /.well-known/ is meant to be seen (RFC 8615).
+func (s *fileServer) hides(path []byte) bool {
+	if s.options.DotFiles {
+		return false
+	}
+	const wellKnown = "/.well-known"
+	if bytes.HasPrefix(path, []byte(wellKnown)) && (len(path) == len(wellKnown) || path[len(wellKnown)] == '/') {
+		path = path[len(wellKnown):]
+	}
+	for i := 1; i < len(path); i++ {
+		if path[i] == '.' && path[i-1] == '/' {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,153 @@
+package fileserver
+
+import (
+	"strings"
+
+	"aws/internal/docroot"
+	"aws/internal/response"
+)
+
+const cacheControl = "Cache-Control"
+
+// preparation is what the responses for a file have in common besides docroot.File.Head, which is the header section of
+// the whole file, without the last fields, as it is once the second of the file's modification has passed.
+type preparation struct {
+	mediaType    string
+	cacheControl string
+	rule         *docroot.AccessRule // of the path that the file is at, whatever path it is sent for
+}
+
+// prepared returns what Prepare has kept with a file.
+func prepared(f *docroot.File) *preparation { return f.Extra.(*preparation) }
+
+// Prepare implements handler.Handler.
+func (s *fileServer) Prepare(f *docroot.File) {
+	p := &preparation{}
+	if f.Made {
+		s.prepareListing(f, p)
+	} else {
+		name := f.Mount.Path(f.Name)
+		mediaType, ok := globMatch(s.options.TypeGlobs, name)
+		if !ok {
+			mediaType = s.options.Types.Lookup(f.Name)
+		}
+		p.mediaType = response.WithCharset(mediaType)
+		p.cacheControl, _ = globMatch(s.options.CacheControl, name)
+		p.rule = s.access.Match([]byte(name))
+	}
+	v := f.Version()
+	f.Extra = p
+	f.Head = s.appendFileHead(nil, &fileHead{
+		status: response.OK, date: response.Undated, modifiedSeconds: response.FloorSeconds(f.MtimeNs), dated: v.Dated(),
+		file: f, preparation: p, length: f.Size,
+	})
+}
+
+// prepareListing prepares for a listing, whose name is a key of listingKey. The globs are about names of files, and
+// don't apply. The rule of the directory does.
+func (s *fileServer) prepareListing(f *docroot.File, p *preparation) {
+	directory, format, _ := strings.Cut(f.Name, "\x00")
+	p.rule = s.access.Match([]byte(f.Mount.Path(directory)))
+	p.mediaType = response.WithCharset(s.options.Types.Lookup(format))
+	p.cacheControl = "no-cache"
+}
+
+// fileHead describes the header section of a response about a file.
+type fileHead struct {
+	status          response.Status
+	date            []byte
+	modifiedSeconds int64
+	dated           bool // modifiedSeconds is sent as Last-Modified
+	file            *docroot.File
+	preparation     *preparation
+	mediaType       string // "": that of the preparation
+	coding          response.Coding
+	length          int64 // -1: Content-Length is not sent
+}
+
+// appendFileHead appends the header section of a response about a file, without the last fields.
+func (s *fileServer) appendFileHead(b []byte, h *fileHead) []byte {
+	b = s.appendCommon(b, h.status, h.date, h.preparation.cacheControl)
+	if h.dated {
+		b = response.AppendFieldDate(b, "Last-Modified", h.modifiedSeconds)
+	}
+	var tag [response.ETagBytesMax]byte
+	v := h.file.Version()
+	b = response.AppendFieldBytes(b, "ETag", response.AppendETag(tag[:0], &v, h.coding))
+	if h.status == response.NotModified {
+		return b // the other fields are those that the client's cache has (RFC 9110 section 15.4.5)
+	}
+	if h.status != response.RangeNotSatisfiable {
+		mediaType := h.mediaType
+		if mediaType == "" {
+			mediaType = h.preparation.mediaType
+		}
+		b = response.AppendField(b, "Content-Type", mediaType)
+		if h.coding != response.Identity {
+			b = response.AppendField(b, "Content-Encoding", h.coding.String())
+		}
+	}
+	b = response.AppendField(b, "Accept-Ranges", "bytes")
+	if h.length >= 0 {
+		b = response.AppendFieldInt(b, "Content-Length", h.length)
+	}
+	return b
+}
+
+// appendCommon appends what every response begins with. Where cache is empty, Cache-Control is that of the options.
+func (s *fileServer) appendCommon(b []byte, status response.Status, date []byte, cache string) []byte {
+	b = response.AppendStatusLine(b, status)
+	b = response.AppendFieldBytes(b, "Date", date)
+	for _, f := range s.common {
+		b = response.AppendField(b, f.Name, f.Value)
+	}
+	if cache == "" {
+		cache = s.cacheControl
+	}
+	if cache != "" {
+		b = response.AppendField(b, cacheControl, cache)
+	}
+	return b
+}
+
+// appendHead appends the header section of a response about the file that is sent, without the last fields.
+// A mediaType replaces that of the file.
+func (d *decision) appendHead(s response.Status, mediaType string, length int64) {
+	r, f := d.response, d.file
+	v := f.Version()
+	seconds, dated, validator := response.LastModified(&v, d.now.Unix)
+	if s == response.OK && f == d.plain && (validator || !v.Dated()) {
+		r.Head = response.AppendDated(r.Head, s, f.Head, d.now.Date)
+	} else {
+		r.Head = d.server.appendFileHead(r.Head, &fileHead{
+			status: s, date: d.now.Date, modifiedSeconds: seconds, dated: dated,
+			file: f, preparation: prepared(d.plain), mediaType: mediaType, coding: d.coding, length: length,
+		})
+	}
+	d.appendVary()
+}
+
+// appendVary appends the fields of request that the choice of the file has depended on, and the policy of a listing.
+func (d *decision) appendVary() {
+	r := d.response
+	if d.varies {
+		r.Head = response.AppendField(r.Head, "Vary", "Accept-Encoding")
+	}
+	if d.listed {
+		r.Head = response.AppendField(r.Head, "Vary", "Accept")
+		r.Head = response.AppendField(r.Head, "Content-Security-Policy", contentSecurityPolicy)
+	}
+}
+
+// endHead appends the last fields, which are about the connection, and ends the header section.
+func (d *decision) endHead() {
+	r := d.response
+	switch {
+	case !r.KeepAlive:
+		r.Head = response.AppendField(r.Head, "Connection", "close")
+	case d.request.Minor == 0:
+		r.Head = response.AppendField(r.Head, "Connection", "keep-alive")
+	}
+	r.Head = response.AppendEnd(r.Head)
+	r.HeadBytes = len(r.Head)
+}

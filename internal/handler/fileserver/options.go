@@ -1,0 +1,126 @@
+package fileserver
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"aws/internal/docroot"
+	"aws/internal/handler"
+	"aws/internal/request"
+	"aws/internal/response"
+)
+
+// Options says what the file server serves and how. The zero value of each field is off.
+type Options struct {
+	Mounts       []*docroot.Mount
+	Access       []*docroot.AccessRule // who may have what, by the paths that are requested
+	Limits       request.Limits
+	Body         request.BodyLimits
+	RangesMax    int      // ranges in one request; a request with more gets the whole file
+	Index        []string // names that stand for a directory, the first that is there
+	List         bool     // directories without an index are listed
+	ListMax      int      // entries that a listing shows
+	SPA          string   // path of a file that is sent instead of 404
+	DotFiles     bool     // names that begin with a dot are served
+	Precompress  bool     // name.zst, name.br and name.gz may be sent for name
+	CORS         bool     // any origin may read
+	Fields       []Field  // fields of every response
+	CacheControl []Glob   // the first that matches counts
+	Types        *response.MediaTypes
+	TypeGlobs    []Glob // go before Types; the first that matches counts
+	ErrorPages   map[response.Status]ErrorPage
+}
+
+// Field is a header field.
+type Field struct{ Name, Value string }
+
+// Glob gives a value to the files that match a pattern of path.Match. A pattern with a slash is compared with the whole
+// path of the file, that of the mount included, which begins with a slash; one without, with its last element.
+type Glob struct{ Pattern, Value string }
+
+// ErrorPage is the body of a response that reports an error.
+type ErrorPage struct {
+	Type string
+	Body []byte
+}
+
+const (
+	rangesMaxDefault = 64
+	listMaxDefault   = 10000
+)
+
+// New returns the handler of `aws serve`. The error says which option is wrong.
+func New(o Options) (handler.Handler, error) {
+	table, err := docroot.NewTable(o.Mounts...)
+	if err != nil {
+		return nil, err
+	}
+	access, err := docroot.NewAccessTable(o.Access...)
+	if err != nil {
+		return nil, err
+	}
+	if o.Types == nil {
+		o.Types = response.NewMediaTypes()
+	}
+	if o.RangesMax == 0 {
+		o.RangesMax = rangesMaxDefault
+	}
+	if o.ListMax <= 0 {
+		o.ListMax = listMaxDefault
+	}
+	if o.Body.BytesMax <= 0 {
+		o.Body.BytesMax = request.DefaultBodyBytesMax
+	}
+	common, cache, err := commonFields(&o)
+	if err != nil {
+		return nil, err
+	}
+	for _, globs := range [][]Glob{o.CacheControl, o.TypeGlobs} {
+		for _, g := range globs {
+			if err := g.check(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	s := &fileServer{options: o, table: table, access: access, common: common, cacheControl: cache}
+	if o.SPA != "" {
+		s.fallback = []byte(o.SPA)
+		s.fallbackMount = table.Match(s.fallback)
+	}
+	if o.Precompress {
+		for _, c := range siblingCodings {
+			s.suffixes = append(s.suffixes, c.Suffix())
+		}
+	}
+	return s, nil
+}
+
+// check reports why a glob can't be.
+func (g *Glob) check() error {
+	if _, err := path.Match(g.Pattern, ""); err != nil {
+		return fmt.Errorf("pattern %q: %w", g.Pattern, err)
+	}
+	if strings.Contains(g.Pattern, "/") && !strings.HasPrefix(g.Pattern, "/") && !strings.HasPrefix(g.Pattern, "*") {
+		return fmt.Errorf("pattern %q matches nothing: one with a slash is compared with whole paths, which begin with a slash; write %q",
+			g.Pattern, "/"+g.Pattern)
+	}
+	if !response.ValidField("X", g.Value) {
+		return fmt.Errorf("pattern %q: %q can't be the value of a field", g.Pattern, g.Value)
+	}
+	return nil
+}
+
+// globMatch returns the value of the first glob that matches a path.
+func globMatch(globs []Glob, name string) (string, bool) {
+	for _, g := range globs {
+		subject := name
+		if !strings.Contains(g.Pattern, "/") {
+			subject = path.Base(name)
+		}
+		if ok, err := path.Match(g.Pattern, subject); ok && err == nil {
+			return g.Value, true
+		}
+	}
+	return "", false
+}

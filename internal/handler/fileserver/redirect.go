@@ -1,0 +1,23 @@
+package fileserver
+
+import (
+	"bytes"
+
+	"aws/internal/response"
+)
+
+// redirect responds with the name of a directory, which has a slash at its end (RFC 9110 section 15.4.2), and the query of
+// the request. The reference is relative to the path that the client has requested (section 10.2.2), as a proxy in front
+// may have removed a part of that.
+func (d *decision) redirect(path []byte) response.Status {
+	r := d.response
+	r.Head = d.server.appendCommon(r.Head, response.MovedPermanently, d.now.Date, "")
+	reference := response.AppendEscapedPath(d.scratch.bytes[:0], string(path[bytes.LastIndexByte(path, '/')+1:])+"/")
+	if query := d.request.Query(); query.Len > 0 {
+		reference = append(append(reference, '?'), query.Of(d.head)...)
+	}
+	d.scratch.bytes = reference
+	r.Head = response.AppendFieldBytes(r.Head, "Location", reference)
+	d.sendText(response.MovedPermanently)
+	return response.MovedPermanently
+}

@@ -1,0 +1,115 @@
+package handlertest
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"testing"
+
+	"aws/internal/handler"
+	"aws/internal/kernel"
+	"aws/internal/request"
+)
+
+// Exchange is a request and the response to it.
+type Exchange struct {
+	handler.Response
+	Decided bool                 // false: it has to be waited for
+	Header  textproto.MIMEHeader // of the response
+	Memory  string               // the part of the body that is in memory, ahead of the file's bytes
+	File    string               // the name of the file whose bytes are sent; "": none
+}
+
+// Do has the handler decide about a request, refused by the parser or not, and checks what holds for every response: its head
+// can be parsed, Content-Length is the length of the body, a file is one that is there, and all other references
+// are released. Each newline of text stands for CR LF.
+func (s *Site) Do(t testing.TB, text string) *Exchange {
+	t.Helper()
+	head := []byte(strings.ReplaceAll(text, "\n", "\r\n"))
+	var req request.Request
+	req.Reset(s.handler.Limits())
+	e := &Exchange{Decided: true}
+	e.Reset()
+	switch req.Parse(head) {
+	case request.Complete:
+		e.Decided = s.responder.Respond(&e.Response, &req, head, s.Files())
+	case request.Incomplete:
+		t.Fatalf("%q is incomplete", text)
+	default:
+		s.responder.Refuse(&e.Response, &req, s.Files())
+	}
+	s.Verify(t, e, req.Method)
+	return e
+}
+
+// Responder returns the handler's responder, for what Do does not do.
+func (s *Site) Responder() handler.Responder { return s.responder }
+
+// Verify checks what holds for every response, and completes the exchange.
+func (s *Site) Verify(t testing.TB, e *Exchange, method request.Method) {
+	t.Helper()
+	r := &e.Response
+	if !e.Decided {
+		if len(s.refs) > 0 || r.File != nil {
+			t.Errorf("a request that has to wait holds %d files", len(s.refs))
+		}
+		return
+	}
+	s.checkFile(t, e)
+	statusLine, fields, _ := strings.Cut(string(r.Head), "\r\n")
+	if want := fmt.Sprintf("HTTP/1.1 %d %s", r.Status, r.Status.Reason()); statusLine != want {
+		t.Errorf("status line %q, want %q", statusLine, want)
+	}
+	var err error
+	if e.Header, err = textproto.NewReader(bufio.NewReader(strings.NewReader(fields))).ReadMIMEHeader(); err != nil {
+		t.Fatalf("%q: %v", r.Head, err)
+	}
+	n := r.HeadLen()
+	if n < 4 || string(r.Head[n-4:n]) != "\r\n\r\n" || bytes.Contains(r.Head[:n-4], []byte("\r\n\r\n")) {
+		t.Fatalf("the head of %q is not its first %d bytes", r.Head, n)
+	}
+	e.Memory = string(r.Head[n:])
+	length := int64(len(e.Memory)) + r.To - r.From + int64(len(r.PartText))
+	for _, p := range r.Parts {
+		length += p.To - p.From
+	}
+	bodiless := method == request.MethodHead || r.Status == 204 || r.Status == 304
+	switch {
+	case bodiless && length > 0:
+		t.Errorf("a response that has no body has one of %d bytes", length)
+	case !bodiless && e.Header.Get("Content-Length") != strconv.FormatInt(length, 10):
+		t.Errorf("Content-Length is %q, and the body has %d bytes", e.Header.Get("Content-Length"), length)
+	case (r.Status == 204 || r.Status == 304) && e.Header.Get("Content-Length") != "":
+		t.Errorf("status %d with Content-Length", r.Status)
+	}
+	if keeps := !strings.EqualFold(e.Header.Get("Connection"), "close"); keeps != r.KeepAlive {
+		t.Errorf("Connection: %q, and KeepAlive is %v", e.Header.Get("Connection"), r.KeepAlive)
+	}
+}
+
+// checkFile checks the file of a response, and releases it.
+func (s *Site) checkFile(t testing.TB, e *Exchange) {
+	t.Helper()
+	r := &e.Response
+	if r.From > r.To || r.File == nil && (r.From != r.To || len(r.Parts) > 0) {
+		t.Errorf("the body is [%d, %d) and %d parts of %v", r.From, r.To, len(r.Parts), r.File)
+	}
+	if f := r.File; f != nil {
+		e.File = f.Name
+		if f.Class != kernel.Done {
+			t.Errorf("the response is about %q, which is %v", f.Name, f.Class)
+		}
+		if r.From < 0 || r.To > f.Size {
+			t.Errorf("bytes [%d, %d) of a file of %d", r.From, r.To, f.Size)
+		}
+		s.Files().Release(f)
+		r.File = nil
+	}
+	for f, n := range s.refs {
+		t.Errorf("%d references of %q, %v, are not released", n, f.Name, f.Class)
+	}
+	clear(s.refs)
+}

@@ -1,0 +1,59 @@
+package handler
+
+import (
+	"bytes"
+
+	"aws/internal/docroot"
+	"aws/internal/request"
+	"aws/internal/response"
+)
+
+// Response is what goes to the client for one request.
+type Response struct {
+	Status    response.Status
+	Head      []byte         // the header section, and a body that is in memory; appended to by the Responder
+	HeadBytes int            // of Head, what is the header section; 0: up to the empty line
+	File      *docroot.File  // whose bytes [From, To) are the body; nil: there are none
+	Mount     *docroot.Mount // that the request's path belongs to, or nil; for the record
+	User      []byte         // who has shown the password, or empty; for the record
+	From      int64
+	To        int64
+	Parts     []Part // what follows the bytes [From, To)
+	PartText  []byte // of all parts, one behind the other
+	KeepAlive bool   // the connection is kept for another request
+	// Linger says that the client may still be sending: our side is shut down, and what it sends is
+	// discarded for a while, so that it reads the response and not a reset (RFC 9112 section 9.6).
+	Linger bool
+	// HasBody says that the request has a body, of which nothing has been consumed. If the
+	// connection is kept, the loop discards it, within the limits that Body was reset with.
+	HasBody bool
+	Body    request.Body
+}
+
+// Part is a part of a response in several parts: a text, then bytes of the file.
+type Part struct {
+	TextBytes int
+	From, To  int64
+}
+
+// Reset makes a response ready to be decided. The memory of its slices is used again.
+func (r *Response) Reset() {
+	*r = Response{Head: r.Head[:0], User: r.User[:0], Parts: r.Parts[:0], PartText: r.PartText[:0], Body: r.Body}
+}
+
+// HeadLen returns how many bytes of Head are the header section. What follows them is body.
+func (r *Response) HeadLen() int {
+	if r.HeadBytes == 0 {
+		r.HeadBytes = bytes.Index(r.Head, endOfHead) + len(endOfHead)
+	}
+	return r.HeadBytes
+}
+
+var endOfHead = []byte("\r\n\r\n")
+
+// AddPart adds bytes that follow what the response has so far: a text, then the file's bytes
+// [from, to).
+func (r *Response) AddPart(text []byte, from, to int64) {
+	r.Parts = append(r.Parts, Part{TextBytes: len(text), From: from, To: to})
+	r.PartText = append(r.PartText, text...)
+}
