@@ -29,11 +29,10 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 	n := max(op.Result, 0)
 	body := max(n-(op.Len()-int64(o.body)), 0) // the header's bytes come first
 	if unsent := int64(o.body) - body; unsent > 0 {
-		switch {
-		case alive:
-			l.refund(c, unsent)
-		case l.total != nil:
-			l.total.put(unsent)
+		if alive {
+			l.rates.refund(&c.bucket, unsent)
+		} else {
+			l.rates.refundTotal(unsent)
 		}
 	}
 	l.counts.BytesSent += uint64(n)

@@ -144,7 +144,7 @@ type Loop struct {
 	yielded    time.Duration
 	deferral   deferral
 	coalescing coalescing
-	total      *totalRate // nil without Config.TotalRateMax
+	rates      rates
 	parts      freeList[*part]
 	heads      headBuffers
 	tails      freeList[*tail]
@@ -212,10 +212,7 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if err := l.setCongestion(); err != nil {
 		return nil, err
 	}
-	l.total = cfg.total
-	if l.total == nil && cfg.TotalRateMax > 0 {
-		l.total = &totalRate{rate: cfg.TotalRateMax}
-	}
+	l.rates = newRates(&cfg)
 	if l.conns.limits = cfg.limits; l.conns.limits == nil {
 		l.conns.limits = newConnLimits(&cfg)
 	}

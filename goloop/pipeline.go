@@ -154,7 +154,7 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 			return
 		}
 		inMemory := bodyBytes(p.writeBuf, p.head)
-		if !l.reserveAll(c, inMemory+file) {
+		if !l.rates.reserveAll(&c.bucket, inMemory+file, l.k.Now()) {
 			return // its turn comes by itself
 		}
 		l.sendMessage(c, roleHeader, p.writeBuf, inMemory, link, file > 0 || !p.keep)
@@ -163,7 +163,7 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 			var sent int64
 			at := place{file: p.file, off: p.from, end: p.to, prefetchEnd: prefetchOf(p.file, p.to), most: file}
 			if sent, link = l.addFile(c, at, link); sent < file {
-				l.refund(c, file-sent)
+				l.rates.refund(&c.bucket, file-sent)
 				return
 			}
 		}

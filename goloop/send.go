@@ -103,7 +103,7 @@ func (l *Loop) addChain(c *conn) {
 	}
 	inMemory := bodyBytes(c.writeBuf, c.headLeft)
 	body := inMemory + file
-	granted := l.reserve(c, body)
+	granted := l.rates.reserve(&c.bucket, body, l.k.Now())
 	added, link := l.addMessage(c, inMemory, granted)
 	left := granted - added // of the file, what may be sent now
 	var n int64
@@ -116,7 +116,7 @@ func (l *Loop) addChain(c *conn) {
 		n, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, prefetchEnd: l.prefetchEnd(c), most: left}, link)
 	}
 	added += n
-	l.refund(c, granted-added)
+	l.rates.refund(&c.bucket, granted-added)
 	switch {
 	case granted == 0 && body > 0 && link == 0: // the rates allow nothing now, and the head is gone
 		c.resting = true
