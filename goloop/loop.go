@@ -97,9 +97,8 @@ type Loop struct {
 
 	timed     bool          // the clock is looked at within a turn: somebody reads the counters
 	moment    time.Duration // the time for counters and records: the latest cgo call's if timed, else the turn's
-	unsaid    bool          // something has happened since the counters were published
-	published published
-	publishAt time.Duration
+	publisher publisher
+	recorder  recorder
 
 	listeners    []listener
 	watching     bool          // epoll reports new connections
@@ -157,9 +156,6 @@ type Loop struct {
 
 	wholes wholes
 
-	records []*stats.Record // to be filled
-	filled  []*stats.Record // for the sink, by the end of the turn
-
 	pool           pool
 	windows        freeList[*window]
 	reading        int // connections whose windows have chunks that are queued or in flight
@@ -192,7 +188,8 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	}
 	l := &Loop{cfg: cfg, k: k, handler: d, responder: d.NewResponder(), cache: cache, dateOf: -1}
 	l.timed = cfg.Publish || cfg.Sink != nil
-	l.unsaid = cfg.Publish
+	l.publisher.enabled, l.publisher.pending = cfg.Publish, cfg.Publish
+	l.recorder = newRecorder(cfg.Sink)
 	var err error
 	if l.batch.ops, err = k.Ops(batchOpsMax); err != nil {
 		return nil, err
@@ -201,8 +198,6 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 		return nil, err
 	}
 	l.batch.owners = make([]owner, batchOpsMax)
-	l.records = make([]*stats.Record, 0, recordsMax)
-	l.filled = make([]*stats.Record, 0, recordsMax)
 	if l.scratch, err = k.Map(batchConnsMax * receiveBytes); err != nil {
 		return nil, err
 	}
@@ -315,7 +310,7 @@ func (l *Loop) Iterate() (bool, error) {
 	l.expire()
 	l.tidy()
 	l.counts.EventsPerIteration.Add(l.events)
-	l.putRecords()
+	l.recorder.flush()
 	l.publish()
 	l.beat.Store(l.counts.Iterations)
 	if l.draining {
@@ -497,8 +492,8 @@ func (l *Loop) timeout() time.Duration {
 	if at, ok := l.deferralEnds(); ok {
 		sooner(at)
 	}
-	if l.unsaid {
-		sooner(l.publishAt)
+	if at := l.publisher.dueAt(); at != never {
+		sooner(at)
 	}
 	if l.draining && l.drainEnd != never {
 		sooner(max(l.idleEnd, min(l.drainEnd, now+drainLook)))
@@ -586,6 +581,6 @@ func (l *Loop) close() error {
 	p := &l.pool
 	assert(p.available+p.held[shareMemory]+p.held[shareDisk] == p.grown, "a buffer counts to no kind, or to both")
 	assert(l.reading == 0, "a window that is gone still counts among those that read")
-	l.putRecords()
+	l.recorder.flush()
 	return l.k.Close()
 }

@@ -108,7 +108,7 @@ func (l *Loop) dropPipeline(c *conn) {
 		if p.rec != nil {
 			p.rec.Conn, p.rec.Peer, p.rec.Complete = c.serial, c.peer, false
 			p.rec.Began = l.wall()
-			l.putRecord(p.rec)
+			l.recorder.put(p.rec)
 		}
 		l.dropFile(&p.file)
 	}
