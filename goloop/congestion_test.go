@@ -178,7 +178,7 @@ func TestLastResponseWaitsInTheSocket(t *testing.T) {
 					inheritListener(t, cfg)
 				}
 			})
-			usual, err := unix.GetsockoptInt(int(server.loops[0].listeners[0].fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
+			usual, err := unix.GetsockoptInt(int(server.loops[0].acceptor.listeners[0].fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
 			if err != nil {
 				t.Fatal(err)
 			}

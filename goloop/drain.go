@@ -15,13 +15,9 @@ import (
 func (l *Loop) drain() {
 	l.draining = true
 	l.drainEnd = l.k.Now() + l.cfg.DrainTimeout
-	// Another process may have the sockets open, too. Epoll would then go on reporting their connections
-	// (epoll(7)). Should it fail, the events are dropped.
-	_ = l.watchListeners(kernel.OpEpollDel, 0)
-	for i := range l.listeners {
-		l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: l.listeners[i].fd})
+	for _, li := range l.acceptor.close(l.k, l.batch.ops) {
+		l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: li.fd})
 	}
-	l.listeners = l.listeners[:0]
 	l.idleEnd = l.k.Now() + l.drainIdle()
 }
 

@@ -23,12 +23,10 @@ const (
 	batchOpsMax     = 1024
 	batchConnsMax   = 256     // connections that one round of receiving or sending serves
 	receiveBytes    = 8 << 10 // a receive into the scratch memory; a head seldom needs more
-	acceptsMax      = 64
 	sendfileBytes   = docroot.ResidentChunkBytes
 	sendBuffersMax  = 8 // buffers of a dynamic file that one cgo call sends for a connection
 	jobsFetchMax    = 64
 	retryAfter      = 10 * time.Millisecond
-	acceptPause     = 100 * time.Millisecond
 	trimEvery       = time.Second
 	trimAgain       = 10 * time.Millisecond // when there was more to trim than one iteration should
 	trimFilesMax    = 256                   // files that are trimmed in one iteration
@@ -77,14 +75,6 @@ type owner struct {
 	body  uint32 // of those bytes, how many are body bytes: its last ones
 }
 
-// listener is a socket that connections are accepted from.
-type listener struct {
-	fd        int32
-	ready     bool
-	accepts   int // how many accepts the next batch tries
-	successes int // of those that the latest batches tried
-}
-
 // Loop is one event loop. All methods but Shutdown and Stopped belong to one goroutine.
 type Loop struct {
 	cfg       Config
@@ -100,10 +90,7 @@ type Loop struct {
 	publisher publisher
 	recorder  recorder
 
-	listeners    []listener
-	watching     bool          // epoll reports new connections
-	acceptPaused bool          // new connections stay in the backlog
-	acceptAgain  time.Duration // and no accepting before this time
+	acceptor acceptor
 
 	conns connTable
 
@@ -133,24 +120,21 @@ type Loop struct {
 	batch   batch       // of the loop's phases
 	changed []kernel.Op // the batch of the interest changes, which Wait runs
 
-	scratch    []byte // where receives go: batchConnsMax pieces
-	req        request.Request
-	response   handler.Response
-	finding    finder
-	opened     kernel.Opened // out-parameters of the kernel, here so that they need no allocation
-	looked     kernel.Info
-	peers      []byte // where accepts write whom they have accepted
-	yielded    time.Duration
-	deferral   deferral
-	coalescing coalescing
-	rates      rates
-	parts      freeList[*part]
-	heads      headBuffers
-	tails      freeList[*tail]
-	pipelines  freeList[*pipeline]
-	headsMax   int
-	date       [response.DateBytes]byte
-	dateOf     int64
+	scratch   []byte // where receives go: batchConnsMax pieces
+	req       request.Request
+	response  handler.Response
+	finding   finder
+	opened    kernel.Opened // out-parameters of the kernel, here so that they need no allocation
+	looked    kernel.Info
+	yielded   time.Duration
+	rates     rates
+	parts     freeList[*part]
+	heads     headBuffers
+	tails     freeList[*tail]
+	pipelines freeList[*pipeline]
+	headsMax  int
+	date      [response.DateBytes]byte
+	dateOf    int64
 
 	loopbackNames, remoteNames []byte // of congestion controls; nil where all connections have the same
 
@@ -201,9 +185,6 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if l.scratch, err = k.Map(batchConnsMax * receiveBytes); err != nil {
 		return nil, err
 	}
-	if l.peers, err = k.Map(batchConnsMax * kernel.PeerBytes); err != nil {
-		return nil, err
-	}
 	if err := l.setCongestion(); err != nil {
 		return nil, err
 	}
@@ -224,40 +205,16 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	l.queued = make([]int32, 0, slots)
 	l.dones = make([]kernel.ReadDone, slots)
 	l.finished = make([]*kernel.Job, jobsFetchMax)
-	for _, fd := range listeners {
-		l.listeners = append(l.listeners, listener{fd: fd, accepts: 1})
-	}
-	if err := l.watchListeners(kernel.OpEpollAdd, kernel.Readable); err != nil {
+	if l.acceptor, err = newAcceptor(k, l.batch.ops, &l.cfg, listeners); err != nil {
 		return nil, err
 	}
-	l.watching = true
 	l.trimAt = k.Now() + trimEvery
 	l.refreshDate()
 	return l, nil
 }
 
-// Token of the first listener; the others follow upwards.
-const (
-	never          = time.Duration(1<<63 - 1)
-	tokenListeners = kernel.ReservedTokens - 1024
-)
-
-// watchListeners sets whether epoll reports new connections.
-func (l *Loop) watchListeners(kind netKind, mask uint32) error {
-	for i, li := range l.listeners {
-		l.batch.ops[i] = kernel.Op{
-			Kind: kind, FD: li.fd, File: l.k.Poller(), Mask: mask,
-			Token: tokenListeners + uint64(i),
-		}
-	}
-	l.k.Do(l.batch.ops[:len(l.listeners)])
-	for _, op := range l.batch.ops[:len(l.listeners)] {
-		if op.Result < 0 {
-			return kernel.NamedError("epoll_ctl", op.Result)
-		}
-	}
-	return nil
-}
+// never is a time that does not come.
+const never = time.Duration(1<<63 - 1)
 
 // Run turns until the loop is shut down and everything is given back. The error is that of the
 // loop itself, never of a connection.
@@ -294,7 +251,7 @@ func (l *Loop) Shutdown() {
 	l.k.Wake()
 }
 
-// Turn runs the phases once. It returns false when the loop has been shut down and nothing is left
+// Iterate runs the phases once. It returns false when the loop has been shut down and nothing is left
 // to do.
 func (l *Loop) Iterate() (bool, error) {
 	l.settle()
@@ -341,9 +298,13 @@ func (l *Loop) wait() error {
 		n++
 	}
 	l.changes = l.changes[:0]
-	events, err := l.waitEvents(l.changed[:n], l.timeout())
+	l.acceptor.follow(l.k, l.k.Now(), l.counts.Accepted)
+	events, rested, err := l.acceptor.wait(l.k, l.changed[:n], l.timeout(), l.counts.Accepted)
 	if err != nil {
 		return err
+	}
+	if rested {
+		l.counts.Coalesced++
 	}
 	if l.cfg.Tracer != nil {
 		l.cfg.Tracer.IterationBegin(l.id)
@@ -401,9 +362,7 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		l.woken = true
 		return
 	case token >= tokenListeners:
-		if i := token - tokenListeners; i < uint64(len(l.listeners)) { // else a drain has just begun
-			l.listeners[i].ready = true
-		}
+		l.acceptor.onEvent(token)
 		return
 	}
 	c := l.tenant(token)
@@ -472,13 +431,8 @@ func (l *Loop) timeout() time.Duration {
 	if l.readsWait() && l.refused {
 		sooner(l.readAt)
 	}
-	if l.acceptPaused && l.connsLeft() {
-		sooner(l.acceptAgain)
-	} else if c := l.lists[connstate.DeadlineIdle].first; l.acceptPaused && c != nil {
-		sooner(c.expiresAt - l.cfg.IdleTimeout + shedAfter)
-	}
-	if l.acceptPaused && l.conns.live() < l.cfg.ConnsMax {
-		sooner(now + acceptPause) // another loop may have closed some
+	if at := l.acceptor.dueAt(now, l.connRoom()); at != never {
+		sooner(at)
 	}
 	if l.pool.waiting() > 0 {
 		sooner(l.stallAt)
@@ -488,9 +442,6 @@ func (l *Loop) timeout() time.Duration {
 	}
 	if len(l.slowly) > 0 {
 		sooner(now + retryAfter) // the workers had no room for them
-	}
-	if at, ok := l.deferralEnds(); ok {
-		sooner(at)
 	}
 	if at := l.publisher.dueAt(); at != never {
 		sooner(at)
@@ -531,22 +482,10 @@ func (l *Loop) tidy() {
 		l.drainEnd = never // what is left is the disk's
 		l.abandonAt = now + abandonAfter
 	}
-	if l.acceptPaused && !l.connsLeft() {
+	if l.acceptor.paused && !l.connsLeft() {
 		l.shed()
 	}
-	if l.acceptPaused && now >= l.acceptAgain && l.connsLeft() {
-		l.acceptPaused = false
-	}
-	if l.watching == l.acceptPaused {
-		mask := kernel.Readable
-		if l.acceptPaused {
-			mask = 0
-		}
-		if l.watchListeners(kernel.OpEpollMod, mask) == nil { // else it is tried again next turn
-			l.watching = !l.acceptPaused
-		}
-	}
-	l.adjustDeferral(now)
+	l.acceptor.update(l.k, l.batch.ops, now, l.connsLeft())
 	if now >= l.trimAt {
 		var done bool
 		if l.closing, done = l.cache.Trim(now, trimFilesMax, l.closing); done {
