@@ -131,8 +131,8 @@ const shedMax = 32
 // for IdleTimeout.
 func (l *Loop) shed() {
 	now := l.k.Now()
-	c := l.lists[connstate.DeadlineIdle].first
-	for n := 0; c != nil && n < shedMax && now-(c.expiresAt-l.cfg.IdleTimeout) >= shedAfter; n++ {
+	c := l.deadlines.first(connstate.DeadlineIdle)
+	for n := 0; c != nil && n < shedMax && now-l.deadlines.armedAt(c) >= shedAfter; n++ {
 		next := c.nextOfList
 		if c.state == connstate.StateInit && !c.touched && !c.inRecvq && !c.inParseq {
 			l.counts.Expired++
@@ -146,8 +146,8 @@ func (l *Loop) shed() {
 // connRoom returns what the acceptor has to know of the connections.
 func (l *Loop) connRoom() connRoom {
 	r := connRoom{left: l.connsLeft(), elsewhere: l.conns.live() < l.cfg.ConnsMax, shedAt: never}
-	if c := l.lists[connstate.DeadlineIdle].first; c != nil {
-		r.shedAt = c.expiresAt - l.cfg.IdleTimeout + shedAfter
+	if c := l.deadlines.first(connstate.DeadlineIdle); c != nil {
+		r.shedAt = l.deadlines.armedAt(c) + shedAfter
 	}
 	return r
 }

@@ -30,7 +30,7 @@ func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
 	for _, c := range l.conns.bySlot {
 		if c.state != connstate.StateInit || c.part != nil || c.touched || c.armed != connstate.DeadlineIdle ||
-			now < c.expiresAt-l.cfg.IdleTimeout+l.drainIdle() { // a response that was not its last has just ended
+			now < l.deadlines.armedAt(c)+l.drainIdle() { // a response that was not its last has just ended
 			continue
 		}
 		if pieces == batchConnsMax || !l.batch.room(2) {

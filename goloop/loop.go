@@ -37,13 +37,6 @@ const (
 	headBufferSlab  = 64
 )
 
-// interestChange is a change of epoll's interest that waits for the next Wait.
-type interestChange struct {
-	kind netKind
-	slot int32
-	mask uint32
-}
-
 // hangUp is a descriptor that waits for the next cgo call to be closed, or to be shut for sending.
 type hangUp struct {
 	kind netKind
@@ -92,7 +85,9 @@ type Loop struct {
 
 	acceptor acceptor
 
-	conns connTable
+	conns     connTable
+	deadlines deadlineLists
+	interests interestQueue
 
 	touched  []int32
 	overdue  []*conn // found by settle
@@ -104,11 +99,9 @@ type Loop struct {
 	retrying []int32 // those of them that are just being asked for
 	retryAt  time.Duration
 	readAt   time.Duration // when reads that were refused may be tried again
-	changes  []interestChange
 	hangUps  []hangUp
 	closing  []docroot.Descriptor // of files that nobody needs any more
 	slowly   []int32              // of them, those that workers close
-	lists    [connstate.DeadlineCount]deadlineList
 	trimAt   time.Duration
 	stallAt  time.Duration
 	idleEnd  time.Duration // when connections without a request are closed
@@ -117,8 +110,7 @@ type Loop struct {
 	cleared   bool          // the files are closed, as there is nobody left to send them to
 	abandonAt time.Duration // when what workers have not done by then is left to the end of the process
 
-	batch   batch       // of the loop's phases
-	changed []kernel.Op // the batch of the interest changes, which Wait runs
+	batch batch // of the loop's phases
 
 	scratch   []byte // where receives go: batchConnsMax pieces
 	req       request.Request
@@ -178,7 +170,8 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if l.batch.ops, err = k.Ops(batchOpsMax); err != nil {
 		return nil, err
 	}
-	if l.changed, err = k.Ops(batchOpsMax); err != nil {
+	l.deadlines = newDeadlineLists(&l.cfg)
+	if l.interests.ops, err = k.Ops(batchOpsMax); err != nil {
 		return nil, err
 	}
 	l.batch.owners = make([]owner, batchOpsMax)
@@ -281,25 +274,14 @@ func (l *Loop) Iterate() (bool, error) {
 
 // wait makes the interest changes and waits for something to do, in one cgo call.
 func (l *Loop) wait() error {
-	n := 0
-	for _, ch := range l.changes {
-		c := l.conns.bySlot[ch.slot]
-		if c.state == connstate.StateFree || c.state == connstate.StateClosing {
-			continue
-		}
-		if n == len(l.changed) {
-			l.k.Do(l.changed)
-			l.watched(l.changed)
-			n = 0
-		}
-		l.changed[n] = kernel.Op{
-			Kind: ch.kind, FD: c.fd, File: l.k.Poller(), Mask: ch.mask, Token: c.token(),
-		}
-		n++
+	changes, more := l.interests.fill(l.conns.bySlot, l.k.Poller())
+	for more {
+		l.k.Do(changes)
+		l.watched(changes)
+		changes, more = l.interests.fill(l.conns.bySlot, l.k.Poller())
 	}
-	l.changes = l.changes[:0]
 	l.acceptor.follow(l.k, l.k.Now(), l.counts.Accepted)
-	events, rested, err := l.acceptor.wait(l.k, l.changed[:n], l.timeout(), l.counts.Accepted)
+	events, rested, err := l.acceptor.wait(l.k, changes, l.timeout(), l.counts.Accepted)
 	if err != nil {
 		return err
 	}
@@ -313,7 +295,7 @@ func (l *Loop) wait() error {
 	l.events = len(events)
 	l.counts.Iterations++
 	l.counts.Events += uint64(len(events))
-	l.watched(l.changed[:n])
+	l.watched(changes)
 	if l.k.Wall() != l.dateOf {
 		l.refreshDate()
 	}
@@ -420,10 +402,8 @@ func (l *Loop) timeout() time.Duration {
 			next = d
 		}
 	}
-	for i := range l.lists {
-		if c := l.lists[i].first; c != nil {
-			sooner(c.expiresAt)
-		}
+	if at := l.deadlines.dueAt(); at != never {
+		sooner(at)
 	}
 	if len(l.retryq) > 0 {
 		sooner(l.retryAt)
