@@ -37,7 +37,7 @@ func (cfg *Config) takenMin() int64 { return cfg.SendRateMin * int64(cfg.SendTim
 // giveUp lets the handler respond to a request that has not become complete, or whose file could not
 // be looked up, in time. It returns false when there is nothing to say.
 func (l *Loop) giveUp(c *conn) bool {
-	if c.state != connstate.StateReading && c.state != connstate.StateOpening || l.draining && l.drainEnd == never {
+	if c.state != connstate.StateReading && c.state != connstate.StateOpening || l.shutdown.isCutOff() {
 		return false
 	}
 	l.response.Reset()

@@ -12,7 +12,6 @@ import (
 	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/request"
-	"aws/internal/response"
 	"aws/internal/stats"
 )
 
@@ -26,14 +25,9 @@ const (
 	sendfileBytes   = docroot.ResidentChunkBytes
 	sendBuffersMax  = 8 // buffers of a dynamic file that one cgo call sends for a connection
 	jobsFetchMax    = 64
-	retryAfter      = 10 * time.Millisecond
-	trimEvery       = time.Second
-	trimAgain       = 10 * time.Millisecond // when there was more to trim than one iteration should
-	trimFilesMax    = 256                   // files that are trimmed in one iteration
-	reclaimMax      = 64                    // descriptors that are freed when there are none left
+	reclaimMax      = 64 // descriptors that are freed when there are none left
 	lingerBytesMax  = 1 << 20
 	headBufferBytes = 12 << 10
-	drainLook       = 100 * time.Millisecond
 	headBufferSlab  = 64
 )
 
@@ -84,31 +78,24 @@ type Loop struct {
 	recorder  recorder
 
 	acceptor acceptor
+	shutdown shutdown
 
 	conns     connTable
 	deadlines deadlineLists
 	interests interestQueue
+	retries   retries
 
-	touched  []int32
-	overdue  []*conn // found by settle
-	recvq    []int32 // connections with something to receive
-	parseq   []int32 // connections with bytes of a next request in hand
-	sendq    []int32 // connections with something to send
-	spare    []int32 // the other half of sendq
-	retryq   []int32 // connections that wait for a moment to ask again
-	retrying []int32 // those of them that are just being asked for
-	retryAt  time.Duration
-	readAt   time.Duration // when reads that were refused may be tried again
-	hangUps  []hangUp
-	closing  []docroot.Descriptor // of files that nobody needs any more
-	slowly   []int32              // of them, those that workers close
-	trimAt   time.Duration
-	stallAt  time.Duration
-	idleEnd  time.Duration // when connections without a request are closed
-	drainEnd time.Duration // when all are
-
-	cleared   bool          // the files are closed, as there is nobody left to send them to
-	abandonAt time.Duration // when what workers have not done by then is left to the end of the process
+	touched []int32
+	overdue []*conn       // found by settle
+	recvq   []int32       // connections with something to receive
+	parseq  []int32       // connections with bytes of a next request in hand
+	sendq   []int32       // connections with something to send
+	spare   []int32       // the other half of sendq
+	readAt  time.Duration // when reads that were refused may be tried again
+	hangUps []hangUp
+	closing []docroot.Descriptor // of files that nobody needs any more
+	slowly  []int32              // of them, those that workers close
+	stallAt time.Duration
 
 	batch batch // of the loop's phases
 
@@ -125,8 +112,8 @@ type Loop struct {
 	tails     freeList[*tail]
 	pipelines freeList[*pipeline]
 	headsMax  int
-	date      [response.DateBytes]byte
-	dateOf    int64
+	date      responseDate
+	trimming  trimming
 
 	loopbackNames, remoteNames []byte // of congestion controls; nil where all connections have the same
 
@@ -149,11 +136,8 @@ type Loop struct {
 	freeJobs freeList[*job]
 	finished []*kernel.Job
 
-	woken    bool // FinishedJobs must be called: a worker thread has finished, or Wake was called
-	stop     atomic.Bool
-	draining bool
-	beat     atomic.Uint64 // the number of turns, for other goroutines; beatOver once there are no more
-	leaving  leaving
+	woken bool          // FinishedJobs must be called: a worker thread has finished, or Wake was called
+	beat  atomic.Uint64 // the number of turns, for other goroutines; beatOver once there are no more
 }
 
 // NewLoop returns a loop that serves the connections of the listening sockets, which it closes
@@ -162,7 +146,7 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	l := &Loop{cfg: cfg, k: k, handler: d, responder: d.NewResponder(), cache: cache, dateOf: -1}
+	l := &Loop{cfg: cfg, k: k, handler: d, responder: d.NewResponder(), cache: cache}
 	l.timed = cfg.Publish || cfg.Sink != nil
 	l.publisher.enabled, l.publisher.pending = cfg.Publish, cfg.Publish
 	l.recorder = newRecorder(cfg.Sink)
@@ -201,8 +185,8 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if l.acceptor, err = newAcceptor(k, l.batch.ops, &l.cfg, listeners); err != nil {
 		return nil, err
 	}
-	l.trimAt = k.Now() + trimEvery
-	l.refreshDate()
+	l.trimming.next = k.Now() + trimEvery
+	l.date = newResponseDate(k.Wall())
 	return l, nil
 }
 
@@ -240,7 +224,7 @@ func (l *Loop) yield() {
 // Shutdown ends the loop: no new connections, transfers end or DrainTimeout passes. It may be
 // called from any goroutine, and more than once.
 func (l *Loop) Shutdown() {
-	l.stop.Store(true)
+	l.shutdown.requested.Store(true)
 	l.k.Wake()
 }
 
@@ -263,13 +247,13 @@ func (l *Loop) Iterate() (bool, error) {
 	l.recorder.flush()
 	l.publish()
 	l.beat.Store(l.counts.Iterations)
-	if l.draining {
+	if l.shutdown.draining {
 		l.reportLeft()
 	}
 	if l.cfg.Tracer != nil {
 		l.cfg.Tracer.IterationEnd(l.id, l.events)
 	}
-	return !l.draining || !l.ended(), nil
+	return !l.shutdown.draining || !l.ended(), nil
 }
 
 // wait makes the interest changes and waits for something to do, in one cgo call.
@@ -296,10 +280,8 @@ func (l *Loop) wait() error {
 	l.counts.Iterations++
 	l.counts.Events += uint64(len(events))
 	l.watched(changes)
-	if l.k.Wall() != l.dateOf {
-		l.refreshDate()
-	}
-	if l.stop.Load() && !l.draining {
+	l.date.update(l.k.Wall())
+	if l.shutdown.isDue() {
 		l.drain()
 	}
 	for i := range events {
@@ -387,93 +369,56 @@ func (l *Loop) quiet(c *conn, ready uint32) {
 	l.touch(c)
 }
 
-// timeout returns how long the loop may wait.
+// timeout returns how long the loop may wait; a negative time means without end.
 func (l *Loop) timeout() time.Duration {
 	if len(l.sendq) > 0 || len(l.parseq) > 0 || len(l.hangUps) > 0 || len(l.closing) > 0 || l.submittable() {
 		return 0
 	}
-	if l.stop.Load() && !l.draining {
+	if l.shutdown.isDue() {
 		return 0 // Shutdown came within the turn, and its wake-up may have been taken for a worker thread's
 	}
 	now := l.k.Now()
-	next := time.Duration(-1)
-	sooner := func(at time.Duration) {
-		if d := max(at-now, 0); next < 0 || d < next {
-			next = d
-		}
-	}
-	if at := l.deadlines.dueAt(); at != never {
-		sooner(at)
-	}
-	if len(l.retryq) > 0 {
-		sooner(l.retryAt)
-	}
-	if l.readsWait() && l.refused {
-		sooner(l.readAt)
-	}
-	if at := l.acceptor.dueAt(now, l.connRoom()); at != never {
-		sooner(at)
-	}
-	if l.pool.waiting() > 0 {
-		sooner(l.stallAt)
-	}
-	if l.cache.Len() > 0 {
-		sooner(l.trimAt)
-	}
+	at := min(
+		l.acceptor.dueAt(now, l.connRoom()), l.deadlines.dueAt(), l.retries.dueAt(), l.readsDueAt(),
+		l.trimming.dueAt(l.cache.Len()), l.publisher.dueAt(), l.shutdown.dueAt(now),
+	)
 	if len(l.slowly) > 0 {
-		sooner(now + retryAfter) // the workers had no room for them
+		at = min(at, now+retryAfter) // the workers had no room for them
 	}
-	if at := l.publisher.dueAt(); at != never {
-		sooner(at)
+	if at == never {
+		return -1
 	}
-	if l.draining && l.drainEnd != never {
-		sooner(max(l.idleEnd, min(l.drainEnd, now+drainLook)))
-	}
-	if l.draining && l.drainEnd == never {
-		sooner(l.abandonAt)
-	}
-	return next
+	return max(at-now, 0)
 }
 
-// refreshDate makes the date of the responses again.
-func (l *Loop) refreshDate() {
-	l.dateOf = l.k.Wall()
-	response.AppendDate(l.date[:0], l.dateOf)
+// readsDueAt returns when reads that were refused may be submitted again, or buffers taken back for those that wait for some.
+func (l *Loop) readsDueAt() time.Duration {
+	at := never
+	if l.readsWait() && l.refused {
+		at = l.readAt
+	}
+	if l.pool.waiting() > 0 {
+		at = min(at, l.stallAt)
+	}
+	return at
 }
 
 // Date implements Finder.
-func (l *Loop) Date() []byte { return l.date[:] }
+func (l *Loop) Date() []byte { return l.date.text[:] }
 
 // tidy does what is due now and then: it ends a drain, resumes accepting, and lets go of files
 // that nobody has asked for in a while.
 func (l *Loop) tidy() {
 	now := l.k.Now()
-	if l.draining && now >= l.idleEnd {
+	if l.shutdown.idleIsOver(now) {
 		l.closeIdle(now)
 	}
-	if l.draining && now >= l.drainEnd {
-		for _, c := range l.conns.bySlot {
-			if c.state != connstate.StateFree && c.state != connstate.StateClosing {
-				l.counts.Expired++
-				l.counts.ExpiredBy[connstate.DeadlineNone]++
-				l.abort(c, kernel.OpReset)
-			}
-		}
-		l.drainEnd = never // what is left is the disk's
-		l.abandonAt = now + abandonAfter
-	}
+	l.cutOff(now)
 	if l.acceptor.paused && !l.connsLeft() {
 		l.shed()
 	}
 	l.acceptor.update(l.k, l.batch.ops, now, l.connsLeft())
-	if now >= l.trimAt {
-		var done bool
-		if l.closing, done = l.cache.Trim(now, trimFilesMax, l.closing); done {
-			l.trimAt = now + trimEvery
-		} else {
-			l.trimAt = now + trimAgain
-		}
-	}
+	l.closing = l.trimming.run(l.cache, now, l.closing)
 	l.closeSlowly()
 	if now >= l.stallAt {
 		l.stallAt = now + l.cfg.StallTimeout/4

@@ -160,20 +160,15 @@ func (l *Loop) again() {
 			l.parseq = queue[:0]
 		}
 	}
-	if len(l.retryq) > 0 && l.k.Now() >= l.retryAt {
-		queue := append(l.retrying[:0], l.retryq...)
-		l.retryq = l.retryq[:0]
-		l.retrying = queue
-		for _, slot := range queue {
-			switch c := l.conns.bySlot[slot]; {
-			case c.state == connstate.StateOpening && !c.asked:
-				l.respond(c, c.part.buf[:c.part.n], &c.part.req)
-			case c.state == connstate.StatePrefetching && !c.asked:
-				l.askPrefetch(c)
-			case c.state == connstate.StateWReady || c.state == connstate.StateSending:
-				c.resting = false
-				l.toSend(c)
-			}
+	for _, slot := range l.retries.take(l.k.Now()) {
+		switch c := l.conns.bySlot[slot]; {
+		case c.state == connstate.StateOpening && !c.asked:
+			l.respond(c, c.part.buf[:c.part.n], &c.part.req)
+		case c.state == connstate.StatePrefetching && !c.asked:
+			l.askPrefetch(c)
+		case c.state == connstate.StateWReady || c.state == connstate.StateSending:
+			c.resting = false
+			l.toSend(c)
 		}
 	}
 }

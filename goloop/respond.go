@@ -211,7 +211,7 @@ const (
 )
 
 // Ending implements Finder.
-func (f *finder) Ending() bool { return f.draining }
+func (f *finder) Ending() bool { return f.shutdown.draining }
 
 // Release implements Finder.
 func (f *finder) Release(file *docroot.File) { f.dropFile(&file) }
@@ -234,12 +234,7 @@ func (l *Loop) remember(m *docroot.Mount, name []byte, class kernel.Class, opene
 }
 
 // retry lets a connection ask again in a moment.
-func (l *Loop) retry(c *conn) {
-	if len(l.retryq) == 0 {
-		l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
-	}
-	l.retryq = append(l.retryq, c.slot)
-}
+func (l *Loop) retry(c *conn) { l.retries.add(c.slot, l.k.Now()) }
 
 // dropHead gives the header's buffer back.
 func (l *Loop) dropHead(c *conn) {
