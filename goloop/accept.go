@@ -59,7 +59,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		l.counts.Accepted++
 		c.peer = peerOf(op)
 		l.setState(c, connstate.StateInit)
-		c.locality = l.localityOf(c.peer)
+		c.locality = l.localities.of(c.peer)
 		c.preface = l.trusted(c.peer.Addr())
 		c.counted = c.preface || l.conns.limits.enter(neighbourhood(c.peer.Addr()))
 		li.succeeded()

@@ -197,7 +197,7 @@ func (l *Loop) release(c *conn) {
 	}
 	if c.whole {
 		c.whole = false
-		l.wholes.open--
+		l.localities.wholes.give()
 	}
 	l.dropPart(c)
 	l.dropHead(c)

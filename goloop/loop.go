@@ -99,25 +99,21 @@ type Loop struct {
 
 	batch batch // of the loop's phases
 
-	scratch   []byte // where receives go: batchConnsMax pieces
-	req       request.Request
-	response  handler.Response
-	finding   finder
-	opened    kernel.Opened // out-parameters of the kernel, here so that they need no allocation
-	looked    kernel.Info
-	yielded   time.Duration
-	rates     rates
-	parts     freeList[*part]
-	heads     headBuffers
-	tails     freeList[*tail]
-	pipelines freeList[*pipeline]
-	headsMax  int
-	date      responseDate
-	trimming  trimming
-
-	loopbackNames, remoteNames []byte // of congestion controls; nil where all connections have the same
-
-	wholes wholes
+	scratch    []byte // where receives go: batchConnsMax pieces
+	req        request.Request
+	response   handler.Response
+	finding    finder
+	opened     kernel.Opened // out-parameters of the kernel, here so that they need no allocation
+	looked     kernel.Info
+	rates      rates
+	localities localities
+	parts      freeList[*part]
+	heads      headBuffers
+	tails      freeList[*tail]
+	pipelines  freeList[*pipeline]
+	headsMax   int
+	date       responseDate
+	trimming   trimming
 
 	pool           pool
 	windows        freeList[*window]
@@ -127,7 +123,6 @@ type Loop struct {
 	dones          []kernel.ReadDone
 	inFlight       int  // reads that the kernel has
 	inFlightDirect int  // of them, those that wait for a disk (O_DIRECT)
-	events         int  // of the latest Wait
 	reaps          bool // the kernel has reported completed reads; Reap makes it stop reporting
 	refused        bool // the kernel, or the worker threads, took no more; until readAt
 
@@ -162,7 +157,7 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if l.scratch, err = k.Map(batchConnsMax * receiveBytes); err != nil {
 		return nil, err
 	}
-	if err := l.setCongestion(); err != nil {
+	if l.localities, err = newLocalities(k, &l.cfg); err != nil {
 		return nil, err
 	}
 	l.rates = newRates(&cfg)
@@ -193,12 +188,21 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 // never is a time that does not come.
 const never = time.Duration(1<<63 - 1)
 
+// yieldEvery is how long a busy loop runs before it offers its processor to other goroutines. One that
+// never does is taken for stuck after 10 ms, and the runtime's monitor then wakes some two thousand
+// times a second to interrupt it.
+const yieldEvery = 5 * time.Millisecond
+
 // Run turns until the loop is shut down and everything is given back. The error is that of the
 // loop itself, never of a connection.
 func (l *Loop) Run() error {
 	defer l.beat.Store(beatOver)
+	var yielded time.Duration
 	for {
-		l.yield()
+		if now := l.k.Now(); now-yielded >= yieldEvery {
+			yielded = now
+			runtime.Gosched()
+		}
 		more, err := l.Iterate()
 		if err != nil {
 			return fmt.Errorf("loop: %w", errors.Join(err, l.close()))
@@ -206,18 +210,6 @@ func (l *Loop) Run() error {
 		if !more {
 			return l.close()
 		}
-	}
-}
-
-// yieldEvery is how long a busy loop runs before it offers its processor to other goroutines. One that
-// never does is taken for stuck after 10 ms, and the runtime's monitor then wakes some two thousand
-// times a second to interrupt it.
-const yieldEvery = 5 * time.Millisecond
-
-func (l *Loop) yield() {
-	if now := l.k.Now(); now-l.yielded >= yieldEvery {
-		l.yielded = now
-		runtime.Gosched()
 	}
 }
 
@@ -232,7 +224,8 @@ func (l *Loop) Shutdown() {
 // to do.
 func (l *Loop) Iterate() (bool, error) {
 	l.settle()
-	if err := l.wait(); err != nil {
+	events, err := l.wait()
+	if err != nil {
 		return false, err
 	}
 	l.receive()
@@ -243,7 +236,7 @@ func (l *Loop) Iterate() (bool, error) {
 	l.send()
 	l.expire()
 	l.tidy()
-	l.counts.EventsPerIteration.Add(l.events)
+	l.counts.EventsPerIteration.Add(events)
 	l.recorder.flush()
 	l.publish()
 	l.beat.Store(l.counts.Iterations)
@@ -251,156 +244,9 @@ func (l *Loop) Iterate() (bool, error) {
 		l.reportLeft()
 	}
 	if l.cfg.Tracer != nil {
-		l.cfg.Tracer.IterationEnd(l.id, l.events)
+		l.cfg.Tracer.IterationEnd(l.id, events)
 	}
 	return !l.shutdown.draining || !l.ended(), nil
-}
-
-// wait makes the interest changes and waits for something to do, in one cgo call.
-func (l *Loop) wait() error {
-	changes, more := l.interests.fill(l.conns.bySlot, l.k.Poller())
-	for more {
-		l.k.Do(changes)
-		l.watched(changes)
-		changes, more = l.interests.fill(l.conns.bySlot, l.k.Poller())
-	}
-	l.acceptor.follow(l.k, l.k.Now(), l.counts.Accepted)
-	events, rested, err := l.acceptor.wait(l.k, changes, l.timeout(), l.counts.Accepted)
-	if err != nil {
-		return err
-	}
-	if rested {
-		l.counts.Coalesced++
-	}
-	if l.cfg.Tracer != nil {
-		l.cfg.Tracer.IterationBegin(l.id)
-	}
-	l.moment = l.k.Now()
-	l.events = len(events)
-	l.counts.Iterations++
-	l.counts.Events += uint64(len(events))
-	l.watched(changes)
-	l.date.update(l.k.Wall())
-	if l.shutdown.isDue() {
-		l.drain()
-	}
-	for i := range events {
-		l.onEvent(kernel.Token(&events[i]), kernel.Ready(&events[i]))
-	}
-	return nil
-}
-
-// watched ends the connections that epoll has no room for: without its events they would hang.
-func (l *Loop) watched(changes []kernel.Op) {
-	for i := range changes {
-		if changes[i].Result >= 0 {
-			continue
-		}
-		if c := l.tenant(changes[i].Token); c != nil {
-			l.counts.WatchesFailed++
-			l.abort(c, kernel.OpReset)
-		}
-	}
-}
-
-// tenant returns the connection that a token was given for, or nil if it is over.
-func (l *Loop) tenant(token uint64) *conn {
-	slot := token & connsLimit
-	if slot >= uint64(len(l.conns.bySlot)) {
-		return nil
-	}
-	c := l.conns.bySlot[slot]
-	if c.state == connstate.StateFree || c.state == connstate.StateClosing || c.token() != token {
-		return nil
-	}
-	return c
-}
-
-// onEvent notes what an event makes possible; the phases act on it.
-func (l *Loop) onEvent(token uint64, ready uint32) {
-	switch {
-	case token == kernel.TokenReads:
-		l.reaps = true
-		return
-	case token == kernel.TokenJobs:
-		l.woken = true
-		return
-	case token >= tokenListeners:
-		l.acceptor.onEvent(token)
-		return
-	}
-	c := l.tenant(token)
-	if c == nil {
-		l.counts.StaleEvents++
-		return
-	}
-	switch c.state {
-	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
-		if !c.inRecvq {
-			c.inRecvq = true
-			l.recvq = append(l.recvq, c.slot)
-		}
-	case connstate.StateWReady, connstate.StateSending:
-		if ready&(kernel.Writable|kernel.Broken) == 0 {
-			c.noisy = true // the client is sending what is not wanted yet
-			l.touch(c)
-			return
-		}
-		if c.resting {
-			l.quiet(c, ready) // it is not room that is missing
-			return
-		}
-		c.blocked = false
-		l.toSend(c)
-	default:
-		l.quiet(c, ready)
-	}
-}
-
-// quiet deals with an event that a connection has no use for now: it ends the connection if that is
-// broken, and else sees to it that the event is not reported again.
-func (l *Loop) quiet(c *conn, ready uint32) {
-	if ready&kernel.Broken != 0 {
-		l.counts.PeersGone++
-		l.abort(c, kernel.OpClose)
-		return
-	}
-	c.noisy = true
-	l.touch(c)
-}
-
-// timeout returns how long the loop may wait; a negative time means without end.
-func (l *Loop) timeout() time.Duration {
-	if len(l.sendq) > 0 || len(l.parseq) > 0 || len(l.hangUps) > 0 || len(l.closing) > 0 || l.submittable() {
-		return 0
-	}
-	if l.shutdown.isDue() {
-		return 0 // Shutdown came within the turn, and its wake-up may have been taken for a worker thread's
-	}
-	now := l.k.Now()
-	at := min(
-		l.acceptor.dueAt(now, l.connRoom()), l.deadlines.dueAt(), l.retries.dueAt(), l.readsDueAt(),
-		l.trimming.dueAt(l.cache.Len()), l.publisher.dueAt(), l.shutdown.dueAt(now),
-	)
-	if len(l.slowly) > 0 {
-		at = min(at, now+retryAfter) // the workers had no room for them
-	}
-	if at == never {
-		return -1
-	}
-	return max(at-now, 0)
-}
-
-// readsDueAt returns when reads that were refused may be submitted again, or buffers taken back for those that wait for some.
-func (l *Loop) readsDueAt() time.Duration {
-	at := never
-	if l.readsWait() && l.refused {
-		at = l.readAt
-	}
-	if l.pool.waiting() > 0 {
-		at = min(at, l.stallAt)
-	}
-	return at
 }
 
 // Date implements Finder.
@@ -441,7 +287,7 @@ func (l *Loop) close() error {
 		l.run()
 	}
 	l.closeSlowly() // what the workers have no room for ends with the process
-	assert(l.wholes.open == 0, "a connection that is gone may still let its response wait")
+	assert(l.localities.wholes.open == 0, "a connection that is gone may still let its response wait")
 	p := &l.pool
 	assert(p.available+p.held[shareMemory]+p.held[shareDisk] == p.grown, "a buffer counts to no kind, or to both")
 	assert(l.reading == 0, "a window that is gone still counts among those that read")
