@@ -17,8 +17,11 @@ type deadlineList struct{ first, last *conn }
 
 func newDeadlineLists(cfg *Config) deadlineLists {
 	return deadlineLists{allows: [connstate.DeadlineCount]time.Duration{
-		connstate.DeadlineIdle: cfg.IdleTimeout, connstate.DeadlineHead: cfg.HeadTimeout, connstate.DeadlineSend: cfg.SendTimeout,
-		connstate.DeadlineDisk: cfg.DiskTimeout, connstate.DeadlineLinger: cfg.LingerTimeout,
+		connstate.DeadlineIdle:   cfg.IdleTimeout,
+		connstate.DeadlineHead:   cfg.HeadTimeout,
+		connstate.DeadlineSend:   cfg.SendTimeout,
+		connstate.DeadlineDisk:   cfg.DiskTimeout,
+		connstate.DeadlineLinger: cfg.LingerTimeout,
 	}}
 }
 

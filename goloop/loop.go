@@ -37,31 +37,6 @@ type hangUp struct {
 	fd   int32
 }
 
-// role says what an operation of a batch is to its connection.
-type role uint8
-
-const (
-	roleNone role = iota
-	roleAccept
-	roleReceive
-	roleWatch
-	roleHeader
-	roleResident
-	roleFile
-	roleBuffer
-	roleShut
-	roleClose
-)
-
-// owner says whose an operation of a batch is.
-type owner struct {
-	role  role
-	sends bool // bytes of a response
-	slot  int32
-	gen   uint32
-	body  uint32 // of those bytes, how many are body bytes: its last ones
-}
-
 // Loop is one event loop. All methods but Shutdown and Stopped belong to one goroutine.
 type Loop struct {
 	cfg       Config
