@@ -239,9 +239,15 @@ bench-quick: build ## the same with short runs, under two minutes, and nothing w
 microbench: ## the Go benchmarks, each COUNT=1 times; benchstat compares two of their outputs
 	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...
 
-.PHONY: deb deb-check deb-live dist
-deb: ## the Debian package awsd, into dist/
-	$(GO) run ./packaging/deb
+.PHONY: packages deb rpm deb-check deb-live rpm-check dist
+packages: ## the packages awsd for Debian and for Fedora, into dist/
+	$(GO) run ./packaging/packages
+
+deb: ## the Debian package alone
+	$(GO) run ./packaging/packages -formats deb
+
+rpm: ## the package for Fedora and its kin alone
+	$(GO) run ./packaging/packages -formats rpm
 
 deb-check: ## install, upgrade and remove it in a chroot, as root
 	@scripts/need package || true
@@ -250,6 +256,10 @@ deb-check: ## install, upgrade and remove it in a chroot, as root
 deb-live: ## the service under a systemd that is booted for it: reload, upgrade, watchdog, socket; as root
 	@scripts/need package || true
 	packaging/deb/live
+
+rpm-check: ## install, upgrade and remove the other package in a chroot, as root
+	@scripts/need package || true
+	packaging/rpm/check
 
 dist: ## reproducible archives with checksums and a list of what is in them, into dist/
 	$(GO) run ./packaging/dist

@@ -88,11 +88,11 @@ func (l *Loop) refuseAddress(c *conn) {
 		l.abort(c, kernel.OpReset)
 		return
 	}
-	if c.state == connstate.StateInit {
-		l.setState(c, connstate.StateReading)
+	if c.state() == connstate.StateInit {
+		l.begin(c)
 	}
 	l.response.KeepAlive = false
-	l.ready(c, nil, nil, nil)
+	l.ready(c, &l.response, nil, nil, nil)
 }
 
 // onWatch learns that epoll watches a connection that had sent nothing when it was accepted.
@@ -134,7 +134,7 @@ func (l *Loop) shed() {
 	c := l.deadlines.first(connstate.DeadlineIdle)
 	for n := 0; c != nil && n < shedMax && now-l.deadlines.armedAt(c) >= shedAfter; n++ {
 		next := c.nextOfList
-		if c.state == connstate.StateInit && !c.touched && !c.inRecvq && !c.inParseq {
+		if c.state() == connstate.StateInit && !c.touched && !c.inRecvq && !c.inParseq {
 			l.counts.Expired++
 			l.counts.ExpiredBy[connstate.DeadlineIdle]++
 			l.abort(c, kernel.OpClose)

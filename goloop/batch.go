@@ -10,7 +10,7 @@ const (
 	roleAccept
 	roleReceive
 	roleWatch
-	roleHeader
+	roleMessage
 	roleResident
 	roleFile
 	roleBuffer
@@ -20,11 +20,11 @@ const (
 
 // owner says whose an operation of a batch is.
 type owner struct {
-	role  role
-	sends bool // bytes of a response
-	slot  int32
-	gen   uint32
-	body  uint32 // of those bytes, how many are body bytes: its last ones
+	role    role
+	sends   bool // bytes of a response
+	slot    int32
+	gen     uint32
+	content uint32 // of those bytes, how many are content: its last ones
 }
 
 // batch is the operations of a phase, which one cgo call carries out, and whose each of them is.

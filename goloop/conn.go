@@ -9,15 +9,18 @@ import (
 	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
-	"aws/internal/stats"
 )
 
-// conn is a connection's slot. Slots are used again; gen distinguishes their tenants.
+// conn is a connection: a socket with its interest in events, its deadlines and the bytes that were received. What it does for a
+// request is its current exchange's. Conns are used again with their slot; gen distinguishes the connections that have had it.
 type conn struct {
-	fd    int32
-	slot  int32
-	gen   uint32 // counted up when the slot is freed
-	state connstate.State
+	fd       int32
+	slot     int32
+	gen      uint32          // counted up when the slot is freed
+	ownState connstate.State // while there is no current exchange
+
+	current  *exchange // from the first byte of a request until its response is over; else nil
+	pipeline pipeline  // exchanges behind it
 
 	// What epoll knows, and whether that is in the way.
 	mask       uint32
@@ -27,56 +30,47 @@ type conn struct {
 	inSendq    bool
 	inParseq   bool
 	inRecvq    bool
-	held       bool // the socket may hold back the latest bytes that were sent, for others to follow
-	blocked    bool // the socket took no more; true exactly while writability is waited for
-	keep       bool
-	linger     bool
-	asked      bool // a worker thread has been asked and will respond
-	refusals   int8 // how often there was no descriptor for the request since it was last given one, and one more
-	job        *job // what it was asked to make, until that is there or nobody waits for it any more
-	resting    bool // the kernel had no memory for its bytes; again takes it up
-	waiting    bool // in the queue for buffers
 
-	preface    bool // a trusted proxy has to say first whom it speaks for
-	skip       int  // bytes of what it has said that are still to come, and to be thrown away
-	bucket     bucket
-	clock      clock
-	rec        *stats.Record // what will be said about the response; nil if nothing is
-	responding bool          // a response has been decided and is not over
-	sent       int64         // bytes of it that the client took
+	held          bool            // the socket may hold back the latest bytes that were sent, for others to follow
+	blocked       bool            // the socket took no more; true exactly while writability is waited for
+	resting       bool            // the kernel had no memory for its bytes, or the rates none left; retry takes it up
+	readsInFlight bool            // the kernel has buffers of a transfer that has been released
+	asked         bool            // a worker thread has been asked and will respond
+	refusals      int8            // how often there was no descriptor for the request since it was last given one, and one more
+	job           *job            // what it was asked to make, until that is there or nobody waits for it any more
+	found         []*docroot.File // what worker threads have found for the request that is being decided
 
-	serial uint64 // counts the loop's connections; for the trace
+	preface bool // a trusted proxy has to say first whom it speaks for
+	skip    int  // bytes of what it has said that are still to come, and to be thrown away
+	bucket  bucket
 
+	serial   uint64 // counts the loop's connections; for the trace
 	peer     netip.AddrPort
-	counted  bool          // for its address
-	whole    bool          // its last response may wait in its socket
-	locality locality      // whether it comes from this machine, and what that still asks for
+	counted  bool     // for its address
+	whole    bool     // its last response may wait in its socket
+	locality locality // whether it comes from this machine, and what that still asks for
+
 	total    int64         // bytes that were sent to the client, since it was accepted
 	acked    int64         // of them, acknowledged when that was last looked at
 	latest   int64         // of them, sent by the latest operation that sent any
-	sendMark time.Duration // time spent on sending when the client last took bytes
+	sendMark time.Duration // time that the exchange had spent on sending when the client last took bytes
 
-	part     *part           // bytes received and not yet answered; nil when there are none
-	found    []*docroot.File // what worker threads have found for the request that is being answered
-	writeBuf []byte          // what sendMessage sends next: the rest of the header, and of a body in memory
-	headLeft int             // bytes at the front of writeBuf that are the header; what follows them is body
-	headBuf  []byte          // the buffer that writeBuf lies in
-
-	file        *docroot.File
-	off, end    int64         // the body bytes that are still to be sent
-	tail        *tail         // what comes after them; nil when nothing does
-	prefetchEnd int64         // the file's bytes before it are in memory
-	prefetchAt  time.Duration // since then, if they were brought there for this connection; else 0
-	pipeline    *pipeline     // responses to pipelined requests, which wait for this one
-	win         *window       // of a dynamic transfer
-	inFlight    int           // reads that the kernel or a worker thread is filling this connection's buffers with
-	lingered    int           // bytes thrown away while lingering
+	part     *part // bytes received whose request has no response yet; nil when there are none
+	lingered int   // bytes thrown away while lingering
 
 	armed      connstate.Deadline // the list that the connection is in
 	expiresAt  time.Duration
 	refresh    bool // progress was made: the deadline starts again
 	nextOfList *conn
 	prevOfList *conn
+}
+
+// state returns what the connection is doing: the state of its current exchange, or its own.
+func (c *conn) state() connstate.State {
+	if c.current != nil {
+		return c.current.state
+	}
+	return c.ownState
 }
 
 // token returns what epoll is given for the connection: the slot, and its tenant.
@@ -89,33 +83,38 @@ type part struct {
 	req request.Request
 }
 
-// setState is the only writer of a connection's state.
+// setState is the only writer of a state.
 func (l *Loop) setState(c *conn, to connstate.State) {
-	if !c.state.MayBecome(to) {
-		panic(fmt.Sprintf("goloop: conn %d: %v -> %v is not a transition", c.serial, c.state, to))
+	from := c.state()
+	if !from.MayBecome(to) {
+		panic(fmt.Sprintf("goloop: conn %d: %v -> %v is not a transition", c.serial, from, to))
 	}
 	if l.cfg.Trace != nil {
-		fmt.Fprintf(l.cfg.Trace, "conn %d: %v -> %v\n", c.serial, c.state, to)
+		fmt.Fprintf(l.cfg.Trace, "conn %d: %v -> %v\n", c.serial, from, to)
 	}
 	if l.cfg.Tracer != nil {
-		l.cfg.Tracer.State(l.id, c.serial, c.state, to)
+		l.cfg.Tracer.State(l.id, c.serial, from, to)
 	}
-	now := l.moment
-	c.clock.moved(c.state, now)
-	if to == connstate.StateReading {
-		c.clock = clock{began: now, since: now}
-		c.sendMark = 0
+	if x := c.current; x != nil {
+		now := l.moment
+		x.clock.leave(from, now)
+		if to == connstate.StateReading {
+			x.clock = clock{began: now, since: now}
+			c.sendMark = 0
+		}
+		x.state = to
+	} else {
+		c.ownState = to
 	}
-	l.counts.InState[c.state]--
+	l.counts.InState[from]--
 	l.counts.InState[to]++
-	c.state = to
 	c.refresh = true
 	l.touch(c)
 }
 
 // interest derives from the state what epoll is to report about a connection.
 func interest(c *conn) uint32 {
-	switch c.state {
+	switch c.state() {
 	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		return kernel.Readable
 	case connstate.StateWReady, connstate.StateSending:
@@ -143,7 +142,7 @@ func (l *Loop) settle() {
 	for _, slot := range l.touched {
 		c := l.conns.bySlot[slot]
 		c.touched = false
-		if c.state == connstate.StateFree || c.state == connstate.StateClosing {
+		if c.state() == connstate.StateFree || c.state() == connstate.StateClosing {
 			l.deadlines.disarm(c)
 			continue
 		}
@@ -192,20 +191,14 @@ func (l *Loop) freeSlot(c *conn) {
 // release gives back all that a connection holds but its descriptor and its slot.
 func (l *Loop) release(c *conn) {
 	l.dropJob(c)
-	if c.responding {
-		l.account(c, false)
-	}
 	if c.whole {
 		c.whole = false
 		l.localities.wholes.give()
 	}
 	l.dropPart(c)
-	l.dropHead(c)
-	l.dropWindow(c)
-	l.dropTail(c)
+	l.dropCurrent(c)
 	l.dropPipeline(c)
 	l.dropFound(c)
-	l.dropFile(&c.file)
 }
 
 func (l *Loop) dropFile(f **docroot.File) {
@@ -224,8 +217,8 @@ func (l *Loop) over(c *conn) {
 		c.counted = false
 		l.conns.limits.leave(neighbourhood(c.peer.Addr()))
 	}
-	if c.inFlight > 0 {
-		if c.state != connstate.StateClosing {
+	if c.readsInFlight {
+		if c.state() != connstate.StateClosing {
 			l.setState(c, connstate.StateClosing)
 		}
 		return

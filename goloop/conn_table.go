@@ -1,41 +1,43 @@
 package goloop
 
+import "aws/internal/freelist"
+
 // connSlab is how many connections are allocated at once.
 const connSlab = 256
 
 // connTable is the connections of a loop by their slots, which are used again.
 type connTable struct {
 	bySlot []*conn
-	free   freeList[int32]
+	free   freelist.List[int32]
 	limits *connLimits
 	serial uint64 // of the latest connection
 }
 
 // live returns the number of connections, those in CONN_CLOSING included.
-func (t *connTable) live() int { return len(t.bySlot) - t.free.size() }
+func (t *connTable) live() int { return len(t.bySlot) - t.free.Len() }
 
 // take takes a slot for a connection that is about to be accepted, or returns nil when all that may be are taken.
 func (t *connTable) take() *conn {
 	if !t.limits.take() {
 		return nil
 	}
-	if t.free.size() == 0 {
+	if t.free.Len() == 0 {
 		slab := make([]conn, min(connSlab, int(t.limits.most)-len(t.bySlot)))
 		for i := len(slab) - 1; i >= 0; i-- {
 			slab[i].slot = int32(len(t.bySlot) + i)
 			slab[i].fd = -1
-			t.free.give(slab[i].slot)
+			t.free.Give(slab[i].slot)
 		}
 		for i := range slab {
 			t.bySlot = append(t.bySlot, &slab[i])
 		}
 	}
-	slot, _ := t.free.take()
+	slot, _ := t.free.Take()
 	return t.bySlot[slot]
 }
 
 // give makes a slot that take has taken free.
 func (t *connTable) give(c *conn) {
-	t.free.give(c.slot)
+	t.free.Give(c.slot)
 	t.limits.give()
 }

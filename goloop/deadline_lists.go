@@ -28,7 +28,7 @@ func newDeadlineLists(cfg *Config) deadlineLists {
 // arm puts a connection under the deadline of its state. One that is under it already stays where it is unless it has made
 // progress.
 func (d *deadlineLists) arm(c *conn, now time.Duration) {
-	kind := c.state.Deadline()
+	kind := c.state().Deadline()
 	if kind == c.armed && !c.refresh {
 		return
 	}

@@ -34,7 +34,7 @@ func TestDeadlineLists(t *testing.T) {
 		}
 	}
 	for i := range conns {
-		conns[i].slot, conns[i].state, conns[i].refresh = int32(i), connstate.StateInit, true
+		conns[i].slot, conns[i].ownState, conns[i].refresh = int32(i), connstate.StateInit, true
 		d.arm(&conns[i], time.Duration(1000+i))
 	}
 	expect(connstate.DeadlineIdle, 0, 1, 2, 3)
@@ -49,7 +49,7 @@ func TestDeadlineLists(t *testing.T) {
 	if at := d.armedAt(&conns[1]); at != 1010 || conns[1].refresh {
 		t.Errorf("armed at %d, want 1010; the progress counts again: %v", at, conns[1].refresh)
 	}
-	conns[0].state = connstate.StateReading
+	conns[0].ownState = connstate.StateReading
 	d.arm(&conns[0], 1020)
 	expect(connstate.DeadlineIdle, 2, 3, 1)
 	expect(connstate.DeadlineHead, 0)
@@ -78,7 +78,7 @@ func TestDeadlineOfStates(t *testing.T) {
 		connstate.StateSending: 50, connstate.StateOpening: 120, connstate.StateReadingAsync: 120, connstate.StatePrefetching: 120,
 		connstate.StateLingering: 2,
 	} {
-		c := conn{state: state}
+		c := conn{ownState: state}
 		d.arm(&c, 1000)
 		if c.expiresAt != 1000+want {
 			t.Errorf("%v expires after %d, want %d", state, c.expiresAt-1000, want)

@@ -23,11 +23,11 @@ func (l *Loop) tookEnough(c *conn) bool {
 // stalled reports whether a connection that comes back to sending, from waiting for a disk, has spent
 // SendTimeout on it without a byte being taken. Its deadline began again each time.
 func (l *Loop) stalled(c *conn) bool {
-	if c.state.Deadline() != connstate.DeadlineSend || c.armed == connstate.DeadlineSend ||
-		c.clock.spent[connstate.PhaseSend]-c.sendMark < l.cfg.SendTimeout {
+	if c.state().Deadline() != connstate.DeadlineSend || c.armed == connstate.DeadlineSend ||
+		c.current.clock.spent[connstate.PhaseSend]-c.sendMark < l.cfg.SendTimeout {
 		return false
 	}
-	c.sendMark = c.clock.spent[connstate.PhaseSend]
+	c.sendMark = c.current.clock.spent[connstate.PhaseSend]
 	return !l.tookEnough(c)
 }
 
@@ -37,7 +37,7 @@ func (cfg *Config) takenMin() int64 { return cfg.SendRateMin * int64(cfg.SendTim
 // giveUp lets the handler respond to a request that has not become complete, or whose file could not
 // be looked up, in time. It returns false when there is nothing to say.
 func (l *Loop) giveUp(c *conn) bool {
-	if c.state != connstate.StateReading && c.state != connstate.StateOpening || l.shutdown.isCutOff() {
+	if c.state() != connstate.StateReading && c.state() != connstate.StateOpening || l.shutdown.isCutOff() {
 		return false
 	}
 	l.response.Reset()
@@ -48,12 +48,12 @@ func (l *Loop) giveUp(c *conn) bool {
 	} else {
 		req.Reset(l.handler.Limits())
 	}
-	if !l.responder.Expire(&l.response, c.state, req, &l.finding) {
+	if !l.responder.Expire(&l.response, c.state(), req, &l.finding) {
 		return false
 	}
 	l.response.KeepAlive = false // a worker thread's response may still come, and must not meet another request
 	l.dropJob(c)
-	l.ready(c, req, head, nil)
+	l.ready(c, &l.response, req, head, nil)
 	return true
 }
 
@@ -64,7 +64,7 @@ func (l *Loop) expire() {
 	for d := range connstate.DeadlineCount {
 		for c := l.deadlines.first(d); c != nil && c.expiresAt <= now; {
 			next := c.nextOfList
-			if c.touched && (c.refresh || c.state.Deadline() != c.armed) {
+			if c.touched && (c.refresh || c.state().Deadline() != c.armed) {
 				c = next
 				continue
 			}
@@ -81,8 +81,8 @@ func (l *Loop) expire() {
 				continue
 			}
 			how := kernel.OpClose
-			if c.state == connstate.StateSending || c.state == connstate.StateReadingAsync || c.state == connstate.StatePrefetching ||
-				c.state == connstate.StateWReady && c.headLeft == 0 {
+			if c.state() == connstate.StateSending || c.state() == connstate.StateReadingAsync || c.state() == connstate.StatePrefetching ||
+				c.state() == connstate.StateWReady && c.current.headLeft == 0 {
 				how = kernel.OpReset // it has got part of a body, which must not look whole
 			}
 			l.abort(c, how)

@@ -27,7 +27,7 @@ func (l *Loop) cutOff(now time.Duration) {
 		return
 	}
 	for _, c := range l.conns.bySlot {
-		if c.state != connstate.StateFree && c.state != connstate.StateClosing {
+		if c.state() != connstate.StateFree && c.state() != connstate.StateClosing {
 			l.counts.Expired++
 			l.counts.ExpiredBy[connstate.DeadlineNone]++
 			l.abort(c, kernel.OpReset)
@@ -40,7 +40,7 @@ func (l *Loop) cutOff(now time.Duration) {
 func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
 	for _, c := range l.conns.bySlot {
-		if c.state != connstate.StateInit || c.part != nil || c.touched || c.armed != connstate.DeadlineIdle ||
+		if c.state() != connstate.StateInit || c.part != nil || c.touched || c.armed != connstate.DeadlineIdle ||
 			now < l.deadlines.armedAt(c)+l.drainIdle() { // a response that was not its last has just ended
 			continue
 		}
@@ -60,8 +60,8 @@ func (l *Loop) closeIdle(now time.Duration) {
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a
 // worker has to.
 func (l *Loop) ended() bool {
-	if l.conns.live() > 0 || l.inFlight > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
-		return l.shutdown.abandons(l.k.Now()) && l.inFlight == 0
+	if l.conns.live() > 0 || l.loader.InFlight() > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
+		return l.shutdown.abandons(l.k.Now()) && l.loader.InFlight() == 0
 	}
 	if !l.shutdown.cleared {
 		l.shutdown.cleared = true
@@ -79,7 +79,7 @@ func (l *Loop) reportLeft() {
 		Disk:    n[connstate.StateOpening] + n[connstate.StateReadingAsync] + n[connstate.StatePrefetching] + n[connstate.StateClosing],
 		Heads:   n[connstate.StateReading],
 		Idle:    n[connstate.StateInit],
-		Reads:   l.inFlight,
+		Reads:   l.loader.InFlight(),
 	})
 }
 

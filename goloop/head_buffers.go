@@ -1,14 +1,18 @@
 package goloop
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"aws/internal/freelist"
+)
 
 // headBuffers is the memory, outside of Go's heap, of the header sections that are being sent.
 type headBuffers struct {
 	mem interface {
 		Map(bytes int) ([]byte, error)
 	}
-	usual freeList[[]byte] // of headBufferBytes each
-	big   [][]byte         // the others; their sizes are powers of two, so that there are never many of them
+	usual freelist.List[[]byte] // of headBufferBytes each
+	big   [][]byte              // the others; their sizes are powers of two, so that there are never many of them
 }
 
 // take returns a buffer for a header section of n bytes, with a body that is not a file's, or nil if there is no memory.
@@ -17,7 +21,7 @@ func (h *headBuffers) take(n int) []byte {
 	if n > headBufferBytes {
 		return h.takeBig(n)
 	}
-	if b, ok := h.usual.take(); ok {
+	if b, ok := h.usual.Take(); ok {
 		return b
 	}
 	mem, err := h.mem.Map(headBufferSlab * headBufferBytes)
@@ -25,7 +29,7 @@ func (h *headBuffers) take(n int) []byte {
 		return nil
 	}
 	for i := headBufferSlab - 1; i > 0; i-- {
-		h.usual.give(mem[i*headBufferBytes : (i+1)*headBufferBytes : (i+1)*headBufferBytes])
+		h.usual.Give(mem[i*headBufferBytes : (i+1)*headBufferBytes : (i+1)*headBufferBytes])
 	}
 	return mem[:headBufferBytes:headBufferBytes]
 }
@@ -52,6 +56,6 @@ func (h *headBuffers) give(b []byte) {
 	if len(b) > headBufferBytes {
 		h.big = append(h.big, b)
 	} else {
-		h.usual.give(b)
+		h.usual.Give(b)
 	}
 }

@@ -29,7 +29,7 @@ func (q *interestQueue) fill(conns []*conn, poller int32) (ops []kernel.Op, more
 		change := q.waiting[q.taken]
 		q.taken++
 		c := conns[change.slot]
-		if c.state == connstate.StateFree || c.state == connstate.StateClosing {
+		if c.state() == connstate.StateFree || c.state() == connstate.StateClosing {
 			continue
 		}
 		q.ops[n] = kernel.Op{Kind: change.kind, FD: c.fd, File: poller, Mask: change.mask, Token: c.token()}

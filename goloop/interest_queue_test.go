@@ -12,10 +12,10 @@ func TestInterestQueue(t *testing.T) {
 	q := interestQueue{ops: make([]kernel.Op, 2)}
 	var conns []*conn
 	for i := range 6 {
-		conns = append(conns, &conn{fd: int32(10 + i), slot: int32(i), gen: 7, state: connstate.StateSending})
+		conns = append(conns, &conn{fd: int32(10 + i), slot: int32(i), gen: 7, ownState: connstate.StateSending})
 		q.add(interestChange{kind: kernel.OpEpollMod, slot: int32(i), mask: uint32(i)})
 	}
-	conns[1].state, conns[5].state = connstate.StateFree, connstate.StateClosing
+	conns[1].ownState, conns[5].ownState = connstate.StateFree, connstate.StateClosing
 	for round, want := range []struct {
 		first, count int
 		more         bool

@@ -34,7 +34,7 @@ func (l *Loop) addCongestion(c *conn, body int64) {
 	switch {
 	case c.locality == localityLoopback && body >= LocalBodyBytes:
 		names = l.localities.loopbackNames
-		whole = !c.keep && l.localities.wholes.take(l.k)
+		whole = !c.current.keepAlive && l.localities.wholes.take(l.k)
 	case c.locality == localityRemote && body >= remoteBodyBytes:
 		names = l.localities.remoteNames
 	default:

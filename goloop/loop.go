@@ -9,8 +9,10 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/freelist"
 	"aws/internal/handler"
 	"aws/internal/kernel"
+	"aws/internal/loader"
 	"aws/internal/request"
 	"aws/internal/stats"
 )
@@ -61,12 +63,11 @@ type Loop struct {
 	retries   retries
 
 	touched []int32
-	overdue []*conn       // found by settle
-	recvq   []int32       // connections with something to receive
-	parseq  []int32       // connections with bytes of a next request in hand
-	sendq   []int32       // connections with something to send
-	spare   []int32       // the other half of sendq
-	readAt  time.Duration // when reads that were refused may be tried again
+	overdue []*conn // found by settle
+	recvq   []int32 // connections with something to receive
+	parseq  []int32 // connections with bytes of a next request in hand
+	sendq   []int32 // connections with something to send
+	spare   []int32 // the other half of sendq
 	hangUps []hangUp
 	closing []docroot.Descriptor // of files that nobody needs any more
 	slowly  []int32              // of them, those that workers close
@@ -82,28 +83,19 @@ type Loop struct {
 	looked     kernel.Info
 	rates      rates
 	localities localities
-	parts      freeList[*part]
+	parts      freelist.List[*part]
 	heads      headBuffers
-	tails      freeList[*tail]
-	pipelines  freeList[*pipeline]
+	exchanges  freelist.List[*exchange]
 	headsMax   int
 	date       responseDate
 	trimming   trimming
 
-	pool           pool
-	windows        freeList[*window]
-	reading        int // connections whose windows have chunks that are queued or in flight
-	reads          []kernel.Read
-	queued         []int32 // the buffers of reads
-	dones          []kernel.ReadDone
-	inFlight       int  // reads that the kernel has
-	inFlightDirect int  // of them, those that wait for a disk (O_DIRECT)
-	reaps          bool // the kernel has reported completed reads; Reap makes it stop reporting
-	refused        bool // the kernel, or the worker threads, took no more; until readAt
+	loader *loader.Loader
+	reaps  bool // the kernel has reported completed reads; Reap makes it stop reporting
 
 	jobs     []*job
 	checks   checkQueue
-	freeJobs freeList[*job]
+	freeJobs freelist.List[*job]
 	finished []*kernel.Job
 
 	woken bool          // FinishedJobs must be called: a worker thread has finished, or Wake was called
@@ -140,17 +132,13 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 		l.conns.limits = newConnLimits(&cfg)
 	}
 	l.heads.mem = k
-	if err := l.pool.init(k, &cfg); err != nil {
+	if l.loader, err = loader.New(k, cfg.loader(l.timed), cache, &l.counts, (*transferEvents)(l)); err != nil {
 		return nil, err
 	}
 	l.headsMax = d.Limits().HeadBytesMax
 	if l.headsMax <= 0 {
 		l.headsMax = request.DefaultHeadBytesMax
 	}
-	slots := max(k.Slots(), 1)
-	l.reads = make([]kernel.Read, 0, slots)
-	l.queued = make([]int32, 0, slots)
-	l.dones = make([]kernel.ReadDone, slots)
 	l.finished = make([]*kernel.Job, jobsFetchMax)
 	if l.acceptor, err = newAcceptor(k, l.batch.ops, &l.cfg, listeners); err != nil {
 		return nil, err
@@ -206,7 +194,7 @@ func (l *Loop) Iterate() (bool, error) {
 	l.receive()
 	l.collect()
 	l.again()
-	l.submit()
+	l.loader.Submit()
 	l.reap()
 	l.send()
 	l.expire()
@@ -243,7 +231,7 @@ func (l *Loop) tidy() {
 	l.closeSlowly()
 	if now >= l.stallAt {
 		l.stallAt = now + l.cfg.StallTimeout/4
-		l.borrow(now)
+		l.loader.Reclaim(now)
 	}
 }
 
@@ -251,7 +239,7 @@ func (l *Loop) tidy() {
 func (l *Loop) close() error {
 	l.closing = l.cache.Clear(l.closing)
 	for _, c := range l.conns.bySlot {
-		if c.state != connstate.StateFree && c.fd >= 0 {
+		if c.state() != connstate.StateFree && c.fd >= 0 {
 			l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: c.fd})
 			l.release(c)
 			c.fd = -1
@@ -263,9 +251,7 @@ func (l *Loop) close() error {
 	}
 	l.closeSlowly() // what the workers have no room for ends with the process
 	assert(l.localities.wholes.open == 0, "a connection that is gone may still let its response wait")
-	p := &l.pool
-	assert(p.available+p.held[shareMemory]+p.held[shareDisk] == p.grown, "a buffer counts to no kind, or to both")
-	assert(l.reading == 0, "a window that is gone still counts among those that read")
+	l.loader.CheckReleased()
 	l.recorder.flush()
 	return l.k.Close()
 }

@@ -22,22 +22,6 @@ type Tracer interface {
 	IterationEnd(loop int, events int)
 }
 
-// clock is how the time of a connection's request is kept.
-type clock struct {
-	began time.Duration // the request's first byte
-	since time.Duration // the state's beginning
-	spent [connstate.PhaseCount]time.Duration
-	cold  bool
-}
-
-// moved notes that the connection leaves a state.
-func (k *clock) moved(from connstate.State, now time.Duration) {
-	p := from.Phase()
-	k.spent[p] += now - k.since
-	k.since = now
-	k.cold = k.cold || p == connstate.PhaseDisk
-}
-
 // record counts a response that is decided, and returns a record of what is known of it, or nil if nobody wants one. head holds
 // as much of the request as has been read, and is nil where that is nothing.
 func (l *Loop) record(a *handler.Response, req *request.Request, head []byte) *stats.Record {
@@ -67,31 +51,31 @@ func countResponse(n *stats.Counters, a *handler.Response) {
 	n.ByMount[mount][stats.SlotOf(a.Status)]++
 }
 
-// account counts a response that is over, and completes its record.
-func (l *Loop) account(c *conn, complete bool) {
-	now := l.moment
-	c.clock.moved(c.state, now)
-	total := now - c.clock.began
+// account counts the response of the current exchange, which is over, and completes its record.
+func (l *Loop) account(x *exchange, complete bool) {
+	c, now := x.conn, l.moment
+	x.clock.leave(x.state, now)
+	total := now - x.clock.began
 	if complete {
 		l.counts.Completed++
 		for p := connstate.PhaseHead; p < connstate.PhaseTotal; p++ {
-			l.counts.Latency[p].Add(c.clock.spent[p])
+			l.counts.Latency[p].Add(x.clock.spent[p])
 		}
 		l.counts.Latency[connstate.PhaseTotal].Add(total)
 	} else {
 		l.counts.Unfinished++
 	}
-	if r := c.rec; r != nil {
-		c.rec = nil
-		r.Conn, r.Peer, r.Complete, r.Cold, r.Sent = c.serial, c.peer, complete, c.clock.cold, c.sent
-		r.Head, r.Disk, r.Send = c.clock.spent[connstate.PhaseHead], c.clock.spent[connstate.PhaseDisk], c.clock.spent[connstate.PhaseSend]
+	if r := x.record; r != nil {
+		x.record = nil
+		r.Conn, r.Peer, r.Complete, r.Cold, r.Sent = c.serial, c.peer, complete, x.clock.cold, x.sent
+		r.Head, r.Disk, r.Send = x.clock.spent[connstate.PhaseHead], x.clock.spent[connstate.PhaseDisk], x.clock.spent[connstate.PhaseSend]
 		r.Total = total
 		r.Began = l.wall().Add(-total)
 		l.recorder.put(r)
 	}
-	c.responding = false
-	c.sent = 0
-	c.clock = clock{began: now, since: now}
+	x.responding = false
+	x.sent = 0
+	x.clock = clock{began: now, since: now}
 	c.sendMark = 0
 }
 
@@ -104,7 +88,8 @@ func (l *Loop) publish() {
 	n := &l.counts
 	n.IterationTime.Add(now - l.k.Now())
 	if l.publisher.noteTurn(now) {
-		n.Buffers, n.BuffersFree, n.BufferWaiters = len(l.pool.bufs), l.pool.unused(), l.pool.waiting()
+		n.Buffers, n.BuffersFree = l.loader.Buffers()
+		n.BufferWaiters = l.loader.Waiting()
 		l.publisher.publish(now, n)
 	}
 }

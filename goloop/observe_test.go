@@ -11,6 +11,7 @@ import (
 	"aws/internal/docroot"
 	"aws/internal/handler"
 	"aws/internal/kernel"
+	"aws/internal/loader"
 	"aws/internal/response"
 	"aws/internal/stats"
 )
@@ -72,13 +73,20 @@ type reapCounter struct {
 }
 
 func (k *reapCounter) Reap([]kernel.ReadDone) int { k.reaped++; return 0 }
+func (k *reapCounter) Map(n int) ([]byte, error)  { return make([]byte, n), nil }
+func (k *reapCounter) Slots() int                 { return 1 }
 
 // TestReadsReportedWithNoneInFlight is about a read that completes between the two steps of Reap: it is
 // taken in, and reported all the same. Unless Reap is called once more the kernel keeps reporting, and the
 // loop turns without end.
 func TestReadsReportedWithNoneInFlight(t *testing.T) {
 	k := &reapCounter{}
-	l := &Loop{k: k, dones: make([]kernel.ReadDone, 1)}
+	l := &Loop{k: k}
+	cfg := DropInConfig()
+	var err error
+	if l.loader, err = loader.New(k, cfg.loader(false), nil, &l.counts, (*transferEvents)(l)); err != nil {
+		t.Fatal(err)
+	}
 	l.onEvent(kernel.TokenReads, kernel.Readable)
 	l.reap()
 	l.reap()

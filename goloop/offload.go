@@ -18,18 +18,17 @@ type job struct {
 	gen   uint32
 	mount *docroot.Mount
 	file  *docroot.File // held while a worker thread works on it
-	buf   int32         // the buffer of a JobRead
 	asker netip.Addr    // the client that a JobCompute is for, as checkQueue counts it
 
 	dropped atomic.Bool // nobody waits for the outcome any more
 }
 
 // pendingJobs returns the number of jobs that worker threads have.
-func (l *Loop) pendingJobs() int { return len(l.jobs) - l.freeJobs.size() }
+func (l *Loop) pendingJobs() int { return len(l.jobs) - l.freeJobs.Len() + l.loader.JobsPending() }
 
 // newJob returns a job for a connection, or for none.
 func (l *Loop) newJob(kind kernel.JobKind, c *conn) *job {
-	j, ok := l.freeJobs.take()
+	j, ok := l.freeJobs.Take()
 	if !ok {
 		j = &job{}
 		j.Token = uint64(len(l.jobs))
@@ -47,7 +46,7 @@ func (l *Loop) newJob(kind kernel.JobKind, c *conn) *job {
 func (l *Loop) freeJob(j *job) {
 	l.dropFile(&j.file)
 	j.mount = nil
-	l.freeJobs.give(j)
+	l.freeJobs.Give(j)
 }
 
 // askOpen lets a worker thread open a name.
@@ -97,12 +96,13 @@ func (l *Loop) dropJob(c *conn) {
 	c.asked = false
 }
 
-// askPrefetch lets a worker thread bring the file's next chunk into memory.
-func (l *Loop) askPrefetch(c *conn) {
+// askPrefetch lets a worker thread bring the next chunk of an exchange's file into memory.
+func (l *Loop) askPrefetch(x *exchange) {
+	c, b := x.conn, &x.sendfd
 	j := l.newJob(kernel.JobPrefetch, c)
-	j.file = c.file
+	j.file = x.file
 	j.file.Hold()
-	j.FD, j.Offset, j.Len = c.file.FD, c.off, chunk(c.off, c.end)
+	j.FD, j.Offset, j.Len = x.file.FD, b.off, chunkBytes(b.off, b.end)
 	if !l.k.Ask(&j.Job) {
 		l.freeJob(j)
 		l.retry(c)
@@ -130,23 +130,23 @@ func (l *Loop) collect() {
 		l.woken = false
 		n := l.k.FinishedJobs(l.finished)
 		for _, finished := range l.finished[:n] {
+			if finished.Kind == kernel.JobRead || finished.Kind == kernel.JobPopulate {
+				l.loader.OnJob(finished)
+				continue
+			}
 			j := l.jobs[finished.Token]
 			var c *conn
 			alive := false
 			if j.slot >= 0 {
 				c = l.conns.bySlot[j.slot]
-				alive = c.gen == j.gen && c.state != connstate.StateFree
+				alive = c.gen == j.gen && c.state() != connstate.StateFree
 			}
 			switch j.Kind {
 			case kernel.JobOpen, kernel.JobFunc, kernel.JobCompute:
 				l.onOpened(c, j, alive)
 			case kernel.JobPrefetch:
 				l.onPrefetched(c, j, alive)
-			case kernel.JobRead:
-				l.onHelped(c, j)
-			case kernel.JobPopulate:
-				l.onGrown(j)
-			case kernel.JobClose: // nothing follows
+			case kernel.JobClose, kernel.JobRead, kernel.JobPopulate: // nothing follows, or it is the loader's
 			}
 			l.freeJob(j)
 		}
@@ -180,7 +180,7 @@ func (l *Loop) onOpened(c *conn, j *job, alive bool) {
 		return
 	}
 	file := l.remember(j.mount, j.Name, j.Class, &j.File, j.Kind != kernel.JobOpen)
-	if !alive || c.state != connstate.StateOpening || !c.asked {
+	if !alive || c.state() != connstate.StateOpening || !c.asked {
 		l.dropFile(&file)
 		return
 	}
@@ -195,34 +195,25 @@ func (l *Loop) onPrefetched(c *conn, j *job, alive bool) {
 		l.counts.ChunksPrefetched++
 		j.file.SetResident(j.Offset, j.Len, l.k.Now())
 	}
-	if !alive || c.state != connstate.StatePrefetching {
+	if !alive || c.state() != connstate.StatePrefetching {
 		return
 	}
 	c.asked = false
+	l.stepPrefetching(c.current, j)
+}
+
+// stepPrefetching is the step of CONN_PREFETCHING: a worker thread has brought the file's next chunk into memory, or has failed to.
+func (l *Loop) stepPrefetching(x *exchange, j *job) {
+	assert(x.state == connstate.StatePrefetching, "a chunk is prefetched outside of CONN_PREFETCHING")
 	switch {
 	case j.Class != kernel.Done:
 		l.counts.DiskFaults++
-		l.abort(c, kernel.OpReset)
+		l.abort(x.conn, kernel.OpReset)
 	case j.Result == 0:
-		l.truncated(c)
+		l.abortTruncated(x)
 	default:
-		c.prefetchEnd, c.prefetchAt = j.Offset+j.Result, l.k.Now()
-		l.setState(c, connstate.StateSending)
-		l.toSend(c)
+		x.sendfd.residentEnd, x.sendfd.residentAt = j.Offset+j.Result, l.k.Now()
+		l.setState(x.conn, connstate.StateSending)
+		l.toSend(x.conn)
 	}
-}
-
-// forgetFile takes a connection's file out of the cache, so that anyone who asks again gets it as it is now.
-func (l *Loop) forgetFile(c *conn) {
-	if c.file != nil && !c.file.Made {
-		l.closing = l.cache.Drop(c.file, l.closing)
-	}
-}
-
-// truncated ends a connection whose file has become shorter than its header has promised. What is
-// missing is never made up.
-func (l *Loop) truncated(c *conn) {
-	l.counts.Truncated++
-	l.forgetFile(c)
-	l.abort(c, kernel.OpReset)
 }

@@ -8,24 +8,6 @@ import (
 	"aws/internal/kernel"
 )
 
-func TestFreeList(t *testing.T) {
-	var f freeList[int]
-	if v, ok := f.take(); ok || v != 0 {
-		t.Errorf("an empty list gives %d, %v", v, ok)
-	}
-	for i := range 3 {
-		f.give(i)
-	}
-	var got []int
-	for f.size() > 0 {
-		v, _ := f.take()
-		got = append(got, v)
-	}
-	if !slices.Equal(got, []int{2, 1, 0}) {
-		t.Errorf("taken %v, want the latest first", got)
-	}
-}
-
 // pages is memory for head buffers, or none.
 type pages struct{ bytes, most int }
 

@@ -2,173 +2,144 @@ package goloop
 
 import (
 	"aws/internal/connstate"
-	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/request"
-	"aws/internal/stats"
 )
 
-// pipelinedMax is how many pipelined requests are answered before the first response has gone, so that
+// pipelinedMax is how many pipelined requests get their responses before the first response has gone, so that
 // they leave together in one cgo call.
 const pipelinedMax = 16
 
-// prepared is a response that waits for the one before it.
-type prepared struct {
-	headBuf  []byte
-	writeBuf []byte
-	head     int // bytes of writeBuf that are the header; what follows them is body
-	file     *docroot.File
-	from, to int64
-	rec      *stats.Record
-	keep     bool
-	linger   bool
-}
-
-// pipeline is the queue of a connection's prepared responses.
+// pipeline is the queue of a connection's exchanges whose responses wait for the current one.
 type pipeline struct {
-	list []prepared
-	next int
+	first, last *exchange
+	count       int
 }
 
-// left returns the prepared responses. It is good for no line, too.
-func (a *pipeline) left() []prepared {
-	if a == nil {
-		return nil
+func (p *pipeline) push(x *exchange) {
+	if p.last != nil {
+		p.last.next = x
+	} else {
+		p.first = x
 	}
-	return a.list[a.next:]
+	p.last = x
+	p.count++
 }
 
-// prepareNext responds to the requests that have arrived behind the current one, as long as they are
-// complete and nothing about them has to be waited for. The others stay in hand.
+func (p *pipeline) pop() *exchange {
+	x := p.first
+	if p.first = x.next; p.first == nil {
+		p.last = nil
+	}
+	x.next = nil
+	p.count--
+	return x
+}
+
+// prepareNext decides the responses to the requests that have arrived behind the current one, as long as they are
+// complete and nothing about them has to be waited for. The other ones stay in the read buffer.
 func (l *Loop) prepareNext(c *conn) {
 	p := c.part
-	at := 0
-	for len(c.pipeline.left()) < pipelinedMax {
-		buf := p.buf[at:p.n]
+	done := 0
+	for c.pipeline.count < pipelinedMax {
+		buf := p.buf[done:p.n]
 		if len(buf) == 0 || p.req.Parse(buf) != request.Complete {
 			break
 		}
 		if length, chunked := p.req.BodyLength(); length > 0 || chunked {
 			break // it is discarded in its turn
 		}
-		l.response.Reset()
-		l.finding = finder{Loop: l, c: c, peek: true}
-		a := &l.response
-		if !l.responder.Respond(a, &p.req, buf, &l.finding) || len(a.Parts) > 0 {
-			l.dropFile(&a.File)
+		x := l.prepare(c, &p.req, buf, p.n-done-p.req.Len())
+		if x == nil {
 			break
 		}
-		head := l.heads.take(len(a.Head))
-		if head == nil {
-			l.dropFile(&a.File)
-			break
-		}
-		l.counts.Requests++
-		rec := l.record(a, &p.req, buf)
-		at += p.req.Len()
-		rest := p.n - at
-		next := prepared{
-			rec: rec, headBuf: head, writeBuf: head[:copy(head, a.Head)], head: a.HeadLen(), file: a.File, from: a.From, to: a.To,
-			keep: a.KeepAlive && !a.HasBody && len(a.Parts) == 0,
-		}
-		a.File = nil
-		next.linger = a.Linger || a.HasBody || rest > 0
-		if c.pipeline == nil {
-			c.pipeline = l.newPipeline()
-		}
-		c.pipeline.list = append(c.pipeline.list, next)
-		if !next.keep {
-			at = p.n // whatever follows is not answered
+		done += p.req.Len()
+		if !x.keepAlive {
+			done = p.n // what follows gets no response
 		}
 		p.req.Reset(l.handler.Limits())
 	}
 	p.req.Reset(l.handler.Limits())
-	if at > 0 {
-		p.n = copy(p.buf, p.buf[at:p.n])
+	if done > 0 {
+		p.n = copy(p.buf, p.buf[done:p.n])
 	}
 	if p.n == 0 {
 		l.dropPart(c)
 	}
 }
 
-func (l *Loop) newPipeline() *pipeline {
-	if p, ok := l.pipelines.take(); ok {
-		return p
+// prepare decides the response to a pipelined request, behind which there are rest bytes, and puts it into the pipeline. It
+// returns nil when it has to wait for its turn.
+func (l *Loop) prepare(c *conn, req *request.Request, head []byte, rest int) *exchange {
+	r := &l.response
+	r.Reset()
+	l.finding = finder{Loop: l, c: c, peek: true}
+	if !l.responder.Respond(r, req, head, &l.finding) {
+		l.dropFile(&r.File)
+		return nil
 	}
-	return &pipeline{}
+	x := l.newExchange(c)
+	if x.headBuf = l.heads.take(len(r.Head)); x.headBuf == nil {
+		l.dropFile(&r.File)
+		l.dropExchange(x)
+		return nil
+	}
+	l.counts.Requests++
+	x.record = l.record(r, req, head)
+	l.compose(x, r)
+	x.lingers = r.Linger || rest > 0
+	c.pipeline.push(x)
+	return x
 }
 
+// dropPipeline gives up the responses that wait for the current one.
 func (l *Loop) dropPipeline(c *conn) {
-	if c.pipeline == nil {
-		return
-	}
-	for i := range c.pipeline.left() {
-		p := &c.pipeline.left()[i]
-		l.heads.give(p.headBuf)
-		if p.rec != nil {
-			p.rec.Conn, p.rec.Peer, p.rec.Complete = c.serial, c.peer, false
-			p.rec.Began = l.wall()
-			l.recorder.put(p.rec)
+	for c.pipeline.count > 0 {
+		x := c.pipeline.pop()
+		if r := x.record; r != nil {
+			r.Conn, r.Peer, r.Complete = c.serial, c.peer, false
+			r.Began = l.wall()
+			l.recorder.put(r)
 		}
-		l.dropFile(&p.file)
+		l.dropExchange(x)
 	}
-	c.pipeline.list, c.pipeline.next = c.pipeline.list[:0], 0
-	l.pipelines.give(c.pipeline)
-	c.pipeline = nil
 }
 
-// promote makes the next prepared response the connection's. The one before it has gone.
+// promote makes the first exchange of the pipeline the current one. The one before it is over.
 func (l *Loop) promote(c *conn) {
-	p := &c.pipeline.list[c.pipeline.next]
-	c.pipeline.next++
-	c.headBuf, c.writeBuf, c.headLeft, c.file = p.headBuf, p.writeBuf, p.head, p.file
-	c.off, c.end, c.prefetchEnd, c.prefetchAt = p.from, p.to, prefetchOf(p.file, p.to), 0
-	c.keep, c.linger = p.keep, p.linger
-	c.rec, c.responding = p.rec, true
-	*p = prepared{}
-	if len(c.pipeline.left()) == 0 {
-		l.dropPipeline(c)
-	}
+	x := c.pipeline.pop()
+	c.current = x
 	l.setState(c, connstate.StateReading)
 	l.setState(c, connstate.StateWReady)
-	if c.off < c.end && c.file.Loads() {
-		l.startDynamic(c)
-	}
+	l.startBody(x)
 }
 
-// prefetchOf returns up to where a file is known to be in memory.
-func prefetchOf(f *docroot.File, end int64) int64 {
-	if f != nil && f.Made {
-		return end
-	}
-	return 0
-}
-
-// addPipelined adds the prepared responses that can be sent by sendfile, or have no body, behind the
+// addPipelined adds the pipelined responses that can be sent by sendfile, or have no body, behind the
 // current one, which is complete in the batch.
 func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
-	for i := range c.pipeline.left() {
-		p := &c.pipeline.left()[i]
-		file := p.to - p.from
-		if !l.batch.room(chainMax) || file > 0 && p.file.Loads() {
+	for x := c.pipeline.first; x != nil; x = x.next {
+		file := x.body.remaining()
+		if !l.batch.room(chainMax) || file > 0 && x.file.Loads() {
 			return
 		}
-		inMemory := bodyBytes(p.writeBuf, p.head)
+		inMemory := x.inMemory()
 		if !l.rates.reserveAll(&c.bucket, inMemory+file, l.k.Now()) {
 			return // its turn comes by itself
 		}
-		l.sendMessage(c, roleHeader, p.writeBuf, inMemory, link, file > 0 || !p.keep)
+		l.sendMessage(x, roleMessage, x.writeBuf, inMemory, link, file > 0 || !x.keepAlive)
 		link = kernel.Link
 		if file > 0 {
-			var sent int64
-			at := place{file: p.file, off: p.from, end: p.to, prefetchEnd: prefetchOf(p.file, p.to), most: file}
-			if sent, link = l.addFile(c, at, link); sent < file {
-				l.rates.refund(&c.bucket, file-sent)
+			var added int64
+			if added, link = x.body.addSends(l, x, file, link); added < file {
+				l.rates.refund(&c.bucket, file-added)
 				return
 			}
 		}
-		if !p.keep {
-			l.addEnd(c, p.linger)
+		if x.parts.more() {
+			return
+		}
+		if !x.keepAlive {
+			l.addEnd(c, x.lingers)
 			return
 		}
 	}

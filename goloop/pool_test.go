@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -115,88 +113,5 @@ func TestPoolIsNotHeldUpByMemory(t *testing.T) {
 				t.Errorf("the machine was short of memory %d times", short)
 			}
 		})
-	}
-}
-
-// submits notes of which files reads are submitted, in order.
-type submits struct {
-	kernel.Kernel
-	l     *Loop
-	fds   []int32
-	wrong int // connections in line that have been served
-}
-
-func (k *submits) Submit(reads []kernel.Read) (int, kernel.Class) {
-	for _, r := range reads {
-		k.fds = append(k.fds, r.FD)
-	}
-	q := &k.l.pool.later
-	for i := q.head; i < len(q.items); i += 2 {
-		if c := k.l.conns.bySlot[q.items[i]]; c.win == nil || c.win.next > c.win.head {
-			k.wrong++
-		}
-	}
-	return k.Kernel.Submit(reads)
-}
-
-// Files that are in memory and fit the window are loaded one after another, however many are asked for at once.
-func TestFilesInMemoryAreLoadedInTurn(t *testing.T) {
-	s := newSite(t)
-	names := []string{"a", "b", "c", "d"}
-	for _, name := range names {
-		if err := os.Link(filepath.Join(s.dir, "dynamic", "window"), filepath.Join(s.dir, "dynamic", name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	k := &submits{}
-	l, addr := newDropInLoop(t, s, func(linux kernel.Kernel) kernel.Kernel {
-		k.Kernel = linux
-		return k
-	})
-	k.l = l
-	for p := &l.pool; p.grown < len(p.bufs); p.grown++ { // else they wait for one another's memory
-		p.free = append(p.free, int32(p.grown))
-		p.available++
-	}
-	var conns []net.Conn
-	for _, name := range names { // all of them wait in the backlog when the loop begins
-		c, err := net.Dial("tcp", addr.String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = c.Close() }()
-		_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-		if _, err := io.WriteString(c, "GET /dynamic/"+name+" HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
-		conns = append(conns, c)
-	}
-	ended := make(chan error)
-	go func() { ended <- l.Run() }()
-	want := s.files["/dynamic/window"]
-	for i, c := range conns {
-		all, err := io.ReadAll(c)
-		if err != nil || len(all) < len(want) || string(all[len(all)-len(want):]) != string(want) {
-			t.Errorf("%s: %d bytes, %v", names[i], len(all), err)
-		}
-	}
-	l.Shutdown()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if l.counts.ReadsMissed > 0 || l.counts.ReadsDirect > 0 {
-		t.Skip("the files were not in memory")
-	}
-	if k.wrong > 0 {
-		t.Errorf("%d times a connection was in line whose file had been asked for: another one in its place overtakes others", k.wrong)
-	}
-	changes := 0
-	for i := 1; i < len(k.fds); i++ {
-		if k.fds[i] != k.fds[i-1] {
-			changes++
-		}
-	}
-	if each := len(want) / l.cfg.BufferBytes; len(k.fds) != each*len(names) || changes != len(names)-1 {
-		t.Errorf("%d reads went from one file to another %d times: %v", len(k.fds), changes, k.fds)
 	}
 }

@@ -43,8 +43,8 @@ func (l *Loop) onResult(c *conn, r role, i int) {
 		l.onReceive(c, op)
 	case roleWatch:
 		l.onWatch(c, op)
-	case roleHeader:
-		l.onHeader(c, op)
+	case roleMessage:
+		l.onMessage(c, op)
 	case roleResident:
 		l.onResident(c, op)
 	case roleFile:
@@ -73,7 +73,7 @@ func (l *Loop) receive() {
 		if c.inParseq {
 			continue // what is in hand goes first, before the end that may stand behind it
 		}
-		switch c.state {
+		switch c.state() {
 		case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		default:
 			continue // it is over, or no longer wants to hear
@@ -100,7 +100,7 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 	if c.fd < 0 {
 		return // it was not accepted
 	}
-	switch c.state {
+	switch c.state() {
 	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 	default:
 		return // it was turned away in the same batch; its response does not depend on what it sent
@@ -113,25 +113,22 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 		l.counts.PeersGone++
 		l.abort(c, kernel.OpClose)
 	case op.Result == 0: // the client has nothing more to send
-		if c.state == connstate.StateReading {
+		if c.state() == connstate.StateReading {
 			l.counts.PeersGone++
 		}
 		l.abort(c, kernel.OpClose)
-	case c.state == connstate.StateDiscarding:
-		l.discardBody(c, op.Buf()[:op.Result])
-	case c.state == connstate.StateLingering:
-		c.lingered += int(op.Result)
-		if c.lingered > lingerBytesMax {
-			l.abort(c, kernel.OpClose)
-		}
+	case c.state() == connstate.StateDiscarding:
+		l.stepDiscarding(c, op.Buf()[:op.Result])
+	case c.state() == connstate.StateLingering:
+		l.stepLingering(c, int(op.Result))
 	default:
 		if c.part != nil {
 			c.part.n += int(op.Result)
-			l.parse(c, c.part.buf[:c.part.n], &c.part.req)
+			l.stepReading(c, c.part.buf[:c.part.n], &c.part.req)
 			return
 		}
 		l.req.Reset(l.handler.Limits())
-		l.parse(c, op.Buf()[:op.Result], &l.req)
+		l.stepReading(c, op.Buf()[:op.Result], &l.req)
 	}
 }
 
@@ -152,8 +149,8 @@ func (l *Loop) again() {
 		for _, slot := range queue {
 			c := l.conns.bySlot[slot]
 			c.inParseq = false
-			if c.state == connstate.StateInit && c.part != nil && c.part.n > 0 {
-				l.parse(c, c.part.buf[:c.part.n], &c.part.req)
+			if c.state() == connstate.StateInit && c.part != nil && c.part.n > 0 {
+				l.stepReading(c, c.part.buf[:c.part.n], &c.part.req)
 			}
 		}
 		if len(l.parseq) == 0 {
@@ -162,11 +159,11 @@ func (l *Loop) again() {
 	}
 	for _, slot := range l.retries.take(l.k.Now()) {
 		switch c := l.conns.bySlot[slot]; {
-		case c.state == connstate.StateOpening && !c.asked:
+		case c.state() == connstate.StateOpening && !c.asked:
 			l.respond(c, c.part.buf[:c.part.n], &c.part.req)
-		case c.state == connstate.StatePrefetching && !c.asked:
-			l.askPrefetch(c)
-		case c.state == connstate.StateWReady || c.state == connstate.StateSending:
+		case c.state() == connstate.StatePrefetching && !c.asked:
+			l.askPrefetch(c.current)
+		case c.state() == connstate.StateWReady || c.state() == connstate.StateSending:
 			c.resting = false
 			l.toSend(c)
 		}
@@ -179,8 +176,8 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 	n, peer, verdict := proxyproto.Parse(buf)
 	switch verdict {
 	case proxyproto.Incomplete:
-		if c.state == connstate.StateInit {
-			l.setState(c, connstate.StateReading)
+		if c.state() == connstate.StateInit {
+			l.begin(c)
 		}
 		l.touch(c)
 		l.keepPart(c, buf, req)
@@ -200,13 +197,13 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 		return nil, false
 	}
 	c.skip = max(n-len(buf), 0)
-	buf = l.advance(c, buf, n-c.skip)
+	buf = l.skipBytes(c, buf, n-c.skip)
 	l.touch(c)
 	return buf, len(buf) > 0
 }
 
-// advance drops the first bytes of what has arrived of a head, and returns the others.
-func (l *Loop) advance(c *conn, buf []byte, n int) []byte {
+// skipBytes drops the first bytes of what has arrived of a head, and returns the others.
+func (l *Loop) skipBytes(c *conn, buf []byte, n int) []byte {
 	buf = buf[n:]
 	if c.part != nil {
 		c.part.n = copy(c.part.buf, buf)
@@ -215,8 +212,9 @@ func (l *Loop) advance(c *conn, buf []byte, n int) []byte {
 	return buf
 }
 
-// parse looks at what has arrived of a head.
-func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
+// stepReading is the step of CONN_INIT and CONN_READING: more of a head has arrived.
+func (l *Loop) stepReading(c *conn, buf []byte, req *request.Request) {
+	assert(c.state() == connstate.StateInit || c.state() == connstate.StateReading, "a head is read outside of CONN_INIT and CONN_READING")
 	if c.preface {
 		var more bool
 		if buf, more = l.introduce(c, buf, req); !more {
@@ -226,14 +224,14 @@ func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
 	if c.skip > 0 {
 		n := min(c.skip, len(buf))
 		c.skip -= n
-		if buf = l.advance(c, buf, n); len(buf) == 0 {
+		if buf = l.skipBytes(c, buf, n); len(buf) == 0 {
 			l.touch(c)
 			return
 		}
 	}
 	verdict := req.Parse(buf)
-	if c.state == connstate.StateInit && (verdict != request.Incomplete || req.Started()) {
-		l.setState(c, connstate.StateReading)
+	if c.state() == connstate.StateInit && (verdict != request.Incomplete || req.Started()) {
+		l.begin(c)
 	}
 	switch verdict {
 	case request.Incomplete:
@@ -247,7 +245,7 @@ func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
 		l.response.Reset()
 		l.finding = finder{Loop: l, c: c}
 		l.responder.Refuse(&l.response, req, &l.finding)
-		l.ready(c, req, buf, nil)
+		l.ready(c, &l.response, req, buf, nil)
 	}
 }
 
@@ -267,7 +265,7 @@ func (l *Loop) keepPart(c *conn, buf []byte, req *request.Request) {
 // newPart returns memory for a head, and for what follows it in the same receive, or nil if there
 // is none.
 func (l *Loop) newPart() *part {
-	if p, ok := l.parts.take(); ok {
+	if p, ok := l.parts.Take(); ok {
 		p.n = 0
 		return p
 	}
@@ -281,7 +279,7 @@ func (l *Loop) newPart() *part {
 // dropPart gives the memory of a head back.
 func (l *Loop) dropPart(c *conn) {
 	if c.part != nil {
-		l.parts.give(c.part)
+		l.parts.Give(c.part)
 		c.part = nil
 	}
 }

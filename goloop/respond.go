@@ -18,48 +18,39 @@ func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
 	if !l.responder.Respond(&l.response, req, buf, &l.finding) {
 		l.dropFile(&l.response.File)
 		l.keepPart(c, buf, req)
-		if c.state != connstate.StateOpening && c.state != connstate.StateFree {
+		if c.state() != connstate.StateOpening && c.state() != connstate.StateFree {
 			l.setState(c, connstate.StateOpening)
 		}
 		return
 	}
 	l.dropFound(c)
-	l.ready(c, req, buf, buf[req.Len():])
+	l.ready(c, &l.response, req, buf, buf[req.Len():])
 }
 
-// ready makes the response that stands in l.ans the connection's, and lets it be sent. The bytes
+// ready makes a response that of the connection's current exchange, and lets it be sent. The bytes
 // that follow the request are kept if the connection is. head holds as much of the request as has been read; it is
 // nil when nothing has.
-func (l *Loop) ready(c *conn, req *request.Request, head, rest []byte) {
-	a := &l.response
-	assert(a.File == nil || a.File.Class == kernel.Done, "a response is about a file that there is not")
-	rec := l.record(a, req, head)
-	if c.headBuf = l.heads.take(len(a.Head)); c.headBuf == nil {
-		l.dropFile(&a.File)
-		c.rec, c.responding = rec, true
+func (l *Loop) ready(c *conn, r *handler.Response, req *request.Request, head, rest []byte) {
+	assert(r.File == nil || r.File.Class == kernel.Done, "a response is about a file that there is not")
+	x := c.current
+	x.record = l.record(r, req, head)
+	if !l.compose(x, r) {
 		l.abort(c, kernel.OpReset) // out of memory
 		return
 	}
-	c.rec, c.responding, c.sent = rec, true, 0
-	c.writeBuf, c.headLeft = c.headBuf[:copy(c.headBuf, a.Head)], a.HeadLen()
-	c.file, a.File = a.File, nil
-	c.off, c.end, c.prefetchEnd, c.prefetchAt = a.From, a.To, prefetchOf(c.file, a.To), 0
-	c.keep = a.KeepAlive
-	if len(a.Parts) > 0 || c.keep && a.HasBody {
-		rest = l.takeTail(c, rest)
+	if x.keepAlive && r.HasBody {
+		rest = l.discardArrived(x, r, rest)
 	}
-	c.linger = a.Linger || a.HasBody || len(rest) > 0
-	if c.keep {
+	x.lingers = r.Linger || r.HasBody || len(rest) > 0
+	if x.keepAlive {
 		l.keepRest(c, rest)
 	} else {
 		l.dropPart(c)
 	}
 	l.setState(c, connstate.StateWReady)
-	if c.off < c.end && c.file.Loads() {
-		l.startDynamic(c)
-	}
+	l.startBody(x)
 	l.toSend(c)
-	if c.keep && c.part != nil && c.tail == nil {
+	if x.keepAlive && !x.discarding && c.part != nil && !x.parts.more() {
 		l.prepareNext(c)
 	}
 }
@@ -72,7 +63,7 @@ func (l *Loop) keepRest(c *conn, rest []byte) {
 	}
 	if c.part == nil {
 		if c.part = l.newPart(); c.part == nil {
-			c.keep = false // out of memory: this response is the last
+			c.current.keepAlive = false // out of memory: this response is the last
 			return
 		}
 	}
@@ -235,12 +226,3 @@ func (l *Loop) remember(m *docroot.Mount, name []byte, class kernel.Class, opene
 
 // retry lets a connection ask again in a moment.
 func (l *Loop) retry(c *conn) { l.retries.add(c.slot, l.k.Now()) }
-
-// dropHead gives the header's buffer back.
-func (l *Loop) dropHead(c *conn) {
-	if c.headBuf == nil {
-		return
-	}
-	l.heads.give(c.headBuf)
-	c.headBuf, c.writeBuf, c.headLeft = nil, nil, 0
-}

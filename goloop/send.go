@@ -1,10 +1,7 @@
 package goloop
 
 import (
-	"time"
-
 	"aws/internal/connstate"
-	"aws/internal/docroot"
 	"aws/internal/kernel"
 )
 
@@ -21,7 +18,7 @@ func (l *Loop) toSend(c *conn) {
 const chainMax = sendBuffersMax + 5
 
 // send lets every connection that can, send its next bytes, and closes what is over. A
-// connection's operations are linked, so that a short count stops the rest of its chain.
+// connection's operations are linked, so that a short count stops the rest of them.
 func (l *Loop) send() {
 	queue := l.sendq
 	l.sendq, l.spare = l.spare[:0], queue
@@ -34,7 +31,7 @@ func (l *Loop) send() {
 		if !l.batch.room(chainMax) {
 			l.run()
 		}
-		l.addChain(c)
+		l.addExchange(c.current)
 	}
 	l.addHangUps()
 	l.run()
@@ -53,7 +50,7 @@ func (l *Loop) send() {
 // waited for, be it for a disk, for buffers or for a rate. Where the socket is full it needs no push: what
 // the client acknowledges makes room, and they follow.
 func heldBack(c *conn) bool {
-	return c.held && !c.blocked && c.fd >= 0 && c.state != connstate.StateLingering
+	return c.held && !c.blocked && c.fd >= 0 && c.state() != connstate.StateLingering
 }
 
 // addPush lets the bytes leave that the socket holds back, which it would do for up to 200 ms (tcp(7), TCP_CORK).
@@ -67,7 +64,7 @@ func (l *Loop) addPush(c *conn) {
 
 // sendable reports whether a connection has something to send and nothing to wait for.
 func sendable(c *conn) bool {
-	return !c.blocked && !c.resting && (c.state == connstate.StateWReady || c.state == connstate.StateSending)
+	return !c.blocked && !c.resting && (c.state() == connstate.StateWReady || c.state() == connstate.StateSending)
 }
 
 // addHangUps adds the descriptors that are to be closed.
@@ -93,39 +90,34 @@ func (l *Loop) addHangUps() {
 	}
 }
 
-// addChain adds what a connection can send now: the header, then as much of the body as one
+// addExchange adds what the current exchange can send now: the head, then as much of the content as one
 // cgo call should, and behind the last byte the responses that follow, or the end of the
 // connection.
-func (l *Loop) addChain(c *conn) {
-	file := c.end - c.off
+func (l *Loop) addExchange(x *exchange) {
+	c := x.conn
+	file := x.body.remaining()
 	if c.locality != localityUnknown {
 		l.addCongestion(c, file)
 	}
-	inMemory := bodyBytes(c.writeBuf, c.headLeft)
-	body := inMemory + file
-	granted := l.rates.reserve(&c.bucket, body, l.k.Now())
-	added, link := l.addMessage(c, inMemory, granted)
-	left := granted - added // of the file, what may be sent now
-	var n int64
-	switch {
-	case file == 0 || added < inMemory:
-	case left == 0:
-	case c.win != nil:
-		n, link = l.addBuffers(c, link, left)
-	default:
-		n, link = l.addFile(c, place{file: c.file, off: c.off, end: c.end, prefetchEnd: l.prefetchEnd(c), most: left}, link)
+	inMemory := x.inMemory()
+	content := inMemory + file
+	granted := l.rates.reserve(&c.bucket, content, l.k.Now())
+	added, link := l.addMessage(x, inMemory, granted)
+	if fileGranted := granted - added; file > 0 && added == inMemory && fileGranted > 0 {
+		var n int64
+		n, link = x.body.addSends(l, x, fileGranted, link)
+		added += n
 	}
-	added += n
 	l.rates.refund(&c.bucket, granted-added)
 	switch {
-	case granted == 0 && body > 0 && link == 0: // the rates allow nothing now, and the head is gone
+	case granted == 0 && content > 0 && link == 0: // the rates allow nothing now, and the head is gone
 		c.resting = true
 		l.retry(c)
-	case added < body || c.tail.more():
-	case c.keep:
+	case added < content || x.parts.more():
+	case x.keepAlive:
 		l.addPipelined(c, link)
 	default:
-		l.addEnd(c, c.linger)
+		l.addEnd(c, x.lingers)
 	}
 }
 
@@ -139,99 +131,45 @@ func (l *Loop) addEnd(c *conn, linger bool) {
 	l.batch.add(ownerOf(r, c), op)
 }
 
-// bodyReady reports whether body bytes follow the header in the same batch.
-func (l *Loop) bodyReady(c *conn) bool { return c.win == nil || l.loaded(c) }
-
-// last reports whether the connection ends in the batch that holds the last byte that is to be sent now: then
+// endsWithBatch reports whether the connection ends in the batch that holds the last byte that is to be sent now: then
 // that byte waits for the end, and both leave in one packet.
-func (l *Loop) last(c *conn) bool { return !c.keep && !c.tail.more() }
+func (l *Loop) endsWithBatch(x *exchange) bool { return !x.keepAlive && !x.parts.more() }
 
-// addMessage adds a send of what stands in writeBuf: the rest of the head, and of the body bytes
-// in memory that follow it as many as were granted. It returns the number of those.
-func (l *Loop) addMessage(c *conn, inMemory, granted int64) (int64, kernel.OpFlag) {
-	if c.state != connstate.StateWReady && len(c.writeBuf) == 0 {
+// addMessage adds a send of what stands in writeBuf: the rest of the head, and of the content
+// in memory that follows it as many bytes as were granted. It returns the number of those.
+func (l *Loop) addMessage(x *exchange, inMemory, granted int64) (int64, kernel.OpFlag) {
+	if x.state != connstate.StateWReady && len(x.writeBuf) == 0 {
 		return 0, 0
 	}
 	n := min(inMemory, granted)
-	if n == 0 && inMemory > 0 && c.headLeft == 0 {
+	if n == 0 && inMemory > 0 && x.headLeft == 0 {
 		return 0, 0
 	}
-	more := false
+	follows := false
 	if n == inMemory {
-		more = c.off < c.end && granted > n && l.bodyReady(c) || c.off == c.end && l.last(c)
+		file := x.body.remaining()
+		follows = file > 0 && granted > n && x.body.ready() || file == 0 && l.endsWithBatch(x)
 	}
-	l.sendMessage(c, roleHeader, c.writeBuf[:c.headLeft+int(n)], n, 0, more)
+	l.sendMessage(x, roleMessage, x.writeBuf[:x.headLeft+int(n)], n, 0, follows)
 	return n, kernel.Link
 }
 
-// sendMessage adds a send of message, which is the header in writeBuf or a buffer of a dynamic
-// file alike. Its last bytes, body of them, are body bytes, and reserved. With more, the kernel may
-// wait for what follows before it makes a packet.
-func (l *Loop) sendMessage(c *conn, r role, message []byte, body int64, link kernel.OpFlag, more bool) {
-	op := kernel.Op{Kind: kernel.OpSend, Flags: link, FD: c.fd}
-	if more {
+// sendMessage adds a send of message, which is the head in writeBuf or a buffer of a dynamic
+// file alike. Its last bytes, content of them, are content, and reserved. If more follows in the batch, the kernel may
+// wait for that before it makes a packet.
+func (l *Loop) sendMessage(x *exchange, r role, message []byte, content int64, link kernel.OpFlag, follows bool) {
+	op := kernel.Op{Kind: kernel.OpSend, Flags: link, FD: x.conn.fd}
+	if follows {
 		op.Flags |= kernel.More
 	}
 	op.SetBuf(message)
-	l.batch.add(senderOf(r, c, body), op)
-}
-
-// place is where in a file a body stands.
-type place struct {
-	file        *docroot.File
-	off, end    int64
-	prefetchEnd int64 // up to here it is known to be in memory
-	most        int64 // bytes that may be sent now
-}
-
-// chunk returns how many of the file's next bytes are asked about, and sent, at once: never across
-// the border of the chunks by which residency is remembered.
-func chunk(off, end int64) int64 {
-	border := (off/docroot.ResidentChunkBytes + 1) * docroot.ResidentChunkBytes
-	return min(end, border) - off
-}
-
-// addFile adds a sendfile of the next chunk, if it is in memory: sendfile(2) would wait for a disk
-// and hold up everybody.
-func (l *Loop) addFile(c *conn, at place, link kernel.OpFlag) (int64, kernel.OpFlag) {
-	n := chunk(at.off, at.end)
-	fd := at.file.FD
-	if at.prefetchEnd > at.off {
-		n = min(n, at.prefetchEnd-at.off) // not all where the file has become shorter
-	} else if !at.file.Resident(at.off, l.k.Now()) {
-		if at.file.ProbingOff.Load() {
-			if link == 0 {
-				l.prefetch(c) // the header is gone
-			}
-			return 0, link // else it is sent first
-		}
-		probe := kernel.Op{Kind: kernel.OpResident, Flags: link, FD: c.fd, File: fd, Offset: at.off}
-		probe.SetLen(n)
-		l.batch.add(ownerOf(roleResident, c), probe)
-		link = kernel.Link
-	}
-	op := kernel.Op{Kind: kernel.OpSendfile, Flags: link, FD: c.fd, File: fd, Offset: at.off}
-	n = min(n, at.most)
-	op.SetLen(n)
-	l.batch.add(senderOf(roleFile, c, n), op)
-	return n, kernel.Link
-}
-
-// prefetchFor is how long what was brought into memory for a connection is taken to be there still.
-const prefetchFor = 250 * time.Millisecond
-
-// prefetchEnd returns up to where the connection's file is known to be in memory.
-func (l *Loop) prefetchEnd(c *conn) int64 {
-	if c.prefetchAt != 0 && l.k.Now()-c.prefetchAt > prefetchFor {
-		return 0
-	}
-	return c.prefetchEnd
+	l.batch.add(senderOf(r, x.conn, content), op)
 }
 
 // prefetch brings the next chunk into memory before it is sent.
-func (l *Loop) prefetch(c *conn) {
-	l.setState(c, connstate.StatePrefetching)
-	l.askPrefetch(c)
+func (l *Loop) prefetch(x *exchange) {
+	l.setState(x.conn, connstate.StatePrefetching)
+	l.askPrefetch(x)
 }
 
 // sent reports whether a connection can go on after an operation that sends: whether that did
@@ -261,104 +199,109 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 	}
 }
 
-// onHeader advances over the part of the header, and of the body bytes behind it, that was sent.
-func (l *Loop) onHeader(c *conn, op *kernel.Op) {
+// onMessage takes note of the part of the head, and of the content in memory behind it, that was sent.
+func (l *Loop) onMessage(c *conn, op *kernel.Op) {
 	if !l.sent(c, op) {
 		return
 	}
-	assert(c.state == connstate.StateWReady || c.headLeft == 0 && c.state == connstate.StateSending, "a header is sent outside CONN_WREADY")
-	c.headLeft -= min(int(op.Result), c.headLeft)
-	c.writeBuf = c.writeBuf[op.Result:]
-	if len(c.writeBuf) > 0 {
-		if c.headLeft == 0 {
-			l.toSending(c)
-		}
-		return
-	}
-	l.dropHead(c)
-	switch {
-	case c.off == c.end:
-		l.finish(c)
-	case c.win != nil && !l.loaded(c):
-		l.setState(c, connstate.StateReadingAsync)
-	default:
-		l.toSending(c)
+	if x := c.current; x.state == connstate.StateWReady {
+		l.stepWReady(x, int(op.Result))
+	} else {
+		l.stepSendingMemory(x, int(op.Result))
 	}
 }
 
-// toSending notes that the header is gone and body bytes follow, once.
-func (l *Loop) toSending(c *conn) {
-	if c.state == connstate.StateWReady {
-		l.setState(c, connstate.StateSending)
+// stepWReady is the step of CONN_WREADY: n more bytes of the head, and of the content in memory behind it, are gone.
+func (l *Loop) stepWReady(x *exchange, n int) {
+	assert(x.state == connstate.StateWReady, "a head is sent outside of CONN_WREADY")
+	x.headLeft -= min(n, x.headLeft)
+	x.writeBuf = x.writeBuf[n:]
+	switch {
+	case x.headLeft > 0:
+		return
+	case len(x.writeBuf) > 0:
+		l.setState(x.conn, connstate.StateSending)
+		return
+	}
+	l.dropHead(x)
+	switch {
+	case x.body.remaining() == 0:
+		l.finish(x)
+	case x.body.ready():
+		l.setState(x.conn, connstate.StateSending)
+	default:
+		l.setState(x.conn, connstate.StateReadingAsync)
+	}
+}
+
+// stepSendingMemory is the step of CONN_SENDING while content in memory is left: n more bytes of that are gone.
+func (l *Loop) stepSendingMemory(x *exchange, n int) {
+	assert(x.state == connstate.StateSending && x.headLeft == 0, "content in memory is sent outside of CONN_SENDING")
+	if x.writeBuf = x.writeBuf[n:]; len(x.writeBuf) > 0 {
+		return
+	}
+	l.dropHead(x)
+	switch {
+	case x.body.remaining() == 0:
+		l.finish(x)
+	case !x.body.ready():
+		l.setState(x.conn, connstate.StateReadingAsync)
+	}
+}
+
+// stepSending is the step of CONN_SENDING: n more bytes of the body are gone.
+func (l *Loop) stepSending(x *exchange, n int64) {
+	assert(x.state == connstate.StateSending, "a body is sent outside of CONN_SENDING")
+	x.body.advance(n)
+	if x.body.remaining() == 0 {
+		l.finish(x)
 	}
 }
 
 // onResident learns whether the next chunk is in memory.
 func (l *Loop) onResident(c *conn, op *kernel.Op) {
-	if c.state != connstate.StateSending {
-		return // the header did not get through
+	if c.state() != connstate.StateSending {
+		return // the head did not get through
 	}
+	x := c.current
 	switch class := kernel.Classify(op.Result); {
 	case op.DoneInFull():
-		c.file.SetResident(c.off, op.Len(), l.k.Now())
+		x.file.SetResident(x.sendfd.off, op.Len(), l.k.Now())
 	case class == kernel.Canceled:
 	default:
 		if class != kernel.Done && class != kernel.Again {
-			c.file.ProbingOff.Store(true)
+			x.file.ProbingOff.Store(true)
 		}
-		l.prefetch(c)
+		l.prefetch(x)
 	}
 }
 
-// onSendfile advances over the body bytes that were sent.
+// onSendfile advances over the bytes of a file that were sent.
 func (l *Loop) onSendfile(c *conn, op *kernel.Op) {
-	if c.state != connstate.StateSending {
-		return // the chain ended before it
+	if c.state() != connstate.StateSending {
+		return // the batch ended before it
 	}
+	x := c.current
 	if kernel.Classify(op.Result) == kernel.Unsupported {
 		// A file that sendfile(2) can't take is sent the way of the dynamic ones.
-		l.startDynamic(c)
-		l.await(c)
+		l.startLoading(x)
+		l.awaitLoad(x)
 		return
 	}
 	if !l.sent(c, op) {
 		return
 	}
 	if op.Result == 0 {
-		l.truncated(c)
+		l.abortTruncated(x)
 		return
 	}
-	c.off += op.Result
-	if c.off == c.end {
-		l.finish(c)
-	}
+	l.stepSending(x, op.Result)
 }
 
-// finish is called when the last byte of a response has been taken. A connection that is not kept
-// is ended by the operation that follows in its chain.
-func (l *Loop) finish(c *conn) {
-	if c.tail.more() {
-		l.nextSegment(c)
-		return
-	}
-	l.account(c, true)
-	if !c.keep {
-		return
-	}
-	l.dropWindow(c)
-	l.dropFile(&c.file)
-	if c.tail != nil && c.tail.draining {
-		l.setState(c, connstate.StateDiscarding)
-		return
-	}
-	l.dropTail(c)
-	l.setState(c, connstate.StateInit)
-	if len(c.pipeline.left()) > 0 {
-		l.promote(c)
-		return
-	}
-	if c.part != nil {
-		l.toParse(c)
+// onBuffer advances over the bytes of a buffer that were sent.
+func (l *Loop) onBuffer(c *conn, op *kernel.Op) {
+	if c.state() == connstate.StateSending && l.sent(c, op) {
+		l.stepSending(c.current, op.Result)
 	}
 }
 

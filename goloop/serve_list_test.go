@@ -34,7 +34,7 @@ func TestListingsBesideOthers(t *testing.T) {
 				if client%2 == 1 {
 					target, want = "/k", "200 OK"
 				}
-				if response := exchange(t, server, "GET "+target+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !bytes.Contains(response, []byte(want)) {
+				if response := roundTrip(t, server, "GET "+target+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); !bytes.Contains(response, []byte(want)) {
 					t.Errorf("%s: %.200q", target, response)
 				}
 			}

@@ -91,8 +91,8 @@ func runServer(t testing.TB, cfg *ServerConfig) *Server {
 	return server
 }
 
-// exchange sends a request and returns all that comes back until the server closes.
-func exchange(t testing.TB, server *Server, request string) []byte {
+// roundTrip sends a request and returns all that comes back until the server closes.
+func roundTrip(t testing.TB, server *Server, request string) []byte {
 	t.Helper()
 	c, err := net.Dial("tcp", server.Addrs()[0].String())
 	if err != nil {
@@ -113,7 +113,7 @@ func exchange(t testing.TB, server *Server, request string) []byte {
 
 func checkFile(t testing.TB, s *site, server *Server, path string) {
 	t.Helper()
-	response := exchange(t, server, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
+	response := roundTrip(t, server, "GET "+path+" HTTP/1.1\r\nHost: x\r\n\r\n")
 	head, body, ok := bytes.Cut(response, []byte("\r\n\r\n"))
 	want := s.files[path]
 	switch {
@@ -146,7 +146,7 @@ func TestCorkedServerServesEveryFile(t *testing.T) {
 	for path := range s.files {
 		checkFile(t, s, server, path)
 	}
-	if all := exchange(t, server, "POST /static/k HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"); !bytes.Contains(all, []byte("404")) {
+	if all := roundTrip(t, server, "POST /static/k HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello"); !bytes.Contains(all, []byte("404")) {
 		t.Errorf("a response whose client is still sending: %q", all)
 	}
 }
@@ -208,7 +208,7 @@ func TestDropInNotFound(t *testing.T) {
 		"GET /static/k HTTP/1.1\r\nno colon\r\n\r\n",
 		"GET /" + strings.Repeat("a", 40<<10) + " HTTP/1.1\r\n\r\n",
 	} {
-		response := exchange(t, server, request)
+		response := roundTrip(t, server, request)
 		if !bytes.HasPrefix(response, []byte("HTTP/1.1 404 Not Found\r\n")) ||
 			!bytes.HasSuffix(response, []byte("\r\n\r\n")) {
 			t.Errorf("%.60q: %.100q", request, response)
@@ -220,7 +220,7 @@ func TestHeadHasNoBody(t *testing.T) {
 	s := newSite(t)
 	server := startDropIn(t, s, nil)
 	for _, path := range []string{"/static/k", "/dynamic/large"} {
-		response := exchange(t, server, "HEAD "+path+" HTTP/1.1\r\n\r\n")
+		response := roundTrip(t, server, "HEAD "+path+" HTTP/1.1\r\n\r\n")
 		if !bytes.HasPrefix(response, []byte("HTTP/1.1 200 OK\r\n")) ||
 			!bytes.HasSuffix(response, []byte("\r\n\r\n")) ||
 			!bytes.Contains(response, fmt.Appendf(nil, "Content-Length: %d\r\n", len(s.files[path]))) {
@@ -247,7 +247,7 @@ func TestDropInNeverSendsAnOldFile(t *testing.T) {
 		if err := os.Remove(filepath.Join(s.dir, path)); err != nil {
 			t.Fatal(err)
 		}
-		if response := exchange(t, server, "GET "+path+" HTTP/1.1\r\n\r\n"); !bytes.Contains(response, []byte(" 404 ")) {
+		if response := roundTrip(t, server, "GET "+path+" HTTP/1.1\r\n\r\n"); !bytes.Contains(response, []byte(" 404 ")) {
 			t.Fatalf("%d: the response for a file that is gone is %.20q", i, response)
 		}
 	}

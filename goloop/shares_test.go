@@ -103,7 +103,7 @@ func TestFilesInMemoryDoNotWaitForStuckDisks(t *testing.T) {
 	for i := range 40 {
 		cold = append(cold, get(fmt.Sprint("/dynamic/cold", i), 2*time.Minute))
 	}
-	most := int64(l.k.Slots() - l.k.Slots()/diskSlotsPart)
+	most := int64(l.k.Slots() - l.k.Slots()/4)
 	for end := time.Now().Add(time.Minute); k.stuck.Load() < most; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("only %d of %d reads are stuck", k.stuck.Load(), most)
@@ -131,33 +131,5 @@ func TestFilesInMemoryDoNotWaitForStuckDisks(t *testing.T) {
 	l.Shutdown()
 	if err := <-ended; err != nil {
 		t.Error(err)
-	}
-	if l.pool.held != [shareCount]int{} {
-		t.Errorf("%v buffers are still held", l.pool.held)
-	}
-}
-
-func TestEachKindHasItsShareOfThePool(t *testing.T) {
-	p := &pool{bufs: make([]buffer, 80), window: 16, available: 80, grown: 80}
-	w := [shareCount]*window{{share: shareMemory}, {share: shareDisk}}
-	if !p.mayHold(shareDisk, 70) || p.mayHold(shareDisk, 71) {
-		t.Error("a tenth and more is not kept for files in memory")
-	}
-	p.take(w[shareMemory], 4)
-	if !p.mayHold(shareDisk, 70) || p.mayHold(shareDisk, 71) {
-		t.Error("what they hold counts to what is kept for them")
-	}
-	p.take(w[shareDisk], 70)
-	if !p.mayHold(shareMemory, 6) || p.mayHold(shareMemory, 7) {
-		t.Error("they can't have what is kept for them, or more than there is")
-	}
-	p.giveBack(shareDisk, 70)
-	p.take(w[shareMemory], 66)
-	if !p.mayHold(shareDisk, 10) || p.mayHold(shareMemory, 1) {
-		t.Error("nothing is kept for those that wait for a disk")
-	}
-	small := &pool{bufs: make([]buffer, 16), window: 16, available: 16, grown: 16}
-	if !small.mayHold(shareDisk, 16) || !small.mayHold(shareMemory, 16) {
-		t.Error("a pool of one window gives none")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"aws/internal/connstate"
+	"aws/internal/loader"
 )
 
 // TestStudents holds docs/for-students.md against the code: the functions, fields and files that it names
@@ -33,16 +34,15 @@ func TestStudents(t *testing.T) {
 			sources += string(source)
 		}
 	}
-	fields := map[string]reflect.Type{"conn": reflect.TypeFor[conn](), "window": reflect.TypeFor[window]()}
+	fields := map[string]reflect.Type{"conn": reflect.TypeFor[conn](), "exchange": reflect.TypeFor[exchange](), "fileBody": reflect.TypeFor[fileBody](), "Transfer": reflect.TypeFor[loader.Transfer]()}
 	for _, m := range regexp.MustCompile("`(\\w+)\\.(\\w+)`").FindAllStringSubmatch(string(text), -1) {
 		if m[1] == "conn" && m[2] == "write_buff" {
 			continue // the original's
 		}
 		if of := fields[m[1]]; of != nil {
-			if _, ok := of.FieldByName(m[2]); !ok {
-				t.Errorf("%s has no field %s", m[1], m[2])
+			if _, ok := of.FieldByName(m[2]); ok {
+				continue
 			}
-			continue
 		}
 		if !regexp.MustCompile(`func \(\w+ \*?`+m[1]+`\) `+m[2]+`\(`).MatchString(sources) &&
 			!strings.Contains(sources, "package "+m[1]+"\n") {

@@ -60,7 +60,7 @@ func (l *Loop) tenant(token uint64) *conn {
 		return nil
 	}
 	c := l.conns.bySlot[slot]
-	if c.state == connstate.StateFree || c.state == connstate.StateClosing || c.token() != token {
+	if c.state() == connstate.StateFree || c.state() == connstate.StateClosing || c.token() != token {
 		return nil
 	}
 	return c
@@ -84,7 +84,7 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		l.counts.StaleEvents++
 		return
 	}
-	switch c.state {
+	switch c.state() {
 	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		if !c.inRecvq {
 			c.inRecvq = true
@@ -121,7 +121,7 @@ func (l *Loop) quiet(c *conn, ready uint32) {
 
 // timeout returns how long the loop may wait; a negative time means without end.
 func (l *Loop) timeout() time.Duration {
-	if len(l.sendq) > 0 || len(l.parseq) > 0 || len(l.hangUps) > 0 || len(l.closing) > 0 || l.submittable() {
+	if len(l.sendq) > 0 || len(l.parseq) > 0 || len(l.hangUps) > 0 || len(l.closing) > 0 || l.loader.CanSubmit() {
 		return 0
 	}
 	if l.shutdown.isDue() {
@@ -144,10 +144,10 @@ func (l *Loop) timeout() time.Duration {
 // readsDueAt returns when reads that were refused may be submitted again, or buffers taken back for those that wait for some.
 func (l *Loop) readsDueAt() time.Duration {
 	at := never
-	if l.readsWait() && l.refused {
-		at = l.readAt
+	if retryAt, waits := l.loader.RetryAt(); waits {
+		at = retryAt
 	}
-	if l.pool.waiting() > 0 {
+	if l.loader.Waiting() > 0 {
 		at = min(at, l.stallAt)
 	}
 	return at

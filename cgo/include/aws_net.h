@@ -1,9 +1,8 @@
 /*
  * aws_net.h: a batch of socket and file calls that are run in one cgo call.
  *
- * Every field has a fixed width, so that the Go side can lay the same structure out by
- * hand; the assertions at the end of this file and the tests of package netio hold the two
- * layouts together.
+ * Every field has a fixed width, so that Go code can declare the same layout. The assertions
+ * at the end of this file and the tests of package netio check that the two layouts are equal.
  */
 #ifndef AWS_NET_H
 #define AWS_NET_H
@@ -26,21 +25,21 @@ enum aws_op_kind {
     AWS_OP_RESIDENT = 10,   /* is [off, off+len) of file in the page cache? res is len if so,
                               a smaller count if not */
     AWS_OP_EPOLL_DEL = 11,  /* epoll_ctl(file, EPOLL_CTL_DEL, fd) */
-    AWS_OP_CONGESTION = 12, /* buf holds two names, AWS_CONGESTION_NAME bytes each: a socket whose
-                              TCP_CONGESTION is the first gets the second: res is 1
-                              then, and 0, which counts as done in full, if there is
-                              nothing to change */
+    AWS_OP_CONGESTION = 12, /* buf contains two names, AWS_CONGESTION_NAME bytes each. If
+                              TCP_CONGESTION is the first, it is set to the second and
+                              res is 1. Otherwise res is 0, which is a complete
+                              operation too */
     AWS_OP_NOTSENT = 13,    /* setsockopt(fd, TCP_NOTSENT_LOWAT, mask) */
-    AWS_OP_PUSH = 14,       /* setsockopt(fd, TCP_NODELAY, 1): what MSG_MORE or TCP_CORK holds
-                              back leaves now (tcp(7)); later bytes are held as before */
+    AWS_OP_PUSH = 14,       /* setsockopt(fd, TCP_NODELAY, 1): sends the data that MSG_MORE or
+                              TCP_CORK delays (tcp(7)); later data is delayed again */
 };
 
-/* Of a congestion control, with a zero byte behind it if it is shorter (TCP_CA_NAME_MAX, linux/tcp.h). */
+/* Size of a congestion control's name; a shorter name ends with a zero byte (TCP_CA_NAME_MAX, linux/tcp.h). */
 enum { AWS_CONGESTION_NAME = 16 };
 
 enum aws_op_flag {
-    AWS_OP_LINK = 1,     /* run only if the operation before ran and was done in full */
-    AWS_OP_IF_AGAIN = 2, /* run only if the operation before answered -EAGAIN */
+    AWS_OP_LINK = 1,     /* run only if the operation before ran and was complete */
+    AWS_OP_IF_AGAIN = 2, /* run only if the operation before returned -EAGAIN */
     AWS_OP_ACCEPTED = 4, /* fd is the descriptor of the latest accept of this batch */
     AWS_OP_MORE = 8,     /* MSG_MORE: another part of the same message follows */
 };
@@ -68,16 +67,16 @@ _Static_assert(offsetof(struct aws_op, res) == 48, "res follows token");
 void aws_do(struct aws_op *ops, int32_t count);
 
 /*
- * Runs the operations, then epoll_wait with the time-out in milliseconds. The response is the number
- * of events or minus errno; an interrupted wait is not an event.
+ * Runs the operations, then epoll_wait with the timeout in milliseconds. Returns the number of events
+ * or minus errno; an interrupted wait returns 0.
  */
 int32_t aws_wait(int32_t epfd, struct aws_op *ops, int32_t op_count, void *events,
                  int32_t event_count, int32_t timeout_ms);
 
-/* epoll_create1(EPOLL_CLOEXEC): the descriptor or minus errno. */
+/* epoll_create1(EPOLL_CLOEXEC): returns the descriptor or minus errno. */
 int32_t aws_epoll_create(void);
 
-/* The width of struct epoll_event in this C library, for the test of the layout. */
+/* The size of struct epoll_event in this C library, for the test of the layout. */
 uint32_t aws_epoll_event_size(void);
 
 #endif

@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// LimitAdvice says in one sentence how many AIO slots the machine has, how many of them are taken,
-// and which value of which sysctl makes room for so many more: for Setup's error, and for anyone who
-// got fewer slots than it asked for.
+// LimitAdvice returns a sentence with the number of AIO slots of the machine, the number in use, and the
+// sysctl command that makes room for the given number of slots. It is for Setup's error, and for callers
+// that got fewer slots than requested.
 func LimitAdvice(slots int) string {
 	limit, errLimit := readCount("/proc/sys/fs/aio-max-nr")
 	taken, errTaken := readCount("/proc/sys/fs/aio-nr")
@@ -21,14 +21,14 @@ func LimitAdvice(slots int) string {
 	return adviceFor(slots, limit, taken)
 }
 
-// adviceFor proposes a power of two that leaves room for as much again.
+// adviceFor recommends the next power of two above both the limit and the number of slots that are needed.
 func adviceFor(slots int, limit, taken uint64) string {
 	need := max(taken+uint64(slots), limit)
 	return fmt.Sprintf("fs.aio-max-nr is %d and %d of them are taken (fs.aio-nr); "+
 		"set it with: sysctl -w fs.aio-max-nr=%d", limit, taken, uint64(1)<<bits.Len64(need))
 }
 
-// missingAdvice returns what to add to an errno that means that the machine has no kernel AIO.
+// missingAdvice returns the text to add to an errno that means that kernel AIO is not available.
 func missingAdvice(errno syscall.Errno) string {
 	if errno == syscall.ENOSYS || errno == syscall.EPERM {
 		return ": kernel AIO is not available (a kernel without CONFIG_AIO, or a sandbox that forbids it)"

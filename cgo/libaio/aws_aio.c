@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 /*
- * The kernel's ABI puts two 32-bit words after iocb.data: the key, which it writes itself, and the
- * RWF_ flags. libaio names the second one aio_rw_flags since 0.3.111 and pads it with a reserved
- * name before, and no macro names which: so it is found as the neighbour of the key, whichever of
- * the two comes first in the byte order of the machine.
+ * In the kernel's ABI two 32-bit words follow iocb.data: the key, which the kernel writes, and the
+ * RWF_ flags. libaio calls the second word aio_rw_flags since 0.3.111. Before that it has a reserved
+ * name, and no macro shows which name is in use. So the code finds the word by its position next to
+ * the key; the byte order of the machine determines which of the two is first.
  */
 #define AWS_RW_FLAGS_OFFSET (offsetof(struct iocb, key) ^ 4)
 
@@ -38,8 +38,8 @@ int32_t aws_aio_setup(struct aws_aio *ctx, int32_t slots)
 int32_t aws_aio_probe(struct aws_aio *ctx)
 {
     /*
-     * libaio answers a zero timeout from the completion ring alone when that is empty. Any other
-     * timeout reaches the kernel, which does not sleep for a minimum of none.
+     * With a zero timeout and an empty completion ring, libaio returns without a system call. Any other
+     * timeout enters the kernel, which does not sleep if the minimum is 0.
      */
     struct timespec shortest = {.tv_sec = 0, .tv_nsec = 1};
     struct io_event event;
@@ -69,7 +69,7 @@ void aws_aio_set_handle(struct aws_aio *ctx, uint32_t slot, void *handle)
     ctx->handles[slot] = handle;
 }
 
-/* Preparing clears the whole iocb, so data, eventfd and flags come after it. */
+/* io_prep_pread clears the whole iocb, so data, eventfd and flags are set after it. */
 static struct iocb *aws_aio_prepare(struct aws_aio *ctx, const struct aws_aio_read *read,
                                     uint32_t slot)
 {
@@ -91,8 +91,8 @@ struct aws_aio_submitted aws_aio_submit(struct aws_aio *ctx, const struct aws_ai
         ctx->queue[i] = aws_aio_prepare(ctx, &reads[i], slots[i]);
 
     /*
-     * io_submit takes a prefix and says nothing about why it stopped: asking again with the rest
-     * gives the reason, as the error of the request that then comes first.
+     * io_submit accepts a prefix and does not return why it stopped. A second call with the rest
+     * returns the reason, as the error of its first request.
      */
     do {
         int64_t left = count - submitted.accepted;
@@ -116,9 +116,9 @@ int32_t aws_aio_reap(struct aws_aio *ctx, int32_t drain, int64_t count)
     int ret;
 
     /*
-     * Clearing comes first: a completion between the two steps leaves the eventfd readable and is
-     * found too early at the worst, never lost. What the counter says is of no interest, so neither
-     * is a read that fails because it is zero.
+     * The eventfd is cleared first. A completion between the two steps leaves the eventfd readable; it
+     * may be reaped now, but is never lost. The value of the counter is not used, and a read that fails
+     * because the counter is zero is not an error.
      */
     if (drain) {
         ssize_t got;

@@ -32,21 +32,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// NoWait is RWF_NOWAIT, a value for Read.Flags: a read that would have to wait for the disk has the
-// result -EAGAIN instead, or is short where only its beginning is in memory. Files that do not know
-// it refuse the read with EOPNOTSUPP at submission (Linux 4.14 for the usual filesystems).
+// NoWait is RWF_NOWAIT, a value for Read.Flags. If the read would block on the disk, its result is -EAGAIN,
+// or it is short if only the beginning is in memory. Files that do not support it refuse the read with
+// EOPNOTSUPP at submission (Linux 4.14 for the usual filesystems).
 const NoWait uint32 = C.AWS_AIO_NOWAIT
 
-// slotsFloor is where Setup stops halving: fewer slots than this serve nobody.
+// slotsFloor is the smallest number of slots that Setup tries.
 const slotsFloor = 8
 
-// closeWaitMs is how long one sleep of Close lasts before it looks again.
+// closeWaitMs is the timeout of one wait in Close, which repeats it.
 const closeWaitMs = 1000
 
-// Read describes one request: Len bytes from Offset of the descriptor FD to Buf.
+// Read is a request to read Len bytes at Offset of the descriptor FD into Buf.
 //
-// Buf is an address in C memory, and the kernel's from the moment that Submit accepts the read
-// until its completion is reaped. Token comes back in Done, and means nothing to this package.
+// Buf is an address in C memory. It belongs to the kernel from the Submit that accepts the read until its
+// completion is reaped. Done contains the Token, which the package does not interpret.
 type Read struct {
 	FD     int32
 	Flags  uint32 // 0 or NoWait
@@ -56,13 +56,13 @@ type Read struct {
 	Token  uint64
 }
 
-// Done is a completed request: the Token of its Read, and the count of bytes or minus an errno.
+// Done is a completed request: the Token of its Read, and the number of bytes or minus errno.
 type Done struct {
 	Token  uint64
 	Result int64
 }
 
-// The C shim reads a []Read in place. These fail to compile where the layouts differ.
+// The C shim reads a []Read in place. These declarations do not compile if the layouts differ.
 var (
 	_ [unsafe.Sizeof(Read{})]byte          = [unsafe.Sizeof(C.struct_aws_aio_read{})]byte{}
 	_ [unsafe.Offsetof(Read{}.Flags)]byte  = [unsafe.Offsetof(C.struct_aws_aio_read{}.flags)]byte{}
@@ -80,8 +80,8 @@ type slot struct {
 	handle     unsafe.Pointer
 }
 
-// Context is one kernel AIO context, with the eventfd that its completions count up and a fixed
-// pool of request slots, whose iocbs live in C memory. Not safe for concurrent use.
+// Context is a kernel AIO context, with the eventfd that its completions increment, and a fixed pool of
+// slots, whose iocbs are in C memory. It is not safe for concurrent use.
 type Context struct {
 	raw     *C.struct_aws_aio // nil once closed
 	events  []C.struct_io_event
@@ -95,10 +95,10 @@ type Context struct {
 	inFlight int
 }
 
-// Setup makes a context with so many slots, each good for one read in flight. If the machine does
-// not have as many left (fs.aio-max-nr), it halves the number until it succeeds or eight are refused
-// too: ask Slots what came of it, and LimitAdvice what to say. The error then names the sysctl, its
-// value, what is taken and the value to set; it wraps EAGAIN.
+// Setup makes a context with the given number of slots, each for one read in flight. If the machine does not
+// have as many left (fs.aio-max-nr), Setup halves the number until it succeeds, or fails with eight slots.
+// Slots returns the resulting number, and LimitAdvice the advice for the operator. The error then names the
+// sysctl, its value, the number in use and the value to set; it wraps EAGAIN.
 //
 // Implements:
 //
@@ -123,7 +123,7 @@ func setup(slots, floor int) (*Context, error) {
 	return c, nil
 }
 
-// open acquires all that a context consists of. What it has got when it fails is for release.
+// open acquires the resources of a context. If it fails, release frees those that it has acquired.
 func (c *Context) open(slots, floor int) error {
 	got, err := c.setupShrinking(slots, floor)
 	if err != nil {
@@ -154,7 +154,7 @@ func (c *Context) open(slots, floor int) error {
 	return nil
 }
 
-// setupShrinking calls io_setup for fewer and fewer slots until the kernel has as many left.
+// setupShrinking calls io_setup with smaller and smaller numbers of slots until it succeeds.
 func (c *Context) setupShrinking(slots, floor int) (got int, err error) {
 	for got = slots; ; got = max(got/2, floor) {
 		errno := c.ioSetup(got)
@@ -180,27 +180,26 @@ func (c *Context) probe() syscall.Errno {
 	return syscall.Errno(-C.aws_aio_probe(c.raw))
 }
 
-// EventFD returns the eventfd, for epoll: readable when something has completed since the last Reap.
-// It stays the property of the context.
+// EventFD returns the eventfd, for epoll. It is readable if a read has completed since the last Reap. It
+// belongs to the context.
 func (c *Context) EventFD() int { return c.eventFD }
 
-// Slots returns the number of slots that Setup got, which may be fewer than it was asked for.
+// Slots returns the number of slots, which may be smaller than the number passed to Setup.
 func (c *Context) Slots() int { return len(c.slots) }
 
-// InFlight returns the number of reads that were accepted and not yet reaped.
+// InFlight returns the number of reads that were accepted and not reaped.
 func (c *Context) InFlight() int { return c.inFlight }
 
-// Free returns the number of slots without a read.
+// Free returns the number of slots without a read in flight.
 func (c *Context) Free() int { return len(c.slots) - c.inFlight }
 
-// Submit hands the kernel as many of the reads as it takes, from the front, in one cgo call. It
-// returns how many it accepted, and if that is not all of them, the errno of the first one that it
-// did not, reads[accepted].
+// Submit submits reads, from the front, in one cgo call. It returns the number that the kernel accepted. If
+// that is not all of them, errno is the error of the first read that was not accepted, reads[accepted].
 //
-// EAGAIN says that slots or the kernel's own resources are used up: keep reads[accepted:] until
-// something has completed; trying again at once is a spin. Any other errno (EBADF, EINVAL, EFAULT,
-// EOPNOTSUPP, ...) concerns that one read alone, which has then failed: go on with
-// reads[accepted+1:]. The slice itself is the caller's again on return.
+// EAGAIN means that slots or resources of the kernel are used up: keep reads[accepted:] until a read has
+// completed. To try again immediately would be a busy loop. Any other errno (EBADF, EINVAL, EFAULT,
+// EOPNOTSUPP, ...) belongs to that read only, which has failed: continue with reads[accepted+1:]. The slice
+// belongs to the caller again on return.
 //
 // Implements:
 //
@@ -226,7 +225,7 @@ func (c *Context) Submit(reads []Read) (accepted int, errno syscall.Errno) {
 	return accepted, errno
 }
 
-// submit is the cgo call alone: the first count reads, each through the slot beside it.
+// submit makes the cgo call only: it submits the first count reads, each in the slot with the same index.
 func (c *Context) submit(reads []Read, slots []uint32, count int) (int, syscall.Errno) {
 	res := C.aws_aio_submit(c.raw,
 		(*C.struct_aws_aio_read)(unsafe.Pointer(unsafe.SliceData(reads))),
@@ -234,11 +233,11 @@ func (c *Context) submit(reads []Read, slots []uint32, count int) (int, syscall.
 	return int(res.accepted), syscall.Errno(res.error)
 }
 
-// Reap makes the eventfd unreadable and then takes the completions that are there, without waiting,
-// in one cgo call. It returns how many it wrote to out, in the order in which they completed.
+// Reap makes the eventfd unreadable and then returns the existing completions, without waiting, in one cgo
+// call. It returns how many it wrote to out, in the order of their completion.
 //
-// If out is full there may be more, and the eventfd will not say so: reap again. With room for
-// InFlight completions that does not happen.
+// If out is full there may be more, and the eventfd does not report them: call Reap again. This does not
+// happen if out has room for InFlight completions.
 //
 // Implements:
 //
@@ -248,8 +247,8 @@ func (c *Context) Reap(out []Done) (n int) {
 	return c.collect(out, c.reap(true, min(len(out), c.inFlight)))
 }
 
-// ReapQuick is Reap without the eventfd, which stays readable: for a look between submissions, when
-// the event loop will come by anyway. It calls into C only if a read is in flight.
+// ReapQuick is Reap without a change of the eventfd, which stays readable. It is for a check between
+// submissions, when the event loop will call Reap anyway. It calls into C only if a read is in flight.
 func (c *Context) ReapQuick(out []Done) (n int) {
 	c.assertOpen()
 	if c.inFlight == 0 {
@@ -258,7 +257,7 @@ func (c *Context) ReapQuick(out []Done) (n int) {
 	return c.collect(out, c.reap(false, min(len(out), c.inFlight)))
 }
 
-// reap is the cgo call alone. It returns the count of completions in c.events, or minus an errno.
+// reap makes the cgo call only. It returns the number of completions in c.events, or minus errno.
 func (c *Context) reap(drain bool, count int) int {
 	var flag C.int32_t
 	if drain {
@@ -285,9 +284,9 @@ func (c *Context) collect(out []Done, n int) int {
 	return n
 }
 
-// Close waits until every read in flight is complete, however long the disk takes, then destroys the
-// context and frees its memory. It returns the completions nobody had reaped, so that the owner of
-// the buffers learns that they are his again. A second Close returns os.ErrClosed.
+// Close waits until every read in flight is complete, however long the disk takes. Then it destroys the
+// context and frees its memory. It returns the completions that were not reaped, so that the owner of the
+// buffers can reuse them. A second Close returns os.ErrClosed.
 //
 // Implements:
 //
@@ -320,7 +319,7 @@ func (c *Context) join() (late []Done, err error) {
 	return late, nil
 }
 
-// release gives back all that open acquired, complete or not.
+// release frees all resources that open has acquired.
 func (c *Context) release() (err error) {
 	if c.raw.kernel != nil {
 		if ret := C.aws_aio_destroy(c.raw); ret != 0 {
@@ -342,7 +341,7 @@ func (c *Context) assertOpen() {
 	assert(c.raw != nil, "use of a closed context")
 }
 
-// assert panics where the program contradicts itself; the outside world can't make it fail.
+// assert panics on a programming error. External events cannot make it fail.
 func assert(ok bool, message string) {
 	if !ok {
 		panic("libaio: " + message)

@@ -2,7 +2,7 @@
 
 package libaio
 
-// verifying says whether this build checks that no buffer lies in the Go heap.
+// verifying reports whether this build checks that no buffer is in the Go heap.
 const verifying = false
 
 func verifyBuffers([]Read) {}

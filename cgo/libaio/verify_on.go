@@ -13,11 +13,11 @@ static inline void aws_aio_verify(void **buf)
 */
 import "C"
 
-// verifying says whether this build checks that no buffer lies in the Go heap.
+// verifying reports whether this build checks that no buffer is in the Go heap.
 const verifying = true
 
-// verifyBuffers panics, through cgo's own check, if a buffer lies in Go memory. The check only looks
-// at pointers that are in the heap themselves, so the function must not be marked noescape.
+// verifyBuffers panics, through cgo's own check, if a buffer is in Go memory. The check only looks at
+// pointers that are in the heap themselves, so the function must not be marked noescape.
 func verifyBuffers(reads []Read) {
 	for i := range reads {
 		buf := reads[i].Buf

@@ -1,19 +1,19 @@
-// Package netio binds the C library's socket calls and epoll as a batch: Go fills an array of
-// operations in C memory, crosses into C once, and finds each operation's result beside it.
+// Package netio binds the C library's socket calls and epoll as a batch: Go code fills an array of
+// operations in C memory, makes one cgo call, and finds the result of each operation in the array.
 //
 // # Cost
 //
-// A cgo call costs some 30 ns, and more when the Go runtime's monitor notices it; a batch pays
-// that once for as many operations as it holds.
+// A cgo call costs about 30 ns, and more if the Go runtime's monitor notices it. A batch has this cost
+// once for all of its operations.
 //
 // # Ownership
 //
-// Operations and every buffer that one of them names live outside the Go heap (Map). The package
-// never keeps an address after a call has returned.
+// Operations and all their buffers must be outside the Go heap (Map). The package keeps no address
+// after a call has returned.
 //
 // # Caveats
 //
-// accept4, recv, send, sendfile and close are interrupted by signals; all but close are tried
-// again in C, as signal(7) has it. A short count is a result like any other and never means that
-// the socket is full: only -EAGAIN does.
+// Signals can interrupt accept4, recv, send, sendfile and close. The C code retries all of them except
+// close, as signal(7) describes. A short count is a normal result and does not mean that
+// the socket is full: only -EAGAIN means that.
 package netio

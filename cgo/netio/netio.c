@@ -1,6 +1,6 @@
 /*
- * The batch: the only place where the loop's socket calls are made. All of them go through the C
- * library's symbols, so that a preloaded library sees every one.
+ * The batch makes all socket calls of the loop. It uses the symbols of the C library, so that a
+ * preloaded library can intercept every call.
  */
 #define _GNU_SOURCE
 #include "aws_net.h"
@@ -16,15 +16,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* preadv2(2): -EAGAIN instead of waiting for the disk; Linux 4.14. */
+/* preadv2(2): fail with -EAGAIN if the read would block on the disk; Linux 4.14. */
 #ifndef RWF_NOWAIT
 #define RWF_NOWAIT 0x00000008
 #endif
 
 /*
- * A page that is present and up to date gives one byte; one that is absent, or still on its way
- * from the disk, gives -EAGAIN (and the kernel starts to read it ahead, which is what a static
- * file wants). The pages are asked for one by one because a wider read would copy them.
+ * The read of one byte succeeds if the page is in the page cache and up to date. If the page is absent or
+ * being read from the disk, it fails with -EAGAIN (and the kernel starts to read it ahead, which is useful for
+ * a static file). Each page is checked separately, because a larger read would copy the pages.
  */
 static int64_t aws_resident(const struct aws_op *op)
 {
@@ -44,7 +44,7 @@ static int64_t aws_resident(const struct aws_op *op)
         if (n < 0)
             return -errno;
         if (n == 0)
-            break; /* the file has become shorter: sendfile will say so */
+            break; /* the file has become shorter: sendfile will report it */
         at = (at / PAGE + 1) * PAGE;
     }
     return (int64_t)op->len;
@@ -57,7 +57,7 @@ static int64_t aws_epoll_ctl(const struct aws_op *op, int call)
     return epoll_ctl(op->file, call, op->fd, &event) < 0 ? -errno : 0;
 }
 
-/* A socket that has another congestion control than it is thought to have, say its route's, keeps that. */
+/* Changes the congestion control only if the present one is the expected one: a route may set another. */
 static int64_t aws_congestion(const struct aws_op *op)
 {
     const char *from = (const char *)op->buf, *to = from + AWS_CONGESTION_NAME;
@@ -108,7 +108,7 @@ static int64_t aws_run(const struct aws_op *op)
         break;
     }
     case AWS_OP_CLOSE:
-        /* close(2): the descriptor is gone even when the call says EINTR; never again. */
+        /* close(2): the descriptor is closed even if the call fails with EINTR; never retry. */
         n = close(op->fd);
         break;
     case AWS_OP_SHUTDOWN:
@@ -166,8 +166,8 @@ static int aws_done_in_full(const struct aws_op *op)
 
 void aws_do(struct aws_op *ops, int32_t count)
 {
-    int32_t accepted = -EAGAIN; /* the latest accept's response */
-    int refused = 0;            /* an accept failed: the ones after it would, too */
+    int32_t accepted = -EAGAIN; /* the result of the latest accept */
+    int refused = 0;            /* an accept failed: the following ones would fail too */
 
     for (int32_t i = 0; i < count; i++) {
         struct aws_op *op = &ops[i];

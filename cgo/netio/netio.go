@@ -21,10 +21,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Kind says what an operation does. The values are those of enum aws_op_kind.
+// Kind is the kind of an operation. The values are those of enum aws_op_kind.
 type Kind uint8
 
-// The kinds of operations; aws_net.h says which fields each one reads.
+// The kinds of operations. aws_net.h documents which fields each of them uses.
 const (
 	None Kind = iota
 	Accept
@@ -50,7 +50,7 @@ var kindNames = [...]string{
 	Congestion: "setsockopt", NotSent: "setsockopt", Push: "setsockopt",
 }
 
-// String returns the name of the system call behind the kind.
+// String returns the name of the system call of the kind.
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -63,14 +63,14 @@ type Flag uint8
 
 // The flags of an operation.
 const (
-	Link     Flag = 1 << iota // run only if the operation before ran and was done in full
-	IfAgain                   // run only if the operation before answered -EAGAIN
+	Link     Flag = 1 << iota // run only if the operation before ran and was complete
+	IfAgain                   // run only if the operation before returned -EAGAIN
 	Accepted                  // FD is the descriptor of the latest Accept of the batch
 	More                      // MSG_MORE: another part of the same message follows
 )
 
-// Op is one operation of a batch. Its layout is that of struct aws_op; a slice of it that is
-// given to Do must come from Ops, so that it lies in C memory and may hold C addresses.
+// Op is one operation of a batch. It has the layout of struct aws_op. A slice of Ops for Do must come from
+// the function Ops, so that it is in C memory and may contain C addresses.
 type Op struct {
 	Kind     Kind
 	Flags    Flag
@@ -82,37 +82,36 @@ type Op struct {
 	File     int32 // the file of Sendfile and Resident, the epoll descriptor of EpollAdd and EpollMod
 	Mask     uint32
 	Token    uint64
-	Result   int64 // a count or a descriptor, or minus errno; -ECANCELED when it was not run
+	Result   int64 // a count or a descriptor, or minus errno; -ECANCELED if it was not run
 	reserved uint64
 }
 
-// The Go and the C layout are the same, or the package does not build.
+// The package does not compile if the Go layout and the C layout differ.
 const (
 	_ = uint(unsafe.Sizeof(Op{}) - C.sizeof_struct_aws_op)
 	_ = uint(C.sizeof_struct_aws_op - unsafe.Sizeof(Op{}))
 )
 
-// SetBuf names the memory that a Recv fills or a Send reads, or a Congestion's names. b must lie outside the Go heap and
-// stay mapped until the batch has run.
+// SetBuf sets the memory that a Recv fills or a Send reads, or that contains the names of a Congestion. b
+// must be outside the Go heap and stay mapped until the batch has run.
 func (op *Op) SetBuf(b []byte) {
 	op.buf = unsafe.SliceData(b)
 	op.size = uint64(len(b))
 }
 
-// Buf returns the memory that SetBuf named.
+// Buf returns the memory set by SetBuf.
 func (op *Op) Buf() []byte { return unsafe.Slice(op.buf, op.size) }
 
-// SetLen gives the number of bytes that a Sendfile moves or a Resident asks about.
+// SetLen sets the number of bytes that a Sendfile sends or a Resident checks.
 func (op *Op) SetLen(n int64) {
 	op.buf = nil
 	op.size = uint64(n)
 }
 
-// Len returns the number of bytes that the operation is about.
+// Len returns the number of bytes of the operation.
 func (op *Op) Len() int64 { return int64(op.size) }
 
-// DoneInFull reports whether the operation did all that it was asked for, which is what lets a
-// linked operation after it run.
+// DoneInFull reports whether the operation was complete. Only then does a linked operation after it run.
 func (op *Op) DoneInFull() bool {
 	switch op.Kind {
 	case Send, Sendfile, Resident:
@@ -126,8 +125,8 @@ func (op *Op) DoneInFull() bool {
 	}
 }
 
-// Map returns n bytes of zeroed, page-aligned memory outside the Go heap. Pages cost nothing
-// until they are touched. The error is mmap's.
+// Map returns n bytes of zeroed, page-aligned memory outside the Go heap. A page costs nothing until its
+// first use. The error is mmap's.
 func Map(n int) ([]byte, error) {
 	b, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
@@ -136,10 +135,10 @@ func Map(n int) ([]byte, error) {
 	return b, nil
 }
 
-// Unmap gives back what Map returned. Nothing may use it any more.
+// Unmap frees memory from Map. It must not be in use any more.
 func Unmap(b []byte) error { return unix.Munmap(b) }
 
-// Ops returns n operations in memory from Map, and that memory for Unmap.
+// Ops returns n operations in memory from Map, and that memory, for Unmap.
 func Ops(n int) ([]Op, []byte, error) {
 	mem, err := Map(n * int(unsafe.Sizeof(Op{})))
 	if err != nil {
@@ -148,7 +147,7 @@ func Ops(n int) ([]Op, []byte, error) {
 	return unsafe.Slice((*Op)(unsafe.Pointer(unsafe.SliceData(mem))), n), mem, nil
 }
 
-// Events returns n events in memory from Map, and that memory for Unmap.
+// Events returns n events in memory from Map, and that memory, for Unmap.
 func Events(n int) ([]unix.EpollEvent, []byte, error) {
 	mem, err := Map(n * int(unsafe.Sizeof(unix.EpollEvent{})))
 	if err != nil {
@@ -157,10 +156,10 @@ func Events(n int) ([]unix.EpollEvent, []byte, error) {
 	return unsafe.Slice((*unix.EpollEvent)(unsafe.Pointer(unsafe.SliceData(mem))), n), mem, nil
 }
 
-// Token returns the 64-bit value that an event carries (epoll_event.data).
+// Token returns the 64-bit data of an event (epoll_event.data).
 func Token(e *unix.EpollEvent) uint64 { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
 
-// Do runs the operations in order, in one cgo call, and writes each one's Result.
+// Do runs the operations in order, in one cgo call, and sets the Result of each.
 //
 // Implements:
 //
@@ -172,9 +171,9 @@ func Do(ops []Op) {
 	C.aws_do((*C.struct_aws_op)(unsafe.Pointer(&ops[0])), C.int32_t(len(ops)))
 }
 
-// Wait runs the operations as Do does, then waits for events until the time-out, in milliseconds,
-// is over (0: not at all; -1: for ever). It returns the number of events; an interrupted wait
-// returns none. The error is epoll_wait's.
+// Wait runs the operations as Do does, then waits for events until the timeout in milliseconds (0: does not
+// wait; -1: for ever). It returns the number of events. An interrupted wait returns 0. The error is
+// epoll_wait's.
 //
 // Implements:
 //
@@ -206,5 +205,5 @@ func EpollCreate() (int32, syscall.Errno) {
 	return int32(fd), 0
 }
 
-// eventSize returns the width of an event in C, for the test that holds it against Go's.
+// eventSize returns the size of an event in C, for the test that compares it with Go's.
 func eventSize() uintptr { return uintptr(C.aws_epoll_event_size()) }

@@ -26,11 +26,11 @@ func checkCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 			o.report = report
 			return located(errors.Join(o.warnEffects(origins), o.check()), origins)
 		})
-	cmd.Long = `Takes the flags, the variables and the file that "serve" would take, prints the options that result
-as a TOML file with the origin of each, and says what is wrong with them. It opens what is to be
-served, binds nothing and changes nothing.
+	cmd.Long = `Reads the same flags, variables and configuration file as "serve". Prints the resulting options as a
+TOML file, with the origin of each value, and reports what is wrong. It opens the directories and files
+that serve would open. It does not bind an address, and changes nothing.
 
-Exit status: 0 if serve would start, 1 if something that is named can't be had, 2 if an option is wrong.`
+Exit status: 0 if serve would start, 1 if a file or directory cannot be used, 2 if an option is wrong.`
 	line.flags(cmd.Flags())
 	return cmd
 }

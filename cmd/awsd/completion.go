@@ -8,7 +8,7 @@ import (
 
 // completionCommand prints what a shell needs to complete the command's words.
 func completionCommand(stdout io.Writer) *cobra.Command {
-	cmd := newCommand("completion bash|zsh|fish", "print the completions for a shell",
+	cmd := newCommand("completion bash|zsh|fish", "print the completion script for a shell",
 		cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		func(cmd *cobra.Command, args []string) error {
 			switch args[0] {
@@ -21,12 +21,12 @@ func completionCommand(stdout io.Writer) *cobra.Command {
 			}
 		})
 	cmd.ValidArgs = []string{"bash", "zsh", "fish"}
-	cmd.Long = `Prints a script that makes a shell complete commands and flags. For the current shell:
+	cmd.Long = `Prints a script with which a shell completes commands and flags. For the current shell:
 
   bash:  source <(aws completion bash)
   zsh:   source <(aws completion zsh)
   fish:  aws completion fish | source
 
-A Debian package of aws brings the scripts along.`
+The Debian package installs the scripts.`
 	return cmd
 }

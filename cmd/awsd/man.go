@@ -105,6 +105,11 @@ func roff(s string) string {
 }
 
 // manual returns the manual page, made of the definitions of the commands and options.
+//
+// It is not made by cobra's package doc, which knows a flag's name, usage and default alone. That makes a page for each
+// command, without the groups of options, their advice and their variables, and has no place for the sections about the
+// file, signals and exit status. An option without a default is `--auth=` there, and its text follows a tab, of which
+// mandoc warns 55 times in the page of serve. The binary, which prints the page, would be 0.8 MB larger with it.
 func manual(root *cobra.Command) string {
 	p := &page{}
 	name := root.Name()
@@ -121,8 +126,8 @@ func manual(root *cobra.Command) string {
 		}
 	}
 	p.macro("SH", "DESCRIPTION")
-	p.paragraphs("`"+name+"` sends files over HTTP, on one event loop per core, and never lets one slow disk or one slow client hold up another.",
-		"Without a command it takes the place of the classic C server. "+root.Long)
+	p.paragraphs("`"+name+"` sends files over HTTP, with one event loop per core. A slow disk or a slow client does not delay other clients.",
+		"Without a command it is a replacement for the classic C server. "+root.Long)
 	p.macro("SH", "COMMANDS")
 	for _, c := range root.Commands() {
 		if !documented(c) {
@@ -137,10 +142,10 @@ func manual(root *cobra.Command) string {
 	}
 	p.macro("SH", "OPTIONS WITHOUT A COMMAND")
 	p.options(new(command.DropIn).Table(), false)
-	p.item("`--version`, `-v`", "Print version, commit and Go's version.")
-	p.item("`--help`, `-h`", "Print the flags; every command has it.")
+	p.item("`--version`, `-v`", "Print the version, the commit and the version of Go.")
+	p.item("`--help`, `-h`", "Print the flags. Every command has this flag.")
 	p.macro("SH", "OPTIONS OF SERVE AND CHECK")
-	p.item("`--config` FILE", "Read options from this TOML file. (`"+configEnv+"`)")
+	p.item("`--config` FILE", "Read options from the TOML file FILE. (`"+configEnv+"`)")
 	p.options(new(serveOptions).table(), true)
 	p.rest(name)
 	return p.String()
@@ -180,31 +185,31 @@ func (p *page) options(groups []config.Group, variables bool) {
 func (p *page) rest(name string) {
 	p.macro("SH", "CONFIGURATION")
 	p.paragraphs(
-		"Each option of `serve` is a flag, an environment variable and a key of the file that `--config` names. A flag goes before a variable, a variable before the file, the file before the default. A list is replaced, not joined.",
-		"The variable of `--keepalive-timeout` is `AWSD_KEEPALIVE_TIMEOUT`. Of an option that is repeatable, the variable has the values between commas: `AWSD_LISTEN=:80,:8080`. Values that hold commas have a variable each, which are counted from 0: `AWSD_HEADER_0`, `AWSD_HEADER_1`. An empty variable says nothing. A variable that begins with AWSD_ and is not an option is reported at the start and otherwise left alone.",
-		"The file is TOML, without tables; its keys are the names of the flags. A key that is not known is an error. Durations are strings such as \"30s\"; sizes are numbers or strings such as \"128KiB\", a KiB being 1024 bytes:",
+		"Each option of `serve` is a flag, an environment variable and a key of the file that `--config` names. A flag has precedence over a variable, a variable over the file, and the file over the default. A list replaces the list of lower precedence; lists are not joined.",
+		"The variable of `--keepalive-timeout` is `AWSD_KEEPALIVE_TIMEOUT`. The variable of a repeatable option holds the values with commas between them: `AWSD_LISTEN=:80,:8080`. Values that contain commas are given in numbered variables, from 0: `AWSD_HEADER_0`, `AWSD_HEADER_1`. An empty variable is ignored. A variable that begins with AWSD_ and is not an option causes a warning.",
+		"The file is TOML, without tables. Its keys are the names of the flags. An unknown key is an error. Durations are strings such as \"30s\". Sizes are numbers or strings such as \"128KiB\"; a KiB is 1024 bytes:",
 	)
 	p.macro("PP")
 	p.macro("nf")
-	p.text("listen = [\":80\", \"unix:/run/web.sock\"]\nroot = \"/srv/www\"\nlist = true\nidle-timeout = \"30s\"\nheader = [\"X-Frame-Options: DENY\"]")
+	p.text("listen = [\":80\", \"unix:/run/web.sock\"]\nroot = \"/srv/www\"\nlist = true\nkeepalive-timeout = \"30s\"\nheader = [\"X-Frame-Options: DENY\"]")
 	p.macro("fi")
 	p.macro("PP")
-	p.text("`" + name + " check` says what results of all three.")
+	p.text("`" + name + " check` prints the resulting options, and where each value comes from.")
 	p.macro("SH", "SIGNALS")
-	p.item("`SIGTERM`, `SIGINT`", "Drain: no new connections, transfers end or 10 seconds pass (`--drain-timeout`), exit status 0. What is waited for is reported.")
-	p.item("`SIGHUP`, `SIGUSR2`", "With `--supervise`: serve from a new process, which reads the program and the configuration again. If it fails, the old one stays. What takes a restart is reported.")
-	p.item("`SIGUSR1`", "Open the access log again.")
+	p.item("`SIGTERM`, `SIGINT`", "Shut down gracefully: accept no new connections, let transfers end for up to 10 seconds (`--drain-timeout`), and exit with status 0. The server reports what it waits for.")
+	p.item("`SIGHUP`, `SIGUSR2`", "With `--supervise`: start a new worker process, which reads the program and the configuration again. If it fails, the old worker stays. The server reports changed options that need a restart.")
+	p.item("`SIGUSR1`", "Open the file of the access log again.")
 	p.macro("SH", "EXIT STATUS")
-	p.item("0", "It was asked to end and did, or printed what was asked for.")
-	p.item("1", "Something could not be had; a line says what and, where there is one, the remedy.")
-	p.item("2", "The command line, a variable or the configuration file was wrong.")
+	p.item("0", "The server was asked to end and did, or the command printed its result.")
+	p.item("1", "The server could not start, or failed. A message names the cause and, if there is one, the remedy.")
+	p.item("2", "The command line, a variable or the configuration file is wrong.")
 	p.macro("SH", "ENVIRONMENT")
 	p.item("`"+configEnv+"`", "The configuration file, if `--config` does not name one.")
-	p.item("`AWSD_...`", "The options of `serve`, see above. The server without a command reads no variables.")
-	p.item("`NO_COLOR`", "If it is not empty, warnings and errors of `serve` have no colour on a terminal either. Nothing else is ever coloured.")
+	p.item("`AWSD_...`", "The options of `serve`, see above. Without a command the server does not read them.")
+	p.item("`NO_COLOR`", "If it is not empty, `serve` prints warnings and errors without colour on a terminal. Other output never has colour.")
 	p.macro("SH", "EXAMPLES")
-	p.item("`"+name+" serve /srv/www --listen :8080 --list`", "Serve a directory to everybody, with listings.")
-	p.item("`"+name+" check --config /etc/awsd/awsd.toml`", "See what a configuration means.")
+	p.item("`"+name+" serve /srv/www --listen :8080 --list`", "Serve a directory to all clients, with listings.")
+	p.item("`"+name+" check --config /etc/awsd/awsd.toml`", "Check a configuration file.")
 	p.macro("SH", "SEE ALSO")
 	p.text("`sendfile`(2), `io_submit`(2), `openat2`(2), `epoll`(7), `landlock`(7), `systemd.socket`(5)")
 }

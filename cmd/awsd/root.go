@@ -26,8 +26,8 @@ func rootCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 			return o.Run(stdout, report)
 		})
 	given = config.Flags(cmd.Flags(), new(command.DropIn).Table())
-	cmd.Long = `Serves the files in DIR/static by sendfile and those in DIR/dynamic by asynchronous
-reads, over HTTP, one response per connection; anything else is 404 Not Found.
+	cmd.Long = `Serves the files in DIR/static with sendfile and the files in DIR/dynamic with asynchronous
+reads, over HTTP, one response per connection. Every other request gets 404 Not Found.
 "aws serve" is a complete file server.`
 	cmd.Version = command.Version
 	cmd.SetVersionTemplate(command.VersionText())

@@ -111,11 +111,12 @@ func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 			return located(serve(o, origins, stdout, report), origins)
 		})
 	line.flags(cmd.Flags())
-	cmd.Long = `Serves the files beneath ROOT, which is the current directory if it is not given, over HTTP/1.1.
-ROOT/dynamic, if there is one, is served at /dynamic/ by asynchronous reads past the page cache.
+	cmd.Long = `Serves the files below ROOT over HTTP/1.1. The default of ROOT is the current directory.
+If the directory ROOT/dynamic exists, it is served at /dynamic/ with asynchronous reads that do not fill the page cache.
 
-Each option is a flag, a variable (AWSD_KEEPALIVE_TIMEOUT for --keepalive-timeout) and a key of the file that
---config names (idle-timeout = "1m"); a flag goes before a variable, a variable before the file.`
+Each option is a flag, an environment variable (AWSD_KEEPALIVE_TIMEOUT for --keepalive-timeout) and a key of the
+configuration file that --config names (keepalive-timeout = "1m"). A flag has precedence over a variable, and a
+variable over the file.`
 	return cmd
 }
 

@@ -28,7 +28,7 @@ type versionReport struct {
 // versionCommand reports what this program is, and what the kernel beneath it can do.
 func versionCommand(stdout io.Writer) *cobra.Command {
 	asJSON := false
-	cmd := newCommand("version [FILE]", "report versions, and what of the kernel's features is there", cobra.MaximumNArgs(1),
+	cmd := newCommand("version [FILE]", "report the version, and which kernel features are available", cobra.MaximumNArgs(1),
 		func(_ *cobra.Command, args []string) error {
 			r, err := newVersionReport(args)
 			if err != nil {
@@ -42,8 +42,8 @@ func versionCommand(stdout io.Writer) *cobra.Command {
 			r.print(stdout)
 			return nil
 		})
-	cmd.Long = `Reports the version, and tries the features of the kernel that the server uses if they are there.
-Some depend on the file system: they are tried with FILE, or with the program's own file.`
+	cmd.Long = `Reports the version, and tries each kernel feature that the server uses if it is available.
+Some depend on the filesystem: they are tried with FILE. The default of FILE is the program's own file.`
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -1,13 +1,17 @@
-// Package accesslog writes a line for each response: to a file, to the standard output or to syslog, in
-// one of the formats that log readers know.
+// Package accesslog writes one line per response to a file, to standard output or to syslog, in one of several
+// formats.
 //
-// A Queue takes the records from the loops and hands them, in batches and on a goroutine of its own,
-// to its consumers. A Log is the consumer that writes. Nothing in here makes a loop wait: when the
-// queue has no record left the loop goes on without one and counts that, and when a target takes
-// nothing (a pipe that nobody reads, a disk that stands still) the lines that do not fit the Log's
-// buffer are dropped and counted.
+// # Ownership
 //
-// What clients send is escaped byte by byte before it gets into a line: a line is printable ASCII and
-// ends with the one line feed that the package puts there. So no request can make a line of its own,
-// close a quoted field, or send a terminal its control sequences.
+// A Queue takes the records from the loops and passes them in batches to its consumers, on its own goroutine. A
+// Log is the consumer that writes the lines.
+//
+// # Guarantees
+//
+// The package never blocks a loop. If the queue has no free record, the loop continues without one and
+// counts that. If a target does not accept data (a pipe that nobody reads, a disk that hangs), lines that do
+// not fit the Log's buffer are dropped and counted.
+//
+// All data from clients is escaped byte by byte. A line consists of printable ASCII and ends with the only line
+// feed. So a request cannot add a line, close a quoted field, or send control sequences to a terminal.
 package accesslog

@@ -12,15 +12,15 @@ import (
 	"aws/internal/stats"
 )
 
-// Format says how a line looks.
+// Format is the format of the lines.
 type Format uint8
 
 // The formats.
 const (
 	Common   Format = iota // the Common Log Format
-	Combined               // and the referring page and the user agent
-	JSON                   // an object per line, with all there is to say
-	Fields                 // what a response depended on, for tests
+	Combined               // the Common Log Format with the referring page and the user agent
+	JSON                   // one object per line, with all data
+	Fields                 // the data that a response depends on, for tests
 	formatCount
 )
 
@@ -29,7 +29,7 @@ var formatNames = [formatCount]string{"common", "combined", "json", "fields"}
 // String returns the format's name.
 func (f Format) String() string { return formatNames[f%formatCount] }
 
-// ParseFormat returns the format of a name.
+// ParseFormat returns the format with a name.
 func ParseFormat(name string) (Format, error) {
 	for f, n := range formatNames {
 		if n == name {
@@ -42,20 +42,20 @@ func ParseFormat(name string) (Format, error) {
 // Formats returns the names of the formats.
 func Formats() []string { return formatNames[:] }
 
-// Formatter makes lines. It is one goroutine's.
+// Formatter formats records. It must be used by one goroutine only.
 type Formatter struct {
 	format Format
 	second int64  // since 1970
-	stamp  []byte // that second, as the common and combined formats have it
+	stamp  []byte // that second, in the format of common and combined
 
 	peer     netip.Addr
 	peerText []byte
 }
 
-// NewFormatter returns a Formatter of lines of a format.
+// NewFormatter returns a Formatter for a format.
 func NewFormatter(f Format) *Formatter { return &Formatter{format: f, second: math.MinInt64} }
 
-// Append appends a record's line.
+// Append appends the line for a record.
 func (f *Formatter) Append(line []byte, r *stats.Record) []byte {
 	switch f.format {
 	case Combined:
@@ -74,12 +74,13 @@ func (f *Formatter) Append(line []byte, r *stats.Record) []byte {
 	return append(line, '\n')
 }
 
-// bodyBytes is how much of the body the client took.
+// bodyBytes returns how many bytes of the body the client received.
 func bodyBytes(r *stats.Record) int64 { return max(0, r.Sent-r.HeadBytes) }
 
 const clfTime = "02/Jan/2006:15:04:05 -0700"
 
-// appendTime appends a time as the common and combined formats have it. Thousands of lines have the same.
+// appendTime appends a time in the format of common and combined. It reuses the text if the second is the
+// same as before.
 func (f *Formatter) appendTime(line []byte, t time.Time) []byte {
 	if second := t.Unix(); second != f.second {
 		f.second = second
@@ -88,7 +89,7 @@ func (f *Formatter) appendTime(line []byte, t time.Time) []byte {
 	return append(line, f.stamp...)
 }
 
-// appendPeer appends an address. One that asks often has its text from the last time.
+// appendPeer appends an address. It reuses the text if the address is the same as before.
 func (f *Formatter) appendPeer(line []byte, a netip.Addr) []byte {
 	if a != f.peer {
 		f.peer, f.peerText = a, a.Unmap().AppendTo(f.peerText[:0])
@@ -125,7 +126,7 @@ func (f *Formatter) appendCommon(line []byte, r *stats.Record) []byte {
 	return append(line, '-')
 }
 
-// appendUser appends the third field, which has no quotes: a space would end it, and - is nobody.
+// appendUser appends the third field, which has no quotes: a space would end it, and - means no user.
 func appendUser(line, user []byte) []byte {
 	switch {
 	case len(user) == 0:
@@ -155,10 +156,10 @@ func appendQuoted(line, value []byte) []byte {
 
 const hex = "0123456789abcdef"
 
-// plain reports whether a byte can stand for itself within quotes, in every format.
+// plain reports whether a byte needs no escape within quotes, in all formats.
 func plain(c byte) bool { return c >= ' ' && c <= '~' && c != '"' && c != '\\' }
 
-// appendEscaped appends a value that stands within quotes: what is not plain becomes \xHH.
+// appendEscaped appends a value within quotes. Bytes that are not plain become \xHH.
 func appendEscaped(line, value []byte) []byte {
 	from := 0
 	for i, c := range value {
@@ -170,9 +171,8 @@ func appendEscaped(line, value []byte) []byte {
 	return append(line, value[from:]...)
 }
 
-// appendJSONString appends a string of JSON that is all ASCII. Bytes that are not UTF-8 become U+FFFD,
-// as encoding/json has it; unlike there, what is not ASCII is escaped, for lines are read on
-// terminals, too.
+// appendJSONString appends a JSON string that is pure ASCII. Bytes that are not UTF-8 become U+FFFD, as in
+// encoding/json. Unlike there, all other characters are escaped, because people read the lines on terminals.
 func appendJSONString(line, value []byte) []byte {
 	line = append(line, '"')
 	for i := 0; i < len(value); {
@@ -198,12 +198,12 @@ func appendJSONString(line, value []byte) []byte {
 	return append(line, '"')
 }
 
-// appendUnit appends a unit of UTF-16 as an escape.
+// appendUnit appends the escape of a UTF-16 code unit.
 func appendUnit(line []byte, u rune) []byte {
 	return append(line, '\\', 'u', hex[u>>12&15], hex[u>>8&15], hex[u>>4&15], hex[u&15])
 }
 
-// Times are printed with this in JSON.
+// The format of times in JSON.
 const jsonTime = "2006-01-02T15:04:05.000Z07:00"
 
 func appendJSON(line []byte, r *stats.Record) []byte {
@@ -266,8 +266,7 @@ func appendJSON(line []byte, r *stats.Record) []byte {
 	return append(line, '}')
 }
 
-// Kind returns how the file of a response reached the client: static, dynamic, or none where the
-// request belonged to no mount.
+// Kind returns how the file of a response was sent: static, dynamic, or none if the request had no mount.
 func Kind(r *stats.Record) string {
 	if r.Mount == nil {
 		return "none"
@@ -289,8 +288,8 @@ func appendMs(line []byte, d time.Duration) []byte {
 	return append(line, '.', byte('0'+us/100%10), byte('0'+us/10%10), byte('0'+us%10))
 }
 
-// appendFields appends status, method, target, the bytes that the client took with the header, and
-// the fields that the response depended on.
+// appendFields appends status, method, target, the number of bytes that the client received including the
+// header, and the fields that the response depended on.
 func appendFields(line []byte, r *stats.Record) []byte {
 	line = strconv.AppendUint(line, uint64(r.Status), 10)
 	line = append(line, ' ')

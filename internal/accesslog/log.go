@@ -11,26 +11,26 @@ import (
 	"aws/internal/stats"
 )
 
-// pendingMax bounds the bytes that wait for a target.
+// pendingMax bounds the number of bytes that wait for a target.
 const pendingMax = 4 << 20
 
-// batchBytes is how many bytes of lines are handed over to the writer at once.
+// batchBytes is the number of bytes that are passed to the writer at once.
 const batchBytes = 64 << 10
 
 // closeWait is how long Close waits for a target.
 const closeWait = 2 * time.Second
 
-// Options say what is written where.
+// Options determine the target and the format of a log.
 type Options struct {
 	Target string // a file, - for Stdout, syslog or syslog:FACILITY
 	Format Format
 	Stdout io.Writer
-	// Warn is called, once each, to report that writing fails and that it works again after SIGUSR1. It is called
-	// by a goroutine of the log.
+	// Warn is called by a goroutine of the log: once when writing fails, and once when it works again after
+	// SIGUSR1.
 	Warn func(message string)
 }
 
-// Stats are a log's counters.
+// Stats are the counters of a log.
 type Stats struct {
 	Lines   uint64 // written
 	Bytes   uint64
@@ -60,7 +60,7 @@ type Log struct {
 	lines, bytes, dropped, errors, reopens atomic.Uint64
 }
 
-// Open opens the target. The error names it and says why it can't be had.
+// Open opens the target. An error names the target and the cause.
 func Open(o Options) (*Log, error) {
 	t, err := openTarget(o.Target, o.Stdout)
 	if err != nil {
@@ -111,8 +111,8 @@ func (l *Log) Flush() {
 	l.wake()
 }
 
-// Path returns the absolute name of the file that is written, or the empty string if it is none that
-// could be opened again.
+// Path returns the absolute name of the file, or the empty string if the target is not a file that can be
+// opened again.
 func (l *Log) Path() string {
 	if f, ok := l.target.(*fileTarget); ok {
 		return f.path
@@ -120,8 +120,8 @@ func (l *Log) Path() string {
 	return ""
 }
 
-// Reopen lets the log go on with a new file of the same name, as after a rotation. The lines that
-// wait are still written to the old one. It may be called from any goroutine.
+// Reopen makes the log continue with a new file of the same name, after a rotation. Pending lines are still
+// written to the old file. It may be called from any goroutine.
 func (l *Log) Reopen() {
 	l.mu.Lock()
 	l.again = true
@@ -129,8 +129,8 @@ func (l *Log) Reopen() {
 	l.wake()
 }
 
-// Close writes what waits, but for no longer than a moment: a target that takes nothing is given up.
-// The queue must have been closed.
+// Close writes the pending lines, but waits only for a short time; a target that accepts nothing is
+// abandoned. The queue must have been closed before.
 func (l *Log) Close() {
 	l.mu.Lock()
 	l.closing = true
@@ -151,7 +151,7 @@ func (l *Log) Close() {
 
 func (l *Log) wake() { wake(l.signal) }
 
-// write is the writer's goroutine.
+// write is the goroutine that writes the lines.
 func (l *Log) write() {
 	defer close(l.ended)
 	var lines []byte

@@ -7,27 +7,27 @@ import (
 	"aws/internal/stats"
 )
 
-// Consumer gets the records. Its methods are called by the queue's goroutine and must not wait.
+// Consumer receives the records. The queue's goroutine calls its methods, which must not block.
 type Consumer interface {
-	// Add looks at a record, which is the queue's again when Add returns.
+	// Add handles a record. The record belongs to the queue again when Add returns.
 	Add(r *stats.Record)
-	// Flush is called when there is no further record for now.
+	// Flush is called when there are no more records for now.
 	Flush()
 }
 
-// recordsMax is how many records there are, with the loops or waiting for the consumers.
+// recordsMax is the total number of records, in the loops and waiting for the consumers.
 const recordsMax = 8192
 
-// batchFor is how long the queue lets records gather, once the first has come, unless batchMax of them come
-// before. It bounds how often the loops have to wake the queue's goroutine, which costs them more than
-// handing over a record.
+// batchFor is how long the queue collects records after the first one, unless batchMax records arrive
+// earlier. It bounds how often the loops have to wake the queue's goroutine, which costs them more than
+// passing a record.
 const (
 	batchFor = 10 * time.Millisecond
 	batchMax = recordsMax / 4
 )
 
-// recordBytes is the room that a record has from the beginning for what is copied from a request;
-// what is longer gets memory of its own, which the record keeps.
+// recordBytes is the initial space of a record for data that is copied from a request. Longer data is stored
+// in separate memory, which the record keeps.
 const recordBytes = 384
 
 // Queue is the stats.Sink of all loops.
@@ -43,7 +43,7 @@ type Queue struct {
 	closed bool
 }
 
-// NewQueue returns a queue that hands the records on to the consumers until Close.
+// NewQueue returns a queue that passes the records to the consumers until Close.
 func NewQueue(consumers ...Consumer) *Queue {
 	q := &Queue{
 		consumers: consumers, ended: make(chan struct{}),
@@ -57,7 +57,7 @@ func NewQueue(consumers ...Consumer) *Queue {
 	return q
 }
 
-// newRecord returns a record whose parts lie together.
+// newRecord returns a record whose parts are adjacent in memory.
 func newRecord() *stats.Record {
 	r := &stats.Record{}
 	room := make([]byte, recordBytes)
@@ -83,7 +83,7 @@ func (q *Queue) Take(list []*stats.Record) int {
 	return n
 }
 
-// Put implements stats.Sink. There is room for all records that there are.
+// Put implements stats.Sink. It has room for all existing records.
 func (q *Queue) Put(list []*stats.Record) {
 	q.mu.Lock()
 	before := len(q.full)
@@ -98,7 +98,7 @@ func (q *Queue) Put(list []*stats.Record) {
 	}
 }
 
-// wake notifies a channel that holds one.
+// wake sends to a channel with a capacity of one, without blocking.
 func wake(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -106,7 +106,7 @@ func wake(c chan<- struct{}) {
 	}
 }
 
-// Close hands on what is left. No loop may use the queue any more.
+// Close passes the remaining records to the consumers. No loop may use the queue afterwards.
 func (q *Queue) Close() {
 	q.mu.Lock()
 	q.closed = true

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// target is where lines go. The writer's goroutine alone uses it.
+// target is the destination of lines. Only the writer's goroutine uses it.
 type target interface {
 	// write writes whole lines and returns how many bytes of them were taken.
 	write(lines []byte) (int, error)
@@ -19,8 +19,8 @@ type target interface {
 	close() error
 }
 
-// openTarget opens what a name stands for: - is the standard output, syslog and syslog:FACILITY the
-// system's log, anything else a file.
+// openTarget opens a target by its name: - is the standard output, syslog and syslog:FACILITY are the
+// system's log, any other name is a file.
 func openTarget(name string, stdout io.Writer) (target, error) {
 	switch facility, isSyslog := strings.CutPrefix(name, "syslog"); {
 	case name == "-":
@@ -49,8 +49,8 @@ func openFile(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 }
 
-// openStream opens a device or a named pipe, the latter for reading as well: that waits for no reader
-// and outlives each (fifo(7)).
+// openStream opens a device or a named pipe. It opens a pipe also for reading, so that the open does not
+// wait for a reader, and the pipe stays open when a reader closes it (fifo(7)).
 func openStream(path string, mode os.FileMode) (target, error) {
 	flags := os.O_WRONLY
 	if mode&os.ModeNamedPipe != 0 {
@@ -63,8 +63,8 @@ func openStream(path string, mode os.FileMode) (target, error) {
 	return &streamTarget{w: f}, nil
 }
 
-// streamTarget writes to a stream. Once a write has ended within a line, the next one begins with
-// the end of that line, so that no two lines run into each other.
+// streamTarget writes to a stream. If a write ended within a line, the next one begins with a line feed, so
+// that two lines are never joined.
 type streamTarget struct {
 	w     io.Writer
 	midst bool
@@ -87,7 +87,7 @@ func (t *streamTarget) write(lines []byte) (int, error) {
 func (t *streamTarget) reopen() error { return nil }
 func (t *streamTarget) close() error  { return nil }
 
-// fileTarget writes to a file that may be moved away and made again.
+// fileTarget writes to a file, which may be renamed and created again.
 type fileTarget struct {
 	streamTarget
 	path string
@@ -106,8 +106,8 @@ func (t *fileTarget) reopen() error {
 
 func (t *fileTarget) close() error { return t.file.Close() }
 
-// syslogTarget writes each line as a message. Package log/syslog of the standard library is all that
-// this needs: it speaks the local socket's protocol and connects again when the daemon was away.
+// syslogTarget writes each line as a message, with package log/syslog of the standard library. That supports
+// the protocol of the local socket, and connects again after a restart of the daemon.
 type syslogTarget struct{ w *syslog.Writer }
 
 func dialLocal(p syslog.Priority) (*syslog.Writer, error) { return syslog.New(p, "aws") }

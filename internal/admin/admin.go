@@ -26,21 +26,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Source is what is reported on. A goloop.Server whose Config.Publish is on is one. Its methods may
-// be called from any goroutine.
+// Source provides the data about the loops. A goloop.Server whose Config.Publish is on implements it. Its
+// methods may be called from any goroutine.
 type Source interface {
 	Published() []stats.Counters
 	Mounts() []*docroot.Mount
 	CachedFiles() int
 }
 
-// Options say what there is to report besides the loops.
+// Options contain the data to report in addition to that of the loops.
 type Options struct {
 	Version, Commit string
 	Log             func() accesslog.Stats // nil: there is no access log
 }
 
-// Limits of the server, which has few clients.
+// Limits of the HTTP server, which has few clients.
 const (
 	streamsMax   = 32
 	headTimeout  = 10 * time.Second
@@ -48,8 +48,7 @@ const (
 	closeTimeout = time.Second
 )
 
-// Admin is the HTTP server. It is an accesslog.Consumer, too: that is how it learns which transfers
-// were slow.
+// Admin is the HTTP server. It is also an accesslog.Consumer, so that it can show slow transfers.
 type Admin struct {
 	o        Options
 	source   atomic.Pointer[Source]
@@ -62,7 +61,7 @@ type Admin struct {
 	slow     slowest
 }
 
-// New returns a server that knows of nothing yet.
+// New returns a server without a source; see Watch.
 func New(o Options) *Admin {
 	a := &Admin{o: o}
 	a.ended, a.end = context.WithCancel(context.Background())
@@ -87,18 +86,18 @@ func New(o Options) *Admin {
 	return a
 }
 
-// nothing is a writer for messages about what clients do wrong.
+// nothing is a writer that discards messages about errors of clients.
 type nothing struct{}
 
 func (nothing) Write(p []byte) (int, error) { return len(p), nil }
 
-// Watch says what to report on, from now on.
+// Watch sets the source of the data.
 func (a *Admin) Watch(s Source) { a.source.Store(&s) }
 
-// SetReady says whether new connections are welcome.
+// SetReady sets the result of /readyz.
 func (a *Admin) SetReady(ready bool) { a.ready.Store(ready) }
 
-// Serve responses at the listener until Close.
+// Serve serves requests at the listener until Close.
 func (a *Admin) Serve(l net.Listener) error {
 	if addr, ok := l.Addr().(*net.TCPAddr); ok {
 		a.loopback = addr.IP.IsLoopback()
@@ -119,8 +118,8 @@ func (a *Admin) Close() {
 	}
 }
 
-// guard keeps pages of the Web from reading what is only served to this machine: a name that leads
-// here by somebody else's DNS is not answered.
+// guard prevents web pages from reading a loopback address through a host name whose DNS entry they control
+// (DNS rebinding): it refuses requests whose Host is such a name.
 func (a *Admin) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if a.loopback && !local(r.Host) {
@@ -136,7 +135,7 @@ func (a *Admin) guard(next http.Handler) http.Handler {
 	})
 }
 
-// local reports whether a Host field holds no name that somebody else may have given out.
+// local reports whether a Host is an IP address or a name that always means this machine.
 func local(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -170,8 +169,8 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-// render puts the page together and says what it may do: nothing but its own style and script, and
-// ask this server.
+// render returns the page and its content security policy, which permits only the page's own style and
+// script, and requests to this server.
 var render = sync.OnceValues(func() (body []byte, policy string) {
 	hash := func(text string) string {
 		sum := sha256.Sum256([]byte(text))
@@ -189,7 +188,7 @@ func (a *Admin) page(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// sum returns the loops' counters together, and the number of the loops.
+// sum returns the sum of the loops' counters, and the number of loops.
 func (a *Admin) sum() (stats.Counters, int) {
 	var n stats.Counters
 	s := a.source.Load()
@@ -210,7 +209,7 @@ func (a *Admin) cachedFiles() int {
 	return 0
 }
 
-// mountLabel is what responses are distinguished by.
+// mountLabel contains the labels of metrics about responses.
 type mountLabel struct{ prefix, kind string }
 
 // mountLabels returns the labels of the mounts, by their numbers.

@@ -1,12 +1,14 @@
-// Package admin shows people and their tools what a server is doing, over an HTTP server of its own:
-// /metrics for Prometheus, /healthz and /readyz for anyone who starts and balances servers, /debug/pprof/
-// for profiles, and at / a page that shows it all live.
+// Package admin is an HTTP server that shows what the file server is doing: /metrics for Prometheus,
+// /healthz and /readyz for process supervisors and load balancers, /debug/pprof/ for profiles, and a live page at /.
 //
-// It runs beside the loops and takes nothing from them but what they publish anyway: copies of their
-// counters, and the records of their responses. Its address is off unless it is asked for and belongs on
-// a loopback or a management network: there is no authentication, and a profile costs the processor's
-// time. Nothing that is served here changes anything.
+// # Ownership
 //
-// The responses here come from net/http, unlike everything else this program serves: an event loop for
-// files is of no use to a handful of dashboards.
+// It runs next to the loops and reads only what they publish: copies of their counters, and the records of
+// their responses. It changes nothing. Unlike the rest of the program, it uses net/http, because its few clients
+// do not need an event loop.
+//
+// # Caveats
+//
+// There is no authentication, and a profile costs processor time. The address is off by default, and should
+// be a loopback address or in a management network.
 package admin

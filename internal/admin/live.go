@@ -13,7 +13,7 @@ import (
 	"aws/internal/stats"
 )
 
-// Times of the live page.
+// Intervals and timeouts of the live page.
 const (
 	tick    = 500 * time.Millisecond
 	window  = 10 // ticks that latencies are about
@@ -37,7 +37,7 @@ type transfer struct {
 	Send     float64 `json:"send"`
 }
 
-// targetMax is how much of a target the page shows.
+// targetMax is how many bytes of a target the page shows.
 const targetMax = 200
 
 // slowest keeps the slowest responses of the last minutes.
@@ -75,7 +75,7 @@ func (a *Admin) Add(r *stats.Record) {
 // Flush implements accesslog.Consumer.
 func (a *Admin) Flush() {}
 
-// expire forgets what is too long ago. The lock is held.
+// expire removes old responses. The caller holds the lock.
 func (s *slowest) expire(now time.Time) {
 	oldest := now.Add(-slowFor).UnixMilli()
 	s.list = slices.DeleteFunc(s.list, func(t transfer) bool { return t.At < oldest })
@@ -88,10 +88,10 @@ func (s *slowest) copy(now time.Time) []transfer {
 	return slices.Clone(s.list)
 }
 
-// stream is a browser that looks.
+// stream is the connection of one browser with the live page.
 type stream struct{ news chan []byte }
 
-// hub samples the counters while somebody looks, and notifies everybody who does.
+// hub samples the counters while at least one stream is open, and sends the results to all streams.
 type hub struct {
 	mu      sync.Mutex
 	streams map[*stream]struct{}
@@ -99,13 +99,13 @@ type hub struct {
 	last    []byte
 }
 
-// sample is what the counters were at a time.
+// sample contains the counters at one time.
 type sample struct {
 	at time.Time
 	n  stats.Counters
 }
 
-// quantiles are of the responses, or whatever else, of the last ticks, in seconds.
+// quantiles are quantiles over the last ticks, in seconds.
 type quantiles struct {
 	Count uint64  `json:"count"`
 	P50   float64 `json:"p50"`
@@ -113,15 +113,15 @@ type quantiles struct {
 	P99   float64 `json:"p99"`
 }
 
-// namedCount is a line of a table of the page.
+// namedCount is a line of a table on the page.
 type namedCount struct {
 	Name  string  `json:"name"`
 	Value uint64  `json:"value"`
 	Rate  float64 `json:"rate"`
 }
 
-// news is what a browser gets, tick by tick. Metrics holds numbers under the names that /metrics
-// has for them, from the same counters.
+// news is the message to a browser at each tick. Metrics contains numbers with the names of /metrics, from
+// the same counters.
 type news struct {
 	At      int64                `json:"at"`
 	Ready   bool                 `json:"ready"`
@@ -136,7 +136,7 @@ type news struct {
 	Slowest []transfer           `json:"slowest"`
 }
 
-// events is the stream of server-sent events.
+// events serves the stream of server-sent events.
 func (a *Admin) events(w http.ResponseWriter, r *http.Request) {
 	s := a.join()
 	if s == nil {
@@ -162,7 +162,7 @@ func (a *Admin) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// join adds a stream, or returns nil when there are too many. The first one starts the sampling.
+// join adds a stream, or returns nil if there are too many. The first stream starts the sampling.
 func (a *Admin) join() *stream {
 	h := &a.hub
 	h.mu.Lock()
@@ -187,7 +187,7 @@ func (a *Admin) leave(s *stream) {
 	a.hub.mu.Unlock()
 }
 
-// sample sends the streams what is new, until there is none left.
+// sample sends news to the streams at each tick, until there are no streams.
 func (a *Admin) sample() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -228,10 +228,10 @@ func (a *Admin) sendNews(now time.Time) bool {
 	return true
 }
 
-// rateTicks is how many ticks a rate is the mean of.
+// rateTicks is the number of ticks over which a rate is averaged.
 const rateTicks = 4
 
-// news says what there is to say about the latest sample and those before it.
+// news returns the message about the latest sample and those before it.
 func (a *Admin) news(samples []sample, loops int) *news {
 	to := &samples[len(samples)-1]
 	from := &samples[max(0, len(samples)-1-rateTicks)]
@@ -290,7 +290,7 @@ func (a *Admin) news(samples []sample, loops int) *news {
 	return out
 }
 
-// statuses returns how many responses had one of the hundred statuses from first on.
+// statuses returns the number of responses with a status from first to first+99.
 func statuses(n *stats.Counters, first int) (sum uint64) {
 	for _, v := range n.ByStatus[first : first+100] {
 		sum += v
@@ -298,7 +298,7 @@ func statuses(n *stats.Counters, first int) (sum uint64) {
 	return sum
 }
 
-// quantilesOf estimates the quantiles of what came to a histogram between two samples.
+// quantilesOf estimates the quantiles of the values that were added to a histogram between two samples.
 func quantilesOf(to, from *stats.Histogram) (q quantiles) {
 	var buckets [stats.HistogramBuckets]uint64
 	for i := range buckets {
@@ -309,7 +309,7 @@ func quantilesOf(to, from *stats.Histogram) (q quantiles) {
 	return q
 }
 
-// quantile takes what is in a bucket to be spread evenly over it, as Prometheus does.
+// quantile assumes that the values in a bucket are evenly distributed, as Prometheus does.
 func quantile(buckets *[stats.HistogramBuckets]uint64, count uint64, p float64) float64 {
 	rank := p * float64(count)
 	var below float64

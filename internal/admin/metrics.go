@@ -27,7 +27,7 @@ func gauge(name, help string, value func(n *stats.Counters) int) simple {
 	return simple{name: name, help: help, gauge: true, value: func(n *stats.Counters) float64 { return float64(value(n)) }}
 }
 
-// simples are in the order of a request's way through the server.
+// simples are in the order in which a request passes through the server.
 var simples = []simple{
 	count("awsd_accepted_connections_total", "Connections that were accepted.", func(n *stats.Counters) uint64 { return n.Accepted }),
 	count("awsd_accept_pauses_total", "Times that new connections stayed in the backlog because connections or descriptors were used up.", func(n *stats.Counters) uint64 { return n.AcceptPauses }),
@@ -86,7 +86,7 @@ var (
 	buildDesc       = desc("awsd_build_info", "1; the labels say what is running.", "version", "commit", "go")
 )
 
-// Describe implements prometheus.Collector. The metrics are made again for each Collect.
+// Describe implements prometheus.Collector. Each Collect makes new metrics.
 func (a *Admin) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{connectionsDesc, responsesDesc, phaseDesc, turnDesc} {
 		out <- d
@@ -147,7 +147,7 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 	level(buildDesc, 1, a.o.Version, a.o.Commit, runtime.Version())
 }
 
-// collectResponses reports the statuses that have been answered.
+// collectResponses reports the numbers of responses by status.
 func (a *Admin) collectResponses(n *stats.Counters, counter func(*prometheus.Desc, float64, ...string)) {
 	labels := a.mountLabels()
 	for m := range n.ByMount {
@@ -159,7 +159,7 @@ func (a *Admin) collectResponses(n *stats.Counters, counter func(*prometheus.Des
 	}
 }
 
-// submitted returns the reads that were handed over, by their read method.
+// submitted returns the number of submitted reads by read method.
 func submitted(n *stats.Counters) [stats.ReadMethodCount]uint64 {
 	return [stats.ReadMethodCount]uint64{
 		stats.ReadNoWait: n.ReadsNoWait, stats.ReadDirect: n.ReadsDirect, stats.ReadThread: n.ReadsByThread,

@@ -36,14 +36,14 @@ type DropIn struct {
 // Table defines the options of the drop-in.
 func (o *DropIn) Table() []config.Group {
 	return []config.Group{{Name: "Options", Options: slices.Concat([]config.Option{
-		{Name: "port", Into: &o.port, Default: 8888, Most: 65535, Usage: "listen on this `PORT` of all IPv4 addresses; 0 lets the system choose"},
-		{Name: "root", Into: &o.root, Default: ".", Usage: "the `DIR` that holds static/ and dynamic/"},
+		{Name: "port", Into: &o.port, Default: 8888, Most: 65535, Usage: "listen on `PORT` of all IPv4 addresses; 0 lets the system choose"},
+		{Name: "root", Into: &o.root, Default: ".", Usage: "`DIR` that holds static/ and dynamic/"},
 		{
 			Name: "drain-timeout", Into: &o.drainTimeout, Default: goloop.DropInConfig().DrainTimeout, Least: 1,
-			Usage: "how long transfers may take to end after SIGTERM or SIGINT",
+			Usage: "time that transfers may take to end after SIGTERM or SIGINT",
 		},
 		{Name: "verbose", Into: &o.verbose, Usage: "print the counters at exit"},
-		{Name: "trace", Into: &o.trace, Usage: "print every transition of every connection's state"},
+		{Name: "trace", Into: &o.trace, Usage: "print every state transition of every connection"},
 	}, o.watch.Table(), o.log.Table(), o.give.Table())}}
 }
 

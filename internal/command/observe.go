@@ -61,29 +61,29 @@ func (o *ObserverOptions) Table() []config.Option {
 	return []config.Option{
 		{
 			Name: "access-log", Into: &o.accessLog,
-			Usage:  "write a line per response to `TARGET`: a file, - for the standard output, syslog or syslog:FACILITY; SIGUSR1 opens a file again",
-			Advice: "What can't be written in time is dropped and counted, never waited for.",
+			Usage:  "write one line per response to `TARGET`: a file, - for standard output, syslog or syslog:FACILITY; SIGUSR1 opens a file again",
+			Advice: "Lines that cannot be written in time are dropped and counted. The server does not wait for the target.",
 		},
 		{
 			Name: "access-log-format", Into: &o.format, Default: accesslog.Combined.String(), OneOf: accesslog.Formats(),
-			Usage:  "how the lines look, as `FORMAT`",
-			Advice: "Analyzers know common and combined; json has the times in each state.",
+			Usage:  "`FORMAT` of the lines of the access log",
+			Advice: "Log analyzers read common and combined. json also has the time that each phase took.",
 		},
-		{Name: "log", Into: &o.log, Usage: "short for --access-log `FILE` --access-log-format fields", Advice: "For tests: a line has what a response depended on, and no time."},
+		{Name: "log", Into: &o.log, Usage: "same as --access-log `FILE` --access-log-format fields", Advice: "For tests: a line holds what the response depended on, and no time."},
 		{
 			Name: "admin", Into: &o.admin,
-			Usage:  "serve /metrics, /healthz, /readyz, /debug/pprof/ and a live page at this `ADDRESS`, such as 127.0.0.1:9100",
-			Advice: "There is no authentication: keep it on the loopback or on a network for management.",
+			Usage:  "serve /metrics, /healthz, /readyz, /debug/pprof/ and a live page at `ADDRESS`, such as 127.0.0.1:9100",
+			Advice: "There is no authentication: use a loopback address or a management network.",
 		},
 		{
 			Name: "trace-file", Into: &o.traceFile,
-			Usage:  "write what the loops do to `FILE`, for Perfetto and chrome://tracing",
+			Usage:  "write a trace of the event loops to `FILE`, for Perfetto and chrome://tracing",
 			Advice: "For study: it costs some hundred bytes per request.",
 		},
 		{
 			Name: "trace-file-bytes", Into: (*config.Size)(&o.traceMax), Default: config.Size(tracefile.DefaultBytesMax),
-			Usage:  "how long the trace file may become, as `SIZE`; 0 means no limit",
-			Advice: "The server says once that it is full, and goes on without. Raise it if your viewer opens more.",
+			Usage:  "largest size of the trace file, as `SIZE`; 0 means no limit",
+			Advice: "The server reports once that the file is full, and continues without the trace. Raise it if your viewer opens larger files.",
 		},
 	}
 }

@@ -1,17 +1,17 @@
-// Package config turns a table of options into flags, environment variables and keys of a TOML file,
-// and reads their values back from all three: a flag goes before a variable, a variable before the
-// file, the file before the default.
+// Package config turns a table of options into flags, environment variables and keys of a TOML file, and
+// reads the values from all three. A flag has precedence over a variable, a variable over the file, and the file
+// over the default.
 //
-// The table is the one place where an option is defined. What a command accepts, what its manual says
-// and what a configuration file may hold are derived from it, and so can't differ.
+// The table is the only definition of an option. The command line, the manual page and the keys of
+// the file are derived from it, so they always agree.
 //
 // # Ownership
 //
-// A table points at the places of its values and belongs to anyone who owns those. Flags only notes what
-// a command line says; Resolve alone writes to the places, so that a table made again can be resolved
-// while an older one is in use.
+// A table points at the variables for its values, and belongs to their owner. Flags only records the
+// command line. Only Resolve writes to the variables, so a new table can be resolved while an older one
+// is in use.
 //
 // # Caveats
 //
-// The package reads no file and no environment of its own: both are handed in.
+// The package reads no file and no environment itself; the caller passes both.
 package config

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Markdown returns the table as Markdown: a heading and a table per group, headings of the given level. The
-// places that the table points at get their defaults.
+// Markdown returns one Markdown table per group, with headings of the given level. It resets the variables
+// that the table points at to their defaults.
 func Markdown(groups []Group, level int) string {
 	var b strings.Builder
 	each(groups, func(o *Option) { o.reset() })
@@ -31,7 +31,7 @@ func Markdown(groups []Group, level int) string {
 	return b.String()
 }
 
-// ShortMarkdown returns the table as one table of Markdown, with flags and without variables.
+// ShortMarkdown returns all options as one Markdown table, with flags and without variables.
 func ShortMarkdown(groups []Group) string {
 	var b strings.Builder
 	b.WriteString("\n| flag | default | meaning |\n|---|---|---|\n")
@@ -46,7 +46,7 @@ func ShortMarkdown(groups []Group) string {
 	return b.String()
 }
 
-// Sentence returns the usage as a sentence, with the values that a string may have.
+// Sentence returns the usage as a sentence, including the possible values of a string.
 func (o *Option) Sentence() string {
 	text := o.Text()
 	text = strings.ToUpper(text[:1]) + text[1:]
@@ -56,8 +56,8 @@ func (o *Option) Sentence() string {
 	return text + "."
 }
 
-// DocumentedDefault returns the default for a person: empty if there is nothing. The
-// place gets it, too.
+// DocumentedDefault returns the default as documents show it, or "". It also resets the variable to the
+// default.
 func (o *Option) DocumentedDefault() string {
 	o.reset()
 	text := o.shownDefault()
@@ -84,13 +84,13 @@ func (o *Option) documentedDefault() string {
 	}
 }
 
-// cell returns text that a table of Markdown can hold.
+// cell escapes text for a cell of a Markdown table.
 func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "*", `\*`).Replace(s)
 }
 
-// Replace returns a document with what stands between its lines <!-- NAME --> and <!-- end of NAME -->
-// replaced by text. It fails if the lines are not there.
+// Replace returns a document in which text replaces the lines between <!-- NAME --> and <!-- end of NAME
+// -->. It returns an error if these lines do not exist.
 func Replace(document []byte, name, text string) ([]byte, error) {
 	begin, end := []byte("<!-- "+name+" -->\n"), []byte("<!-- end of "+name+" -->\n")
 	i := bytes.Index(document, begin)

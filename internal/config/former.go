@@ -8,7 +8,7 @@ import (
 // Options that have another name since the last release keep the former one for a release. Its use gives a warning that
 // names the new one.
 
-// formerly returns the options of a table that have a former name, by that.
+// formerly returns the options that have a former name, by that name.
 func formerly(groups []Group) map[string]*Option {
 	former := map[string]*Option{}
 	each(groups, func(o *Option) {
@@ -19,7 +19,8 @@ func formerly(groups []Group) map[string]*Option {
 	return former
 }
 
-// warning says that an option has another name now. Both are as they are written where it stands.
+// warning returns the warning about a former name. Both names are in the form of their source, such as
+// --name or NAME.
 func (o *Option) warning(former, now string) string {
 	text := fmt.Sprintf("%s is called %s now, and the former name goes with the next release", former, now)
 	if o.FormerNote != "" {
@@ -28,12 +29,12 @@ func (o *Option) warning(former, now string) string {
 	return text
 }
 
-// both is the error about an option that is given by its former name and its name.
+// both returns the error about an option that is given with its former name and its present name.
 func both(former, now string) error {
 	return fmt.Errorf("%s is the former name of %s, which is given, too; leave it out", former, now)
 }
 
-// renameFlags puts what was given by former names under the names of now.
+// renameFlags moves the values given with former names to the present names.
 func renameFlags(former map[string]*Option, given Given) (renamed Given, warnings []string, errs []error) {
 	renamed = Given{}
 	for name, values := range given {
@@ -52,7 +53,7 @@ func renameFlags(former map[string]*Option, given Given) (renamed Given, warning
 	return renamed, warnings, errs
 }
 
-// renameEnviron gives variables that have the name of a former one the name of now.
+// renameEnviron renames variables with former names to the present names.
 func renameEnviron(former map[string]*Option, environ []string) (renamed, warnings []string, errs []error) {
 	set := map[string]bool{}
 	for _, e := range environ {

@@ -9,42 +9,44 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Prefix begins the names of the environment variables. AWS_ belongs to a cloud.
+// Prefix is the prefix of the environment variables. AWS_ is used by a cloud provider.
 const Prefix = "AWSD_"
 
-// Option is one thing that can be said about a program. It must stay as it is while it is in use.
+// Option is one option of a program. It must not change while it is in use.
 type Option struct {
-	// Name is the flag's name and the key in the file; the variable's name derives from it.
+	// Name is the name of the flag and of the key in the file. The name of the variable is derived from it.
 	Name string
-	// Former is the name that the option had in the last release, which still works, with a warning. A list has none.
+	// Former is the name of the option in the last release, which still works, with a warning. A list has
+	// none.
 	Former string
-	// FormerNote is what the warning says besides, if the meaning has changed with the name.
+	// FormerNote is added to that warning if the meaning has changed with the name.
 	FormerNote string
-	// Into is where the value goes: a *bool, *int, *int64, *Size, *string, *[]string or *time.Duration.
+	// Into points at the variable for the value: a *bool, *int, *int64, *Size, *string, *[]string or
+	// *time.Duration.
 	Into any
-	// Default is the value if nobody says otherwise, of the type that Into points at; nil is zero.
+	// Default is the value of an option that is not set, with the type that Into points at; nil is zero.
 	Default any
-	// DefaultText stands for the default in documents, if the machine decides it.
+	// DefaultText replaces the default in documents, if the default depends on the machine.
 	DefaultText string
-	// Usage says what the option means, in a phrase; the name of its argument stands in backquotes.
+	// Usage describes the option in a phrase. The name of its argument is in backquotes.
 	Usage string
-	// Advice says when to change it, in sentences, for the guide and the manual page.
+	// Advice says when to change the option, in sentences, for the guide and the manual page.
 	Advice string
 	// Least is the smallest value of a number, or of a duration in nanoseconds.
 	Least int64
 	// Most is the largest value of a number, if it is not 0.
 	Most int64
-	// OneOf lists the values that a string may have, if not all.
+	// OneOf lists the permitted values of a string. If it is empty, every value is permitted.
 	OneOf []string
 }
 
-// Group is a part of a table under a heading.
+// Group is a part of a table with its own heading.
 type Group struct {
 	Name    string
 	Options []Option
 }
 
-// Size is a number of bytes. It may be said with a unit: 64K, 1MiB, 2G.
+// Size is a number of bytes. It may be written with a unit: 64K, 1MiB, 2G.
 type Size int64
 
 // sizeUnits are the units of a Size, largest first.
@@ -53,7 +55,7 @@ var sizeUnits = []struct {
 	bytes  int64
 }{{'G', 1 << 30}, {'M', 1 << 20}, {'K', 1 << 10}}
 
-// String returns the size with the largest unit that leaves it a whole number.
+// String returns the size with the largest unit for which the number is whole.
 func (s Size) String() string {
 	for _, u := range sizeUnits {
 		if s != 0 && int64(s)%u.bytes == 0 {
@@ -63,7 +65,7 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-// parseSize reads what String writes, and K, KB and KiB alike: a file server's sizes are powers of two.
+// parseSize parses the output of String. K, KB and KiB mean the same, because sizes are powers of two here.
 func parseSize(s string) (Size, error) {
 	digits := strings.TrimRight(s, "KMGiBkmgb ")
 	n, err := strconv.ParseInt(strings.ReplaceAll(digits, "_", ""), 10, 64)
@@ -92,7 +94,7 @@ func (o *Option) Env() string {
 	return Prefix + strings.ToUpper(strings.ReplaceAll(o.Name, "-", "_"))
 }
 
-// Arg returns the name of the option's argument, and Text its usage without the backquotes.
+// Arg returns the name of the option's argument, or "" if it has none.
 func (o *Option) Arg() string {
 	if _, rest, ok := strings.Cut(o.Usage, "`"); ok {
 		name, _, _ := strings.Cut(rest, "`")
@@ -112,7 +114,7 @@ func (o *Option) Arg() string {
 	}
 }
 
-// Text returns the usage as a person reads it.
+// Text returns the usage without the backquotes.
 func (o *Option) Text() string { return strings.ReplaceAll(o.Usage, "`", "") }
 
 // IsList reports whether the option has several values.
@@ -121,14 +123,15 @@ func (o *Option) IsList() bool {
 	return ok
 }
 
-// reset gives the place its default. It panics if the table is wrong, which the first use shows.
+// reset sets the variable of the option to the default. It panics if the table is wrong, which the first use
+// of a table shows.
 func (o *Option) reset() {
 	if err := assign(o.Into, o.Default); err != nil {
 		panic("config: option " + o.Name + ": " + err.Error())
 	}
 }
 
-// assign puts a value of the right type, or the zero value, into a place.
+// assign assigns a value of the right type, or the zero value if value is nil, to a variable.
 func assign(into, value any) error {
 	ok := value == nil
 	switch p := into.(type) {
@@ -157,13 +160,13 @@ func assign(into, value any) error {
 	return nil
 }
 
-// or returns a value as a T, or the zero T if there is to be none.
+// or returns value as a T. If none is true, it returns the zero T and true.
 func or[T any](value any, none bool) (T, bool) {
 	v, ok := value.(T)
 	return v, ok || none
 }
 
-// parse reads one value as a flag or a variable has it. The error says what was expected.
+// parse parses one value of a flag or a variable. The error names the expected form.
 func (o *Option) parse(s string) (any, error) {
 	switch o.Into.(type) {
 	case *bool:
@@ -192,7 +195,7 @@ func (o *Option) parse(s string) (any, error) {
 	}
 }
 
-// parseInt reads a whole number as TOML writes it, with 0x, 0o and underscores.
+// parseInt parses a whole number in the syntax of TOML, with 0x, 0o and underscores.
 func parseInt(s string, bits int) (int64, error) {
 	v, err := strconv.ParseInt(s, 0, bits)
 	if err != nil {
@@ -201,7 +204,7 @@ func parseInt(s string, bits int) (int64, error) {
 	return v, nil
 }
 
-// bounded returns err, or what is wrong with a number that could be read.
+// bounded returns err, or an error if v is outside of the option's limits.
 func (o *Option) bounded(v int64, s string, err error) error {
 	if err != nil {
 		return err
@@ -222,7 +225,7 @@ func (o *Option) bounded(v int64, s string, err error) error {
 	return fmt.Errorf("%s is less than %s, which is the least; write a larger one", s, least)
 }
 
-// listed returns what is wrong with a string.
+// listed returns an error if s is not in OneOf.
 func (o *Option) listed(s string) error {
 	if len(o.OneOf) == 0 {
 		return nil
@@ -258,11 +261,11 @@ func index(groups []Group) (map[string]*Option, []string) {
 	return byName, names
 }
 
-// Given is what a command line says: the values of each flag that was given, in order.
+// Given contains the values of each flag on the command line, in order.
 type Given map[string][]string
 
-// Flags adds a flag for each option of a table, and returns where they will be noted. The places that
-// the table points at get their defaults.
+// Flags adds a flag for each option of a table, and returns the map that will contain the given values. It
+// resets the variables that the table points at to their defaults.
 func Flags(f *pflag.FlagSet, groups []Group) Given {
 	given := Given{}
 	each(groups, func(o *Option) {
@@ -295,7 +298,7 @@ func (o *Option) shownDefault() string {
 	}
 }
 
-// scalarText returns the value of a place that is not a list.
+// scalarText returns the value of a variable that is not a list, as text.
 func scalarText(into any) string {
 	switch p := into.(type) {
 	case *bool:
@@ -327,11 +330,11 @@ func shortDuration(d time.Duration) string {
 	return s
 }
 
-// flagValue is a pflag.Value that checks what it is given and notes it.
+// flagValue is a pflag.Value that checks and records its values.
 type flagValue struct {
 	option *Option
 	given  Given
-	name   string // of the option, or its former one
+	name   string // the name of the option, or its former name
 }
 
 // Set implements pflag.Value.

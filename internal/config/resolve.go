@@ -8,26 +8,27 @@ import (
 	"strings"
 )
 
-// Sources are where values come from. Each may be missing.
+// Sources are the sources of values. Each may be empty.
 type Sources struct {
-	Given   Given    // what the command line says
-	Environ []string // NAME=value, as os.Environ has it
+	Given   Given    // the flags on the command line
+	Environ []string // NAME=value, as in os.Environ
 	File    string   // the name of the configuration file, for messages
 	Text    []byte   // its contents
-	Own     []string // variables that begin with Prefix and are not options, but not strangers either
+	Own     []string // known variables that begin with Prefix and are not options
 }
 
-// Origins report for each option by name where its value came from: "default", a flag, a variable, or
-// a line of a file.
+// Origins contains the origin of each option's value, by the name of the option: "default", a flag, a
+// variable, or a line of a file.
 type Origins map[string]string
 
-// OriginDefault is the origin of a value that nobody gave.
+// OriginDefault is the origin of a value that was not set.
 const OriginDefault = "default"
 
-// Resolve gives every option of a table its value: that of its flag, else that of its variable, else
-// that of the file, else its default. Lists are not joined: a flag's list replaces the file's. The
-// error names everything that is wrong, a line each. The warnings are about former names, and about variables that begin with
-// Prefix and are not options; these are not errors, because container engines make up variables of their own.
+// Resolve sets the value of every option of a table: that of its flag, otherwise that of its variable,
+// otherwise that of the file, otherwise its default. Lists are not joined: a list in a flag replaces the
+// list in the file. The error contains all mistakes, one per line. The warnings concern former names, and
+// variables that begin with Prefix and are not options. These are not errors, because container engines set
+// such variables.
 func Resolve(groups []Group, src Sources) (origins Origins, warnings []string, err error) {
 	byName, names := index(groups)
 	former := formerly(groups)
@@ -57,7 +58,7 @@ func Resolve(groups []Group, src Sources) (origins Origins, warnings []string, e
 	return origins, warnings, errors.Join(errs...)
 }
 
-// set gives the place its value, or its values.
+// set sets the variable of the option to one or several values.
 func (o *Option) set(values []string) error {
 	if o.IsList() {
 		for _, s := range values {
@@ -74,8 +75,8 @@ func (o *Option) set(values []string) error {
 	return assign(o.Into, v)
 }
 
-// readEnviron reads the variables. Of a list, AWSD_X has the values between commas, and AWSD_X_0,
-// AWSD_X_1, ... have one each, which may hold commas. An empty variable says nothing.
+// readEnviron reads the variables. For a list, AWSD_X contains the values with commas between them, or
+// AWSD_X_0, AWSD_X_1, ... contain one value each, which may contain commas. An empty variable is ignored.
 func readEnviron(byName map[string]*Option, names []string, src Sources, origins Origins) (strangers []string, errs []error) {
 	variables := map[string]string{}
 	var order []string
@@ -142,8 +143,8 @@ func readEnviron(byName map[string]*Option, names []string, src Sources, origins
 	return strangers, errs
 }
 
-// afterGap reports whether a variable is AWSD_X_N of a list while the one before it is missing, and
-// which that is.
+// afterGap reports whether a variable is AWSD_X_N of a list and the variable with the previous number is
+// missing. before is the missing name.
 func afterGap(name string, byName map[string]*Option) (before string, ok bool) {
 	i := strings.LastIndexByte(name, '_')
 	n, err := strconv.Atoi(name[i+1:])

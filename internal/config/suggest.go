@@ -2,7 +2,7 @@ package config
 
 import "strings"
 
-// Nearest returns the name that was most likely meant by one that is not there, or "".
+// Nearest returns the one of the names that is most similar to an unknown name, or "".
 func Nearest(name string, names []string) string {
 	best, bestDistance := "", 0
 	plain := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
@@ -22,7 +22,7 @@ func Nearest(name string, names []string) string {
 	return best
 }
 
-// didYouMean returns the end of a message about an unknown name.
+// didYouMean returns the end of an error message about an unknown name.
 func didYouMean(name string, names []string) string {
 	if n := Nearest(name, names); n != "" {
 		return "; did you mean " + n + "?"
@@ -30,8 +30,8 @@ func didYouMean(name string, names []string) string {
 	return ""
 }
 
-// distance counts the letters that have to be put in, taken out, replaced or swapped with their
-// neighbour to make b of a.
+// distance returns the number of letters to insert, delete, replace or swap with their neighbour to turn a
+// into b.
 func distance(a, b string) int {
 	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

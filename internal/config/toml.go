@@ -11,7 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// read reads a TOML file: top-level keys, no tables. All that is wrong is reported with its line.
+// read parses a TOML file: top-level keys, no tables. It returns all errors, each with its line.
 func (r *fileReader) read(text []byte) (errs []error) {
 	// The decoder checks what the parser below does not: that no key is there twice.
 	var all map[string]any
@@ -35,8 +35,8 @@ func (r *fileReader) read(text []byte) (errs []error) {
 	return errs
 }
 
-// syntaxMistake adds the remedy to what the decoder says of a line. All it finds beside bad syntax is that a key was there
-// before.
+// syntaxMistake adds the remedy to an error message of the decoder. Apart from syntax errors, the decoder
+// only reports repeated keys.
 func syntaxMistake(said string) string {
 	if strings.Contains(said, "already") {
 		return said + "; remove one of the lines"
@@ -44,7 +44,7 @@ func syntaxMistake(said string) string {
 	return said + `; a line is KEY = VALUE, where a string is in quotes, such as listen = ":8080"`
 }
 
-// fileReader is a file being read.
+// fileReader reads one file.
 type fileReader struct {
 	byName  map[string]*Option
 	names   []string
@@ -56,7 +56,7 @@ type fileReader struct {
 	warnings []string
 }
 
-// expression reads one key and its value. The error has its line.
+// expression parses one key and its value. The error contains its line.
 func (r *fileReader) expression(e *unstable.Node) error {
 	if e.Kind != unstable.KeyValue && e.Kind != unstable.Table && e.Kind != unstable.ArrayTable {
 		return nil // a comment
@@ -102,7 +102,7 @@ func (r *fileReader) expression(e *unstable.Node) error {
 	return nil
 }
 
-// fromNode returns the values of a node as flags would have them, if its type is the option's.
+// fromNode returns the values of a node in the syntax of flags, if the node has the type of the option.
 func (o *Option) fromNode(p *unstable.Parser, n *unstable.Node) ([]string, error) {
 	text := string(n.Data)
 	ok := false
@@ -144,7 +144,7 @@ func (o *Option) fromArray(p *unstable.Parser, n *unstable.Node) ([]string, erro
 	return values, nil
 }
 
-// expected says what a file should hold for the option, with an example.
+// expected returns the expected form of the option's value in a file, with an example.
 func (o *Option) expected() string {
 	switch o.Into.(type) {
 	case *bool:
@@ -162,7 +162,7 @@ func (o *Option) expected() string {
 	}
 }
 
-// kindText names a kind of value for a person.
+// kindText returns the name of a kind of value for an error message.
 func kindText(k unstable.Kind) string {
 	switch k {
 	case unstable.Array:
@@ -182,8 +182,8 @@ func kindText(k unstable.Kind) string {
 	}
 }
 
-// AppendTOML appends the values of a table as a file that means the same, with the origin of each as
-// a comment if there are origins.
+// AppendTOML appends the values of a table as a TOML file with the same meaning. If origins is not nil, a
+// comment contains the origin of each value.
 func AppendTOML(b []byte, groups []Group, origins Origins) []byte {
 	for i := range groups {
 		if i > 0 {
@@ -203,7 +203,7 @@ func AppendTOML(b []byte, groups []Group, origins Origins) []byte {
 	return b
 }
 
-// appendValue appends the value of a place.
+// appendValue appends the value of a variable.
 func appendValue(b []byte, into any) []byte {
 	switch p := into.(type) {
 	case *[]string:
@@ -227,8 +227,8 @@ func appendValue(b []byte, into any) []byte {
 	}
 }
 
-// appendQuoted appends a string as TOML's basic strings have it. What is not UTF-8, which TOML can't
-// hold, becomes a replacement character.
+// appendQuoted appends a TOML basic string. Bytes that are not UTF-8, which TOML does not permit, become
+// replacement characters.
 func appendQuoted(b []byte, s string) []byte {
 	b = append(b, '"')
 	for _, r := range s {
@@ -244,7 +244,7 @@ func appendQuoted(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// printable returns a comment's text without what would end the comment.
+// printable returns the text for a comment, without characters that would end the comment.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {

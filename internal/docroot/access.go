@@ -7,31 +7,33 @@ import (
 	"strings"
 )
 
-// AccessRule says who may have what is at a prefix of paths and below it.
+// AccessRule determines who may access the paths at a prefix and below it.
 type AccessRule struct {
-	Prefix string     // begins and ends with a slash; covers the path without its last slash, too
-	Users  *Passwords // who may; nil: anybody
+	Prefix string     // begins and ends with a slash; also covers the path without its last slash
+	Users  *Passwords // the permitted users; nil: everybody
 
-	checks Mount // what the outcomes of password checks are cached under
+	checks Mount // the key of cached password checks
 }
 
-// Checks returns what the outcomes of the rule's password checks may be cached under. It is not a mount of files.
+// Checks returns the mount under which the results of the rule's password checks may be cached. It has no
+// files.
 func (r *AccessRule) Checks() *Mount { return &r.checks }
 
-// Includes reports whether everybody who may have what r covers may have what other covers, too. Either may be nil, which
-// is not a rule: anybody may.
+// Includes reports whether everybody who may access the paths of r may also access the paths of other.
+// Either may be nil, which means that everybody may.
 func (r *AccessRule) Includes(other *AccessRule) bool {
 	return other == nil || other.Users == nil || r != nil && r.Users == other.Users
 }
 
-// AccessTable holds the rules of a server. The rule of a path is that with the longest prefix which covers it, so that
-// a rule holds for everything below its prefix, whatever is mounted there, until a nearer one says otherwise.
+// AccessTable contains the rules of a server. The rule with the longest prefix that covers a path applies.
+// So a rule applies to everything below its prefix, whatever is mounted there, except below the prefix of a
+// longer rule.
 type AccessTable struct {
 	rules []*AccessRule // longest prefix first
 }
 
-// NewAccessTable returns a table of the rules, in whatever order they come. It refuses a prefix that stands twice, or
-// that does not begin and end with a slash.
+// NewAccessTable returns a table of the rules, which may have any order. It refuses a repeated prefix, and a
+// prefix that does not begin and end with a slash.
 func NewAccessTable(rules ...*AccessRule) (*AccessTable, error) {
 	t := &AccessTable{rules: slices.Clone(rules)}
 	slices.SortStableFunc(t.rules, func(a, b *AccessRule) int { return cmp.Compare(len(b.Prefix), len(a.Prefix)) })

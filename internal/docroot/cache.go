@@ -9,65 +9,65 @@ import (
 	"aws/internal/response"
 )
 
-// ResidentChunkBytes is the grain in which a file's residency in memory is remembered.
+// ResidentChunkBytes is the granularity in which a file's residency in the page cache is remembered.
 const ResidentChunkBytes = 512 << 10
 
-// DirectUnknown stands for the descriptor of a file that nobody has read directly yet.
+// DirectUnknown is the value of Direct for a file without a descriptor for direct reads.
 const DirectUnknown int32 = -1
 
-// File is an open regular file, or the remembered absence of one.
+// File is an open regular file, or the record that a file is absent.
 type File struct {
 	kernel.Opened
 	Mount *Mount
-	Name  string       // beneath the mount's root
-	Class kernel.Class // Done, or why there is no file
-	Head  []byte       // what the responses for this file have in common; the handler's
-	Extra any          // whatever else the handler keeps with a file
-	Made  bool         // it was made for a response, is all in memory, and has no name to look up
+	Name  string       // below the mount's root
+	Class kernel.Class // Done, or the reason why there is no file
+	Head  []byte       // the part that all responses for this file share; belongs to the handler
+	Extra any          // other data that the handler keeps with the file
+	Made  bool         // the file was made for a response: it is in memory, and has no name to look up
 
-	Small      atomic.Pointer[[]byte] // its content, if it is small and was in memory when it was looked for
-	SmallTried atomic.Int64           // time.Duration at which it was last looked for
+	Small      atomic.Pointer[[]byte] // the content, if the file is small and was resident at SmallTried
+	SmallTried atomic.Int64           // time.Duration of the last attempt to read the content
 
-	sizedAt atomic.Int64 // time.Duration at which its size was last looked at, plus 1
-	forms   atomic.Bool  // it was seen that there are other forms of it
-	formsAt atomic.Int64 // time.Duration of that look, plus 1; 0: nobody has looked
+	sizedAt atomic.Int64 // time.Duration of the last check of the size, plus 1
+	forms   atomic.Bool  // the file has other forms
+	formsAt atomic.Int64 // time.Duration of that check, plus 1; 0: never checked
 
-	Direct     atomic.Int32 // descriptor for direct reads, open as long as the file; or DirectUnknown
+	Direct     atomic.Int32 // descriptor for direct reads, which stays open as long as the file; or DirectUnknown
 	DirectOff  atomic.Bool  // the filesystem refuses direct reads of this file
-	NoWaitOff  atomic.Bool  // the filesystem does not know reads that don't wait
-	ProbingOff atomic.Bool  // the filesystem does not say what is in memory
+	NoWaitOff  atomic.Bool  // the filesystem does not support RWF_NOWAIT
+	ProbingOff atomic.Bool  // the filesystem does not support Probe
 
 	refs      atomic.Int32
 	pinned    atomic.Bool     // true exactly while it is in the cache and in no queue, as it is in use
-	validated atomic.Int64    // time.Duration of the latest look at the name
-	cache     *Cache          // that it was added to; nil: none
+	validated atomic.Int64    // time.Duration of the latest lookup of the name
+	cache     *Cache          // the cache that contains it; nil: none
 	resident  []atomic.Uint32 // by chunk: milliseconds + 1 at which it was seen in memory
 
 	// The cache's, under its lock.
 	used         time.Duration
-	listed       bool   // in the cache, which then holds one of the references
-	often        bool   // asked for again while it was in the cache
-	gone         bool   // its name stands for something else
-	queue        *queue // where it waits to be evicted; nil: nowhere
+	listed       bool   // in the cache, which then has one of the references
+	often        bool   // requested again while it was in the cache
+	gone         bool   // its name refers to another file
+	queue        *queue // the queue that contains it; nil: none
 	newer, older *File
-	descriptors  int   // that its queue has counted
-	bytes        int64 // of memory
+	descriptors  int   // the number that its queue has counted
+	bytes        int64 // bytes of memory
 }
 
-// Version returns what distinguishes this version of the file from others.
+// Version returns the attributes that distinguish this version of the file from others.
 func (f *File) Version() response.Version {
 	return response.Version{SizeBytes: f.Size, ModifiedNs: f.MtimeNs, ChangedNs: f.CtimeNs, Inode: f.Ino}
 }
 
-// residentFor is how long a chunk that was seen in memory is taken to still be there. A page that
-// has just been used is the last that the kernel would give up.
+// residentFor is how long a chunk that was resident is assumed to be resident. The kernel reclaims recently
+// used pages last.
 const residentFor = 250 * time.Millisecond
 
-// residentChunksMax bounds the memory that one file's residency takes. The chunks of a larger file
-// (2 GiB) are not remembered, which costs a look before each.
+// residentChunksMax bounds the memory for one file's residency. The chunks of a larger file (2 GiB) are not
+// remembered; the loop probes each of them.
 const residentChunksMax = 4096
 
-// Resident reports whether the chunk around offset was seen in memory a moment ago.
+// Resident reports whether the chunk around offset was resident a short time ago.
 func (f *File) Resident(offset int64, now time.Duration) bool {
 	if len(f.resident) == 0 {
 		return false
@@ -77,8 +77,8 @@ func (f *File) Resident(offset int64, now time.Duration) bool {
 	return seen != 0 && age <= uint32(residentFor.Milliseconds())
 }
 
-// SetResident remembers that n bytes from offset on, within one chunk, are in memory, if they are
-// all that the chunk has.
+// SetResident records that n bytes from offset, within one chunk, are resident. It has no effect unless they
+// are the whole content of the chunk.
 func (f *File) SetResident(offset, n int64, now time.Duration) {
 	end := offset + n
 	if offset%ResidentChunkBytes != 0 || end%ResidentChunkBytes != 0 && end < f.Size {
@@ -89,53 +89,55 @@ func (f *File) SetResident(offset, n int64, now time.Duration) {
 	}
 }
 
-// Sized reports whether the file's size has been looked at, at this time of a loop, and notes that it is.
+// Sized reports whether the file's size has already been checked in this iteration of a loop, and records
+// that it has.
 func (f *File) Sized(now time.Duration) bool { return f.sizedAt.Swap(int64(now)+1) == int64(now)+1 }
 
-// formsFor is how long what was seen of a file's other forms is trusted: as long as a name.
+// formsFor is how long the existence of other forms of a file is trusted: as long as a name.
 const formsFor = time.Second
 
-// FormsKnown reports whether it was seen a moment ago whether there are other forms of the file.
+// FormsKnown reports whether SetForms was called a short time ago.
 func (f *File) FormsKnown(now time.Duration) bool {
 	at := time.Duration(f.formsAt.Load())
 	return at != 0 && now+1-at <= formsFor
 }
 
-// HasForms reports whether there were other forms of the file when that was looked for.
+// HasForms reports whether the file had other forms at the last SetForms.
 func (f *File) HasForms() bool { return f.forms.Load() }
 
-// SetForms remembers whether there are other forms of the file.
+// SetForms records whether the file has other forms.
 func (f *File) SetForms(are bool, now time.Duration) {
 	f.forms.Store(are)
 	f.formsAt.Store(int64(now) + 1)
 }
 
-// Limits bounds a cache. Where no default is given, 0 is none.
+// Limits bounds a cache. 0 means none, or the default if one is named.
 type Limits struct {
-	FilesMax  int           // descriptors of files held open without being in use, second ones for direct reads included
+	FilesMax  int           // descriptors of open files that are not in use, including second ones for direct reads
 	MaxAge    time.Duration // how long a name is trusted before it is looked up again
 	IdleMax   time.Duration // how long an unused file is held open
-	AbsentMax time.Duration // how long an absence is remembered; 0: not at all
+	AbsentMax time.Duration // how long an absence is remembered; 0: not remembered
 
-	AbsentBytesMax int64 // of memory for absences; 0: AbsentBytesDefault
-	MadeBytesMax   int64 // of memory for files that were made and are not in use; 0: MadeBytesDefault
+	AbsentBytesMax int64 // memory for absences; 0: AbsentBytesDefault
+	MadeBytesMax   int64 // memory for made files that are not in use; 0: MadeBytesDefault
 }
 
-// The defaults of Limits, and how many times MadeBytesMax all made files may hold, those in use included, before Full
-// says so.
+// The defaults of Limits, and the factor by which all made files, including those in use, may exceed
+// MadeBytesMax before Full returns true.
 const (
 	AbsentBytesDefault = 8 << 20
 	MadeBytesDefault   = 16 << 20
 	madeInUseFactor    = 4
 )
 
-// Cache keeps files open between requests. Its bounds hold whenever something is added: what is too much is evicted
-// then.
+// Cache keeps files open between requests. It enforces its limits whenever a file is added, by evicting
+// files.
 //
-// A file that is asked for once stands in the queue once, and one that is asked for again in often, which may hold
-// three quarters of the descriptors. Files are evicted from once first, so that a client that asks for every file there is
-// does not evict those that others ask for all the time. Which files are in use is found out when one is the next to be
-// evicted: it then stands in no queue until its last user has released it.
+// A file that was requested once is in the queue once. A file that was requested again is in the queue
+// often, which may use three quarters of the descriptors. Files in once are evicted first, so that a client
+// that requests every file does not evict the files that others request often. Whether a file is in use is
+// checked when it is the next to be evicted. A file in use is then in no queue until its last user has
+// released it.
 type Cache struct {
 	limits Limits
 	mu     sync.Mutex
@@ -144,7 +146,7 @@ type Cache struct {
 	often  queue
 	made   queue
 	absent queue         // in the order in which they were found absent
-	now    time.Duration // when the cache was last asked
+	now    time.Duration // time of the last call
 	count  atomic.Int64
 	making atomic.Int64 // bytes of all made files that are open
 }
@@ -160,20 +162,20 @@ func NewCache(limits Limits) *Cache {
 	return &Cache{limits: limits, byName: map[*Mount]map[string]*File{}}
 }
 
-// Limits returns the cache's bounds, the defaults filled in.
+// Limits returns the cache's limits, including the defaults.
 func (c *Cache) Limits() Limits { return c.limits }
 
-// Freshness says what a cached file is worth.
+// Freshness is the result of a lookup in the cache.
 type Freshness uint8
 
-// The outcomes of Get.
+// The results of Get.
 const (
 	Missing Freshness = iota // not in the cache
 	Stale                    // in the cache, but its name must be looked up before it is used
-	Fresh                    // good to use
+	Fresh                    // usable
 )
 
-// Get returns the file of a name, with a reference for the caller unless it is Missing.
+// Get returns the file with a name. If it is not Missing, the caller gets a reference.
 func (c *Cache) Get(m *Mount, name []byte, now time.Duration) (*File, Freshness) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -194,11 +196,11 @@ func (c *Cache) Get(m *Mount, name []byte, now time.Duration) (*File, Freshness)
 	return f, Fresh
 }
 
-// Validated remembers that f's name was looked up and still stands for f.
+// Validated records that a lookup has confirmed that the name still refers to f.
 func (c *Cache) Validated(f *File, now time.Duration) { f.validated.Store(int64(now)) }
 
-// NewFile returns what a name stands for, with a reference for the caller: an opened file if class
-// is Done, else the absence of one.
+// NewFile returns a File for a name, with a reference for the caller: an opened file if class is Done,
+// otherwise the record that it is absent.
 func NewFile(m *Mount, name string, class kernel.Class, opened *kernel.Opened) *File {
 	f := &File{Mount: m, Name: name, Class: class}
 	f.FD = -1
@@ -213,9 +215,9 @@ func NewFile(m *Mount, name string, class kernel.Class, opened *kernel.Opened) *
 	return f
 }
 
-// Add puts a new file into the cache in place of what it had under that name, evicts what is too much then, and
-// appends the descriptors that are to be closed. Absences that are not to be remembered stay out, and so does a disk's
-// fault: it says nothing about the name.
+// Add adds a file to the cache, replaces the previous file of that name, evicts files if necessary, and
+// appends the descriptors to close. It does not add an absent file if absences are not remembered, and not a
+// file whose open failed with a disk error, because that says nothing about the name.
 func (c *Cache) Add(f *File, now time.Duration, fds []Descriptor) []Descriptor {
 	f.validated.Store(int64(now))
 	if f.Class != kernel.Done && (c.limits.AbsentMax == 0 || f.Class == kernel.Fault) {
@@ -244,8 +246,8 @@ func (c *Cache) Add(f *File, now time.Duration, fds []Descriptor) []Descriptor {
 	return c.enforce(fds)
 }
 
-// Forget takes out all that was found beneath a root, which stands for another directory now, and appends the descriptors
-// that are to be closed. Files in use stay open.
+// Forget removes all files below a root, which now refers to another directory, and appends the descriptors
+// to close. Files in use stay open.
 func (c *Cache) Forget(root kernel.Root, fds []Descriptor) []Descriptor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -261,8 +263,8 @@ func (c *Cache) Forget(root kernel.Root, fds []Descriptor) []Descriptor {
 	return fds
 }
 
-// AddDirect makes fd the file's descriptor for direct reads, and appends the descriptors that are to be closed: others
-// that are too much now, or fd itself if the file has one by now.
+// AddDirect sets fd as the file's descriptor for direct reads, and appends the descriptors to close: those
+// of evicted files, or fd itself if the file already has one.
 func (c *Cache) AddDirect(f *File, fd int32, fds []Descriptor) []Descriptor {
 	if !f.Direct.CompareAndSwap(DirectUnknown, fd) {
 		return append(fds, Descriptor{FD: fd})
@@ -277,8 +279,8 @@ func (c *Cache) AddDirect(f *File, fd int32, fds []Descriptor) []Descriptor {
 	return c.enforce(fds)
 }
 
-// Drop takes a file out of the cache, as its name stands for something else now, and appends the descriptors that are to
-// be closed.
+// Drop removes a file from the cache because its name now refers to another file, and appends the
+// descriptors to close.
 func (c *Cache) Drop(f *File, fds []Descriptor) []Descriptor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -286,8 +288,8 @@ func (c *Cache) Drop(f *File, fds []Descriptor) []Descriptor {
 	return c.unlist(f, fds)
 }
 
-// Trim takes out what has not been used for long, at most so many files, and appends the descriptors that are to be
-// closed. It returns false when there is more to take out.
+// Trim removes at most atMost files that have not been used for a long time, and appends the descriptors to
+// close. It returns false if there are more to remove.
 func (c *Cache) Trim(now time.Duration, atMost int, fds []Descriptor) ([]Descriptor, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -309,8 +311,8 @@ func (c *Cache) Trim(now time.Duration, atMost int, fds []Descriptor) ([]Descrip
 	return fds, true
 }
 
-// Reclaim takes unused files out until at least so many descriptors are free, and appends these: there are none left for
-// anyone who wants to open a file.
+// Reclaim removes unused files until at least the given number of descriptors is free, and appends these
+// descriptors. The loop calls it if no descriptor is left for opening a file.
 func (c *Cache) Reclaim(descriptors int, fds []Descriptor) []Descriptor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -324,8 +326,8 @@ func (c *Cache) Reclaim(descriptors int, fds []Descriptor) []Descriptor {
 	return fds
 }
 
-// Clear takes everything out and appends the descriptors that are to be closed now; files in use
-// follow with their last Release.
+// Clear removes all files and appends the descriptors to close now. Files in use are closed by their last
+// Release.
 func (c *Cache) Clear(fds []Descriptor) []Descriptor {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -345,8 +347,8 @@ func (c *Cache) Clear(fds []Descriptor) []Descriptor {
 // Len returns the number of names in the cache.
 func (c *Cache) Len() int { return int(c.count.Load()) }
 
-// Full reports whether made files, which are in memory as long as somebody uses them, hold so much that no more should
-// be made.
+// Full reports whether made files, which are in memory as long as they are in use, use so much memory that
+// no more should be made.
 func (c *Cache) Full() bool { return c.making.Load() >= madeInUseFactor*c.limits.MadeBytesMax }
 
 // queueOf returns the queue that a file belongs into. The lock is held, as it is for all that follow.
@@ -386,7 +388,7 @@ func (c *Cache) use(f *File, now time.Duration) {
 	}
 }
 
-// expiredPerInsert is how many expired absences an insert takes out; Trim takes the rest.
+// expiredPerInsert is how many expired absences an insert removes. Trim removes the rest.
 const expiredPerInsert = 2
 
 // enforce evicts until all bounds hold.
@@ -463,14 +465,14 @@ func (c *Cache) unlist(f *File, fds []Descriptor) []Descriptor {
 	return fds
 }
 
-// Loads reports whether the file is sent from buffers that are loaded, rather than by sendfile.
+// Loads reports whether the file is loaded into buffers, and not sent with sendfile.
 func (f *File) Loads() bool { return (f.Mount.Kind == Dynamic || f.Remote) && !f.Made }
 
-// Hold takes another reference of a file that the caller already holds one of.
+// Hold takes another reference to a file. The caller must already have one.
 func (f *File) Hold() { f.refs.Add(1) }
 
-// Release gives a reference back and appends the descriptors that are to be closed: the file's, if the reference was the
-// last one, or those of files that are too much now that this one may be evicted.
+// Release releases a reference and appends the descriptors to close: those of the file if the reference was
+// the last one, or those of files that are evicted because this file can be evicted now.
 func (f *File) Release(fds []Descriptor) []Descriptor {
 	if n := f.refs.Add(-1); n == 0 || n == 1 && f.pinned.Load() {
 		return f.released(n, fds)
@@ -486,10 +488,10 @@ func (f *File) released(refs int32, fds []Descriptor) []Descriptor {
 	return f.cache.rejoin(f, fds)
 }
 
-// Descriptor is a descriptor that is to be closed.
+// Descriptor is a descriptor that the caller must close.
 type Descriptor struct {
 	FD   int32
-	Slow bool // closing it may wait: a remote filesystem is asked (FUSE_FLUSH), or a file without a name is deleted
+	Slow bool // closing it may block: on a remote filesystem (FUSE_FLUSH), or on the deletion of a file without a name
 }
 
 // close appends the descriptors of a file that nobody has a reference of any more.

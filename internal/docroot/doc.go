@@ -1,16 +1,17 @@
-// Package docroot knows which files may be served: the mounts, and the files that are open.
+// Package docroot contains the mounts, which map URL paths to directories, the cache of open files, and the
+// access rules of paths.
 //
-// A Mount ties a path prefix to a directory; Table finds the mount of a path. Cache keeps files open
-// between requests, with what their responses have in common made ready once.
+// A Mount maps a path prefix to a directory. Table finds the mount of a path. Cache keeps files open
+// between requests, together with the prepared part of their responses.
 //
 // # Ownership
 //
-// A Cache may be shared by loops. Get and Add return a file with a reference that the caller gives
-// back with Release. The last reference of a file that the cache has let go closes it: the
-// descriptors to close are handed to the caller, because closing is a call into the kernel.
+// Several loops may share a Cache. Get and Add return a file with a reference, which the caller must release
+// with Release. When the cache has removed a file, its last Release returns the file's descriptors; the
+// caller closes them, because closing is a call into the kernel.
 //
 // # Caveats
 //
-// The package opens nothing itself. Confinement beneath a root is the kernel's (openat2,
-// RESOLVE_BENEATH); this package only takes names apart.
+// The package opens no files. The kernel confines names to a root (openat2, RESOLVE_BENEATH); this package
+// only splits names.
 package docroot

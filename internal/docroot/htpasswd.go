@@ -14,15 +14,16 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// Passwords are the users of a file in the format of htpasswd(1), with bcrypt hashes.
+// Passwords contains the users of a file in the format of htpasswd(1), with bcrypt hashes.
 type Passwords struct {
 	byUser map[string][]byte
 	hashes [][]byte // the same, sorted
 }
 
-// dummy returns a hash to compare with for somebody who is not a user, so that the time gives nothing away: it is made like that
-// of one of the users, who is chosen by the name and the hashes, which nobody outside knows. So names get each cost as often
-// as there are users with it, the same name always the same one, and an edit of the file changes it for few names.
+// dummy returns a hash for the check of an unknown user, so that the time of the check does not reveal
+// whether the user exists. It has the cost of one user's hash. The user is chosen by the name and the
+// hashes, which are secret. So each cost occurs as often as among the users, the same name always gets the
+// same cost, and an edit of the file changes the cost for few names.
 func (p *Passwords) dummy(user string) []byte {
 	var chosen []byte
 	var most uint64
@@ -35,7 +36,8 @@ func (p *Passwords) dummy(user string) []byte {
 	return dummyOf(chosen)
 }
 
-// bcryptHash is what htpasswd(1) writes: the version, the cost, 22 characters of salt and 31 of the hash.
+// bcryptHash matches the hashes of htpasswd(1): the version, the cost, 22 characters of salt and 31 of the
+// hash.
 var bcryptHash = regexp.MustCompile(`^\$2[abxy]?\$[0-9]{2}\$[./A-Za-z0-9]{53}$`)
 
 // dummyOf returns a hash of the cost of another one.
@@ -47,8 +49,8 @@ func dummyOf(hash []byte) []byte {
 	return fmt.Appendf(nil, "$2a$%02d$%s", cost, strings.Repeat(".", 53))
 }
 
-// ParsePasswords reads the file's content. The error names the line that it does not understand, and
-// says what it takes.
+// ParsePasswords parses the content of a file. The error names the first invalid line and the expected
+// format.
 func ParsePasswords(content []byte) (*Passwords, error) {
 	p := &Passwords{byUser: map[string][]byte{}}
 	lines := bufio.NewScanner(bytes.NewReader(content))
@@ -76,8 +78,8 @@ func ParsePasswords(content []byte) (*Passwords, error) {
 	return p, nil
 }
 
-// Check reports whether a user's password is the right one. It takes as long as bcrypt was asked to
-// take, a tenth of a second perhaps, and belongs off the loop.
+// Check reports whether the password of a user is correct. It takes as long as the cost of bcrypt requires,
+// about a tenth of a second, and must not be called by a loop.
 func (p *Passwords) Check(user, password string) bool {
 	hash, ok := p.byUser[user]
 	if !ok {

@@ -8,13 +8,13 @@ import (
 	"aws/internal/kernel"
 )
 
-// Kind says how a mount's files reach the client.
+// Kind determines how the files of a mount are sent.
 type Kind uint8
 
 // The kinds of mounts.
 const (
-	Static  Kind = iota // sendfile, straight from the page cache
-	Dynamic             // read by kernel AIO into buffers, and sent from there
+	Static  Kind = iota // sent with sendfile from the page cache
+	Dynamic             // read into buffers by kernel AIO, and sent from them
 )
 
 // String returns "static" or "dynamic".
@@ -25,31 +25,33 @@ func (k Kind) String() string {
 	return "static"
 }
 
-// Mount ties the paths that begin with Prefix to the files beneath a directory. Several mounts may have one root: with
-// a Strip that is shorter than the prefix, a mount is a part of that root whose files reach the client differently.
+// Mount maps the paths that begin with Prefix to files below a directory. Several mounts may have the same
+// root: if Strip is shorter than the prefix, the mount is a part of that root whose files are sent in
+// another way.
 type Mount struct {
 	Prefix string // begins and ends with a slash
-	Strip  int    // bytes taken off the front of a path to make a name relative to Root
+	Strip  int    // number of bytes to remove from the front of a path to get a name relative to Root
 	Root   kernel.Root
 	Kind   Kind
 	Dir    string // the directory that Root was opened as
 	Number int    // from 1 on, in the order given to NewTable, which sets it
 }
 
-// Name returns the name beneath the mount's root that a path stands for. The path has matched.
+// Name returns the name below the mount's root for a path. The path must match the mount.
 func (m *Mount) Name(path []byte) []byte { return path[m.Strip:] }
 
-// Path returns the path of a name beneath the mount's root.
+// Path returns the path for a name below the mount's root.
 func (m *Mount) Path(name string) string { return m.Prefix[:m.Strip] + name }
 
-// HasOwnRoot reports whether the mount's prefix stands for its root, which makes it a directory whatever lies above it.
+// HasOwnRoot reports whether the mount's prefix refers to its root, so that it is a directory regardless of
+// other mounts.
 func (m *Mount) HasOwnRoot() bool { return m.Strip == len(m.Prefix) }
 
-// Table finds the mount of a path: the one with the longest matching prefix.
+// Table finds the mount of a path, which is the one with the longest matching prefix.
 type Table struct{ mounts []*Mount }
 
-// NewTable returns a table of the mounts. It refuses a prefix that stands twice or that does not
-// begin and end with a slash.
+// NewTable returns a table of the mounts. It refuses a repeated prefix, and a prefix that does not begin and
+// end with a slash.
 func NewTable(mounts ...*Mount) (*Table, error) {
 	t := &Table{}
 	for n, m := range mounts {
@@ -86,7 +88,7 @@ func (t *Table) Match(path []byte) *Mount {
 	return nil
 }
 
-// IsDirectoryName reports whether a name beneath a root can only stand for a directory.
+// IsDirectoryName reports whether a name below a root can only refer to a directory.
 func IsDirectoryName(name []byte) bool {
 	return len(name) == 0 || bytes.HasSuffix(name, []byte("/"))
 }

@@ -12,12 +12,12 @@ const (
 	nameMax = 255
 )
 
-// impossible is what every name stands for that no file can have. It is in no cache, and its first reference is
-// never given back.
+// impossible represents every name that no file can have. It is in no cache, and its first reference is
+// never released.
 var impossible = NewFile(nil, "", kernel.Absent, nil)
 
-// Impossible returns an absent file, with a reference, if no file can have the name beneath the mount's root: it need
-// not be looked up, and is not remembered. Otherwise it returns nil.
+// Impossible returns an absent file, with a reference, if no file below the mount's root can have the name.
+// Such a name need not be looked up, and is not remembered. Otherwise it returns nil.
 func Impossible(m *Mount, name []byte) *File {
 	if len(name) < pathMax && bytes.IndexByte(name, 0) < 0 &&
 		(!hasLongElement(name, nameMax) || !hasLongElement(name, m.Root.NameMax())) {

@@ -71,8 +71,8 @@ func (f *File) countDescriptors() int {
 	return n
 }
 
-// Memory that a cached file or absence takes besides its name and its content: the struct, and its share of the
-// maps (measured by TestAbsencesAreBoundedInBytes).
+// entryBytes is the memory of a cached file or absence without its name and content: the struct, and its
+// share of the maps (measured by TestAbsencesAreBoundedInBytes).
 const entryBytes = 448
 
 // weigh returns the memory that f takes as the cache counts it. Only what can be made up by clients is counted:

@@ -6,22 +6,22 @@ import (
 	"syscall"
 )
 
-// Class is what an outcome means to the loop, whatever its errno was.
+// Class is the meaning of an outcome for the loop, independent of the errno.
 type Class uint8
 
 // The classes of outcomes.
 const (
 	Done        Class = iota // the call did what it was asked for
-	Again                    // not now: the response would have to be waited for
-	PeerGone                 // the client is no longer there
-	Truncated                // the file ends before the bytes that were promised
-	Exhausted                // descriptors, memory or slots are used up, for now
-	Unsupported              // this file, filesystem or kernel can't do it this way; another may
-	Absent                   // there is no such file for the asker: missing, outside, not regular
-	Directory                // the name stands for a directory
-	Denied                   // the file is there, but may not be opened
-	Canceled                 // the operation was not run: the one that it was linked to failed
-	Fault                    // anything else: the disk, the memory, or a mistake of ours
+	Again                    // it would block; try again later
+	PeerGone                 // the client has closed the connection
+	Truncated                // the file ends before the announced length
+	Exhausted                // descriptors, memory or slots are used up at the moment
+	Unsupported              // the file, the filesystem or the kernel does not support it; another way may work
+	Absent                   // the file is missing, outside of the root, or not regular
+	Directory                // the name is a directory
+	Denied                   // the file exists, but may not be opened
+	Canceled                 // the operation was not run, because the linked operation before it failed
+	Fault                    // other errors: of the disk, of the memory, or a programming error
 )
 
 var classNames = [...]string{
@@ -38,8 +38,8 @@ func (c Class) String() string {
 	return fmt.Sprintf("Class(%d)", uint8(c))
 }
 
-// Classify reduces the result of an operation, a count or minus errno, to its class. It is for
-// socket and memory operations; a file's name has ClassifyOpen.
+// Classify returns the class of the result of an operation, which is a count or minus errno. It is for
+// socket and memory operations; use ClassifyOpen for names of files.
 func Classify(result int64) Class {
 	if result >= 0 {
 		return Done
@@ -62,9 +62,9 @@ func Classify(result int64) Class {
 	}
 }
 
-// ClassifyOpen reduces the error of opening or looking up a name to its class. EAGAIN stands for
-// a lookup that would have had to wait (openat2(2), RESOLVE_CACHED, Linux 5.12), and also for a
-// race with a rename, which is worth another try.
+// ClassifyOpen returns the class of an error of opening or looking up a name. EAGAIN means that the lookup
+// would block (openat2(2), RESOLVE_CACHED, Linux 5.12), or that it raced with a rename; in both cases the
+// caller may try again.
 func ClassifyOpen(errno syscall.Errno) Class {
 	switch errno {
 	case 0:
@@ -99,21 +99,21 @@ func classifyCached(errno syscall.Errno) Class {
 	}
 }
 
-// Reasons for which a path can't be opened that package io/fs has no error for, to be compared by [errors.Is].
+// Reasons for a failed open that package io/fs has no error for. Compare them with [errors.Is].
 var (
 	ErrNotDirectory error = syscall.ENOTDIR // part of the path is a file
-	ErrIsDirectory  error = syscall.EISDIR  // it is a directory, where a file is wanted
+	ErrIsDirectory  error = syscall.EISDIR  // it is a directory, and a file is needed
 	ErrLinkLoop     error = syscall.ELOOP   // symbolic links lead back to themselves
 )
 
-// Unavailable reports whether an errno says that a call is not to be had here: the kernel does not know it, or a
-// filter of system calls (seccomp(2)) forbids it, which says EPERM in older container profiles and systemd units. Where
-// a file could be the reason for EPERM, it takes more than this to find out.
+// Unavailable reports whether an errno means that a call is not available: the kernel does not have it, or a
+// system call filter (seccomp(2)) forbids it. Older container profiles and systemd units use EPERM for that.
+// If a file can also be the reason for EPERM, this function cannot distinguish the two.
 func Unavailable(errno syscall.Errno) bool {
 	return errno == syscall.ENOSYS || errno == syscall.EPERM
 }
 
-// NamedError returns the error for a result that leaves the kernel's door, named after its call.
+// NamedError returns the error for a result, with the name of the system call.
 func NamedError(call string, result int64) error {
 	return os.NewSyscallError(call, syscall.Errno(-result))
 }

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DirectoryEntry is a name in a directory, with what it stands for.
+// DirectoryEntry is a name in a directory, with its attributes.
 type DirectoryEntry struct {
 	Name      string
 	Directory bool
@@ -49,8 +49,8 @@ func (*Linux) ReadDirectory(root Root, name string, entriesMax int, hide func(na
 	}
 }
 
-// LookUp returns what a name beneath a root stands for now: Done is a regular file, Directory a directory. It may wait for
-// a disk.
+// LookUp returns the class of a name below a root: Done is a regular file, Directory a directory. It may
+// block on a disk.
 func LookUp(root Root, name string) Class {
 	fd, class := openDirectory(root, name)
 	if class != Done {
@@ -64,7 +64,7 @@ func LookUp(root Root, name string) Class {
 	return class
 }
 
-// openDirectory opens a directory beneath a root for reading its names.
+// openDirectory opens a directory below a root for reading its names.
 func openDirectory(root Root, name string) (int32, Class) {
 	if name == "" {
 		name = "."
@@ -72,7 +72,8 @@ func openDirectory(root Root, name string) (int32, Class) {
 	return openSurely(root, name)
 }
 
-// entryOf looks up what a name in a directory stands for. Absent is what is neither file nor directory, too.
+// entryOf looks up a name in a directory. The class is Absent also for a name that is neither a file nor a
+// directory.
 func entryOf(root Root, dir int32, directory, name string) (DirectoryEntry, Class) {
 	var stat unix.Statx_t
 	z, err := unix.BytePtrFromString(name)

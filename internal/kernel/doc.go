@@ -1,16 +1,15 @@
-// Package kernel is the door between the loop and the operating system. Kernel is the interface
-// that the loop lives on; Linux is its implementation over cgo/netio, cgo/libaio and
-// golang.org/x/sys/unix. Another implementation may stand behind the same interface, which is how
-// the loop is tested.
+// Package kernel is the interface between the event loop and the operating system. Kernel is the interface
+// that the loop uses. Linux implements it with cgo/netio, cgo/libaio and golang.org/x/sys/unix.
+// internal/simkernel implements it for the tests of the loop.
 //
 // # Ownership
 //
-// Each loop has a Kernel of its own, and only that loop's goroutine calls its methods; Wake alone
-// may be called from anywhere. Memory that the kernel may touch comes from Map and Ops and is
-// given back by Close. A descriptor belongs to anyone who received it from Open or from an accept.
+// Each loop has its own Kernel, and only the loop's goroutine calls its methods, except Wake, which may
+// be called from any goroutine. Memory that the kernel may access comes from Map and Ops, and Close frees
+// it. A descriptor belongs to the caller that received it from Open or from an accept.
 //
 // # Errors
 //
-// What can be expected to happen is a Class, a value. class.go is the only file that switches on
-// an errno. An error value means that the loop itself can't go on.
+// An expected outcome is a Class, which is a value. Only class.go switches on an errno. An error value means
+// that the loop cannot continue.
 package kernel

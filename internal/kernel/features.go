@@ -14,16 +14,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Feature is something that the server uses if the kernel has it.
+// Feature is a kernel feature that the server uses if it is available.
 type Feature struct {
 	Name   string `json:"name"`
 	Have   bool   `json:"have"`
-	Detail string `json:"detail,omitempty"` // a version, a size, or why not
+	Detail string `json:"detail,omitempty"` // a version, a size, or the reason why it is not available
 	Else   string `json:"else,omitempty"`   // what the server does without it
 }
 
-// Features tries what the running kernel can do, with a file of the file system in question. Each is
-// tried, not looked up by the kernel's version: sandboxes forbid what kernels have.
+// Features tries the features of the running kernel, using a file on the filesystem in question. It tries
+// each feature and does not rely on the kernel's version, because sandboxes forbid calls that the kernel
+// has.
 func Features(file string) []Feature {
 	var list []Feature
 	add := func(name, detail string, err error, without string) {
@@ -54,8 +55,8 @@ func tryAIO() error {
 	return err
 }
 
-// tryOpenat2 opens a file as the loop does. With RESOLVE_CACHED, that the response would need the disk
-// is a response, too.
+// tryOpenat2 opens a file as the loop does. With RESOLVE_CACHED, an error that the lookup would block also
+// shows that the call is available.
 func tryOpenat2(file string, resolve uint64) error {
 	dir, err := unix.Open(filepath.Dir(file), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -128,7 +129,7 @@ func tryLandlock() (detail string, err error) {
 	return "ABI " + strconv.Itoa(version), nil
 }
 
-// Release returns the running kernel's name and release, such as "Linux 6.1.0".
+// Release returns the name and the release of the running kernel, such as "Linux 6.1.0".
 func Release() string {
 	var name unix.Utsname
 	if err := unix.Uname(&name); err != nil {
@@ -137,8 +138,8 @@ func Release() string {
 	return unix.ByteSliceToString(name.Sysname[:]) + " " + unix.ByteSliceToString(name.Release[:])
 }
 
-// Libaio returns the file name of the libaio that this process runs with, such as libaio.so.1.0.2:
-// the library has no call that reports its version.
+// Libaio returns the file name of the libaio in this process, such as libaio.so.1.0.2, because the library
+// has no call that returns its version.
 func Libaio() string {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {

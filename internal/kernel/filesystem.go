@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// filesystemKind says who answers for a file.
+// filesystemKind is the kind of a filesystem: local, or implemented by another process or machine.
 type filesystemKind uint8
 
 const (
@@ -15,7 +15,7 @@ const (
 	filesystemKernel                       // this kernel alone: the files are windows on it
 )
 
-// Filesystems that golang.org/x/sys/unix has no name for, by their magic numbers (statfs(2)).
+// Magic numbers of filesystems that golang.org/x/sys/unix does not define (statfs(2)).
 const (
 	gfs2Magic      = 0x01161970
 	gpfsMagic      = 0x47504653
@@ -27,7 +27,7 @@ const (
 	smbLegacyMagic = 0x517b
 )
 
-// kindOf returns the kind of a filesystem by its magic number. One that nobody knows counts as local.
+// kindOf returns the kind of a filesystem by its magic number. An unknown filesystem counts as local.
 func kindOf(magic int64) filesystemKind {
 	switch uint64(magic) & 0xffffffff {
 	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC,
@@ -44,8 +44,8 @@ func kindOf(magic int64) filesystemKind {
 	}
 }
 
-// filesystemOf asks which filesystem a file is on. The filesystem itself is asked, so it may wait; one that does not
-// response is somebody else's.
+// filesystemOf returns the kind of the filesystem of a file. It calls the filesystem, so it may block. If
+// the call fails, the filesystem counts as remote.
 func filesystemOf(fd int32) (filesystemKind, int) {
 	var fs unix.Statfs_t
 	err := unix.Fstatfs(int(fd), &fs)
@@ -58,20 +58,21 @@ func filesystemOf(fd int32) (filesystemKind, int) {
 	return kindOf(int64(fs.Type)), int(fs.Namelen)
 }
 
-// rootFilesystem is what is known of the filesystem of a root.
+// rootFilesystem contains the known attributes of a root's filesystem.
 type rootFilesystem struct {
 	kind    filesystemKind
 	dev     uint64
 	nameMax int // bytes of a name's element
 }
 
-// rootFilesystems remembers those of the open roots.
+// rootFilesystems contains the filesystems of the open roots.
 var rootFilesystems = struct {
 	sync.RWMutex
 	of map[Root]rootFilesystem
 }{of: map[Root]rootFilesystem{}}
 
-// learnFilesystem finds out which filesystem a root is on. It is called whenever the descriptor stands for another directory.
+// learnFilesystem determines the filesystem of a root. It is called whenever the descriptor refers to
+// another directory.
 func learnFilesystem(root Root) {
 	var r rootFilesystem
 	r.kind, r.nameMax = filesystemOf(int32(root))
@@ -98,20 +99,21 @@ func (r Root) filesystem() (rootFilesystem, bool) {
 	return fs, ok
 }
 
-// NameMax returns how long an element of a name may be on the root's filesystem, in bytes; 0 where that is not known.
+// NameMax returns the largest length in bytes of a path element on the root's filesystem, or 0 if it is not
+// known.
 func (r Root) NameMax() int {
 	fs, _ := r.filesystem()
 	return fs.nameMax
 }
 
-// remote reports whether lookups beneath the root may wait for another process or machine.
+// remote reports whether lookups below the root may wait for another process or machine.
 func (r Root) remote() bool {
 	fs, _ := r.filesystem()
 	return fs.kind == filesystemRemote
 }
 
-// kindBeneath returns the kind of the filesystem of a file that was opened beneath a root. There may be another
-// filesystem mounted there, which is asked.
+// kindBeneath returns the kind of the filesystem of a file that was opened below a root. Another filesystem
+// may be mounted there, which is then called.
 func kindBeneath(root Root, fd int32, stat *unix.Statx_t) filesystemKind {
 	if fs, ok := root.filesystem(); ok && fs.kind == filesystemLocal && fs.dev == unix.Mkdev(stat.Dev_major, stat.Dev_minor) {
 		return filesystemLocal

@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FollowRoot lets root stand for the directory that path leads to now, and reports whether that is another one than
-// before. Path is the operator's, and is resolved again, symbolic links included. Whatever is opened beneath root from
-// then on is opened beneath the new directory; files that are open stay what they are. With an error root stays
-// as it is. It may wait for a disk, and may be called from any goroutine.
+// FollowRoot makes root refer to the directory that path leads to now, and reports whether that is a
+// different directory than before. The operator configured path; its symbolic links are resolved again.
+// Later opens below root use the new directory; open files are not affected. After an error, root is
+// unchanged. FollowRoot may block on a disk, and may be called from any goroutine.
 func FollowRoot(root Root, path string) (bool, error) {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

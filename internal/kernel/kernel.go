@@ -11,16 +11,16 @@ import (
 // Op is one operation of a batch; see netio.Op.
 type Op = netio.Op
 
-// OpKind says what an operation does.
+// OpKind is the kind of an operation.
 type OpKind = netio.Kind
 
-// Event is a readiness event; Token and Ready take it apart.
+// Event is a readiness event. Token and Ready return its parts.
 type Event = unix.EpollEvent
 
 // OpFlag changes when and how an operation runs.
 type OpFlag = netio.Flag
 
-// The kinds of operations and their flags, by the names of package netio.
+// The kinds of operations and their flags, with the names of package netio.
 const (
 	OpAccept   = netio.Accept
 	OpRecv     = netio.Recv
@@ -44,30 +44,30 @@ const (
 	More     = netio.More
 )
 
-// The readiness that is asked for and answered, epoll_ctl(2).
+// Bits of readiness, in registrations and in events; see epoll_ctl(2).
 const (
 	Readable uint32 = unix.EPOLLIN
 	Writable uint32 = unix.EPOLLOUT
-	Broken   uint32 = unix.EPOLLERR | unix.EPOLLHUP // always answered, never asked for
+	Broken   uint32 = unix.EPOLLERR | unix.EPOLLHUP // always reported, never requested
 )
 
-// Tokens at and above ReservedTokens are the kernel's own; a loop gives out smaller ones.
+// Tokens from ReservedTokens on belong to the kernel. A loop uses smaller ones.
 const (
 	ReservedTokens uint64 = 1<<64 - 16
 	TokenReads     uint64 = 1<<64 - 1 // a read has completed: Reap
-	TokenJobs      uint64 = 1<<64 - 2 // a worker thread has finished, or Wake was called: Responses
+	TokenJobs      uint64 = 1<<64 - 2 // a worker thread has finished, or Wake was called: FinishedJobs
 )
 
-// Token returns the value that the event's registration gave.
+// Token returns the token that the event's descriptor was registered with.
 func Token(e *Event) uint64 { return netio.Token(e) }
 
-// Ready returns the event's readiness, as bits of Readable, Writable and Broken.
+// Ready returns the readiness of the event, as bits of Readable, Writable and Broken.
 func Ready(e *Event) uint32 { return e.Events }
 
-// Root is an open directory beneath which names are looked up.
+// Root is an open directory below which names are looked up.
 type Root int32
 
-// Info says what a name stood for when it was opened or looked up.
+// Info contains the attributes of a file at the time of its open or lookup.
 type Info struct {
 	Size    int64
 	MtimeNs int64 // since 1970
@@ -76,7 +76,7 @@ type Info struct {
 	Ino     uint64
 }
 
-// Same reports whether both stand for the same unchanged file.
+// Same reports whether both describe the same unchanged file.
 func (i *Info) Same(o *Info) bool { return *i == *o }
 
 // Opened is a regular file that is open for reading.
@@ -85,51 +85,52 @@ type Opened struct {
 	FD        int32
 	MemAlign  uint32 // of a buffer for a direct read (statx(2), STATX_DIOALIGN); 0: not possible
 	FileAlign uint32 // of offset and length of a direct read; 0: not possible
-	Remote    bool   // another process or machine answers for it (FUSE, NFS, ...): only worker threads may use it
+	Remote    bool   // another process or machine implements its filesystem (FUSE, NFS, ...): only worker threads may use it
 }
 
-// Residency says whether a part of a file is in memory.
+// Residency is the degree to which a part of a file is in the page cache.
 type Residency uint8
 
-// The responses of Probe.
+// The results of Probe.
 const (
-	ResidencyUnknown Residency = iota // the kernel does not say
-	ResidencyNone                     // not one page
+	ResidencyUnknown Residency = iota // it cannot be determined
+	ResidencyNone                     // no page
 	ResidencyPart                     // some pages, or all but not yet up to date
 	ResidencyFull                     // all pages
 )
 
-// Read is a request to fill Buf from a file. Buf comes from Map.
+// Read is a request to fill Buf from a file. Buf must come from Map.
 type Read struct {
 	FD     int32
-	NoWait bool // give -EAGAIN rather than wait for the disk (RWF_NOWAIT, Linux 4.14)
+	NoWait bool // fail with -EAGAIN if the read would block (RWF_NOWAIT, Linux 4.14)
 	Offset int64
 	Buf    []byte
 	Token  uint64
 }
 
-// ReadDone is the outcome of a Read: bytes, or minus errno.
+// ReadDone is the outcome of a Read: a number of bytes, or minus errno.
 type ReadDone struct {
 	Token  uint64
 	Result int64
 }
 
-// JobKind says what a worker thread is to do.
+// JobKind is the kind of a job for a worker thread.
 type JobKind uint8
 
-// The jobs that may have to wait for a disk and are therefore done off the loop.
+// The kinds of jobs. Each may block on a disk or needs much processor time, so the loop does not do it
+// itself.
 const (
 	JobOpen     JobKind = iota // open Name beneath Root: Class and File
-	JobPrefetch                // bring [Offset, Offset+Len) of FD into memory
+	JobPrefetch                // read [Offset, Offset+Len) of FD into the page cache
 	JobRead                    // read Buf from FD at Offset: Result
 	JobClose                   // close FD
 	JobFunc                    // call Func, which sets Class, and File if that is Done
-	JobPopulate                // bring memory for Buf, whose contents stay as they are
-	JobCompute                 // call Func, which takes a processor for long and waits for nothing, and sets Class
+	JobPopulate                // allocate the pages of Buf, without changing its contents
+	JobCompute                 // call Func, which needs much processor time and does not block, and sets Class
 )
 
-// Job is a request to a worker thread and, once it has come back from Responses, its outcome. It belongs
-// to the kernel from Ask until then.
+// Job is a request to a worker thread and, after FinishedJobs has returned it, its outcome. From Ask until
+// then it belongs to the kernel.
 type Job struct {
 	Kind   JobKind
 	Class  Class
@@ -145,18 +146,18 @@ type Job struct {
 	Func   func()
 }
 
-// Directories is the part of a Kernel that the Func of a job may call: it waits for disks, and goes with
-// whatever the loop does meanwhile.
+// Directories is the part of a Kernel that the Func of a job may call. Its methods block on disks, and may
+// run concurrently with the loop.
 type Directories interface {
-	// ReadDirectory returns the regular files and directories beneath a directory, at most entriesMax of them in no
-	// order, and how many more there are. Links count as what they lead to, and not at all when that
-	// is outside the root. Names that hide refuses do not count.
+	// ReadDirectory returns the regular files and directories in a directory, at most entriesMax of them and
+	// in no particular order, and the number of further entries. A link counts as its target, and is omitted
+	// if the target is outside of the root. Names for which hide returns true are omitted and not counted.
 	ReadDirectory(root Root, name string, entriesMax int, hide func(name string) bool) (entries []DirectoryEntry, more int, class Class)
-	// MemoryFile returns an open file that has no name and holds the bytes.
+	// MemoryFile returns an open file without a name that contains the bytes.
 	MemoryFile(content []byte) (Opened, Class)
 }
 
-// Kernel is all that a loop knows of the world outside.
+// Kernel is the loop's only access to the operating system.
 type Kernel interface {
 	Directories
 
@@ -166,69 +167,69 @@ type Kernel interface {
 	Wall() int64
 	// WallNs returns the same in nanoseconds.
 	WallNs() int64
-	// Clock returns the monotonic time right now, which costs a look at the clock.
+	// Clock returns the current monotonic time. It reads the clock, which takes time.
 	Clock() time.Duration
 
-	// Map returns zeroed, page-aligned memory that the kernel may touch at any time until Close.
+	// Map returns zeroed, page-aligned memory that the kernel may access until Close.
 	Map(bytes int) ([]byte, error)
 	// Ops returns an array of operations for Do and Wait, valid until Close.
 	Ops(count int) ([]Op, error)
 
-	// Wait runs the changes, then waits for events until timeout is over (0: not at all,
-	// negative: for ever). It returns the events, valid until the next call.
+	// Wait runs the changes, then waits for events until the timeout (0: does not wait, negative: for ever).
+	// It returns the events, which are valid until the next call.
 	Wait(changes []Op, timeout time.Duration) ([]Event, error)
-	// Rest lets time pass, and a little more than it is asked for, whatever happens meanwhile.
+	// Rest sleeps for slightly more than the given time, whatever events occur.
 	Rest(d time.Duration)
 	// Do runs the operations in order.
 	Do(ops []Op)
-	// Random returns a number that nobody outside can predict.
+	// Random returns an unpredictable number.
 	Random() uint64
-	// Poller returns the descriptor that EpollAdd and EpollMod name in File.
+	// Poller returns the epoll descriptor, for the field File of EpollAdd and EpollMod.
 	Poller() int32
 
-	// Defer says whether connections to a listening socket are reported only once they have sent
-	// something.
+	// Defer sets whether a listening socket reports connections only when they have sent data.
 	Defer(fd int32, on bool)
-	// Unsent returns how many bytes that were sent to a socket its peer has not acknowledged yet.
+	// Unsent returns the number of bytes in a socket that its peer has not acknowledged.
 	Unsent(fd int32) int64
 
-	// SocketMemory returns how many bytes the machine's TCP sockets hold, and below how many the kernel does not
-	// restrain them (tcp(7), the low of tcp_mem). Both are 0 where it does not say.
+	// SocketMemory returns the number of bytes in all TCP sockets of the machine, and the number below which
+	// the kernel does not limit them (tcp(7), the low value of tcp_mem). Both are 0 if they are not
+	// available.
 	SocketMemory() (held, low int64)
 
-	// Submit hands a prefix of the reads to the kernel and returns its length. The class is that
-	// of the first read that was not taken: Done when all were, Again or Exhausted when it may
-	// be tried again later, any other when that read by itself can't be done.
+	// Submit submits a prefix of the reads and returns its length. The class is that of the first read that
+	// was not accepted: Done if all were accepted, Again or Exhausted if the caller may try again later, any
+	// other class if that read is impossible.
 	Submit(reads []Read) (int, Class)
-	// Reap fills done with the outcomes of completed reads and returns their number. Fewer than
-	// len(done) means that there are no more for now.
+	// Reap fills done with the outcomes of completed reads and returns their number. Fewer than len(done)
+	// means that there are no more for now.
 	Reap(done []ReadDone) int
-	// Slots returns how many reads may be in flight at once.
+	// Slots returns the largest number of reads in flight.
 	Slots() int
-	// Probe says, without waiting, how much of [offset, offset+n) of the file is in memory.
+	// Probe returns, without blocking, how much of [offset, offset+n) of the file is in the page cache.
 	Probe(fd int32, offset, n int64) Residency
-	// Peek fills b from the beginning of the file, without waiting for a disk, and returns the number
-	// of bytes, or minus errno.
+	// Peek fills b from the beginning of the file, without blocking on a disk. It returns the number of
+	// bytes, or minus errno.
 	Peek(fd int32, b []byte) int64
-	// Size returns the size of the file behind fd, which is not Remote, or minus errno.
+	// Size returns the size of the open file fd, which must not be Remote, or minus errno.
 	Size(fd int32) int64
-	// Direct opens the file behind fd once more for direct reads (O_DIRECT).
+	// Direct opens the file fd again for direct reads (O_DIRECT).
 	Direct(fd int32) (int32, Class)
 
-	// Open opens a regular file beneath root without waiting for a disk, or for anything else: Again means
-	// that only a worker thread can determine. A file that is Remote is never opened here.
+	// Open opens a regular file below root without blocking. Again means that only a worker thread can open
+	// it. Open never opens a file that is Remote.
 	Open(root Root, name []byte, file *Opened) Class
-	// Stat looks a name up that an open file, which is not Remote, stands for, without waiting for a disk.
+	// Stat looks up the name of an open file, which must not be Remote, without blocking on a disk.
 	Stat(root Root, name []byte, info *Info) Class
 
-	// Ask gives a job to the worker threads. It returns false when too many are waiting already.
+	// Ask passes a job to the worker threads. It returns false if too many jobs are waiting.
 	Ask(job *Job) bool
-	// Responses fills jobs with those that are finished and returns their number.
+	// FinishedJobs fills jobs with finished jobs and returns their number.
 	FinishedJobs(jobs []*Job) int
 	// Wake makes Wait return soon. It may be called from any goroutine.
 	Wake()
 
-	// Close ends all worker threads and reads and gives everything back. No other method may be called
-	// after it.
+	// Close ends all worker threads and reads, and frees all resources. No other method may be called
+	// afterwards.
 	Close() error
 }

@@ -15,8 +15,8 @@ const (
 	reportsMax = 1000 // links of a root that are remembered as reported
 )
 
-// OnOutside has report called, from any goroutine, when a name beneath root leads out of it through a symbolic link: once for
-// each link, with the link's name beneath root and what it contains.
+// OnOutside sets a function that is called, from any goroutine, when a symbolic link below root leads out of
+// it: once per link, with the name of the link below root and its target.
 func OnOutside(root Root, report func(link, target string)) {
 	roots.Lock()
 	defer roots.Unlock()

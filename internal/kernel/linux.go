@@ -2,10 +2,8 @@ package kernel
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"os"
-	"syscall"
 	"time"
 	"unsafe"
 
@@ -15,24 +13,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Config sizes a Linux kernel.
+// Config contains the limits of a Linux kernel.
 type Config struct {
-	EventsMax  int // events that one Wait returns at the most
-	ReadsMax   int // reads in flight at the most; 0 leaves kernel AIO out
-	WorkersMax int // jobs done off the loop at the same time, at the most; besides one that computes
-	JobsMax    int // jobs waiting for a worker thread, at the most
+	EventsMax  int // largest number of events that one Wait returns
+	ReadsMax   int // largest number of reads in flight; 0 means no kernel AIO
+	WorkersMax int // largest number of worker threads, in addition to the one that computes
+	JobsMax    int // largest number of jobs that wait for a worker thread
 }
 
-// computeMax is how many threads of a kernel compute. Each loop has one kernel, and each core one loop.
+// computeMax is the number of threads of a kernel that compute. Each loop has one kernel, and each core one
+// loop.
 const computeMax = 1
 
-// DefaultConfig returns the sizes that a loop gets if nobody says otherwise.
+// DefaultConfig returns the default limits.
 func DefaultConfig() Config {
 	return Config{EventsMax: 512, ReadsMax: 256, WorkersMax: 64, JobsMax: 4096}
 }
 
-// Linux is the Kernel of a real machine. It needs Linux 5.6 (openat2) and is at its best from
-// 5.12 on (RESOLVE_CACHED); what is missing is done by the worker threads.
+// Linux is the Kernel for a real machine. It needs Linux 5.6 (openat2), and works best with 5.12 or later
+// (RESOLVE_CACHED). Worker threads replace missing features.
 type Linux struct {
 	epfd   int32
 	events []Event
@@ -60,9 +59,9 @@ type Linux struct {
 
 var _ Kernel = (*Linux)(nil)
 
-// NewLinux sets up epoll, kernel AIO and the worker threads. An error names the call that failed and
-// what can be done about it. When AIO is refused, aioErr says why and the kernel works without:
-// Slots is 0 and dynamic files are read by the worker threads.
+// NewLinux sets up epoll, kernel AIO and the worker threads. An error names the failed call and the remedy.
+// If AIO is not available, aioErr contains the reason, and the kernel works without it: Slots returns 0, and
+// worker threads read dynamic files.
 func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
 	k = &Linux{epfd: -1, cachestat: true}
 	k.cachedOpens = missing().openat2 == 0 && missing().cached == 0
@@ -120,7 +119,7 @@ func (k *Linux) watch(fd int32, token uint64) error {
 	return nil
 }
 
-// Advice returns what an operator could do for the kernel to work as it was asked to, or "".
+// Advice returns what the operator can do to get the requested number of slots, or "".
 func (k *Linux) Advice() string { return k.advice }
 
 // start is subtracted from all monotonic times, so that they stay small numbers.
@@ -153,8 +152,8 @@ func (k *Linux) Poller() int32 { return k.epfd }
 // hugePageBytes is the size of the smallest huge pages (x86-64, and arm64 with pages of 4 KiB).
 const hugePageBytes = 2 << 20
 
-// Map implements Kernel. Large memory comes in huge pages if the system lets it: a direct read of 128 KiB
-// then meets one page and not 32, which took a quarter of the processor time off a cold download.
+// Map implements Kernel. Large memory consists of huge pages if the system permits it: a direct read of 128
+// KiB then needs one page and not 32, which reduced the processor time of a cold download by a quarter.
 func (k *Linux) Map(bytes int) ([]byte, error) {
 	mem, err := netio.Map(bytes)
 	if err == nil {
@@ -175,8 +174,8 @@ func (k *Linux) Ops(count int) ([]Op, error) {
 	return ops, err
 }
 
-// Wait implements Kernel. The changes and the wait are one cgo call, with the whole timeout: one that is over
-// soon has the kernel set the machine's timer again each time, which costs as much as a system call.
+// Wait implements Kernel. The changes and the wait are one cgo call with the whole timeout. A shorter
+// timeout would make the kernel set the machine's timer each time, which costs as much as a system call.
 func (k *Linux) Wait(changes []Op, timeout time.Duration) ([]Event, error) {
 	n, errno := netio.Wait(k.epfd, changes, k.events, milliseconds(timeout))
 	k.tick()
@@ -203,12 +202,12 @@ func (k *Linux) Rest(d time.Duration) {
 // Do implements Kernel.
 func (k *Linux) Do(ops []Op) { netio.Do(ops) }
 
-// Defer implements Kernel (tcp(7), TCP_DEFER_ACCEPT). A socket that does not know it stays as it is.
+// Defer implements Kernel (tcp(7), TCP_DEFER_ACCEPT). It has no effect on sockets that do not support it.
 func (k *Linux) Defer(fd int32, on bool) {
 	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferSeconds*number(on))
 }
 
-// Unsent implements Kernel (tcp(7), SIOCOUTQ). A socket that does not say counts as acknowledged.
+// Unsent implements Kernel (tcp(7), SIOCOUTQ). It returns 0 for sockets that do not support it.
 func (k *Linux) Unsent(fd int32) int64 {
 	n, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQ)
 	if err != nil {
@@ -267,114 +266,6 @@ func (k *Linux) Reap(done []ReadDone) int {
 	return n
 }
 
-// Open implements Kernel.
-func (k *Linux) Open(root Root, name []byte, file *Opened) Class {
-	if !k.cachedOpens || root.remote() {
-		return Again
-	}
-	if len(name) >= len(k.name) {
-		return Absent
-	}
-	k.name[copy(k.name[:], name)] = 0
-	fd, errno := openBeneath(root, &k.name[0], &k.how, openFlags, onLoop)
-	if errno != 0 {
-		return classifyCached(errno)
-	}
-	return describe(fd, root, &k.stat, file, false)
-}
-
-// Stat implements Kernel. It takes the way of Open, because a plain lookup by name would wait for the
-// disk if one of its directories had left the memory.
-func (k *Linux) Stat(root Root, name []byte, info *Info) Class {
-	if !k.cachedOpens {
-		return Again
-	}
-	if len(name) >= len(k.name) {
-		return Absent
-	}
-	k.name[copy(k.name[:], name)] = 0
-	fd, errno := openBeneath(root, &k.name[0], &k.how, unix.O_PATH|unix.O_CLOEXEC, resolveCached)
-	if errno != 0 {
-		return ClassifyOpen(errno)
-	}
-	var empty [1]byte
-	errno = statx(fd, &empty[0], unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_BASIC_STATS, &k.stat)
-	_, _, _ = unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
-	if errno != 0 {
-		return ClassifyOpen(errno)
-	}
-	*info = infoOf(&k.stat)
-	return Done
-}
-
-// Probe implements Kernel.
-func (k *Linux) Probe(fd int32, offset, n int64) Residency {
-	if !k.cachestat {
-		return ResidencyUnknown
-	}
-	span := unix.CachestatRange{Off: uint64(offset), Len: uint64(n)}
-	var stat unix.Cachestat_t
-	_, _, errno := unix.RawSyscall6(unix.SYS_CACHESTAT, uintptr(fd),
-		uintptr(unsafe.Pointer(&span)), uintptr(unsafe.Pointer(&stat)), 0, 0, 0)
-	if errno != 0 {
-		if errno == unix.ENOSYS {
-			k.cachestat = false // before Linux 6.5
-		}
-		return ResidencyUnknown // EPERM: only a file's owner may ask
-	}
-	switch pages := (uint64(n) + pageSize - 1) / pageSize; {
-	case stat.Cache == 0:
-		return ResidencyNone
-	case stat.Cache >= pages:
-		return ResidencyFull
-	default:
-		return ResidencyPart
-	}
-}
-
-const pageSize = 4096
-
-// Peek implements Kernel (preadv2(2), RWF_NOWAIT, Linux 4.14).
-func (k *Linux) Peek(fd int32, b []byte) int64 {
-	if len(b) == 0 {
-		return 0
-	}
-	vec := unix.Iovec{Base: unsafe.SliceData(b)}
-	vec.SetLen(len(b))
-	n, _, errno := unix.RawSyscall6(unix.SYS_PREADV2, uintptr(fd), uintptr(unsafe.Pointer(&vec)), 1, 0, 0, unix.RWF_NOWAIT)
-	if errno != 0 {
-		return -int64(errno)
-	}
-	return int64(n)
-}
-
-// Size implements Kernel.
-func (k *Linux) Size(fd int32) int64 {
-	_, _, errno := unix.RawSyscall(unix.SYS_FSTAT, uintptr(fd), uintptr(unsafe.Pointer(&k.fstat)), 0)
-	if errno != 0 {
-		return -int64(errno)
-	}
-	return k.fstat.Size
-}
-
-// Direct implements Kernel. The name in /proc leads to the very inode that fd has open, whatever
-// has become of the name that it was opened by.
-func (k *Linux) Direct(fd int32) (int32, Class) {
-	direct, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd),
-		unix.O_RDONLY|unix.O_DIRECT|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		var errno syscall.Errno
-		if !errors.As(err, &errno) {
-			return -1, Fault
-		}
-		if c := ClassifyOpen(errno); c == Exhausted {
-			return -1, c
-		}
-		return -1, Unsupported
-	}
-	return int32(direct), Done
-}
-
 // Ask implements Kernel.
 func (k *Linux) Ask(job *Job) bool { return k.help.ask(job) }
 
@@ -384,7 +275,8 @@ func (k *Linux) FinishedJobs(jobs []*Job) int { return k.help.takeFinished(jobs)
 // Wake implements Kernel.
 func (k *Linux) Wake() { k.help.wake() }
 
-// closePatience is how long Close waits for the worker threads. What they do can't be taken back; it ends with the process.
+// closePatience is how long Close waits for the worker threads. Their calls cannot be cancelled; they end
+// with the process.
 const closePatience = time.Second
 
 // Close implements Kernel.

@@ -5,103 +5,30 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// Address is where a server listens: a TCP address, or the path of a Unix socket.
-type Address struct {
-	TCP  netip.AddrPort
-	Path string       // of a Unix socket; TCP is then not used
-	File SocketAccess // of its file
-	Dual bool         // an IPv6 wildcard takes IPv4 connections, too
-}
-
-// ParseAddress reads an address as people write it: 127.0.0.1:8080, [::1]:8080, :8080 for all
-// addresses of both families, localhost:8080, or unix:/path. The error says what is expected.
-func ParseAddress(s string) (Address, error) {
-	if path, ok := strings.CutPrefix(s, "unix:"); ok {
-		if path == "" || len(path) > unixPathBytesMax {
-			return Address{}, fmt.Errorf("address %q: the path of a Unix socket has 1 to %d bytes", s, unixPathBytesMax)
-		}
-		return Address{Path: path}, nil
-	}
-	host, port, ok := cutLast(s, ":")
-	if !ok {
-		if _, err := strconv.ParseUint(s, 10, 16); err == nil {
-			return Address{}, fmt.Errorf("address %q: a port alone is not an address; write %q for all addresses, or %q for this machine", s, ":"+s, "127.0.0.1:"+s)
-		}
-		return Address{}, fmt.Errorf("address %q: expected IP:PORT, :PORT for all addresses, or unix:/path", s)
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return Address{}, fmt.Errorf("address %q: %q is not a port; write a number from 0 to 65535", s, port)
-	}
-	switch host {
-	case "", "*":
-		return Address{TCP: netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(number)), Dual: true}, nil
-	case "localhost":
-		host = "127.0.0.1"
-	}
-	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	if err != nil {
-		return Address{}, fmt.Errorf("address %q: %q is not an IP address; write one, such as 127.0.0.1:%s, or :%s for all addresses", s, host, port, port)
-	}
-	return Address{TCP: netip.AddrPortFrom(ip.Unmap(), uint16(number))}, nil
-}
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
-}
-
-// unixPathBytesMax is what fits sockaddr_un (unix(7)).
-const unixPathBytesMax = 107
-
-// String returns the address as ParseAddress reads it.
-func (a Address) String() string {
-	if a.Path != "" {
-		return "unix:" + a.Path
-	}
-	return a.TCP.String()
-}
-
-// URL returns the address as a browser on this machine would be given it.
-func (a Address) URL() string {
-	if a.Path != "" {
-		return "unix:" + a.Path
-	}
-	if a.Dual {
-		return fmt.Sprintf("http://localhost:%d/", a.TCP.Port())
-	}
-	return "http://" + a.TCP.String() + "/"
-}
-
-// ListenOptions say how a TCP address is listened at.
+// ListenOptions are options of a TCP listening socket.
 type ListenOptions struct {
 	Shared bool // several sockets share the address (SO_REUSEPORT), one per loop
-	Defer  bool // connections are reported once they have sent something (TCP_DEFER_ACCEPT)
-	// Alone asks first whether the address is free: with Shared, the kernel would let the sockets of
-	// another server of the same user share it, too.
+	Defer  bool // connections are reported when they have sent data (TCP_DEFER_ACCEPT)
+	// Alone checks first whether the address is free. Otherwise, with Shared, the kernel permits another
+	// server of the same user to share it.
 	Alone bool
-	Flag  string // by which the address is chosen, for the remedy in the error
-	// Congestion is the congestion control that accepted sockets begin with, unless their route has one of its
-	// own. "" leaves it to the system.
+	Flag  string // the flag that sets the address, for the remedy in the error
+	// Congestion is the initial congestion control of accepted sockets, unless their route has its own. ""
+	// means the system's default.
 	Congestion string
-	// Cork lets what is sent wait for a full packet, the connection's end, or 200 ms (tcp(7), TCP_CORK;
-	// accepted sockets inherit it): where each response is a connection's last, its end leaves in the same packet.
+	// Cork delays sent data until a packet is full, the connection ends, or 200 ms have passed (tcp(7),
+	// TCP_CORK; accepted sockets inherit it). If each response is the last of its connection, the FIN is
+	// then in the last packet.
 	Cork bool
 }
 
-// Listen returns a socket that listens at an address and does not block, and the address with the
-// port that was chosen if it was 0. The error names the address, the cause and the remedy.
+// Listen returns a non-blocking socket that listens on an address, and the address with the port that the
+// kernel has chosen if it was 0. The error names the address, the cause and the remedy.
 func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 	if addr.Path != "" {
 		fd, err := listenUnix(addr.Path, addr.File)
@@ -134,128 +61,8 @@ func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 	return int32(fd), addr, nil
 }
 
-// SocketAccess says who may connect to a Unix socket: anyone who may write to its file (unix(7)). The zero value leaves the
-// file as it is made, with the permissions that the umask leaves.
-type SocketAccess struct {
-	Mode  uint32 // permissions; 0: as they are
-	Group int    // -1, or 0 with no Mode: as it is
-}
-
-// apply gives the file of a socket to whom it is meant for. Nobody can connect yet.
-func (a SocketAccess) apply(path string) error {
-	if a.Mode == 0 {
-		return nil
-	}
-	if a.Group >= 0 {
-		if err := unix.Chown(path, -1, a.Group); err != nil {
-			return fmt.Errorf("chown to group %d: %w (--socket-group has to be a group of this user's)", a.Group, err)
-		}
-	}
-	if err := unix.Chmod(path, a.Mode); err != nil {
-		return fmt.Errorf("chmod to %#o: %w", a.Mode, err)
-	}
-	return nil
-}
-
-// listenUnix listens at a path. A socket that nobody listens at any more is in the way, and
-// replaced; one that answers is somebody's.
-func listenUnix(path string, access SocketAccess) (int32, error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return -1, os.NewSyscallError("socket", err)
-	}
-	name := &unix.SockaddrUnix{Name: path}
-	err = unix.Bind(fd, name)
-	if errors.Is(err, unix.EADDRINUSE) && abandoned(path) {
-		if err = unix.Unlink(path); err == nil {
-			err = unix.Bind(fd, name)
-		}
-	}
-	if errors.Is(err, unix.EADDRINUSE) {
-		_ = unix.Close(fd)
-		return -1, fmt.Errorf("%w (%s)", err, inTheWay(path))
-	}
-	if err == nil {
-		if err = access.apply(path); err != nil {
-			_ = unix.Unlink(path)
-		}
-	}
-	if err == nil {
-		err = unix.Listen(fd, backlog)
-	}
-	if err != nil {
-		_ = unix.Close(fd)
-		return -1, err
-	}
-	return int32(fd), nil
-}
-
-// inTheWay says what is in the way of a Unix socket, and what to do.
-func inTheWay(path string) string {
-	var stat unix.Stat_t
-	if unix.Lstat(path, &stat) == nil && stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return "what is there is not a socket: remove it, or choose another path"
-	}
-	return "somebody listens there: end that server, or choose another path"
-}
-
-// SocketFile is the file of a Unix socket that this process has bound.
-type SocketFile struct {
-	path   string
-	device uint64
-	inode  uint64
-}
-
-// SocketFileOf returns the file of a socket that has just been bound to a path.
-func SocketFileOf(path string) (SocketFile, error) {
-	var stat unix.Stat_t
-	if err := unix.Lstat(path, &stat); err != nil {
-		return SocketFile{}, &os.PathError{Op: "lstat", Path: path, Err: err}
-	}
-	return SocketFile{path: path, device: stat.Dev, inode: stat.Ino}, nil
-}
-
-// Path returns where the file was made.
-func (f SocketFile) Path() string { return f.path }
-
-// Remove removes the file, unless it is gone, or somebody has put another one in its place: that one is
-// somebody else's.
-func (f SocketFile) Remove() error {
-	var stat unix.Stat_t
-	if unix.Lstat(f.path, &stat) != nil || stat.Dev != f.device || stat.Ino != f.inode {
-		return nil
-	}
-	if err := unix.Unlink(f.path); err != nil && !errors.Is(err, unix.ENOENT) {
-		return &os.PathError{Op: "unlink", Path: f.path, Err: err}
-	}
-	return nil
-}
-
-// abandoned reports whether a path is a socket that refuses connections.
-func abandoned(path string) bool {
-	var stat unix.Stat_t
-	if unix.Lstat(path, &stat) != nil || stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return false
-	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = unix.Close(fd) }()
-	return errors.Is(unix.Connect(fd, &unix.SockaddrUnix{Name: path}), unix.ECONNREFUSED)
-}
-
-// Duplicate returns another descriptor of the same socket.
-func Duplicate(fd int32) (int32, error) {
-	d, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
-		return -1, os.NewSyscallError("fcntl", err)
-	}
-	return int32(d), nil
-}
-
-// ListenRemedy returns what to do about an address that could not be listened at, in parentheses, or "". flag is the
-// one by which the address is chosen.
+// ListenRemedy returns the remedy for an error of listening, in parentheses, or "". flag is the flag that
+// sets the address.
 func ListenRemedy(err error, flag string) string {
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
@@ -264,23 +71,6 @@ func ListenRemedy(err error, flag string) string {
 		return " (ports below 1024 are root's: choose a higher one with " + flag + ", or start as root with --user NAME)"
 	case errors.Is(err, unix.EADDRNOTAVAIL):
 		return " (this machine has no such address: choose one that ip addr lists with " + flag + ")"
-	default:
-		return ""
-	}
-}
-
-// socketRemedy returns what to do about a Unix socket whose file could not be made, in parentheses, or "".
-func socketRemedy(path string, err error) string {
-	dir := filepath.Dir(path)
-	switch {
-	case errors.Is(err, unix.ENOENT):
-		return fmt.Sprintf(" (make the directory %s, or choose another path)", dir)
-	case errors.Is(err, unix.ENOTDIR):
-		return fmt.Sprintf(" (%s is not a directory: choose another path)", dir)
-	case errors.Is(err, unix.EACCES):
-		return fmt.Sprintf(" (this user may not make files in %s: choose another path, or change its permissions)", dir)
-	case errors.Is(err, unix.EROFS):
-		return fmt.Sprintf(" (%s can't be written to: choose another path)", dir)
 	default:
 		return ""
 	}
@@ -343,142 +133,19 @@ func number(b bool) int {
 	return 0
 }
 
-// notSentBytes is how much of a response may wait in a connection's socket beside what is on its way
-// (tcp(7), TCP_NOTSENT_LOWAT; accepted sockets inherit it). Without it a client that reads slowly
-// gets some 2.5 MB of the memory that all of the machine's connections share (tcp_mem), and once a
-// thousand of them have used that up, the kernel breaks off the connections of others. What is on its way
-// is bounded by what the client takes, so a fast one is not held up.
+// notSentBytes is the largest amount of unsent data in a connection's socket (tcp(7), TCP_NOTSENT_LOWAT;
+// accepted sockets inherit it). Without a limit, a slow client's socket takes about 2.5 MB of the memory
+// that all TCP sockets of the machine share (tcp_mem). When about a thousand such sockets have used it up,
+// the kernel aborts connections of other clients. Data in flight is limited by what the client acknowledges,
+// so a fast client is not slowed down.
 const notSentBytes = 128 << 10
 
-// LocalCongestion is a congestion control that every Linux has, that every process may choose, and that does
-// not pace what it sends. On the loopback device a pacing one sends smaller pieces, each by a timer: measured
-// with bbr, 2 MiB cost up to 2.4 times the processor time.
-const LocalCongestion = "reno"
-
-// CheckCongestion returns an error that says what to choose instead if a process may not use a congestion
-// control here.
-func CheckCongestion(name string) error {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return os.NewSyscallError("socket", err)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	return congestion(fd, name)
-}
-
-// CongestionBytes is the size of what PutCongestions makes.
-const CongestionBytes = 2 * congestionNameBytes
-
-const congestionNameBytes = 16 // TCP_CA_NAME_MAX of linux/tcp.h
-
-// PutCongestions fills the buffer of an OpCongestion, by which a socket whose congestion control is from gets
-// to. Longer names do not exist.
-func PutCongestions(b []byte, from, to string) {
-	clear(b[:CongestionBytes])
-	copy(b[:congestionNameBytes], from)
-	copy(b[congestionNameBytes:CongestionBytes], to)
-}
-
-// SystemCongestion returns the congestion control that a socket has from the beginning
-// (net.ipv4.tcp_congestion_control), or "" where that can't be determined.
-func SystemCongestion() string {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = unix.Close(fd) }()
-	name, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimRight(name, "\x00")
-}
-
-func congestion(fd int, name string) error {
-	err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
-	if err == nil {
-		return nil
-	}
-	allowed, _ := os.ReadFile("/proc/sys/net/ipv4/tcp_allowed_congestion_control")
-	return fmt.Errorf("congestion control %q: %w (this machine allows: %s)", name, err, strings.TrimSpace(string(allowed)))
-}
-
-// deferSeconds is how long a connection without data is kept from the loop; after that it is reported
-// of all the same.
+// deferSeconds is how long the kernel holds back a connection without data. After that it reports the
+// connection.
 const deferSeconds = 1
 
-// backlog asks for as many waiting connections as the machine allows (net.core.somaxconn).
+// backlog requests the longest queue that the machine permits (net.core.somaxconn).
 const backlog = 65535
-
-func sockaddrOf(addr netip.AddrPort) unix.Sockaddr {
-	if addr.Addr().Is6() {
-		return &unix.SockaddrInet6{Port: int(addr.Port()), Addr: addr.Addr().As16()}
-	}
-	return &unix.SockaddrInet4{Port: int(addr.Port()), Addr: addr.Addr().As4()}
-}
-
-func addrOf(name unix.Sockaddr, asked netip.AddrPort) netip.AddrPort {
-	switch s := name.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(s.Addr), uint16(s.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(s.Addr), uint16(s.Port))
-	default:
-		return asked
-	}
-}
-
-// CloseAll closes descriptors that nobody uses.
-func CloseAll(fds []int32) error {
-	var errs []error
-	for _, fd := range fds {
-		if err := unix.Close(int(fd)); err != nil {
-			errs = append(errs, os.NewSyscallError("close", err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// RaiseDescriptors raises the limit of open descriptors as far as the process may, and returns it.
-func RaiseDescriptors() (int, error) {
-	var lim unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-		return 0, os.NewSyscallError("getrlimit", err)
-	}
-	if lim.Cur < lim.Max {
-		raised := unix.Rlimit{Cur: lim.Max, Max: lim.Max}
-		if unix.Setrlimit(unix.RLIMIT_NOFILE, &raised) == nil {
-			lim = raised
-		}
-	}
-	return int(min(lim.Cur, 1<<30)), nil
-}
-
-// Inherit makes a listening socket that another process has handed over the process's own: it does not
-// block, and is not handed on.
-func Inherit(fd int32) error {
-	if listening, err := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listening == 0 {
-		return errors.New("there is no listening socket")
-	}
-	unix.CloseOnExec(int(fd))
-	if err := unix.SetNonblock(int(fd), true); err != nil {
-		return os.NewSyscallError("fcntl", err)
-	}
-	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentBytes) // a Unix socket has none
-	return nil
-}
-
-// LocalAddress returns the address that a socket is bound to.
-func LocalAddress(fd int32) Address {
-	name, err := unix.Getsockname(int(fd))
-	if err != nil {
-		return Address{}
-	}
-	if s, ok := name.(*unix.SockaddrUnix); ok {
-		return Address{Path: s.Name}
-	}
-	return Address{TCP: addrOf(name, netip.AddrPort{})}
-}
 
 // Monotonic returns the time of the machine's monotonic clock (clock_gettime(2), CLOCK_MONOTONIC).
 func Monotonic() time.Duration {

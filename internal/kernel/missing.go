@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// missingCalls says why calls that the server would use are not to be had here; 0: they are.
+// missingCalls contains the errnos of calls that are not available; 0 means that the call is available.
 type missingCalls struct{ openat2, cached, statx syscall.Errno }
 
-// missing tries the calls, once: a kernel that does not know one, or a filter that forbids it, does so for good. The
-// calls are such that no file could be the reason for the errors of Unavailable.
+// missing tries the calls once, because a kernel or a filter does not change. The arguments are such that a
+// file cannot be the reason for an Unavailable errno.
 var missing = sync.OnceValue(func() missingCalls {
 	var m missingCalls
 	var how unix.OpenHow
@@ -38,8 +38,8 @@ var missing = sync.OnceValue(func() missingCalls {
 	return m
 })
 
-// MissingCalls says which calls this kernel, or a filter of system calls, does not let the server make, and what
-// follows; "" if all are there.
+// MissingCalls returns which calls the kernel or a system call filter refuses, and the consequences, or ""
+// if all are available.
 func MissingCalls() string {
 	m := missing()
 	var names, follows []string

@@ -11,18 +11,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openFlags open a file for reading. O_NONBLOCK keeps a FIFO from waiting for its writer, and
-// O_NOCTTY a terminal from becoming ours; neither means anything to a regular file.
+// openFlags open a file for reading. O_NONBLOCK prevents the open of a FIFO from waiting for a writer, and
+// O_NOCTTY prevents a terminal from becoming the controlling terminal. Neither affects a regular file.
 const openFlags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
 
-// resolveCached is RESOLVE_CACHED: give EAGAIN rather than wait for a disk (openat2(2), Linux 5.12).
+// resolveCached is RESOLVE_CACHED: fail with EAGAIN if the lookup would block on a disk (openat2(2), Linux
+// 5.12).
 const resolveCached = 0x20
 
-// onLoop is how a loop opens: without waiting for a disk, and without entering another filesystem. The open of a file
-// there may be asked of another process or machine (FUSE_OPEN), which RESOLVE_CACHED does not keep from waiting.
+// onLoop are the resolve flags of the loop: no blocking, and no change to another filesystem, because an
+// open there may need another process or machine (FUSE_OPEN), and RESOLVE_CACHED does not prevent waiting
+// for that.
 const onLoop = resolveCached | unix.RESOLVE_NO_XDEV
 
-// triesMax is how often openat2(2) is called that finds a rename in its way, or a signal.
+// triesMax is how often openat2(2) is tried again after a race with a rename, or a signal.
 const triesMax = 8
 
 // roots remembers the open roots.
@@ -38,8 +40,7 @@ type openRoot struct {
 	reported  map[string]bool           // links that onOutside knows
 }
 
-// OpenRoot opens a directory whose files may be asked for. CloseRoot gives it back. The error says
-// what is wrong with the directory.
+// OpenRoot opens a directory as a root. CloseRoot closes it. The error names the problem.
 func OpenRoot(path string) (Root, error) {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -60,7 +61,7 @@ func OpenRoot(path string) (Root, error) {
 	return Root(fd), nil
 }
 
-// CloseRoot gives back what OpenRoot returned.
+// CloseRoot closes a root that OpenRoot has returned.
 func CloseRoot(root Root) error {
 	roots.Lock()
 	defer roots.Unlock()
@@ -187,8 +188,8 @@ func nanoseconds(t unix.StatxTimestamp) int64 {
 	}
 }
 
-// directAlignDefault is assumed for offset, length and memory of a direct read where the kernel
-// does not say (before Linux 6.1); it satisfies every common disk.
+// directAlignDefault is the assumed alignment of offset, length and memory of a direct read if the kernel
+// does not provide it (before Linux 6.1). It is sufficient for every common disk.
 const directAlignDefault = 4096
 
 // describe fills file from a descriptor that was opened beneath a root, or closes it if it is not a regular file. Unless it
@@ -281,5 +282,5 @@ func openTrying(root Root, name string) (fd int32, errno syscall.Errno) {
 	return fd, errno
 }
 
-// String names the root by its descriptor, for messages to developers.
+// String returns the descriptor of the root, for messages to developers.
 func (r Root) String() string { return fmt.Sprintf("root %d", int32(r)) }

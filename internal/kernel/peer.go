@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PeerBytes is room for the address that an OpAccept writes.
+// PeerBytes is the size of the buffer for the address that an OpAccept writes.
 const PeerBytes = 28 // sizeof(struct sockaddr_in6)
 
-// PutPeerAddress writes an IPv4 address as an OpAccept does.
+// PutPeerAddress writes an IPv4 address in the format of OpAccept.
 func PutPeerAddress(b []byte, peer netip.AddrPort) {
 	clear(b[:PeerBytes])
 	binary.NativeEndian.PutUint16(b, unix.AF_INET)
@@ -19,8 +19,7 @@ func PutPeerAddress(b []byte, peer netip.AddrPort) {
 	copy(b[4:], at[:])
 }
 
-// PeerAddress reads a struct sockaddr (ip(7), ipv6(7)). What is neither IPv4 nor IPv6 gives the zero
-// value.
+// PeerAddress parses a struct sockaddr (ip(7), ipv6(7)). For other families it returns the zero value.
 func PeerAddress(b []byte) netip.AddrPort {
 	if len(b) < PeerBytes {
 		return netip.AddrPort{}

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openSockstat opens what SocketMemory reads: neither can be opened any more once the process is confined to
-// its directories.
+// openSockstat opens the files that SocketMemory reads, because a process that is confined to its
+// directories can no longer open them.
 func openSockstat() (*os.File, int64) {
 	limits, err := os.ReadFile("/proc/sys/net/ipv4/tcp_mem")
 	if err != nil {
@@ -26,7 +26,8 @@ func openSockstat() (*os.File, int64) {
 	return file, pages * int64(os.Getpagesize())
 }
 
-// SocketMemory implements Kernel (proc_net(5), sockstat). It costs some ten microseconds, and waits for no disk.
+// SocketMemory implements Kernel (proc_net(5), sockstat). It takes about ten microseconds and does not
+// block.
 func (k *Linux) SocketMemory() (held, low int64) {
 	if k.sockstat == nil {
 		return 0, 0
@@ -42,7 +43,7 @@ func (k *Linux) SocketMemory() (held, low int64) {
 	return pages * int64(os.Getpagesize()), k.socketsLow
 }
 
-// tcpPages finds the number behind "mem" in the line that begins with "TCP:".
+// tcpPages returns the number after "mem" in the line that begins with "TCP:".
 func tcpPages(stat []byte) (int64, bool) {
 	for line := range bytes.Lines(stat) {
 		rest, ok := bytes.CutPrefix(line, []byte("TCP:"))
@@ -57,7 +58,7 @@ func tcpPages(stat []byte) (int64, bool) {
 	return 0, false
 }
 
-// leadingInt returns the number that b begins with.
+// leadingInt returns the number at the beginning of b.
 func leadingInt(b []byte) (int64, bool) {
 	digits := 0
 	for digits < len(b) && b[digits] >= '0' && b[digits] <= '9' {

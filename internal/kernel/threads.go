@@ -14,11 +14,11 @@ import (
 // A process whose threads are bounded must keep to that by itself: when the Go runtime, or the C library, can't start a
 // thread, it ends the process.
 
-// threadsReserved are for the Go runtime: its monitor, the collector's, and those that are in system calls.
+// threadsReserved are for the Go runtime: its monitor, the garbage collector, and threads in system calls.
 const threadsReserved = 32
 
-// WorkersMax returns how many threads that wait for disks each of so many loops may have, at most as many as wanted and at
-// least one. A warning says what bounds them where that is fewer. It reads /proc and the control groups, where they are.
+// WorkersMax returns how many worker threads each of the loops may have: at most wanted and at least one. If
+// there are fewer than wanted, the warning names the limit. It reads /proc and the control groups.
 func WorkersMax(loops, wanted int) (most int, warning string) {
 	room, reason := threadRoom()
 	if room < 0 {
@@ -33,7 +33,8 @@ func WorkersMax(loops, wanted int) (most int, warning string) {
 		"a slow disk holds up more requests then", reason, room, most, wanted)
 }
 
-// threadRoom returns how many more threads this process may have, and what says so; -1 where nothing does.
+// threadRoom returns how many more threads this process may have, and the name of the limit; -1 if there is
+// no limit.
 func threadRoom() (room int, reason string) {
 	room = -1
 	bound := func(n int, format string, args ...any) {
@@ -76,7 +77,7 @@ func threadRoom() (room int, reason string) {
 	return room, reason
 }
 
-// readNumber reads a file that holds a number, or false where there is no such file or it says "max".
+// readNumber reads a number from a file. It returns false if the file does not exist or contains "max".
 func readNumber(name string) (int, bool) {
 	text, err := os.ReadFile(name)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// prefetchPieceBytes is what a worker thread waits for at once when it brings a file into memory.
+// prefetchPieceBytes is the size of one blocking read when a worker thread reads a file into the page cache.
 const prefetchPieceBytes = 256 << 10
 
 // workerThreads do, on threads of their own, what may have to wait for a disk, or takes a processor for long. They are
@@ -37,8 +37,8 @@ type workerPool struct {
 	wake    *sync.Cond
 }
 
-// jobNice is by how much a thread that computes gives way to the loops (nice(2)): a flood of password checks then costs
-// them a tenth of a processor, and not half of it.
+// jobNice is the niceness of threads that compute, relative to the loops (nice(2)). With it, a flood of
+// password checks costs the loops a tenth of a processor, and not half of it.
 const jobNice = 10
 
 func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
@@ -118,13 +118,14 @@ func (h *workerThreads) run(p *workerPool) {
 	}
 }
 
-// processors counts the worker threads of this process, and how many processors of the Go scheduler were added for them.
+// processors counts the worker threads of this process, and the processors of the Go scheduler that were
+// added for them.
 var processors struct {
 	mu                   sync.Mutex
 	workerThreads, added int
 }
 
-// processorStep is how many processors are added at once: the world stops for it.
+// processorStep is how many processors are added at once, because each change stops all goroutines.
 const processorStep = 16
 
 // bringProcessors makes room for n more worker threads, or fewer. A goroutine keeps its processor of the Go scheduler during a

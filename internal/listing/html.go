@@ -12,20 +12,20 @@ import (
 //go:embed style.css
 var style string
 
-// ContentSecurityPolicy is the value of the field of that name to send with the page. It allows this very
-// style and the empty icon, and no script, frame, form or request whatsoever.
+// ContentSecurityPolicy is the value of the header field to send with the page. It permits the page's own
+// style and the empty icon, and no script, frame, form or other request.
 const ContentSecurityPolicy = "default-src 'none'; style-src '" + styleHash + "'; img-src data:; " +
 	"base-uri 'none'; form-action 'none'"
 
-// styleHash names the style by its content; a test says what it has to be.
+// styleHash identifies the style by its content; a test prints the correct value.
 const styleHash = "sha256-pet2LjlghnNGR083Sd7+Vg2idDSeKvAZLuEnxVifQ/M="
 
-// crumbsMax is how many directories the trail shows, beside the root. A deep path would otherwise make the trail
-// longer than the list, its links growing with the square of the depth.
+// crumbsMax is the number of directories in the breadcrumb trail, in addition to the root. Without a limit,
+// the size of the links would grow with the square of the depth.
 const crumbsMax = 8
 
-// AppendHTML appends the listing as a page, in UTF-8. It takes the entries in the order in which they are;
-// see Sort. With room in dst it does not allocate.
+// AppendHTML appends the listing as a page in UTF-8, with the entries in their present order; see Sort. It
+// does not allocate if dst has room.
 func (p *Page) AppendHTML(dst []byte) []byte {
 	const row = `<tr><th scope="row"><a href=""><bdi></bdi></a></th><td title="1,234,567 bytes">1.2 MiB</td>` +
 		`<td><time datetime="2006-01-02T15:04:05Z">2006-01-02 15:04</time></td></tr>`
@@ -110,9 +110,9 @@ func (p *Page) appendTop(dst []byte) []byte {
 	return dst
 }
 
-// appendHeading appends the heading of a column, which is the link that sorts by it. The first use sorts
-// names ascending, but sizes and times descending: who asks wants the largest or the newest. The next use
-// turns it around. The default order is the plain address, so that there is one address for it.
+// appendHeading appends the heading of a column, which is a link that sorts by it. The first use sorts names
+// in ascending order, but sizes and times in descending order, because the largest or newest entries are of
+// interest. The next use reverses the order. The default order has no query, so that it has only one URL.
 func (p *Page) appendHeading(dst []byte, key Order, label, descending, ascending string) []byte {
 	target, state, arrow := descending, "", ""
 	switch {
@@ -142,13 +142,13 @@ func (p *Page) appendHeading(dst []byte, key Order, label, descending, ascending
 	return append(dst, "</a></th>"...)
 }
 
-// name returns the last segment of the path, or nothing for the root.
+// name returns the last segment of the path, or "" for the root.
 func (p *Page) name() string {
 	path := strings.TrimSuffix(p.Path, "/")
 	return path[strings.LastIndexByte(path, '/')+1:]
 }
 
-// appendTrail appends the way from the root to here, each step a link.
+// appendTrail appends the path from the root to this directory, with a link for each directory.
 func (p *Page) appendTrail(dst []byte) []byte {
 	rest := strings.Trim(p.Path, "/")
 	depth := 0
@@ -170,7 +170,7 @@ func (p *Page) appendTrail(dst []byte) []byte {
 	return append(dst, "</ol></nav>\n"...)
 }
 
-// appendCrumb appends the link to the directory that is so many levels up.
+// appendCrumb appends the link to the directory that is up levels above this one.
 func appendCrumb(dst []byte, name string, up int) []byte {
 	if up == 0 {
 		dst = append(dst, `<li><a aria-current="page" href="./`...)

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON appends the listing as JSON, in the format that the package's comment sets down. The result is
-// valid JSON and valid UTF-8 for every input.
+// AppendJSON appends the listing as JSON, in the format of the package comment. The result is valid JSON and
+// valid UTF-8 for every input.
 func (p *Page) AppendJSON(dst []byte) []byte {
 	dst = slices.Grow(dst, p.guess(len(`{"name":"","type":"directory","size":1234567,"modified":"2006-01-02T15:04:05Z"},`), 1))
 	dst = append(dst, `{"path":`...)
@@ -25,8 +25,8 @@ func (p *Page) AppendJSON(dst []byte) []byte {
 	return append(dst, "}\n"...)
 }
 
-// guess returns about how long the listing gets, so that the slice is grown once. Names that need much
-// escaping make it longer.
+// guess estimates the length of the listing, so that the slice grows only once. Names with many escapes need
+// more.
 func (p *Page) guess(bytesPerEntry, namesPerEntry int) int {
 	nameBytes := 0
 	for i := range p.Entries {
@@ -54,9 +54,9 @@ func appendObject(dst []byte, e *Entry) []byte {
 	return append(dst, `"}`...)
 }
 
-// appendQuoted appends s as a string of JSON (RFC 8259 section 7). Beyond what has to be escaped, these are:
-// what means something to HTML, in case somebody takes the response for a page, and the two line ends that
-// older JavaScript does not take in a string.
+// appendQuoted appends s as a JSON string (RFC 8259 section 7). In addition to the required characters it
+// escapes those with a meaning in HTML, in case a client interprets the response as a page, and the two line
+// separators that older versions of JavaScript do not permit in strings.
 func appendQuoted(dst []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
 	dst = append(dst, '"')

@@ -9,24 +9,23 @@ import (
 	"unicode/utf8"
 )
 
-// An Order is a key to sort by, and Descending or not. Directories come before files in every order. The zero
-// value is the default: by name, ascending.
+// An Order is a sort key, optionally combined with Descending. Directories come before files in every order.
+// The zero value is the default: by name, ascending.
 type Order uint8
 
-// The keys, and the flag to combine one with.
+// The keys, and the flag that can be combined with a key.
 const (
-	// ByName compares names without regard to case, and the numbers in them by value: "a9" before "A10".
+	// ByName compares names without regard to case, and numbers in them by value: "a9" before "A10".
 	ByName Order = iota
-	// BySize compares sizes, and names where they are equal. Directories, having none, stand by name.
+	// BySize compares sizes, and names if they are equal. Directories have no size and are sorted by name.
 	BySize
-	// ByTime compares the times of the last change, and names where they are equal.
+	// ByTime compares modification times, and names if they are equal.
 	ByTime
-	// Descending turns the key around: from Z, from the largest, from the newest. Names that only break a
-	// tie stay ascending.
+	// Descending reverses the key. Names that only break a tie stay ascending.
 	Descending Order = 1 << 7
 )
 
-// key returns the order without its direction, and ByName for a value that is not a key.
+// key returns the order without its direction. For an invalid key it returns ByName.
 func (o Order) key() Order {
 	if k := o &^ Descending; k <= ByTime {
 		return k
@@ -49,9 +48,9 @@ func (o Order) String() string {
 	return words[o.key()][0]
 }
 
-// ParseOrder reads the order from a query, without its '?': "sort" is name, size or time, "order" is asc or
-// desc. What is missing or unknown counts as name and as asc, other parameters are passed over, and of two
-// with the same name the first counts. There is no need for escapes here, so none are decoded.
+// ParseOrder reads the order from a query without its '?': "sort" is name, size or time, "order" is asc or
+// desc. A missing or unknown value means name or asc. Other parameters are ignored, and of two with the same
+// name the first applies. It does not decode escapes, because the values need none.
 func ParseOrder(query []byte) Order {
 	var order Order
 	var sorted, directed bool
@@ -84,8 +83,8 @@ func ParseOrder(query []byte) Order {
 	return order
 }
 
-// Sort sorts the entries by the page's order. Names being unique in a directory, the result does not depend on
-// the order before.
+// Sort sorts the entries by the page's order. Names are unique in a directory, so the result does not depend
+// on the previous order.
 func (p *Page) Sort() {
 	sign := 1
 	if p.Order.descending() {
@@ -122,7 +121,7 @@ func (p *Page) Sort() {
 	}
 }
 
-// directoriesFirst compares a with an entry of the other kind.
+// directoriesFirst compares a with an entry of the other type.
 func directoriesFirst(a Entry) int {
 	if a.Directory {
 		return -1
@@ -130,10 +129,10 @@ func directoriesFirst(a Entry) int {
 	return 1
 }
 
-// compareNames is a total order on names. It sees a name as a sequence of numbers, each a run of the digits
-// 0 to 9, and of characters in lower case, and compares element by element; no character lies between two
-// digits, so a number against a character is decided by the number's first digit alone. Names that
-// are the same so far differ in case, in leading zeros or in bytes that are not UTF-8; their bytes decide.
+// compareNames is a total order of names. It treats a name as a sequence of numbers (runs of the digits 0 to
+// 9) and lower-case characters, and compares the elements in order. No character is between two digits, so
+// the first digit of a number decides its comparison with a character. If two names are equal in this sense,
+// they differ in case, in leading zeros or in bytes that are not UTF-8, and their bytes decide.
 func compareNames(a, b string) int {
 	x, y := a, b
 	for len(x) > 0 && len(y) > 0 {
@@ -170,8 +169,8 @@ func compareNames(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// compareNumbers compares the values of the runs of digits that x and y open with, and returns what follows
-// the runs. There is no limit to a number's length.
+// compareNumbers compares the values of the numbers at the beginning of x and y, and returns the parts after
+// the numbers. The length of a number is not limited.
 func compareNumbers(x, y string) (order int, restX, restY string) {
 	m, x := cutNumber(x)
 	n, y := cutNumber(y)
@@ -181,7 +180,7 @@ func compareNumbers(x, y string) (order int, restX, restY string) {
 	return order, x, y
 }
 
-// cutNumber cuts the run of digits that s opens with, and takes the leading zeros off it.
+// cutNumber splits off the number at the beginning of s, and removes its leading zeros.
 func cutNumber(s string) (digits, rest string) {
 	end := 0
 	for end < len(s) && isDigit(s[end]) {

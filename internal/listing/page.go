@@ -2,28 +2,30 @@ package listing
 
 // An Entry is one name in a directory.
 type Entry struct {
-	// Name is the last segment of the path: bytes, decoded, without a slash, mostly but not always UTF-8.
+	// Name is the last segment of the path, decoded, without a slash. It may contain bytes that are not
+	// UTF-8.
 	Name string
-	// Directory is true where the name leads to a directory, be it through a link. Size counts for nothing then.
+	// Directory is true if the name is a directory or a link to one. Size is then ignored.
 	Directory bool
-	// Size is the length in bytes. A negative one is shown as 0.
+	// Size is the length in bytes. A negative size is shown as 0.
 	Size int64
-	// ModifiedNs is the time of the last change, in nanoseconds since 1970-01-01 UTC.
+	// ModifiedNs is the modification time, in nanoseconds since 1970-01-01 UTC.
 	ModifiedNs int64
 }
 
-// A Page is what there is to say about a directory.
+// A Page is the listing of a directory.
 type Page struct {
-	// Path is the directory's path as request.ResolvePath makes it: decoded, with a slash at both ends, without
-	// empty or dot segments.
+	// Path is the directory's path in the form that request.ResolvePath returns: decoded, with a slash at
+	// both ends, without empty or dot segments.
 	Path string
-	// Entries are what the directory holds. Sort reorders them in place.
+	// Entries are the entries of the directory. Sort reorders them in place.
 	Entries []Entry
-	// Order is how the entries are sorted. The page marks it, and its links offer the others.
+	// Order is the order of the entries. The page marks it, and has links to the other orders.
 	Order Order
-	// Truncated is how many more entries the directory has that were not read, or 0. The page says so, for the
-	// first by name, size or time may then be among those that are missing.
+	// Truncated is the number of entries that were not read. If it is not 0 the page shows it, because the
+	// first entry by name, size or time may then be missing.
 	Truncated int
-	// NowUnix is the present in seconds since 1970-01-01 UTC; the foot of the page shows it. At 0 it does not.
+	// NowUnix is the current time in seconds since 1970-01-01 UTC, which the page shows at the end. 0 means
+	// not to show it.
 	NowUnix int64
 }

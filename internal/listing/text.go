@@ -10,9 +10,9 @@ import (
 	"aws/internal/response"
 )
 
-// appendText appends s for the text or a quoted attribute of an HTML page. The five characters that mean
-// something to HTML or XML become references, a control character becomes its picture (U+2400 to U+2421),
-// and whatever else is not a character to HTML or XML, bytes that are not UTF-8 among it, becomes U+FFFD.
+// appendText appends s for the text or a quoted attribute of an HTML page. The five characters with a
+// meaning in HTML or XML become references, a control character becomes its picture (U+2400 to U+2421), and
+// other characters that HTML or XML do not permit, and bytes that are not UTF-8, become U+FFFD.
 func appendText(dst []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
@@ -52,7 +52,7 @@ func appendText(dst []byte, s string) []byte {
 	return append(dst, s[from:]...)
 }
 
-// plain holds the characters of ASCII that stand for themselves in HTML.
+// plain is the set of ASCII characters that need no escape in HTML.
 var plain = func() (set [utf8.RuneSelf]bool) {
 	for c := byte(' '); c < 0x7f; c++ {
 		set[c] = strings.IndexByte(`&<>"'`, c) < 0
@@ -60,9 +60,9 @@ var plain = func() (set [utf8.RuneSelf]bool) {
 	return set
 }()
 
-// appendHref appends the relative reference that means name in this directory, and nothing else wherever the
-// page comes from. No byte of it needs escaping in HTML, XML or JSON. A slash, which no file system has in a
-// name, is escaped like any other character that separates.
+// appendHref appends a relative reference to name in this directory, which cannot have another meaning. No
+// byte of it needs an escape in HTML, XML or JSON. A slash, which filesystems do not permit in names, is
+// escaped like the other separators.
 func appendHref(dst []byte, name string) []byte {
 	if strings.IndexByte(name, '/') < 0 {
 		return response.AppendEscapedPath(dst, name)
@@ -81,7 +81,8 @@ func appendHref(dst []byte, name string) []byte {
 	return dst
 }
 
-// appendSize appends a size for people: bytes up to 1023, then three or four digits and a unit of 1024s.
+// appendSize appends a size for people: bytes up to 1023, otherwise three or four digits and a unit that is
+// a power of 1024.
 func appendSize(dst []byte, n uint64) []byte {
 	if n < 1024 {
 		dst = strconv.AppendUint(dst, n, 10)
@@ -106,7 +107,7 @@ func appendSize(dst []byte, n uint64) []byte {
 	return append(dst, ' ', units[unit-1], 'i', 'B')
 }
 
-// appendCount appends n with commas between the thousands, and the noun: one where n is 1, or else many.
+// appendCount appends n with commas between the thousands, and a noun: one if n is 1, otherwise many.
 func appendCount(dst []byte, n uint64, one, many string) []byte {
 	dst = appendGrouped(dst, n)
 	dst = append(dst, ' ')
@@ -129,17 +130,18 @@ func appendGrouped(dst []byte, n uint64) []byte {
 	return dst
 }
 
-// A moment is a point in time, taken apart, in UTC.
+// A moment is a time in UTC, split into its parts.
 type moment struct{ year, month, day, hour, minute, second int }
 
-// The moments with four digits for the year, as RFC 3339 has them: 0000-01-01 and 9999-12-31.
+// The first and the last time that RFC 3339 can represent, with years of four digits: 0000-01-01 and
+// 9999-12-31.
 const (
 	unixMin = -62167219200
 	unixMax = 253402300799
 )
 
-// momentAt takes a time in seconds since 1970-01-01 apart. Times outside the years 0000 to 9999 become the
-// nearest inside.
+// momentAt splits a time in seconds since 1970-01-01. Times outside of the years 0000 to 9999 become the
+// nearest time inside.
 func momentAt(unixSeconds int64) (m moment) {
 	t := time.Unix(min(max(unixSeconds, unixMin), unixMax), 0).UTC()
 	var month time.Month

@@ -38,13 +38,13 @@ func (o *Options) Table() []config.Option {
 	return []config.Option{
 		{
 			Name: "log-format", Into: &o.format, Default: logText, OneOf: []string{logText, logJSON},
-			Usage:  "how messages on the standard error look, as `FORMAT`",
-			Advice: "text is for people, json for programs: an object per line, with time, level, msg, pid and what the message names as members of its own. The access log has its own format.",
+			Usage:  "`FORMAT` of messages on standard error",
+			Advice: "text is for people, json for programs: one object per line, with time, level, msg, pid and a member for each value in the message. The access log has its own format.",
 		},
 		{
 			Name: "log-level", Into: &o.level, Default: "info", OneOf: []string{"debug", "info", "warn", "error"},
-			Usage:  "the least `LEVEL` of messages that are printed",
-			Advice: "warn leaves out what is as it should be; debug adds where each option comes from, and what the process has given up.",
+			Usage:  "lowest `LEVEL` of messages that are printed",
+			Advice: "warn prints problems only. debug also prints where each option comes from, and which rights the process has given up.",
 		},
 	}
 }

@@ -8,11 +8,11 @@ const (
 	DefaultBodyOverheadBytesMax = 16 << 10
 )
 
-// BodyLimits bounds a body. A maximum that is zero or negative means its default.
+// BodyLimits bounds a body. A maximum of zero or less means the default.
 type BodyLimits struct {
-	// BytesMax bounds the content, without any framing; beyond it is BodyTooLarge (413).
+	// BytesMax bounds the content without framing. A larger body is BodyTooLarge (413).
 	BytesMax int64
-	// OverheadBytesMax bounds chunk extensions and trailers together; beyond it is BodyOverhead (431).
+	// OverheadBytesMax bounds chunk extensions and trailers together. More is BodyOverhead (431).
 	OverheadBytesMax int
 }
 
@@ -44,8 +44,8 @@ const (
 	bodyBad
 )
 
-// Body finds the end of a request body that is to be thrown away, so that the next request on the
-// connection can be read. It keeps nothing of the content and holds no pointer. Reset makes it ready.
+// Body finds the end of a request body that the server discards, so that it can read the next request on the
+// connection. It keeps none of the content and holds no pointer. Reset makes it ready.
 type Body struct {
 	left     int64 // bytes left in bodyLength and bodyData; the size so far in bodySize
 	content  int64 // content bytes passed over
@@ -77,15 +77,15 @@ func (b *Body) Reset(lengthBytes int64, chunked bool, l *BodyLimits) {
 	}
 }
 
-// ContentBytes returns how many bytes of content, framing not counted, have been passed over.
+// ContentBytes returns the number of content bytes, without framing, that Next has consumed.
 func (b *Body) ContentBytes() int64 { return b.content }
 
-// Next passes over the body's bytes at the start of buf, and says how many they were and whether the body
-// ended there; what follows them is the next request. Each byte is given once: the next call continues
-// after the consumed ones. A defect other than DefectNone is final, and the connection has to be closed.
+// Next consumes the bytes of the body at the start of buf. It returns their number, and whether the body
+// ended there; the next request follows. The caller passes each byte once: the next call continues after the
+// consumed bytes. A defect other than DefectNone is final, and the caller must close the connection.
 //
-// Chunked framing is strict (RFC 9112 section 7.1): every line ends with CRLF, since a recipient that takes
-// less can be made to disagree with another about where a chunk ends.
+// Chunked framing is strict (RFC 9112 section 7.1): every line ends with CRLF. If a recipient accepts less,
+// it may disagree with another recipient about the end of a chunk.
 func (b *Body) Next(buf []byte) (consumedBytes int, done bool, defect Defect) {
 	i := 0
 	for i < len(buf) && b.state < bodyDone {

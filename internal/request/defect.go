@@ -1,12 +1,12 @@
 package request
 
-// Defect says why a head or a body was refused. The zero value, DefectNone, means that it was not.
+// Defect is the reason for refusing a head or a body. The zero value, DefectNone, means that there is none.
 type Defect uint8
 
-// The defects. Each belongs to the first byte of the message that proves it, so the same bytes have the
-// same defect however they are cut into reads.
+// The defects. Each belongs to the first byte of the message that proves it, so the same bytes give the same
+// defect, however reads divide them.
 const (
-	// DefectNone is the absence of a defect.
+	// DefectNone means that there is no defect.
 	DefectNone Defect = iota
 	// BadRequestLine is a request line that is not `method SP request-target SP HTTP-version` with single
 	// spaces (RFC 9112 section 3), the simple request of HTTP/0.9 included.
@@ -22,7 +22,7 @@ const (
 	UnsupportedVersion
 	// HTTP2Preface is the opening of an HTTP/2 connection without prior agreement (RFC 9113 section 3.4).
 	HTTP2Preface
-	// TLSHello is a TLS handshake on a port that speaks plain HTTP.
+	// TLSHello is a TLS handshake on a plain HTTP port.
 	TLSHello
 	// HeadTooLarge is a head over Limits.HeadBytesMax (RFC 6585 section 5).
 	HeadTooLarge
@@ -33,29 +33,29 @@ const (
 	BadFieldName
 	// SpaceBeforeColon is whitespace between a field's name and its colon (RFC 9112 section 5.1).
 	SpaceBeforeColon
-	// ObsFold is a line that opens with whitespace: obsolete line folding, or whitespace between the
+	// ObsFold is a line that begins with whitespace: obsolete line folding, or whitespace between the
 	// request line and the first field (RFC 9112 sections 5.2 and 2.2).
 	ObsFold
-	// BareCR is a CR that no LF follows (RFC 9112 section 2.2).
+	// BareCR is a CR without a following LF (RFC 9112 section 2.2).
 	BareCR
-	// BareLF is an LF without its CR where Limits.StrictCRLF forbids it.
+	// BareLF is an LF without a CR, if Limits.StrictCRLF forbids it.
 	BareLF
 	// ControlByte is NUL, DEL or another control character in a name or value (RFC 9110 section 5.5).
 	ControlByte
 	// MissingHost is an HTTP/1.1 request without Host (RFC 9112 section 3.2).
 	MissingHost
-	// BadHost is a Host that comes twice, is empty or is not `uri-host [":" port]`, userinfo included, or
-	// an absolute target whose authority is like that (RFC 9110 sections 7.2 and 4.2.4).
+	// BadHost is a Host that is repeated, is empty, is not `uri-host [":" port]`, or contains userinfo; or
+	// an absolute target with such an authority (RFC 9110 sections 7.2 and 4.2.4).
 	BadHost
-	// BadFraming is a body whose length is ambiguous or malformed: Content-Length twice, or not a plain
-	// number, or beside Transfer-Encoding; Transfer-Encoding in HTTP/1.0; chunked that is not the last
-	// coding (RFC 9112 sections 6.1 to 6.3).
+	// BadFraming is a body whose length is ambiguous or malformed: a repeated Content-Length, one that is
+	// not a plain number, or one together with Transfer-Encoding; Transfer-Encoding in HTTP/1.0; or chunked
+	// that is not the last coding (RFC 9112 sections 6.1 to 6.3).
 	BadFraming
 	// UnknownCoding is a transfer coding other than chunked (RFC 9112 section 6.1 asks for 501).
 	UnknownCoding
 	// BodyTooLarge is a body over BodyLimits.BytesMax (RFC 9110 section 15.5.14).
 	BodyTooLarge
-	// BadChunk is chunked framing that breaks the grammar, a bare LF included (RFC 9112 section 7.1).
+	// BadChunk is malformed chunked framing, including a bare LF (RFC 9112 section 7.1).
 	BadChunk
 	// BodyOverhead is more chunk extensions or trailers than BodyLimits.OverheadBytesMax (RFC 9112
 	// section 7.1.1 asks for a limit).
@@ -64,7 +64,7 @@ const (
 	defectCount
 )
 
-// defects gives every defect its response and its words. A message completes the sentence "bad request: ...".
+// defects gives the status and the text of every defect. The text completes the sentence "bad request: ...".
 var defects = [defectCount]struct {
 	status  int
 	message string
@@ -94,8 +94,9 @@ var defects = [defectCount]struct {
 	BodyOverhead:       {431, "too many chunk extensions or trailers"},
 }
 
-// Status returns the status code that answers the defect: 400, 413, 414, 431, 501 or 505. The connection
-// has to be closed after it, for the framing of what follows is in doubt. For DefectNone it returns 200.
+// Status returns the status code of the response: 400, 413, 414, 431, 501 or 505. The connection must be
+// closed after the response, because the framing of the following bytes is uncertain. For DefectNone it
+// returns 200.
 func (d Defect) Status() int {
 	if d >= defectCount {
 		return 400

@@ -2,10 +2,10 @@ package request
 
 import "encoding/binary"
 
-// FieldID names a field that this package knows. The others are checked and forgotten.
+// FieldID identifies a header field that this package knows. Other fields are checked and not kept.
 type FieldID uint8
 
-// The known fields: those that decide something in a file server, or that its log may want.
+// The known fields: those that affect the response of a file server, or that the access log may contain.
 const (
 	Host FieldID = iota
 	Connection
@@ -61,12 +61,12 @@ func (id FieldID) String() string {
 	return fieldNames[id]
 }
 
-// RepeatsMax bounds, over all known fields together, the lines that repeat a field: one head may hold the
-// first line of each and this many more. Beyond it the head is TooManyFields.
+// RepeatsMax bounds the number of repeated field lines, over all known fields. A head may contain the first
+// line of each field and this many more; with more it is TooManyFields.
 const RepeatsMax = 32
 
-// A known name is compared in up to four words of eight bytes, which overlap where the length is no
-// multiple of eight. The mask sets the case bit of the letters only, for `\r|0x20` is '-'.
+// A known name is compared in up to four words of eight bytes, which overlap if the length is not a multiple
+// of eight. The mask sets the case bit of letters only, because `\r|0x20` is '-'.
 type knownName struct {
 	want, mask [4]uint64
 	lenBytes   uint8
@@ -115,7 +115,7 @@ func fieldWord(n, w int) int {
 	return max(0, min(8*w, n-8))
 }
 
-// lookupField names the field whose name stands at buf[from:to], which holds tokens only.
+// lookupField returns the ID of the field with the name buf[from:to], which contains only token characters.
 func lookupField(buf []byte, from, to int) FieldID {
 	n := to - from
 	slot := &fieldSlots[fieldSlot(n, buf[from], buf[to-1])]
@@ -148,7 +148,7 @@ func lookupField(buf []byte, from, to int) FieldID {
 	return slot.id
 }
 
-// addField remembers a line of a known field. It reports false when there is no room for a repetition.
+// addField records a line of a known field. It returns false if there is no room for another repetition.
 func (r *Request) addField(id FieldID, value Span) bool {
 	bit := uint64(1) << id
 	if r.seen&bit == 0 {
@@ -165,8 +165,8 @@ func (r *Request) addField(id FieldID, value Span) bool {
 	return true
 }
 
-// Field returns the value of the field's first line without the whitespace around it, and whether there is
-// one. An empty value is a value: (Span of length 0, true).
+// Field returns the value of the field's first line, without surrounding whitespace, and whether the request
+// has the field. An empty value is a Span of length 0 and true.
 func (r *Request) Field(id FieldID) (Span, bool) {
 	if r.seen>>id&1 == 0 {
 		return Span{}, false
@@ -184,24 +184,25 @@ func (r *Request) HasAny(ids ...FieldID) bool {
 	return false
 }
 
-// Repeated reports whether the field came in more than one line. A field that is not a list (Range,
-// If-Modified-Since, ...) has no meaning then (RFC 9110 section 5.3); list fields are read with Lines.
+// Repeated reports whether the request has more than one line of the field. A field that is not a list
+// (Range, If-Modified-Since, ...) is then invalid (RFC 9110 section 5.3). Use Lines for list fields.
 func (r *Request) Repeated(id FieldID) bool {
 	return r.repeated>>id&1 != 0
 }
 
-// Lines iterates over the values of all lines of the field in their order:
+// Lines iterates over the values of all lines of the field, in their order:
 //
 //	for l := r.Lines(request.IfNoneMatch); l.Next(); {
 //		use(l.Span().Of(buf))
 //	}
 //
-// The lines together are one list (RFC 9110 section 5.2). Nothing is allocated.
+// All lines together are one list (RFC 9110 section 5.2). Lines does not allocate.
 func (r *Request) Lines(id FieldID) Lines {
 	return Lines{r: r, id: id, next: -1}
 }
 
-// Lines is the state of an iteration; see Request.Lines. It is valid until the next Reset.
+// Lines iterates over the lines of a field; see Request.Lines. It is valid until the next Reset of the
+// Request.
 type Lines struct {
 	r    *Request
 	span Span
@@ -231,11 +232,11 @@ func (l *Lines) Next() bool {
 	return false
 }
 
-// Span returns the value of the line that Next has found.
+// Span returns the value of the current line.
 func (l *Lines) Span() Span { return l.span }
 
-// AppendLines appends the values of all lines of the field to dst, as slices of buf, the buffer that was
-// given to Parse. With room in dst nothing is allocated; 1+RepeatsMax is always room enough.
+// AppendLines appends the values of all lines of the field to dst, as slices of buf, which is the buffer of
+// the last Parse. It does not allocate if dst has a capacity of 1+RepeatsMax.
 func (r *Request) AppendLines(dst [][]byte, id FieldID, buf []byte) [][]byte {
 	for l := r.Lines(id); l.Next(); {
 		dst = append(dst, l.span.Of(buf))

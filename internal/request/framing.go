@@ -2,23 +2,24 @@ package request
 
 import "math"
 
-// KeepAlive reports whether the client lets the connection live on after the response (RFC 9112 section
-// 9.3): HTTP/1.1 unless a Connection line says close, HTTP/1.0 only if one says keep-alive and none close.
+// KeepAlive reports whether the client permits the connection to stay open after the response (RFC 9112
+// section 9.3): in HTTP/1.1 unless Connection contains close, in HTTP/1.0 only if it contains keep-alive and
+// not close.
 func (r *Request) KeepAlive() bool { return r.keepAlive }
 
-// BodyLength returns the length in bytes of the body that follows the head, or chunked (and a length of 0)
-// where the body itself marks its end (RFC 9112 section 6.3). Body finds that end.
+// BodyLength returns the length in bytes of the body after the head. If the body is chunked, it returns 0
+// and true, and Body finds its end (RFC 9112 section 6.3).
 func (r *Request) BodyLength() (lengthBytes int64, chunked bool) { return r.bodyBytes, r.chunked }
 
 // ExpectContinue reports whether the client waits for `100 Continue` before it sends the body (RFC 9110
-// section 10.1.1). In HTTP/1.0 the expectation is ignored, as that section asks.
+// section 10.1.1). It is false in HTTP/1.0, as that section requires.
 func (r *Request) ExpectContinue() bool { return r.expectContinue }
 
-// ExpectUnknown reports whether an HTTP/1.1 client expects anything else, which may be answered with 417
+// ExpectUnknown reports whether an HTTP/1.1 client sent another expectation. The server may respond with 417
 // (RFC 9110 section 10.1.1).
 func (r *Request) ExpectUnknown() bool { return r.expectUnknown }
 
-// judge looks at the head as a whole: Host, framing, connection options, expectations.
+// judge checks the head as a whole: Host, framing, connection options, expectations.
 func (r *Request) judge(buf []byte) Defect {
 	r.bodyBytes, r.chunked = 0, false
 	r.keepAlive = r.Minor >= 1
@@ -61,7 +62,7 @@ func (r *Request) judgeHost(buf []byte) Defect {
 	return DefectNone
 }
 
-// judgeFraming applies RFC 9112 section 6.3, and refuses where the section leaves a choice.
+// judgeFraming applies RFC 9112 section 6.3, and refuses a message if the section permits to.
 func (r *Request) judgeFraming(buf []byte) Defect {
 	length, hasLength := r.Field(ContentLength)
 	_, hasCoding := r.Field(TransferEncoding)
@@ -82,9 +83,9 @@ func (r *Request) judgeFraming(buf []byte) Defect {
 	return DefectNone
 }
 
-// judgeCodings reads the transfer codings: chunked alone is understood, and must be last. A second line and
-// an empty element are refused, though RFC 9110 sections 5.3 and 5.6.1.2 would allow them: nobody sends them
-// but to be read by one party as chunked and by another as nothing.
+// judgeCodings checks the transfer codings: only chunked is supported, and it must be last. A second line
+// and an empty element are refused, although RFC 9110 sections 5.3 and 5.6.1.2 permit them: only attackers
+// send them, so that one recipient sees chunked and another does not.
 func (r *Request) judgeCodings(buf []byte) Defect {
 	if r.Repeated(TransferEncoding) {
 		return BadFraming

@@ -3,8 +3,8 @@ package request
 // Method is a request method (RFC 9110 section 9). The zero value is MethodUnknown.
 type Method uint8
 
-// The methods that a file server distinguishes. MethodOther stands for the rest of the IANA registry (WebDAV
-// and friends): methods that exist, so that the response is 405 and not 501.
+// The methods that a file server distinguishes. MethodOther stands for all other methods of the IANA
+// registry (such as WebDAV's). These exist, so the response is 405 and not 501.
 const (
 	MethodUnknown Method = iota
 	MethodGet
@@ -25,11 +25,11 @@ var methodNames = [methodCount]string{
 	"unknown", "GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "TRACE", "CONNECT", "PATCH", "other",
 }
 
-// methodBytesMax bounds a method: no registered one has more than 17 bytes (UPDATEREDIRECTREF).
+// methodBytesMax bounds the length of a method. The longest registered one has 17 bytes (UPDATEREDIRECTREF).
 const methodBytesMax = 32
 
-// String returns the method as it stands in a request line, or "other" or "unknown" for those whose name
-// only Request.MethodSpan knows.
+// String returns the method as in a request line. For MethodOther and MethodUnknown it returns "other" and
+// "unknown"; Request.MethodSpan has the text.
 func (m Method) String() string {
 	if m >= methodCount {
 		return "unknown"
@@ -37,8 +37,8 @@ func (m Method) String() string {
 	return methodNames[m]
 }
 
-// methodOf names the method; methods are case-sensitive (RFC 9110 section 9.1). The conversions below are
-// comparisons, which do not allocate.
+// methodOf returns the method with a name. Methods are case-sensitive (RFC 9110 section 9.1). The
+// conversions are only for comparisons, and do not allocate.
 func methodOf(name []byte) Method {
 	switch string(name) {
 	case "GET":

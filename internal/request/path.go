@@ -2,17 +2,17 @@ package request
 
 import "bytes"
 
-// PathVerdict says whether a path could be resolved. The zero value, PathOK, means that it could.
+// PathVerdict is the result of resolving a path. The zero value, PathOK, means success.
 type PathVerdict uint8
 
-// The verdicts. Every one but PathOK is the client's mistake: 400, or 404 in the drop-in.
+// The verdicts. Each one except PathOK is an error of the client: 400, or 404 in the drop-in.
 const (
 	PathOK PathVerdict = iota
-	// PathNotAbsolute is a path that is neither empty nor opens with '/'.
+	// PathNotAbsolute is a path that is not empty and does not begin with '/'.
 	PathNotAbsolute
-	// PathBadEscape is a '%' without two hexadecimal digits after it (RFC 3986 section 2.1).
+	// PathBadEscape is a '%' that two hexadecimal digits do not follow (RFC 3986 section 2.1).
 	PathBadEscape
-	// PathNUL is a path that holds NUL, which no file name can.
+	// PathNUL is a path that contains NUL, which a file name cannot contain.
 	PathNUL
 	// PathClimbs is a path with a `..` that would leave the root.
 	PathClimbs
@@ -35,15 +35,15 @@ func (v PathVerdict) String() string {
 	return "unknown"
 }
 
-// ResolvePath appends to dst the file path that raw, the path of a request target, stands for: percent
-// escapes decoded (RFC 3986 section 2.1), then runs of slashes merged, then `.` and `..` segments resolved
-// (RFC 3986 section 5.2.4). Because decoding comes first, an encoded dot or slash means what a plain one
-// means, and no later reader can see a dot segment that this one has not.
+// ResolvePath appends to dst the file path for raw, the path of a request target. It decodes percent escapes
+// (RFC 3986 section 2.1), then merges runs of slashes, then resolves `.` and `..` segments (RFC 3986 section
+// 5.2.4). Decoding is first, so an encoded dot or slash has the same effect as a plain one, and the result
+// contains no dot segment that is still encoded.
 //
-// The result begins with '/', holds no empty, `.` or `..` segment and no NUL, and ends with '/' exactly
-// where raw does after decoding, or where its last segment is a dot segment: it names a directory then. An empty
-// raw is "/". Two rules are stricter than RFC 3986: a `..` above the root is an error rather than the root,
-// and so is NUL. With any verdict but PathOK dst comes back as it was. dst and raw must not share memory.
+// The result begins with '/' and contains no empty, `.` or `..` segment and no NUL. It ends with '/', which
+// means a directory, if raw does after decoding or if the last segment of raw is a dot segment. An empty raw
+// gives "/". Two rules are stricter than RFC 3986: a `..` above the root is an error, and so is NUL. With
+// any verdict but PathOK, dst is returned unchanged. dst and raw must not share memory.
 func ResolvePath(dst, raw []byte) ([]byte, PathVerdict) {
 	if len(raw) == 0 {
 		return append(dst, '/'), PathOK
@@ -88,8 +88,8 @@ func ResolvePath(dst, raw []byte) ([]byte, PathVerdict) {
 	return out, PathOK
 }
 
-// isResolved reports whether raw, which opens with '/', needs no work at all: no escape, no NUL, and no
-// slash that a slash or a dot follows. Names that open with a dot take the long way.
+// isResolved reports whether raw, which begins with '/', is already resolved: it contains no escape, no NUL,
+// and no slash before a slash or a dot. For names that begin with a dot it returns false too.
 func isResolved(raw []byte) bool {
 	for i, c := range raw {
 		switch c {
@@ -104,8 +104,8 @@ func isResolved(raw []byte) bool {
 	return true
 }
 
-// endSegment resolves the last segment of out, whose path begins at root, if it is a dot segment. It
-// reports false where `..` would climb above the root.
+// endSegment resolves the last segment of out, whose path begins at index root, if it is a dot segment. It
+// returns false if `..` would leave the root.
 func endSegment(out []byte, root int) ([]byte, bool) {
 	start := bytes.LastIndexByte(out[root:], '/') + root + 1
 	switch string(out[start:]) {

@@ -13,43 +13,46 @@ const leadingBytesMax = 16
 // headBytesCeiling keeps offsets well inside a Span.
 const headBytesCeiling = 1 << 30
 
-// Span is a piece of the buffer that holds the head: an offset from the head's first byte and a length, in
-// bytes. It stays right when the buffer moves.
+// Span is a part of the buffer that contains the head: an offset from the first byte of the head, and a
+// length, both in bytes. It stays valid when the buffer moves.
 type Span struct{ Off, Len uint32 }
 
-// Of returns the piece of buf that s describes. buf must begin where the buffer given to Parse began.
+// Of returns the part of buf that s describes. buf must begin at the same byte as the buffer of Parse.
 func (s Span) Of(buf []byte) []byte {
 	return buf[s.Off : s.Off+s.Len : s.Off+s.Len]
 }
 
-// Limits bounds what a head may be and says how strictly it is read. A maximum that is zero or negative
-// means its default.
+// Limits bounds a head, and determines how strict the parser is. A maximum of zero or less means the
+// default.
 type Limits struct {
-	// HeadBytesMax bounds the whole head with its final empty line; beyond it is HeadTooLarge (431).
+	// HeadBytesMax bounds the whole head including the final empty line. A larger head is HeadTooLarge
+	// (431).
 	HeadBytesMax int
-	// TargetBytesMax bounds the request target; beyond it is TargetTooLong (414).
+	// TargetBytesMax bounds the request target. A longer one is TargetTooLong (414).
 	TargetBytesMax int
-	// FieldsMax bounds the field lines; beyond it is TooManyFields (431).
+	// FieldsMax bounds the number of field lines. More are TooManyFields (431).
 	FieldsMax int
-	// StrictCRLF refuses an LF without its CR, which RFC 9112 section 2.2 lets a server take as a line end.
+	// StrictCRLF refuses an LF without a CR. RFC 9112 section 2.2 permits a server to accept it as a line
+	// end.
 	StrictCRLF bool
-	// HostOptional accepts an HTTP/1.1 request without Host or with an empty one. A malformed or repeated
-	// Host is refused all the same.
+	// HostOptional accepts an HTTP/1.1 request without Host or with an empty Host. A malformed or repeated
+	// Host is still refused.
 	HostOptional bool
-	// RawTarget accepts bytes above 0x7f in the request target, which RFC 3986 section 2 has percent-encoded.
+	// RawTarget accepts bytes above 0x7f in the request target. RFC 3986 section 2 requires percent-encoding
+	// for them.
 	RawTarget bool
 }
 
-// Verdict is what Parse knows so far.
+// Verdict is the state of parsing.
 type Verdict uint8
 
 // The verdicts. Complete and Bad are final until Reset.
 const (
-	// Incomplete asks for more bytes.
+	// Incomplete means that Parse needs more bytes.
 	Incomplete Verdict = iota
-	// Complete says that the head is whole and valid, and Len bytes long.
+	// Complete means that the head is complete and valid; its length is Len.
 	Complete
-	// Bad says that no further byte can make the head valid; see Defect.
+	// Bad means that no further byte can make the head valid; see Defect.
 	Bad
 )
 
@@ -85,17 +88,16 @@ type repeat struct {
 	id    FieldID
 }
 
-// Request is a request head and the state of its parser. Reset makes it ready for use; the exported fields
-// and the methods that describe the request are meaningful only once Parse has returned Complete. Before that, and once it
-// has returned Bad, they hold what was read of the request line and the fields, which is good for a log. It holds
-// no pointer, so it may be copied to keep it.
+// Request is a request head together with the state of its parser. Reset makes it ready for use. The
+// exported fields and the methods that describe the request are valid after Parse has returned Complete.
+// Before that, and after Bad, they contain the part that was parsed, which is useful for a log. A Request
+// holds no pointer, so it may be copied.
 type Request struct {
-	// MethodSpan and Target are the request line's first two parts as they stand in the buffer.
+	// MethodSpan and Target are the first two parts of the request line.
 	MethodSpan, Target Span
-	// Method is the method that MethodSpan names.
+	// Method is the method in MethodSpan.
 	Method Method
-	// Major and Minor are the HTTP version. Major is 1; a Minor above 1 is to be treated like 1
-	// (RFC 9110 section 2.5).
+	// Major and Minor are the HTTP version. Major is 1. Treat a Minor above 1 as 1 (RFC 9110 section 2.5).
 	Major, Minor uint8
 
 	state  state
@@ -127,8 +129,8 @@ type Request struct {
 	repeats        [RepeatsMax]repeat
 }
 
-// Reset forgets the request and makes r ready for the next head under the given limits; nil means the
-// defaults. The limits are copied.
+// Reset makes r ready for the next head under the given limits, which it copies. nil means the default
+// limits.
 func (r *Request) Reset(l *Limits) {
 	r.state, r.defect = stateLeading, DefectNone
 	r.MethodSpan, r.Target, r.Method, r.Major, r.Minor = Span{}, Span{}, MethodUnknown, 0, 0
@@ -155,9 +157,9 @@ func (r *Request) Reset(l *Limits) {
 	}
 }
 
-// Parse continues with buf, which holds all bytes since the head's start: those of the last call, in
-// whatever memory they are now, and any that have come since. Bytes after the head (a body, the next
-// request) are not looked at. The verdict depends on the bytes alone, not on the calls they came in.
+// Parse continues with buf, which contains all bytes since the start of the head: those of the last call,
+// possibly in other memory, and all bytes that have arrived since. It ignores bytes after the head (a body,
+// the next request). The verdict depends on the bytes only, and not on how calls divide them.
 func (r *Request) Parse(buf []byte) Verdict {
 	if len(buf) > int(r.headBytesMax) {
 		buf = buf[:r.headBytesMax]
@@ -182,15 +184,15 @@ func (r *Request) Parse(buf []byte) Verdict {
 	return verdict
 }
 
-// Len returns the length of the head in bytes once it is Complete, empty lines before it included: the
-// body, or the next request, begins there.
+// Len returns the length in bytes of a Complete head, including empty lines before it. The body or the next
+// request begins there.
 func (r *Request) Len() int { return int(r.pos) }
 
-// Started reports whether a byte of the request line itself has been seen; empty lines before it do not
-// count. It distinguishes an idle connection from one that is in the middle of a head.
+// Started reports whether Parse has seen a byte of the request line. Empty lines before it do not count. It
+// distinguishes an idle connection from one with an incomplete head.
 func (r *Request) Started() bool { return r.state != stateLeading }
 
-// Defect returns why the head is Bad, or DefectNone.
+// Defect returns the reason for Bad, or DefectNone.
 func (r *Request) Defect() Defect { return r.defect }
 
 func (r *Request) fail(d Defect) Verdict {
@@ -198,137 +200,13 @@ func (r *Request) fail(d Defect) Verdict {
 	return Bad
 }
 
-// suspend remembers where to go on when more bytes have come.
+// suspend stores the position at which parsing continues with more bytes.
 func (r *Request) suspend(s state, pos int) Verdict {
 	r.state, r.pos = s, uint32(pos)
 	return Incomplete
 }
 
-// parseRequestLine reads `method SP request-target SP HTTP-version` and its line end (RFC 9112 section 3).
-// Complete means that the fields come next. Every part can be entered again when more bytes have come.
-func (r *Request) parseRequestLine(buf []byte) Verdict {
-	pos := int(r.pos)
-	if r.state == stateLeading {
-		var verdict Verdict
-		if pos, verdict = r.skipLeading(buf, pos); verdict != Complete {
-			return verdict
-		}
-		r.state, r.mark = stateMethod, uint32(pos)
-	}
-	if r.state == stateMethod {
-		for pos < len(buf) && class[buf[pos]]&classToken != 0 {
-			pos++
-		}
-		if pos-int(r.mark) > methodBytesMax {
-			return r.fail(MethodTooLong)
-		}
-		if pos == len(buf) {
-			return r.suspend(stateMethod, pos)
-		}
-		if buf[pos] != ' ' || pos == int(r.mark) {
-			return r.fail(requestLineDefect(buf[pos]))
-		}
-		method := buf[r.mark:pos]
-		if string(method) == "PRI" {
-			return r.fail(HTTP2Preface)
-		}
-		r.Method = methodOf(method)
-		r.MethodSpan = Span{r.mark, uint32(len(method))}
-		pos++
-		r.state, r.mark = stateTarget, uint32(pos)
-	}
-	if r.state == stateTarget {
-		limit := min(len(buf), int(r.mark)+int(r.targetBytesMax)+1)
-		for pos < limit && class[buf[pos]]&r.targetClass != 0 {
-			pos++
-		}
-		if pos-int(r.mark) > int(r.targetBytesMax) {
-			r.Target = Span{r.mark, r.targetBytesMax} // its beginning, for the log
-			return r.fail(TargetTooLong)
-		}
-		if pos == len(buf) {
-			return r.suspend(stateTarget, pos)
-		}
-		if buf[pos] != ' ' {
-			return r.fail(requestLineDefect(buf[pos]))
-		}
-		r.Target = Span{r.mark, uint32(pos) - r.mark}
-		if d := r.splitTarget(buf); d != DefectNone {
-			return r.fail(d)
-		}
-		pos++
-		r.mark = uint32(pos)
-	}
-	return r.parseVersion(buf, int(r.mark))
-}
-
-// skipLeading passes over empty lines before the request line (RFC 9112 section 2.2) and returns the
-// position of its first byte.
-func (r *Request) skipLeading(buf []byte, pos int) (int, Verdict) {
-	for pos < len(buf) {
-		switch buf[pos] {
-		case '\r':
-			if pos+1 == len(buf) {
-				return pos, r.suspend(stateLeading, pos)
-			}
-			if buf[pos+1] != '\n' {
-				return pos, r.fail(BareCR)
-			}
-			pos += 2
-		case '\n':
-			if r.strictCRLF {
-				return pos, r.fail(BareLF)
-			}
-			pos++
-		case 0x16: // the content type of a TLS handshake record, RFC 8446 section 5.1
-			return pos, r.fail(TLSHello)
-		default:
-			return pos, Complete
-		}
-		if pos > leadingBytesMax {
-			return pos, r.fail(BadRequestLine)
-		}
-	}
-	return pos, r.suspend(stateLeading, pos)
-}
-
-// requestLineDefect names the defect of a byte that may not stand where it does in a request line.
-func requestLineDefect(c byte) Defect {
-	if (c < 0x20 && c != '\r' && c != '\n' && c != '\t') || c == 0x7f {
-		return ControlByte
-	}
-	return BadRequestLine
-}
-
-// parseVersion reads `HTTP/d.d` (RFC 9112 section 2.3) and the line end. It starts again at from each time:
-// there are ten bytes at most.
-func (r *Request) parseVersion(buf []byte, from int) Verdict {
-	const pattern = "HTTP/d.d"
-	for i := range len(pattern) {
-		if from+i == len(buf) {
-			return r.suspend(stateVersion, from)
-		}
-		c := buf[from+i]
-		if c != pattern[i] && (pattern[i] != 'd' || class[c]&classDigit == 0) {
-			return r.fail(requestLineDefect(c))
-		}
-	}
-	r.Major, r.Minor = buf[from+5]-'0', buf[from+7]-'0'
-	if r.Major != 1 {
-		return r.fail(UnsupportedVersion)
-	}
-	next, verdict := r.lineEnd(buf, from+len(pattern))
-	switch verdict {
-	case Incomplete:
-		return r.suspend(stateVersion, from)
-	case Complete:
-		r.state, r.pos, r.mark = stateName, uint32(next), uint32(next)
-	case Bad:
-	}
-	return verdict
-}
-
-// lineEnd reads the end of a line at pos and returns where the next line begins. It does not suspend.
+// lineEnd parses the end of a line at pos and returns the position of the next line. It does not suspend.
 func (r *Request) lineEnd(buf []byte, pos int) (next int, verdict Verdict) {
 	if pos == len(buf) {
 		return pos, Incomplete
@@ -350,126 +228,4 @@ func (r *Request) lineEnd(buf []byte, pos int) (next int, verdict Verdict) {
 	default:
 		return pos, r.fail(requestLineDefect(c))
 	}
-}
-
-// parseFields reads field lines up to the empty line (RFC 9112 section 5) and then judges the head as a
-// whole.
-func (r *Request) parseFields(buf []byte) Verdict {
-	pos, mark, s := int(r.pos), int(r.mark), r.state
-	for {
-		if s == stateName {
-			if pos == mark {
-				if pos == len(buf) {
-					r.mark = uint32(mark)
-					return r.suspend(stateName, pos)
-				}
-				if c := buf[pos]; c <= ' ' {
-					return r.endOfFields(buf, pos)
-				}
-				if r.fieldCount == r.fieldsMax {
-					return r.fail(TooManyFields)
-				}
-				r.fieldCount++
-			}
-			for pos < len(buf) && class[buf[pos]]&classToken != 0 {
-				pos++
-			}
-			if pos == len(buf) {
-				r.mark = uint32(mark)
-				return r.suspend(stateName, pos)
-			}
-			if buf[pos] != ':' || pos == mark {
-				return r.fail(nameDefect(buf[pos], pos == mark))
-			}
-			r.colon = uint32(pos)
-			pos++
-		}
-		for {
-			pos = controlIndex(buf, pos)
-			if pos == len(buf) || buf[pos] != '\t' {
-				break
-			}
-			pos++
-		}
-		if pos == len(buf) || (buf[pos] == '\r' && pos+1 == len(buf)) {
-			r.mark = uint32(mark)
-			return r.suspend(stateValue, pos)
-		}
-		end := pos
-		switch {
-		case buf[pos] == '\r' && buf[pos+1] == '\n':
-			pos += 2
-		case buf[pos] == '\n' && !r.strictCRLF:
-			pos++
-		default:
-			return r.fail(valueDefect(buf[pos]))
-		}
-		colon := int(r.colon)
-		if id := lookupField(buf, mark, colon); id != fieldUnknown {
-			if !r.addField(id, trimSpan(buf, colon+1, end)) {
-				return r.fail(TooManyFields)
-			}
-		}
-		mark, s = pos, stateName
-	}
-}
-
-// endOfFields reads the empty line at pos. The byte there is whitespace or a control character.
-func (r *Request) endOfFields(buf []byte, pos int) Verdict {
-	switch c := buf[pos]; c {
-	case '\r', '\n':
-		next, verdict := r.lineEnd(buf, pos)
-		if verdict == Incomplete {
-			r.mark = uint32(pos)
-			return r.suspend(stateName, pos)
-		}
-		if verdict == Bad {
-			return Bad
-		}
-		if d := r.judge(buf); d != DefectNone {
-			return r.fail(d)
-		}
-		r.state, r.pos = stateComplete, uint32(next)
-		return Complete
-	default:
-		return r.fail(nameDefect(c, true))
-	}
-}
-
-// nameDefect names the defect of a byte that may not stand in a field's name, or not first in a line.
-func nameDefect(c byte, first bool) Defect {
-	switch {
-	case c == ' ' || c == '\t':
-		if first {
-			return ObsFold
-		}
-		return SpaceBeforeColon
-	case c == '\r' || c == '\n':
-		return BadFieldName
-	case c < 0x20 || c == 0x7f:
-		return ControlByte
-	}
-	return BadFieldName
-}
-
-// valueDefect names the defect of a control character that ends a value.
-func valueDefect(c byte) Defect {
-	switch c {
-	case '\r':
-		return BareCR
-	case '\n':
-		return BareLF
-	}
-	return ControlByte
-}
-
-// trimSpan returns buf[from:to] without the whitespace around it.
-func trimSpan(buf []byte, from, to int) Span {
-	for from < to && (buf[from] == ' ' || buf[from] == '\t') {
-		from++
-	}
-	for to > from && (buf[to-1] == ' ' || buf[to-1] == '\t') {
-		to--
-	}
-	return Span{uint32(from), uint32(to - from)}
 }

@@ -12,11 +12,12 @@ type TargetForm uint8
 const (
 	// OriginForm is `/path?query`, the form of nearly every request.
 	OriginForm TargetForm = iota
-	// AbsoluteForm is a whole http or https URI; its authority outranks Host (RFC 9112 section 3.2.2).
+	// AbsoluteForm is a complete http or https URI. Its authority has precedence over Host (RFC 9112 section
+	// 3.2.2).
 	AbsoluteForm
-	// AuthorityForm is `host:port`, and belongs to CONNECT.
+	// AuthorityForm is `host:port`, for CONNECT only.
 	AuthorityForm
-	// AsteriskForm is `*`, and belongs to OPTIONS: the server as a whole.
+	// AsteriskForm is `*`, for OPTIONS only: the server as a whole.
 	AsteriskForm
 )
 
@@ -38,16 +39,16 @@ func (f TargetForm) String() string {
 // TargetForm returns the form of the request target.
 func (r *Request) TargetForm() TargetForm { return r.form }
 
-// Path returns the target's path as it was sent: encoded, unresolved, for ResolvePath. It is empty in
-// authority-form, in asterisk-form and in an absolute-form without a path, where it means "/"; an OPTIONS
-// request of the last kind asks about the server as a whole (RFC 9112 section 3.2.4).
+// Path returns the path of the target as sent, neither decoded nor resolved; see ResolvePath. It is empty in
+// authority-form, in asterisk-form, and in an absolute-form without a path, where it means "/". An OPTIONS
+// request with such an absolute-form refers to the server as a whole (RFC 9112 section 3.2.4).
 func (r *Request) Path() Span { return r.path }
 
-// Query returns what follows the target's first '?', without it; it is empty where there is none.
+// Query returns the part after the first '?' of the target, or an empty Span.
 func (r *Request) Query() Span { return r.query }
 
-// Authority returns the authority of the target URI (RFC 9112 section 3.3): the target's own in
-// absolute-form and authority-form, Host's value otherwise. It is empty where there is none.
+// Authority returns the authority of the target URI (RFC 9112 section 3.3): that of the target in
+// absolute-form and authority-form, otherwise the value of Host. It may be empty.
 func (r *Request) Authority() Span { return r.authority }
 
 // splitTarget finds the form and the parts of the target.
@@ -111,7 +112,7 @@ func (r *Request) splitPath(target []byte, from int) {
 	r.path = Span{r.Target.Off + uint32(from), uint32(end - from)}
 }
 
-// splitAuthority cuts `uri-host [":" port]` in two. port keeps its colon and is empty without one.
+// splitAuthority splits `uri-host [":" port]`. port includes its colon, and is empty if there is none.
 func splitAuthority(authority []byte) (host, port []byte) {
 	if len(authority) > 0 && authority[0] == '[' {
 		if i := bytes.IndexByte(authority, ']'); i >= 0 {
@@ -155,8 +156,7 @@ func validAuthority(authority []byte) bool {
 	return len(host) > 0
 }
 
-// validPort reports whether port is a colon and a number up to 65535, which may be missing (RFC 3986
-// section 3.2.3).
+// validPort reports whether port is a colon, optionally with a number up to 65535 (RFC 3986 section 3.2.3).
 func validPort(port []byte) bool {
 	if port[0] != ':' {
 		return false
@@ -173,8 +173,8 @@ func validPort(port []byte) bool {
 	return true
 }
 
-// validIPLiteral reports whether host is an IPv6 address in brackets. Of RFC 3986 section 3.2.2 it lacks IPvFuture, which
-// nobody has a use for, and as there it has no zone.
+// validIPLiteral reports whether host is an IPv6 address in brackets, without a zone. It does not support
+// IPvFuture (RFC 3986 section 3.2.2), which is not in use.
 func validIPLiteral(host []byte) bool {
 	if host[len(host)-1] != ']' {
 		return false

@@ -43,10 +43,10 @@ const (
 	highBits = 0x8080808080808080
 )
 
-// controlIndex returns the index of the first byte at or after i that is a control character (below 0x20,
-// or DEL), or len(buf). It looks at eight bytes at a time: subtracting 0x20 from each byte borrows
-// exactly where the byte was smaller, and the lowest such byte is found exactly, for no borrow can have
-// reached it from below.
+// controlIndex returns the index of the first byte at or after i that is a control character (below 0x20, or
+// DEL), or len(buf). It checks eight bytes at a time: a subtraction of 0x20 from each byte causes a borrow
+// if the byte is smaller. The lowest such byte is found correctly, because no borrow can reach it from a
+// lower byte.
 func controlIndex(buf []byte, i int) int {
 	for i+8 <= len(buf) {
 		w := binary.LittleEndian.Uint64(buf[i:])
@@ -79,7 +79,7 @@ func equalFold(b []byte, s string) bool {
 	return true
 }
 
-// trim cuts optional whitespace (RFC 9110 section 5.6.3) off both ends.
+// trim removes optional whitespace (RFC 9110 section 5.6.3) from both ends.
 func trim(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]
@@ -90,9 +90,9 @@ func trim(b []byte) []byte {
 	return b
 }
 
-// nextElement cuts the first element off a comma-separated list (RFC 9110 section 5.6.1), trimmed. rest is nil
-// exactly where no comma follows. Skipping empty elements, as section 5.6.1.2 asks, is left to the caller. It
-// must not be used where elements may be quoted.
+// nextElement splits off the first element of a comma-separated list (RFC 9110 section 5.6.1) and trims it.
+// rest is nil if no comma follows. The caller must skip empty elements, as section 5.6.1.2 requires. The
+// function must not be used for lists with quoted elements.
 func nextElement(list []byte) (element, rest []byte) {
 	for i, c := range list {
 		if c == ',' {

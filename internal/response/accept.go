@@ -13,7 +13,7 @@ type element struct {
 	ok     bool // the weight is well-formed and there is a name
 }
 
-// nextElement cuts the first element off list. Commas and semicolons in quoted parameters do not count.
+// nextElement splits off the first element of list. It ignores commas and semicolons in quoted parameters.
 func nextElement(list []byte) (e element, rest []byte) {
 	e = element{weight: weightMax, ok: true}
 	for first := true; ; first = false {
@@ -36,8 +36,8 @@ func nextElement(list []byte) (e element, rest []byte) {
 	}
 }
 
-// nextPart returns what comes before the next semicolon or comma outside of quotes, trimmed, and which of
-// them it was, or 0 at the end.
+// nextPart returns the trimmed text before the next semicolon or comma outside of quotes, and that
+// separator, or 0 at the end.
 func nextPart(list []byte) (part []byte, separator byte, rest []byte) {
 	quoted := false
 	for i := 0; i < len(list); i++ {
@@ -74,9 +74,9 @@ func parseWeight(b []byte) (thousandths int, ok bool) {
 	return n, n <= weightMax
 }
 
-// PrefersJSON reports whether the lines of Accept (RFC 9110 section 12.5.1) ask for application/json rather
-// than text/html: by weight, then by which of the two is named more exactly. In doubt, as with no line,
-// with `*/*` and with both named alike, the response is HTML. Parameters other than the weight are ignored.
+// PrefersJSON reports whether the lines of Accept (RFC 9110 section 12.5.1) prefer application/json to
+// text/html: by weight, then by the more specific media range. If neither is preferred, for example without
+// a line or with `*/*`, the response is HTML. Parameters other than the weight are ignored.
 func PrefersJSON(lines [][]byte) bool {
 	json := accepted(lines, "application/", "json")
 	html := accepted(lines, "text/", "html")
@@ -89,7 +89,7 @@ func PrefersJSON(lines [][]byte) bool {
 	return json.exact > html.exact
 }
 
-// acceptance is how far a media type is accepted: the weight of the most exact range that matches it.
+// acceptance is the result for a media type: the weight of the most specific range that matches it.
 type acceptance struct{ weight, exact int }
 
 // accepted looks up the type kind+sub, where kind ends with the slash. Both are in lower case.

@@ -1,9 +1,9 @@
 package response
 
-// Coding is a content coding (RFC 9110 section 8.4.1), in rising order of the server's preference.
+// Coding is a content coding (RFC 9110 section 8.4.1), in ascending order of the server's preference.
 type Coding uint8
 
-// The codings that a file may be stored in beside its plain form.
+// The codings of a file's precompressed forms, and Identity.
 const (
 	Identity Coding = iota
 	Gzip
@@ -11,10 +11,10 @@ const (
 	Zstd
 )
 
-// CodingCount is the number of codings: they are 0 to CodingCount-1, so an array can be indexed by them.
+// CodingCount is the number of codings. They are 0 to CodingCount-1, so they can index an array.
 const CodingCount = int(Zstd) + 1
 
-// String returns the coding's name, as it stands in Content-Encoding.
+// String returns the name of the coding in Content-Encoding.
 func (c Coding) String() string {
 	switch c {
 	case Identity:
@@ -29,8 +29,8 @@ func (c Coding) String() string {
 	return "unknown"
 }
 
-// Suffix returns what a file in this coding has behind the name of its plain form: ".gz", ".br", ".zst" or
-// nothing.
+// Suffix returns the suffix that a file in this coding has in addition to the name of the plain form: ".gz",
+// ".br", ".zst" or "".
 func (c Coding) Suffix() string {
 	switch c {
 	case Identity:
@@ -48,19 +48,20 @@ func (c Coding) Suffix() string {
 // Codings is a set of codings.
 type Codings uint8
 
-// With returns the set with c in it.
+// With returns the set with c added.
 func (s Codings) With(c Coding) Codings { return s | 1<<c }
 
 // Has reports whether c is in the set.
 func (s Codings) Has(c Coding) bool { return s>>c&1 != 0 }
 
-// NegotiateCoding chooses among the available codings by the lines of Accept-Encoding (RFC 9110 section
-// 12.5.3): the one with the highest weight, and among equals zstd before br before gzip before identity.
-// ok is false where none is acceptable; section 12.5.3 leaves it to the server to send the plain form then.
+// NegotiateCoding chooses one of the available codings by the lines of Accept-Encoding (RFC 9110 section
+// 12.5.3): the one with the highest weight, and with equal weights zstd before br before gzip before
+// identity. ok is false if none is acceptable; section 12.5.3 then permits the server to send the plain
+// form.
 //
-// Without the field, identity is chosen though anything would do. A coding that is not listed has the weight
-// of `*` if that is there; else identity is acceptable, after all that is listed, and the others are not.
-// x-gzip is gzip (section 8.4.1.3). An element that is malformed is ignored.
+// Without the field, the result is identity. A coding that is not listed has the weight of `*`. Without `*`,
+// identity is acceptable after all listed codings, and other codings are not acceptable. x-gzip is gzip
+// (section 8.4.1.3). A malformed element is ignored.
 func NegotiateCoding(lines [][]byte, available Codings) (c Coding, ok bool) {
 	if len(lines) == 0 {
 		return Identity, available.Has(Identity)

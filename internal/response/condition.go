@@ -1,35 +1,35 @@
 package response
 
 // Conditions are the conditional fields of a request (RFC 9110 section 13.1). The first two are lists and
-// may come in several lines; none of them is the absence of the field. The others are absent when they are
-// empty; a field of theirs that came twice has no meaning and is to be left empty, too.
+// may have several lines; no line means that the field is absent. The others are absent if they are empty.
+// If such a field is repeated it has no meaning, and the caller must leave it empty.
 type Conditions struct {
 	IfMatch, IfNoneMatch                        [][]byte
 	IfModifiedSince, IfUnmodifiedSince, IfRange []byte
 }
 
-// Validators are what the conditions are held against: those of the representation that would be sent.
+// Validators are the values that the conditions are compared with: those of the selected representation.
 type Validators struct {
-	// ETag is the entity tag with its quotes, or empty where there is none.
+	// ETag is the entity tag with its quotes, or empty if there is none.
 	ETag []byte
 	// ModifiedSeconds is the value of Last-Modified, in seconds since 1970-01-01 UTC.
 	ModifiedSeconds int64
-	// Undated says that there is no Last-Modified, so that conditions on dates are ignored.
+	// Undated means that there is no Last-Modified, so conditions on dates are ignored.
 	Undated bool
 }
 
-// Outcome is what the conditions of a request come to.
+// Outcome is the result of evaluating the conditions of a request.
 type Outcome uint8
 
 // The outcomes.
 const (
-	// Proceed responses as if there were no condition; Range is honoured.
+	// Proceed means a response as without conditions. Range applies.
 	Proceed Outcome = iota
-	// ProceedWhole responds with the whole representation: If-Range failed, and Range is to be ignored.
+	// ProceedWhole means a response with the whole representation: If-Range failed, and Range is ignored.
 	ProceedWhole
-	// OutcomeNotModified responses 304.
+	// OutcomeNotModified means a 304 response.
 	OutcomeNotModified
-	// OutcomePreconditionFailed responses 412.
+	// OutcomePreconditionFailed means a 412 response.
 	OutcomePreconditionFailed
 )
 
@@ -48,13 +48,13 @@ func (o Outcome) String() string {
 	return "unknown"
 }
 
-// Evaluate holds the conditions against the representation in the order of RFC 9110 section 13.2.2. The
-// representation exists: a request for what does not is answered before its conditions count. safe says that
-// the method is GET or HEAD. nowSeconds is the present, for ParseDate.
+// Evaluate evaluates the conditions in the order of RFC 9110 section 13.2.2. The representation must exist:
+// for a missing file, the response does not depend on conditions. safe means that the method is GET or HEAD.
+// nowSeconds is the current time, for ParseDate.
 //
-// A date that is malformed is ignored (sections 13.1.3 and 13.1.4), except in If-Range, where it fails the
-// condition: a whole response is never wrong. Entity tags are compared weakly in If-None-Match, strongly
-// in If-Match and If-Range.
+// A malformed date is ignored (sections 13.1.3 and 13.1.4), except in If-Range, where the condition then
+// fails, because the whole representation is always a correct response. If-None-Match uses the weak
+// comparison of entity tags, If-Match and If-Range use the strong one.
 func Evaluate(c *Conditions, v *Validators, safe bool, nowSeconds int64) Outcome {
 	if present(c.IfMatch) {
 		if !matchETag(c.IfMatch, v.ETag, true) {
@@ -83,8 +83,8 @@ func Evaluate(c *Conditions, v *Validators, safe bool, nowSeconds int64) Outcome
 	return Proceed
 }
 
-// present reports whether a list field came at all. One whose lines are all empty breaks the grammar and
-// says nothing, so it does not count.
+// present reports whether a list field is present. A field whose lines are all empty is malformed, and
+// counts as absent.
 func present(lines [][]byte) bool {
 	for _, line := range lines {
 		if len(line) > 0 {
@@ -94,8 +94,8 @@ func present(lines [][]byte) bool {
 	return false
 }
 
-// ifRangeHolds applies RFC 9110 section 13.1.5: one entity tag that is strong and the same, or a date that
-// is exactly the one of Last-Modified.
+// ifRangeHolds applies RFC 9110 section 13.1.5: the value must be an equal strong entity tag, or a date that
+// equals Last-Modified.
 func ifRangeHolds(value []byte, v *Validators, nowSeconds int64) bool {
 	if value[0] == '"' || value[0] == 'W' && len(value) > 1 && value[1] == '/' {
 		opaque, weak, rest, ok := nextETag(value)

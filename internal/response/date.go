@@ -15,8 +15,8 @@ const (
 // DateBytes is the length of every date that AppendDate writes.
 const DateBytes = len("Sun, 06 Nov 1994 08:49:37 GMT")
 
-// AppendDate appends a point in time, in seconds since 1970-01-01 UTC, in the format of HTTP
-// (IMF-fixdate, RFC 9110 section 5.6.7). Times outside the years 0000 to 9999 become the nearest inside.
+// AppendDate appends a time, in seconds since 1970-01-01 UTC, in the format of HTTP (IMF-fixdate, RFC 9110
+// section 5.6.7). Times outside of the years 0000 to 9999 become the nearest time inside.
 func AppendDate(dst []byte, unixSeconds int64) []byte {
 	t := min(max(unixSeconds, dateMin), dateMax)
 	days, clock := t/daySeconds, t%daySeconds
@@ -82,13 +82,13 @@ func floorDiv(a, b int64) int64 {
 	return a / b
 }
 
-// ParseDate reads a date in any of the three formats of RFC 9110 section 5.6.7 and returns it in seconds
-// since 1970-01-01 UTC. ok is false for anything else; the field is then to be ignored. nowSeconds is the
-// present: the format of RFC 850 has two digits for the year, which mean the latest year that is not more
-// than 50 years ahead.
+// ParseDate parses a date in any of the three formats of RFC 9110 section 5.6.7 and returns it in seconds
+// since 1970-01-01 UTC. ok is false for anything else; the caller then ignores the field. nowSeconds is the
+// current time: the format of RFC 850 has a year of two digits, which means the latest year that is not more
+// than 50 years in the future.
 //
-// Letter case counts, as the section says. The name of the day is read but need not be the right one, as
-// some clients compute it wrongly; the second 60 is the first of the next minute.
+// Letter case is significant, as the section requires. The name of the day must be valid but not correct,
+// because some clients compute it wrongly. Second 60 is the first second of the next minute.
 func ParseDate(value []byte, nowSeconds int64) (unixSeconds int64, ok bool) {
 	p := dateParser{rest: value, ok: true}
 	comma := -1
@@ -143,7 +143,7 @@ func ParseDate(value []byte, nowSeconds int64) (unixSeconds int64, ok bool) {
 	return p.finish(year, month, day, clock)
 }
 
-// A dateParser eats a date from the left. After a mismatch ok is false and nothing it returns counts.
+// A dateParser parses a date from the left. After a mismatch ok is false, and its results are not valid.
 type dateParser struct {
 	rest []byte
 	ok   bool
@@ -172,7 +172,7 @@ func (p *dateParser) digits(count int) (n int) {
 	return n
 }
 
-// name returns the index in a string of three-letter names.
+// name parses a three-letter name and returns its index in names.
 func (p *dateParser) name(names string) int {
 	if len(p.rest) >= 3 {
 		for i := 0; i < len(names); i += 3 {

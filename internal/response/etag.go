@@ -2,7 +2,7 @@ package response
 
 import "strconv"
 
-// Version is what distinguishes one version of a file from another.
+// Version contains the attributes that distinguish versions of a file.
 type Version struct {
 	SizeBytes  int64
 	ModifiedNs int64 // the modification time, in nanoseconds since 1970
@@ -10,27 +10,28 @@ type Version struct {
 	Inode      uint64
 }
 
-// Modification times outside of these say nothing about the content: tools that want the same bytes at each build, or in
-// each container layer, write 0, 1, the first day of 1980 (the earliest that zip has), its first of February (Gradle) or
-// 1985-10-26 (npm) into all files; and what is beyond what nanoseconds can hold is cut off.
+// A modification time outside of these bounds does not identify the content. Tools that need the same bytes
+// in each build or container layer set the times of all files to 0, 1, the first day of 1980 (the earliest
+// in zip), 1980-02-01 (Gradle) or 1985-10-26 (npm). Times that do not fit a number of nanoseconds are cut
+// off.
 const (
 	datedFromNs  = 631_152_000_000_000_000 // 1990-01-01: nothing older is served that has a time of its own
 	datedUntilNs = 9_223_372_036_000_000_000
 )
 
-// Dated reports whether the modification time distinguishes versions. Where it does not, a file has no Last-Modified, and
-// its entity tag depends on the inode, too.
+// Dated reports whether the modification time distinguishes versions. If it does not, a file has no
+// Last-Modified, and its entity tag also depends on the inode.
 func (v *Version) Dated() bool { return v.ModifiedNs >= datedFromNs && v.ModifiedNs < datedUntilNs }
 
-// AppendETag appends the entity tag of a file (RFC 9110 section 8.8.3): its modification time in
-// nanoseconds since 1970 and its size in bytes, both hexadecimal, and the coding's name where the file is a
-// precompressed form of another (section 8.8.3.3). It depends on nothing else, so replicas that hold the
-// same file with the same times agree on it. Only where the modification time says nothing (Dated) it has the time of
-// the inode's change and its number as well, on which replicas do not agree.
+// AppendETag appends the entity tag of a file (RFC 9110 section 8.8.3): its modification time in nanoseconds
+// since 1970 and its size in bytes, both hexadecimal, and the name of the coding if the file is a
+// precompressed form (section 8.8.3.3). It depends on nothing else, so replicas with the same file and the
+// same times agree on it. If the modification time does not distinguish versions (Dated), the tag also
+// contains the change time and the number of the inode, on which replicas do not agree.
 //
-// The tag is strong: it promises that two files with the same tag have the same bytes. That promise is the
-// file system's: a writer that changes a file twice within the resolution of its clock (4 ms on common
-// kernels), keeping its size, or that sets the time back, breaks it. Files are to be replaced by rename.
+// The tag is strong: two files with the same tag have the same bytes. This depends on the filesystem. It is
+// wrong if a file changes twice within the resolution of the filesystem's clock (4 ms on common kernels)
+// with the same size, or if its time is set back. So files should be replaced by renaming.
 func AppendETag(dst []byte, v *Version, c Coding) []byte {
 	dst = append(dst, '"')
 	dst = strconv.AppendUint(dst, uint64(v.ModifiedNs), 16)
@@ -49,11 +50,11 @@ func AppendETag(dst []byte, v *Version, c Coding) []byte {
 	return append(dst, '"')
 }
 
-// ETagBytesMax is room enough for any tag that AppendETag writes.
+// ETagBytesMax is the largest length of a tag from AppendETag.
 const ETagBytesMax = len(`"---`) + 4*16 + len(`-zstd"`)
 
-// nextETag cuts the first entity tag off list: opaque with its quotes, and whether W/ stands before it. ok
-// is false where the list does not begin with one.
+// nextETag splits off the first entity tag of list: opaque with its quotes, and whether it has the prefix
+// W/. ok is false if list does not begin with an entity tag.
 func nextETag(list []byte) (opaque []byte, weak bool, rest []byte, ok bool) {
 	if len(list) >= 2 && list[0] == 'W' && list[1] == '/' {
 		weak, list = true, list[2:]
@@ -72,9 +73,9 @@ func nextETag(list []byte) (opaque []byte, weak bool, rest []byte, ok bool) {
 	return nil, false, nil, false
 }
 
-// matchETag reports whether etag is in the list that the lines make up, or the list is `*`, which stands
-// for any (RFC 9110 sections 13.1.1 and 13.1.2). strong asks for the strong comparison of section 8.8.3.2,
-// where a weak tag equals nothing. A line is read up to the first thing that is not an entity tag.
+// matchETag reports whether etag is in the list in lines, or the list is `*`, which matches every tag (RFC
+// 9110 sections 13.1.1 and 13.1.2). strong selects the strong comparison of section 8.8.3.2, in which a weak
+// tag equals no other. A line is parsed up to the first malformed entity tag.
 func matchETag(lines [][]byte, etag []byte, strong bool) bool {
 	own, ownWeak, rest, ok := nextETag(etag)
 	ok = ok && len(rest) == 0

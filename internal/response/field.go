@@ -2,9 +2,9 @@ package response
 
 import "strconv"
 
-// AppendField appends one field line with its CRLF (RFC 9112 section 5). It cannot be made to write
-// anything else: a control character in the value, CR, LF and NUL among them, becomes a space (RFC 9110
-// section 5.5), and a field whose name is not a token is left out. ValidField checks beforehand.
+// AppendField appends one field line with its CRLF (RFC 9112 section 5). It never appends anything else: it
+// replaces control characters in the value, such as CR, LF and NUL, by spaces (RFC 9110 section 5.5), and
+// omits a field whose name is not a token. ValidField checks values beforehand.
 func AppendField(dst []byte, name, value string) []byte {
 	if !validName(name) {
 		return dst
@@ -56,9 +56,9 @@ func AppendEnd(dst []byte) []byte { return append(dst, '\r', '\n') }
 // AppendInt appends n in decimal.
 func AppendInt(dst []byte, n int64) []byte { return strconv.AppendInt(dst, n, 10) }
 
-// ValidField reports whether AppendField writes the field as it is given: the name is a token (RFC 9110
-// section 5.1), and the value holds no control character but tabs and neither starts nor ends with
-// whitespace (section 5.5). It is meant for values from a command line.
+// ValidField reports whether AppendField appends the field unchanged: the name is a token (RFC 9110 section
+// 5.1), and the value contains no control characters except tabs and neither starts nor ends with whitespace
+// (section 5.5). It is for values from a command line.
 func ValidField(name, value string) bool {
 	for i := range len(value) {
 		if isControl(value[i]) {
@@ -71,7 +71,7 @@ func ValidField(name, value string) bool {
 	return validName(name)
 }
 
-// endField ends the line whose value is dst[from:], and makes the value harmless.
+// endField ends the line whose value is dst[from:], and replaces control characters in the value.
 func endField(dst []byte, from int) []byte {
 	for i := from; i < len(dst); i++ {
 		if isControl(dst[i]) {
@@ -81,11 +81,11 @@ func endField(dst []byte, from int) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// AppendEscapedPath appends a file path, percent-encoded so that it can stand in a Location field or in a
-// link (RFC 3986 section 3.3). Slashes stay. A path that opens with two slashes is given one, for browsers
-// take `//name/` for another server; one without a slash in front is given "./" where its first segment
-// holds a colon, which would read as a scheme (section 4.2), or where it begins with a tilde, which lftp takes for
-// somebody's home directory.
+// AppendEscapedPath appends a file path with percent-encoding, for a Location field or a link (RFC 3986
+// section 3.3). Slashes stay. Two slashes at the beginning become one, because browsers interpret `//name/`
+// as another host. A path without a slash at the beginning gets the prefix "./" if its first segment
+// contains a colon, which would look like a scheme (section 4.2), or if it begins with a tilde, which lftp
+// expands to a home directory.
 func AppendEscapedPath(dst []byte, path string) []byte {
 	for len(path) > 1 && path[0] == '/' && path[1] == '/' {
 		path = path[1:]

@@ -1,10 +1,11 @@
 package response
 
-// LastModified says what Last-Modified a file gets in a response of nowSeconds, and whether it is a validator: one that
-// no other version of the file has had before (RFC 9110 section 8.8.2.2). send is false where there is none to send.
+// LastModified returns the Last-Modified of a file for a response at nowSeconds. validator reports whether
+// no other version of the file had the same value before (RFC 9110 section 8.8.2.2). send is false if the
+// response must not have the field.
 //
-// While the second of the modification has not passed, the file may change again within it, so it has none. A time that
-// lies in the future is replaced by that of the response (section 8.8.2.1), which is not a validator.
+// Within the second of the modification the file may change again, so it has no Last-Modified. A time in the
+// future is replaced by the time of the response (section 8.8.2.1), which is not a validator.
 func LastModified(v *Version, nowSeconds int64) (seconds int64, send, validator bool) {
 	seconds = FloorSeconds(v.ModifiedNs)
 	switch {
@@ -17,7 +18,7 @@ func LastModified(v *Version, nowSeconds int64) (seconds int64, send, validator 
 	}
 }
 
-// FloorSeconds returns the second that a time in nanoseconds lies in.
+// FloorSeconds returns the time in nanoseconds, rounded down to seconds.
 func FloorSeconds(ns int64) int64 {
 	s := ns / 1e9
 	if ns%1e9 < 0 {
@@ -26,9 +27,9 @@ func FloorSeconds(ns int64) int64 {
 	return s
 }
 
-// FormIsCurrent reports whether a precompressed file was made from a file as it is now, by their modification times.
-// The compressed one is as old as the plain one, or younger. Compressors that keep the time may cut it to whole
-// seconds (pigz, brotli), and zip and FAT to two of them.
+// FormIsCurrent reports, by the modification times, whether a precompressed file was made from the current
+// version of the plain file: it must not be older. Compressors that copy the time may truncate it to whole
+// seconds (pigz, brotli), or to two seconds (zip and FAT).
 func FormIsCurrent(plainNs, formNs int64) bool {
 	if formNs >= plainNs {
 		return true

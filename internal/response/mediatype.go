@@ -2,14 +2,14 @@ package response
 
 import "bytes"
 
-// DefaultMediaType is the type of a file whose name says nothing (RFC 9110 section 8.3).
+// DefaultMediaType is the type of a file whose extension is unknown (RFC 9110 section 8.3).
 const DefaultMediaType = "application/octet-stream"
 
-// extensionBytesMax bounds the extensions that Lookup knows; no registered one is near it.
+// extensionBytesMax bounds the length of extensions in Lookup. Registered ones are much shorter.
 const extensionBytesMax = 24
 
-// MediaTypes finds the media type of a file by its name. It is filled before the server starts and may be
-// read by any number of goroutines afterwards.
+// MediaTypes finds the media type of a file by its name. It must be filled before the server starts.
+// Afterwards any number of goroutines may read it.
 type MediaTypes struct {
 	byExtension map[string]string // extensions in lower case, without the dot
 }
@@ -22,10 +22,10 @@ func NewMediaTypes() *MediaTypes {
 }
 
 // Load adds the contents of a file in the format of /etc/mime.types: a type and its extensions on each line,
-// and comments from `#` on. It returns how many extensions it has added or changed. Lines without extensions
-// and what is malformed are passed over, as every reader of that file does; of two entries for an extension
-// the later one counts. Extensions with capitals are passed over as well: Lookup does not look at case, and
-// they are there to distinguish C++ from C.
+// and comments after `#`. It returns the number of extensions that it has added or changed. Lines without
+// extensions and malformed parts are ignored, as in other readers of that file. If an extension has two
+// entries, the later one applies. Extensions with capital letters are ignored too, because Lookup ignores
+// case and they only distinguish C++ from C.
 func (m *MediaTypes) Load(file []byte) (extensionCount int) {
 	for line := range bytes.Lines(file) {
 		if i := bytes.IndexByte(line, '#'); i >= 0 {
@@ -45,9 +45,9 @@ func (m *MediaTypes) Load(file []byte) (extensionCount int) {
 	return extensionCount
 }
 
-// Set gives files with the extension, with or without its dot, the media type. A text type without a
-// charset gets `charset=utf-8`: any other charset would have to be named, and browsers guess otherwise. It
-// reports false, and changes nothing, where the extension or the type could not be one.
+// Set sets the media type of files with the extension, which may have a leading dot. A text type without a
+// charset gets `charset=utf-8`, because browsers would guess another one. Set returns false and changes
+// nothing if the extension or the type is not valid.
 func (m *MediaTypes) Set(extension, mediaType string) bool {
 	if len(extension) > 0 && extension[0] == '.' {
 		extension = extension[1:]
@@ -66,9 +66,9 @@ func (m *MediaTypes) Set(extension, mediaType string) bool {
 	return true
 }
 
-// Lookup returns the media type of a file by its name or path: that of what follows the last dot of the
-// name, letter case aside, or DefaultMediaType. A name like `.profile` has no extension. It does not
-// allocate.
+// Lookup returns the media type for a file name or path. It uses the extension after the last dot of the
+// name and ignores case; the default is DefaultMediaType. A name like `.profile` has no extension. Lookup
+// does not allocate.
 func (m *MediaTypes) Lookup(name string) string {
 	var key [extensionBytesMax]byte
 	at := len(key)
@@ -92,8 +92,8 @@ func (m *MediaTypes) Lookup(name string) string {
 	return DefaultMediaType
 }
 
-// ValidMediaType reports whether s looks like `type/subtype`, perhaps with parameters, and may stand in a
-// field (RFC 9110 section 8.3.1). What the parameters say is not looked at.
+// ValidMediaType reports whether s has the form `type/subtype`, optionally with parameters, and is a valid
+// field value (RFC 9110 section 8.3.1). It does not check the parameters.
 func ValidMediaType(s string) bool {
 	if s == "" || s[len(s)-1] == ';' {
 		return false
@@ -113,7 +113,7 @@ func ValidMediaType(s string) bool {
 	return false
 }
 
-// WithCharset returns the media type with `charset=utf-8` where it is a text type without a charset.
+// WithCharset returns the media type, with `charset=utf-8` added to a text type without a charset.
 func WithCharset(mediaType string) string {
 	const text, charset = "text/", "charset="
 	if len(mediaType) < len(text) || !equalFold([]byte(mediaType[:len(text)]), text) {
@@ -136,7 +136,7 @@ func hasCapital(word []byte) bool {
 	return false
 }
 
-// commonMediaTypes are the types that a web server meets, in the format of /etc/mime.types.
+// commonMediaTypes are the most frequent types of a web server, in the format of /etc/mime.types.
 const commonMediaTypes = `
 text/html                                html htm shtml
 text/css                                 css

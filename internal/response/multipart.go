@@ -7,9 +7,9 @@ const BoundaryBytes = 32
 
 const multipartType = "multipart/byteranges; boundary="
 
-// AppendBoundary appends a boundary between parts (RFC 2046 section 5.1.1) made of 128 bits. They have to be
-// random, and other ones for each response: a boundary must not occur in the file, and anyone who can guess it can
-// make a file in which it does.
+// AppendBoundary appends a boundary between parts (RFC 2046 section 5.1.1), made of 128 bits. The bits must
+// be random and different for each response: the boundary must not occur in the file, and an attacker who
+// can guess it could make a file that contains it.
 func AppendBoundary(dst []byte, high, low uint64) []byte {
 	const hexDigits = "0123456789abcdef"
 	for shift := 60; shift >= 0; shift -= 4 {
@@ -21,18 +21,17 @@ func AppendBoundary(dst []byte, high, low uint64) []byte {
 	return dst
 }
 
-// AppendMultipartType appends the Content-Type of a response in several parts (RFC 9110 section 14.6).
+// AppendMultipartType appends the Content-Type of a response with several ranges (RFC 9110 section 14.6).
 func AppendMultipartType(dst, boundary []byte) []byte {
 	return append(append(dst, multipartType...), boundary...)
 }
 
-// AppendPartHead appends what comes before the bytes of a part: the delimiter and the part's fields
-// (RFC 9110 section 14.6). mediaType is the Content-Type that a whole response would have; without one the
-// field is left out.
+// AppendPartHead appends the delimiter and the fields before the bytes of a part (RFC 9110 section 14.6).
+// mediaType is the Content-Type of the whole representation; if it is empty, the field is omitted.
 //
-// A CRLF stands before the first part, too. RFC 2046 section 5.1.1 lets it, common servers have always sent
-// it, and there are clients that skip an empty line before they look for a delimiter: zsync does, and
-// asks again for ever if it is not there.
+// The first part also has a CRLF in front. RFC 2046 section 5.1.1 permits this, common servers have always
+// sent it, and some clients skip an empty line before they look for a delimiter: zsync does, and repeats the
+// request for ever if the line is missing.
 func AppendPartHead(dst, boundary []byte, mediaType string, r Range, sizeBytes int64) []byte {
 	dst = append(dst, '\r', '\n', '-', '-')
 	dst = append(dst, boundary...)
@@ -45,15 +44,15 @@ func AppendPartHead(dst, boundary []byte, mediaType string, r Range, sizeBytes i
 	return append(dst, '\r', '\n', '\r', '\n')
 }
 
-// AppendPartsEnd appends what comes after the bytes of the last part.
+// AppendPartsEnd appends the final delimiter after the bytes of the last part.
 func AppendPartsEnd(dst, boundary []byte) []byte {
 	dst = append(dst, '\r', '\n', '-', '-')
 	dst = append(dst, boundary...)
 	return append(dst, '-', '-', '\r', '\n')
 }
 
-// MultipartBytes returns the exact Content-Length of a response in several parts: the ranges, what
-// AppendPartHead writes before each and AppendPartsEnd after the last, for a boundary of BoundaryBytes.
+// MultipartBytes returns the exact Content-Length of a response with several ranges: the ranges, the output
+// of AppendPartHead before each, and that of AppendPartsEnd after the last, for a boundary of BoundaryBytes.
 func MultipartBytes(ranges []Range, mediaType string, sizeBytes int64) int64 {
 	const delimiter = len("\r\n--") + BoundaryBytes + len("\r\n")
 	head := delimiter + len("Content-Range: bytes -/\r\n\r\n") + digits(sizeBytes)

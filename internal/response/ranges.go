@@ -5,19 +5,19 @@ import (
 	"strconv"
 )
 
-// Range is a piece of a representation: Length bytes from offset Start. Length is at least 1.
+// Range is a part of a representation: Length bytes from offset Start. Length is at least 1.
 type Range struct{ Start, Length int64 }
 
-// RangeVerdict says what a Range field asks for.
+// RangeVerdict is the result of parsing a Range field.
 type RangeVerdict uint8
 
 // The verdicts.
 const (
-	// RangesIgnored responds with the whole representation, as if there were no Range.
+	// RangesIgnored means a response with the whole representation, as without Range.
 	RangesIgnored RangeVerdict = iota
-	// RangesSatisfiable responses 206 with the ranges.
+	// RangesSatisfiable means a 206 response with the ranges.
 	RangesSatisfiable
-	// RangesUnsatisfiable responses 416.
+	// RangesUnsatisfiable means a 416 response.
 	RangesUnsatisfiable
 )
 
@@ -34,16 +34,16 @@ func (v RangeVerdict) String() string {
 	return "unknown"
 }
 
-// ParseRanges reads the value of a Range field for a representation of sizeBytes (RFC 9110 section 14.2) and
-// appends to dst what is to be sent: at least one range if and only if the verdict is RangesSatisfiable.
+// ParseRanges parses the value of a Range field for a representation of sizeBytes (RFC 9110 section 14.2)
+// and appends the ranges to send to dst: at least one if the verdict is RangesSatisfiable, otherwise none.
 //
-// The ranges lie inside the representation and do not overlap or touch: those that would are made one, which
-// takes the place of the first of them (section 15.3.7.2). So however often a request names a byte, it is
-// sent once, and the sum of the lengths never exceeds the size.
+// The ranges are inside the representation and do not overlap or touch. Ranges that overlap or touch are
+// merged at the position of the first of them (section 15.3.7.2). So each byte is sent at most once, and the
+// sum of the lengths never exceeds the size.
 //
-// Ignored, as the section allows or demands, are: another unit than bytes, any malformed range, more than
-// rangesMax ranges (counted as they are written), and every range of an empty representation. A number beyond
-// an int64 is the largest one.
+// As the section permits or requires, these are ignored: a unit other than bytes, any malformed range, more
+// than rangesMax ranges (counted before merging), and every range of an empty representation. A number that
+// exceeds an int64 is replaced by the largest int64.
 func ParseRanges(dst []Range, value []byte, sizeBytes int64, rangesMax int) ([]Range, RangeVerdict) {
 	const unit = "bytes="
 	if len(value) < len(unit) || !equalFold(value[:len(unit)], unit) || sizeBytes <= 0 {
@@ -73,8 +73,8 @@ func ParseRanges(dst []Range, value []byte, sizeBytes int64, rangesMax int) ([]R
 	return dst, RangesSatisfiable
 }
 
-// parseRange reads `first-last`, `first-` or `-suffix` (RFC 9110 section 14.1.2). A range that is valid and
-// cannot be satisfied has length 0.
+// parseRange parses `first-last`, `first-` or `-suffix` (RFC 9110 section 14.1.2). The result has length 0
+// if the range is valid but not satisfiable.
 func parseRange(spec []byte, sizeBytes int64) (r Range, ok bool) {
 	dash := 0
 	for dash < len(spec) && spec[dash] != '-' {
@@ -107,7 +107,7 @@ func parseRange(spec []byte, sizeBytes int64) (r Range, ok bool) {
 	return Range{start, last - start + 1}, true
 }
 
-// parseNumber reads 1*DIGIT; what does not fit becomes the largest int64.
+// parseNumber parses 1*DIGIT. A number that is too large becomes the largest int64.
 func parseNumber(b []byte) (n int64, ok bool) {
 	for _, c := range b {
 		if !isDigit(c) {
@@ -123,8 +123,8 @@ func parseNumber(b []byte) (n int64, ok bool) {
 	return n, len(b) > 0
 }
 
-// addRange adds r to the ranges in dst[first:], which neither overlap nor touch, and keeps them so. What
-// merges moves to the place of the earliest.
+// addRange adds r to the ranges in dst[first:], which do not overlap or touch, and merges it with those that
+// it overlaps or touches. The merged range is at the position of the earliest of them.
 func addRange(dst []Range, first int, r Range) []Range {
 	dst = append(dst, r)
 	at := len(dst) - 1

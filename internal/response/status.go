@@ -5,7 +5,7 @@ import "strconv"
 // Status is a status code (RFC 9110 section 15).
 type Status uint16
 
-// StatusCount is more than every status code.
+// StatusCount is larger than every status code, so that status codes can index an array.
 const StatusCount = 600
 
 // The status codes that the server sends.
@@ -37,7 +37,7 @@ const (
 )
 
 // Reason returns the reason phrase of RFC 9110 section 15 (RFC 6585 for 431), or "" for a status that the
-// server never sends.
+// server does not send.
 func (s Status) Reason() string {
 	switch s {
 	case Continue:
@@ -98,8 +98,8 @@ func (s Status) String() string {
 }
 
 // AppendStatusLine appends the status line with its CRLF (RFC 9112 section 4). The version is always
-// HTTP/1.1, the one that the server speaks, also in response to HTTP/1.0 (RFC 9110 section 6.2). The space
-// after the code stays where there is no reason phrase.
+// HTTP/1.1, the version of the server, also in response to HTTP/1.0 (RFC 9110 section 6.2). The space after
+// the code is required even without a reason phrase.
 func AppendStatusLine(dst []byte, s Status) []byte {
 	if s == OK {
 		return append(dst, "HTTP/1.1 200 OK\r\n"...)

@@ -35,7 +35,7 @@ func validName(name string) bool {
 	return len(name) > 0
 }
 
-// lower returns the lower-case form of an ASCII letter, and any other byte as it is.
+// lower returns the lower-case form of an ASCII letter, and other bytes unchanged.
 func lower(c byte) byte {
 	if 'A' <= c && c <= 'Z' {
 		return c + ('a' - 'A')
@@ -56,7 +56,7 @@ func equalFold(b []byte, s string) bool {
 	return true
 }
 
-// trim cuts optional whitespace (RFC 9110 section 5.6.3) off both ends.
+// trim removes optional whitespace (RFC 9110 section 5.6.3) from both ends.
 func trim(b []byte) []byte {
 	for len(b) > 0 && isSpace(b[0]) {
 		b = b[1:]
@@ -67,7 +67,7 @@ func trim(b []byte) []byte {
 	return b
 }
 
-// cut splits b around the first sep, and trims both parts. rest is empty where there is no sep.
+// cut splits b at the first sep, and trims both parts. rest is empty if there is no sep.
 func cut(b []byte, sep byte) (part, rest []byte) {
 	for i, c := range b {
 		if c == sep {

@@ -32,11 +32,11 @@ type Options struct {
 func (o *Options) Table() []config.Option {
 	return []config.Option{
 		{
-			Name: "user", Into: &o.User, Usage: "become the user `NAME` once the addresses are bound (as root)",
+			Name: "user", Into: &o.User, Usage: "switch to user `NAME` after the addresses are bound; needs root",
 			Advice: "Not needed if systemd starts the server as that user.",
 		},
 		{
-			Name: "landlock", Into: &o.landlock, Default: true, Usage: "let the process itself read the served directories only",
+			Name: "landlock", Into: &o.landlock, Default: true, Usage: "allow the process to read only the served directories (Landlock)",
 			Advice: "It needs Linux 5.13. Turn it off if something that is served is mounted or moved there later.",
 		},
 	}

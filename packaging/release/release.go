@@ -2,13 +2,11 @@ package release
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -134,27 +132,15 @@ func NewPages(binary, name string) (*Pages, error) {
 	return p, nil
 }
 
-// Arch returns Debian's name of the architecture that is built for.
-func Arch() (string, error) {
-	name, ok := map[string]string{
-		"amd64": "amd64", "arm64": "arm64", "386": "i386", "arm": "armhf", "ppc64le": "ppc64el",
-		"s390x": "s390x", "riscv64": "riscv64",
-	}[runtime.GOARCH]
-	if !ok {
-		return "", errors.New("no name of Debian's for " + runtime.GOARCH)
-	}
-	return name, nil
-}
-
 // described is what git describe prints: a tag, the commits since then, and whether the tree is changed.
 var described = regexp.MustCompile(`^v?([0-9][0-9A-Za-z.~+]*?)(?:-([0-9]+)-g([0-9a-f]+))?(-dirty)?$`)
 
 // tag is a version as people write it.
 var tag = regexp.MustCompile(`^v?[0-9]+\.[0-9]`)
 
-// DebianVersion returns the version as dpkg orders it: a tag is newer than all commits before it, and
+// PackageVersion returns the version as dpkg and rpm order it: a tag is newer than all commits before it, and
 // older than those after it.
-func (i Info) DebianVersion() string {
+func (i Info) PackageVersion() string {
 	version := ""
 	m := described.FindStringSubmatch(i.Version)
 	switch {

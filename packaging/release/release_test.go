@@ -16,7 +16,7 @@ import (
 
 var noon = time.Date(2026, 2, 3, 12, 0, 0, 0, time.UTC)
 
-func TestDebianVersion(t *testing.T) {
+func TestPackageVersion(t *testing.T) {
 	for _, c := range []struct{ version, want string }{
 		{"v1.2.0", "1.2.0"},
 		{"v1.2.0-dirty", "1.2.0+dirty"},
@@ -27,7 +27,7 @@ func TestDebianVersion(t *testing.T) {
 		{"1234567-dirty", "0~git20260203120000.1234567+dirty"},
 		{"unknown", "0~git20260203120000.unknown"},
 	} {
-		if got := (Info{Version: c.version, Time: noon}).DebianVersion(); got != c.want {
+		if got := (Info{Version: c.version, Time: noon}).PackageVersion(); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.version, got, c.want)
 		}
 	}
@@ -48,7 +48,7 @@ func TestDebianOrder(t *testing.T) {
 		{Version: "v1.0.0", Time: noon},
 	}
 	for i := range versions[1:] {
-		older, newer := versions[i].DebianVersion(), versions[i+1].DebianVersion()
+		older, newer := versions[i].PackageVersion(), versions[i+1].PackageVersion()
 		if err := exec.Command("dpkg", "--compare-versions", older, "lt", newer).Run(); err != nil {
 			t.Errorf("dpkg: %s is not older than %s", older, newer)
 		}

@@ -6,7 +6,6 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,61 +15,15 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
-// Document is a bill of materials, as CycloneDX 1.6 has it.
+// Document is a bill of materials.
 type Document struct {
-	Schema       string       `json:"$schema"`
-	Format       string       `json:"bomFormat"`
-	SpecVersion  string       `json:"specVersion"`
-	Serial       string       `json:"serialNumber"`
-	Version      int          `json:"version"`
-	Metadata     Metadata     `json:"metadata"`
-	Components   []Component  `json:"components"`
-	Dependencies []Dependency `json:"dependencies"`
-}
-
-// Metadata says what the document is about.
-type Metadata struct {
-	Timestamp string    `json:"timestamp"`
-	Component Component `json:"component"`
-}
-
-// Component is the program, a module or a library.
-type Component struct {
-	Type       string     `json:"type"`
-	Ref        string     `json:"bom-ref"`
-	Name       string     `json:"name"`
-	Version    string     `json:"version,omitempty"`
-	Hashes     []Hash     `json:"hashes,omitempty"`
-	Licenses   []License  `json:"licenses,omitempty"`
-	PURL       string     `json:"purl,omitempty"`
-	Properties []Property `json:"properties,omitempty"`
-}
-
-// Hash is the sum of a file.
-type Hash struct {
-	Algorithm string `json:"alg"`
-	Content   string `json:"content"`
-}
-
-// License names a license by its identifier of SPDX.
-type License struct {
-	License struct {
-		ID string `json:"id"`
-	} `json:"license"`
-}
-
-// Property is what CycloneDX has no field for.
-type Property struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-// Dependency says what a component needs.
-type Dependency struct {
-	Ref       string   `json:"ref"`
-	DependsOn []string `json:"dependsOn,omitempty"`
+	bom        cdx.BOM
+	components []cdx.Component
+	needs      []cdx.Dependency
 }
 
 // Subject is what a document is to be about.
@@ -105,61 +58,59 @@ func New(s Subject) (*Document, error) {
 		}
 	}
 	sum := sha256.Sum256(data)
-	main := Component{
-		Type: "application", Ref: "pkg:generic/" + s.Name + "@" + s.Version, Name: s.Name, Version: s.Version,
-		PURL:     "pkg:generic/" + s.Name + "@" + s.Version,
-		Hashes:   []Hash{{"SHA-256", hex.EncodeToString(sum[:])}},
+	purl := "pkg:generic/" + s.Name + "@" + s.Version
+	main := cdx.Component{
+		Type: cdx.ComponentTypeApplication, BOMRef: purl, Name: s.Name, Version: s.Version, PackageURL: purl,
+		Hashes:   &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(sum[:])}},
 		Licenses: licenses(s.License),
 	}
 	if s.Commit != "" {
-		main.Properties = append(main.Properties, Property{"git:commit", s.Commit})
+		main.Properties = property("git:commit", s.Commit)
 	}
-	d := &Document{
-		Schema: "http://cyclonedx.org/schema/bom-1.6.schema.json", Format: "CycloneDX", SpecVersion: "1.6", Version: 1,
-		Serial:   serial(sum),
-		Metadata: Metadata{s.Time.UTC().Format(time.RFC3339), main},
-	}
+	d := &Document{bom: *cdx.NewBOM()}
+	d.bom.SerialNumber = serial(sum)
+	d.bom.Metadata = &cdx.Metadata{Timestamp: s.Time.UTC().Format(time.RFC3339), Component: &main}
 	goVersion := strings.TrimPrefix(info.GoVersion, "go")
-	d.add(Component{Type: "library", Name: "std", Version: goVersion, PURL: "pkg:golang/std@" + goVersion, Licenses: licenses("BSD-3-Clause")})
+	d.add(cdx.Component{Name: "std", Version: goVersion, PackageURL: "pkg:golang/std@" + goVersion, Licenses: licenses("BSD-3-Clause")})
 	for _, m := range info.Deps {
-		sum := m.Sum
 		if m.Replace != nil {
-			m, sum = m.Replace, m.Replace.Sum
+			m = m.Replace
 		}
-		c := Component{
-			Type: "library", Name: m.Path, Version: m.Version, PURL: "pkg:golang/" + m.Path + "@" + m.Version,
+		c := cdx.Component{
+			Name: m.Path, Version: m.Version, PackageURL: "pkg:golang/" + m.Path + "@" + m.Version,
 			Licenses: licenses(licenseOf(dirs[m.Path])),
 		}
-		if sum != "" { // of the module's files, as go.sum has it; no sum of one file
-			c.Properties = []Property{{"go:h1", sum}}
+		if m.Sum != "" { // of the module's files, as go.sum has it; not a sum of one file
+			c.Properties = property("go:h1", m.Sum)
 		}
 		d.add(c)
 	}
 	for _, name := range libraries {
-		d.add(Component{Type: "library", Name: name, PURL: "pkg:generic/" + name, Properties: []Property{{"linkage", "dynamic"}}})
+		d.add(cdx.Component{Name: name, PackageURL: "pkg:generic/" + name, Properties: property("linkage", "dynamic")})
 	}
-	all := Dependency{Ref: main.Ref}
-	for _, c := range d.Components {
-		all.DependsOn = append(all.DependsOn, c.Ref)
+	var all []string
+	for _, c := range d.components {
+		all = append(all, c.BOMRef)
 	}
-	d.Dependencies = append([]Dependency{all}, d.Dependencies...)
+	needs := append([]cdx.Dependency{{Ref: main.BOMRef, Dependencies: &all}}, d.needs...)
+	d.bom.Components, d.bom.Dependencies = &d.components, &needs
 	return d, nil
 }
 
-// add appends a component that nothing is known to depend on but the program.
-func (d *Document) add(c Component) {
-	c.Ref = c.PURL
-	d.Components = append(d.Components, c)
-	d.Dependencies = append(d.Dependencies, Dependency{Ref: c.Ref})
+// add appends a library that nothing is known to depend on but the program.
+func (d *Document) add(c cdx.Component) {
+	c.Type, c.BOMRef = cdx.ComponentTypeLibrary, c.PackageURL
+	d.components = append(d.components, c)
+	d.needs = append(d.needs, cdx.Dependency{Ref: c.BOMRef})
 }
+
+// property returns a list of one property, for what CycloneDX has no field for.
+func property(name, value string) *[]cdx.Property { return &[]cdx.Property{{Name: name, Value: value}} }
 
 // JSON returns the document as a file has it.
 func (d *Document) JSON() ([]byte, error) {
 	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(d)
+	err := cdx.NewBOMEncoder(&b, cdx.BOMFileFormatJSON).SetPretty(true).SetEscapeHTML(false).EncodeVersion(&d.bom, cdx.SpecVersion1_6)
 	return b.Bytes(), err
 }
 
@@ -249,12 +200,10 @@ func Recognize(text string) string {
 	return ""
 }
 
-// licenses returns the list that a component has, which is empty for an unknown license.
-func licenses(id string) []License {
+// licenses returns the list that a component has, which is nil for an unknown license.
+func licenses(id string) *cdx.Licenses {
 	if id == "" {
 		return nil
 	}
-	var l License
-	l.License.ID = id
-	return []License{l}
+	return &cdx.Licenses{{License: &cdx.License{ID: id}}}
 }

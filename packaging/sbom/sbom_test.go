@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	cdx "github.com/CycloneDX/cyclonedx-go"
 )
 
 // TestDocument makes the document of the program itself, twice.
@@ -35,22 +37,22 @@ func TestDocument(t *testing.T) {
 	if texts[0] != texts[1] {
 		t.Error("two documents of one binary differ")
 	}
-	var d Document
+	var d cdx.BOM
 	if err := json.Unmarshal([]byte(texts[0]), &d); err != nil {
 		t.Fatal(err)
 	}
-	if d.Format != "CycloneDX" || d.SpecVersion != "1.6" || d.Metadata.Timestamp != "2026-02-03T04:05:06Z" ||
-		!regexp.MustCompile(`^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(d.Serial) {
+	if d.BOMFormat != cdx.BOMFormat || d.SpecVersion != cdx.SpecVersion1_6 || d.Metadata.Timestamp != "2026-02-03T04:05:06Z" ||
+		!regexp.MustCompile(`^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(d.SerialNumber) {
 		t.Errorf("%.300s", texts[0])
 	}
-	seen, refs := map[string]Component{}, map[string]bool{}
-	for _, c := range d.Components {
+	seen, refs := map[string]cdx.Component{}, map[string]bool{}
+	for _, c := range *d.Components {
 		seen[c.Name] = c
-		if refs[c.Ref] {
-			t.Errorf("%s is there twice", c.Ref)
+		if refs[c.BOMRef] {
+			t.Errorf("%s is there twice", c.BOMRef)
 		}
-		refs[c.Ref] = true
-		if strings.Contains(c.Name, "/") && (c.Version == "" || len(c.Licenses) != 1) {
+		refs[c.BOMRef] = true
+		if strings.Contains(c.Name, "/") && (c.Version == "" || c.Licenses == nil || len(*c.Licenses) != 1) {
 			t.Errorf("%s: version %q, licenses %v", c.Name, c.Version, c.Licenses)
 		}
 	}
@@ -59,11 +61,12 @@ func TestDocument(t *testing.T) {
 			t.Errorf("%s is missing", name)
 		}
 	}
-	if id := seen["github.com/spf13/cobra"].Licenses[0].License.ID; id != "Apache-2.0" {
+	if id := (*seen["github.com/spf13/cobra"].Licenses)[0].License.ID; id != "Apache-2.0" {
 		t.Errorf("cobra's license is %s", id)
 	}
-	if len(d.Dependencies) != len(d.Components)+1 || len(d.Dependencies[0].DependsOn) != len(d.Components) {
-		t.Errorf("%d dependencies of %d components", len(d.Dependencies), len(d.Components))
+	needs := *d.Dependencies
+	if len(needs) != len(*d.Components)+1 || len(*needs[0].Dependencies) != len(*d.Components) {
+		t.Errorf("%d dependencies of %d components", len(needs), len(*d.Components))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// What has been tried is written by hand: no measurement can say it.
+// The list of experiments is written by hand; a run of the benchmarks does not measure it.
 //
 //go:embed tried.md
 var tried string
@@ -51,8 +51,8 @@ func writeDocs(directory string, r *report) error {
 
 func writeMethod(b *strings.Builder, r *report) {
 	m := r.Machine
-	fmt.Fprintf(b, "Written by `make bench` (`go run ./tests/bench`); mode %s, %s, %g s each; isolation, which takes long, has half as many rounds. The figures are medians, "+
-		"with the smallest and the largest in brackets, and behind × the ratio to the first line that is ours.\n\n",
+	fmt.Fprintf(b, "Written by `make bench` (`go run ./tests/bench`); mode %s, %s, %g s each; the isolation scenarios, which take long, have half as many rounds. The figures are medians, "+
+		"with the smallest and the largest value in brackets. The number after × is the ratio to the first line of aws.\n\n",
 		r.Mode, count(r.Rounds, "round"), r.Seconds)
 	fmt.Fprintf(b, "Machine: %d cores, %s, %d MiB of memory, Linux %s, congestion control %s.\n",
 		m.Cores, m.CPU, m.MemoryMB, m.Kernel, m.Congestion)
@@ -65,13 +65,13 @@ func writeMethod(b *strings.Builder, r *report) {
 		names[i] += " " + m.Versions[name]
 	}
 	fmt.Fprintf(b, "Programs: %s.\n\n", strings.Join(names, ", "))
-	b.WriteString(`Each server runs alone, pinned to one core, the client to another, both over loopback and ahead of what
-else the machine does (niceness). The rounds are interleaved: every server once, then every server again. What a server
-sends is compared with the file before it is measured. The processor time of a request is what all threads of the
-server have used, in the kernel and outside, divided by the requests; what the kernel does for it on the client's
-core is not in it, and on loopback a part of receiving on the client's side is. The client throws bodies away
-in the kernel. Switches are the server's context switches. The peers' configurations are in
-` + "`tests/bench/peers/conf`" + `; the C loop parses nothing and always gives the same response.
+	b.WriteString(`Each server runs alone, pinned to one core, and the client to another core. Both use loopback, and have a higher priority
+(niceness) than other programs on the machine. The rounds are interleaved: every server once, then every server again. Before
+a measurement, the response of the server is compared with the file. The processor time per request is the time of all
+threads of the server, in the kernel and in user space, divided by the number of requests. It does not include kernel work
+for the server on the client's core. On loopback it includes a part of the work of receiving on the client's side. The client
+discards bodies in the kernel. Switches are the server's context switches. The configurations of the peers are in
+` + "`tests/bench/peers/conf`" + `. The C loop parses nothing and always sends the same response.
 `)
 }
 
@@ -87,8 +87,8 @@ func writeTargets(b *strings.Builder, r *report) {
 	if len(verdicts) == 0 {
 		return
 	}
-	b.WriteString("\n## What must be true\n\nA ratio is ours divided by theirs.\n\n")
-	lines := [][]string{{"figure", "wanted", "is", "met"}}
+	b.WriteString("\n## Targets\n\nA ratio is the value of aws divided by the value of the other server.\n\n")
+	lines := [][]string{{"figure", "target", "measured", "met"}}
 	for _, v := range verdicts {
 		lines = append(lines, v.cells())
 	}
@@ -128,9 +128,9 @@ func limits(r *result) string {
 		text string
 		who  []string
 	}{
-		{"The server's core was used up, and limits the rate, with: %s.", server},
-		{"The client's core was used up, and limits the rate but not the server's time for a request, with: %s.", client},
-		{"Neither core was used up, so that both wait for each other or for the disk, with: %s.", neither},
+		{"The server's core was fully used, and limits the rate, for: %s.", server},
+		{"The client's core was fully used, and limits the rate but not the server's time per request, for: %s.", client},
+		{"Neither core was fully used, so server and client wait for each other or for the disk, for: %s.", neither},
 	} {
 		if len(part.who) > 0 {
 			parts = append(parts, fmt.Sprintf(part.text, strings.Join(part.who, "; ")))

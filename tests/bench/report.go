@@ -109,7 +109,7 @@ func printReport(w io.Writer, r *report) error {
 		b.WriteString("\n")
 	}
 	if verdicts := r.judge(); len(verdicts) > 0 {
-		lines := [][]string{{"what must be true", "wanted", "is", ""}}
+		lines := [][]string{{"target", "limit", "measured", ""}}
 		for _, v := range verdicts {
 			lines = append(lines, v.cells())
 		}

@@ -70,7 +70,7 @@ const (
 var scenarios = []*scenario{
 	{
 		Name: "keep-1k", Title: "1 KiB, connections kept", path: static1K, load: load{conns: 64}, show: usual,
-		Method: "64 clients ask for one file of 1 KiB over and over, each on its one connection.",
+		Method: "64 clients request one file of 1 KiB repeatedly, each on one kept connection.",
 		quick:  []string{"aws serve", "h2o", "nginx", "C loop, kept"},
 		entries: of("aws serve", "aws serve, log", "C loop, kept", "C loop, kept, memory", "h2o", "nginx", "lighttpd",
 			"fasthttp", "net/http", "caddy"),
@@ -78,44 +78,44 @@ var scenarios = []*scenario{
 	{
 		Name: "close-1k", Title: "1 KiB, a connection for each request, as the drop-in has it", path: static1K,
 		load: load{conns: 64, close: true}, show: usual,
-		Method:  "64 clients connect, ask for a file of 1 KiB with Connection: close, and connect again when the server has closed. No server defers accepting.",
+		Method:  "64 clients connect, request a file of 1 KiB with Connection: close, and connect again when the server has closed the connection. No server defers accepting.",
 		quick:   []string{"aws", "nginx", "C loop", "reference"},
 		entries: of("aws", "nginx", "C loop", "reference", "lighttpd", "fasthttp", "net/http", "caddy"),
 	},
 	{
 		Name: "close-1k-deferred", Title: "1 KiB, a connection for each request, accepting deferred", path: static1K,
 		load: load{conns: 64, close: true}, show: usual,
-		Method:  "The same with TCP_DEFER_ACCEPT, which h2o has switched on by itself.",
+		Method:  "The same with TCP_DEFER_ACCEPT, which h2o uses by default.",
 		quick:   []string{"aws serve", "h2o", "nginx, deferred", "C loop, deferred"},
 		entries: of("aws serve", "h2o", "nginx, deferred", "C loop, deferred", "aws serve, no defer"),
 	},
 	{
 		Name: "keep-64k", Title: "64 KiB, connections kept", path: static64K, load: load{conns: 64}, show: usual,
-		Method:  "As the first, with a file of 64 KiB.",
+		Method:  "The first scenario with a file of 64 KiB.",
 		quick:   []string{"aws serve", "h2o", "nginx"},
 		entries: of("aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "C loop, kept"),
 	},
 	{
 		Name: "keep-2m", Title: "2 MiB static, connections kept", path: static2M, load: load{conns: 16}, show: usual,
-		Method: "16 clients ask for a file of 2 MiB that is in the page cache. The machine's congestion control is that of all servers but aws, " +
-			"which gives connections from the machine itself one that does not pace (--local-congestion).",
+		Method: "16 clients request a file of 2 MiB that is in the page cache. All servers use the machine's congestion control, except aws, " +
+			"which uses one that does not pace for connections from the same machine (--local-congestion).",
 		quick:   []string{"aws serve", "h2o", "nginx"},
 		entries: of("aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "C loop, kept"),
 	},
 	{
 		Name: "close-2m", Title: "2 MiB static, a connection for each request", path: static2M,
 		load: load{conns: 16, close: true}, show: usual,
-		Method: "16 clients ask the drop-in and its peers for a file of 2 MiB that is in the page cache. The server's time is not all of it: " +
-			"a server that fills a large socket buffer and leaves has its bytes sent by the client's acknowledgements, in the client's time. " +
-			"So the client's core belongs to the comparison.",
+		Method: "16 clients request a file of 2 MiB that is in the page cache from the drop-in and its peers. The server's time is only a part of the cost: " +
+			"if a server fills a large socket buffer and closes, the client's acknowledgements cause the kernel to send the bytes, which counts as the client's time. " +
+			"So compare the client's core too.",
 		quick:   []string{"aws", "nginx", "reference"},
 		entries: of("aws", "nginx", "reference", "C loop"),
 	},
 	{
 		Name: "dynamic-2m", Title: "2 MiB dynamic, in the page cache", path: dynamic2M, load: load{conns: 16}, show: usual,
-		Method: "16 clients ask for a file of 2 MiB that is served by asynchronous reads; its pages are in memory. nginx reads it past the page cache. " +
-			"The C loop shows what copying costs at the least, beside itself with sendfile: it reads into one block for all clients and sends that, " +
-			"with congestion control that does not pace, as aws has it here.",
+		Method: "16 clients request a file of 2 MiB that is served with asynchronous reads; its pages are in memory. nginx bypasses the page cache. " +
+			"The C loop shows the minimum cost of copying, compared with itself with sendfile: it reads into one block for all clients and sends that, " +
+			"with congestion control that does not pace, as aws does here.",
 		quick: []string{"aws serve", "nginx, directio"},
 		entries: []entry{
 			{server: "aws serve"},
@@ -128,7 +128,7 @@ var scenarios = []*scenario{
 	{
 		Name: "dynamic-close-2m", Title: "2 MiB dynamic, a connection for each request", path: dynamic2M,
 		load: load{conns: 16, close: true}, show: usual,
-		Method: "The same with the drop-in, which loads the whole file before it sends, and the reference server, which reads through the page cache.",
+		Method: "The same with the drop-in, which loads the whole file before it sends it, and the reference server, which reads through the page cache.",
 		quick:  []string{"aws", "reference"},
 		entries: []entry{
 			{server: "aws"},
@@ -142,7 +142,7 @@ var scenarios = []*scenario{
 	isolateStatic, isolateDynamic, isolateNames,
 	{
 		Name: "idle", Title: "10,000 idle connections", path: static1K, load: load{conns: 64}, once: onceIdle,
-		Method: "10,000 connections have had one response each and idle while 64 clients ask for the file of 1 KiB. The memory for each of them is the growth of the server's resident memory from before the first to after the last.",
+		Method: "10,000 connections have got one response each and are idle, while 64 clients request the file of 1 KiB. The memory per idle connection is the growth of the server's resident memory from before the first to after the last of them.",
 		show:   []metric{mCPU, mRate, mP99, mConnBytes, mRSS},
 		quick:  []string{"aws serve"},
 		entries: []entry{
@@ -154,7 +154,7 @@ var scenarios = []*scenario{
 	},
 	{
 		Name: "clients", Title: "1 to 5,000 clients", path: static1K, show: usual,
-		Method: "As many clients ask for the file of 1 KiB over and over, each on its one connection.",
+		Method: "This number of clients request the file of 1 KiB repeatedly, each on one kept connection.",
 		entries: []entry{
 			{server: "aws serve", conns: 1, label: "aws serve, 1"},
 			{server: "aws serve", conns: 8, label: "aws serve, 8"},
@@ -168,18 +168,18 @@ var scenarios = []*scenario{
 	},
 	{
 		Name: "loops", Title: "One loop, two and four", path: static1K, load: load{conns: 64}, show: usual,
-		Method:  "The loops share the server's core. What can be seen is what a further loop costs by itself.",
+		Method:  "The loops share the server's core. The scenario shows the cost of an additional loop.",
 		entries: of("aws serve", "aws serve, two loops", "aws serve, four loops"),
 	},
 	{
 		Name: "loops-on-two-cores", Title: "One loop and two, on two cores", path: dynamic2M, load: load{conns: 16}, show: usual, cores: bothCores,
-		Method:  "The server may use both cores, and shares one of them with the client, which does little for a file of 2 MiB.",
+		Method:  "The server may use both cores. It shares one of them with the client, which needs little processor time for a file of 2 MiB.",
 		entries: of("aws serve", "aws serve, two loops"),
 	},
 	{
 		Name: "second-opinion", Title: "A second opinion: wrk and h2load", path: static1K, load: load{conns: 64},
 		once: onceForeign, show: []metric{mCPU, mRate, mBusy},
-		Method: "The first scenario with other people's clients.",
+		Method: "The first scenario with independent load generators.",
 		entries: []entry{
 			{server: "aws serve", with: "wrk", label: "aws serve (wrk)"},
 			{server: "h2o", with: "wrk", label: "h2o (wrk)"},
@@ -191,7 +191,7 @@ var scenarios = []*scenario{
 	},
 	{
 		Name: "start", Title: "From exec to the first response", path: static1K, once: onceStart, show: []metric{mStart, mRSS},
-		Method:  "The server is started and asked for the file of 1 KiB until it answers, twice each millisecond. Resident memory is that of the server after this one response.",
+		Method:  "The server is started. A client requests the file of 1 KiB twice per millisecond until it gets a response. Resident memory is that of the server after this response.",
 		quick:   []string{"aws", "aws serve"},
 		entries: of("aws", "aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "caddy", "reference"),
 	},

@@ -1,0 +1,54 @@
+package goloop
+
+import (
+	"aws/internal/connstate"
+	"aws/internal/handler"
+	"aws/internal/kernel"
+	"aws/internal/request"
+)
+
+// discardArrived throws away as much of the request's body as has arrived with its head, if the connection is kept after the
+// response. It returns the bytes behind the body.
+func (l *Loop) discardArrived(x *exchange, r *handler.Response, rest []byte) []byte {
+	x.requestBody = r.Body
+	n, done, defect := x.requestBody.Next(rest)
+	if defect != request.DefectNone {
+		x.keepAlive = false
+		return rest
+	}
+	if x.discarding = !done; done {
+		r.HasBody = false
+	}
+	return rest[n:]
+}
+
+// stepDiscarding is the step of CONN_DISCARDING: more of the request's body has arrived. The response is gone.
+func (l *Loop) stepDiscarding(c *conn, buf []byte) {
+	x := c.current
+	assert(x.state == connstate.StateDiscarding && x.discarding, "a body is discarded outside of CONN_DISCARDING")
+	n, done, defect := x.requestBody.Next(buf)
+	switch {
+	case defect != request.DefectNone:
+		l.linger(c)
+	case done:
+		l.keepRest(c, buf[n:])
+		l.awaitRequest(c)
+	}
+}
+
+// linger ends a connection that has had its response, and may be sending on: closed now, what it has sent
+// would be answered with a reset, which may overtake the response.
+func (l *Loop) linger(c *conn) {
+	l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpShutdown, fd: c.fd})
+	l.setState(c, connstate.StateLingering)
+	l.release(c)
+}
+
+// stepLingering is the step of CONN_LINGERING: n more bytes have arrived that nobody wants.
+func (l *Loop) stepLingering(c *conn, n int) {
+	assert(c.state() == connstate.StateLingering, "a connection lingers outside of CONN_LINGERING")
+	c.lingered += n
+	if c.lingered > lingerBytesMax {
+		l.abort(c, kernel.OpClose)
+	}
+}

@@ -1,0 +1,95 @@
+package loader
+
+import (
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+	"aws/internal/stats"
+)
+
+// chooseMethod decides by which read method a chunk is read. What is in memory is copied from
+// there; what is not is read past the page cache, because a buffered read would wait for the
+// disk inside io_submit. A file or kernel that can do neither has worker threads. Where the chunk before was in
+// memory (resident), nobody is asked whether this one is, too: if not, the read says so.
+func (l *Loader) chooseMethod(f *docroot.File, b *buffer, resident bool) stats.ReadMethod {
+	if f.Remote {
+		b.method = stats.ReadThread // io_submit may wait for the process or machine that the file is from
+	}
+	switch b.method {
+	case stats.ReadNoWait, stats.ReadThread:
+		return b.method
+	case stats.ReadDirect:
+		if !l.openDirect(f) {
+			b.method = stats.ReadThread // another read has found out
+		}
+		return b.method
+	case stats.ReadAuto, stats.ReadMethodCount:
+	}
+	b.method = stats.ReadNoWait
+	switch {
+	case l.k.Slots() == 0:
+		b.method = stats.ReadThread
+	case f.NoWaitOff.Load():
+		b.method = stats.ReadDirect
+	case resident:
+	default:
+		offset := b.chunk*int64(len(b.mem)) + int64(b.filled)
+		if l.k.Probe(f.FD, offset, int64(b.bytes-b.filled)) == kernel.ResidencyNone {
+			b.method = stats.ReadDirect
+		}
+	}
+	if b.method == stats.ReadDirect && !l.openDirect(f) {
+		b.method = stats.ReadThread
+	}
+	return b.method
+}
+
+// pageBytes is the alignment of a buffer.
+const pageBytes = 4096
+
+// openDirect reports whether a file can be read directly, opening it for that if need be.
+func (l *Loader) openDirect(f *docroot.File) bool {
+	if f.DirectOff.Load() {
+		return false
+	}
+	if f.Direct.Load() != docroot.DirectUnknown {
+		return true
+	}
+	if f.MemAlign == 0 || f.MemAlign > pageBytes || f.FileAlign == 0 ||
+		int(f.FileAlign) > l.cfg.BufferBytes || l.cfg.BufferBytes%int(f.FileAlign) != 0 {
+		f.DirectOff.Store(true)
+		return false
+	}
+	fd, class := l.k.Direct(f.FD)
+	switch class {
+	case kernel.Done:
+		l.closing = l.cache.AddDirect(f, fd, l.closing[:0])
+		l.events.CloseLater(l.closing)
+		return true
+	case kernel.Exhausted:
+		return false // for now
+	default:
+		f.DirectOff.Store(true)
+		return false
+	}
+}
+
+// fallBack lets a read be tried by the next read method.
+func (l *Loader) fallBack(b *buffer, class kernel.Class) {
+	f := b.transfer.file
+	switch b.method {
+	case stats.ReadNoWait:
+		l.moveToDisk(b.transfer)
+		if class == kernel.Unsupported {
+			f.NoWaitOff.Store(true)
+		}
+		b.method = stats.ReadThread
+		if l.openDirect(f) {
+			b.method = stats.ReadDirect
+		}
+	default:
+		if class == kernel.Unsupported {
+			f.DirectOff.Store(true)
+		}
+		b.method = stats.ReadThread
+	}
+}

@@ -1,0 +1,81 @@
+package loader
+
+// share says which part of the pool a transfer's buffers count to.
+type share uint8
+
+const (
+	shareMemory share = iota // all that it has read so far was in memory
+	shareDisk
+	shareCount
+)
+
+// sharePart is which part of the pool is kept for each share, and diskSlotsPart which part of the slots, at
+// least, for reads from memory.
+const (
+	sharePart     = 8
+	diskSlotsPart = 4
+)
+
+// reserved returns how many buffers are kept for a share beyond those that it holds: a part of the pool, but
+// never what a whole window of the other share would need.
+func (p *pool) reserved(s share) int {
+	part := min(p.size()/sharePart, p.size()-int(p.windowChunks))
+	return max(part-p.held[s], 0)
+}
+
+// mayHold reports whether a share may hold n more buffers. They need not have memory yet.
+func (p *pool) mayHold(s share, n int) bool {
+	other := shareCount - 1 - s
+	return p.available+p.size()-p.grown-n >= p.reserved(other)
+}
+
+// allocate allocates free buffers to a transfer.
+func (p *pool) allocate(t *Transfer, n int) {
+	p.available -= n
+	p.held[t.share] += n
+	t.allocated += n
+}
+
+// release makes buffers of a share free.
+func (p *pool) release(s share, n int) {
+	p.available += n
+	p.held[s] -= n
+	assert(p.held[s] >= 0, "a buffer is released that was not held")
+}
+
+// refill returns how many buffers a transfer gets that has just sent one. Transfers that wait go before it, but
+// those that wait for a disk not before one whose file is in memory. One that has found out that its file is not in memory
+// takes what it needs to keep the disk busy.
+func (l *Loader) refill(t *Transfer) int {
+	p := &l.pool
+	if !p.waiters[t.share].empty() || t.share == shareDisk && p.waiting() > 0 {
+		return 0
+	}
+	most := 1
+	if t.share == shareDisk {
+		most = int(t.limit)
+	}
+	n := int(min(t.limit-(t.next-t.head), t.last-t.next)) - t.allocated
+	for n = min(n, most, p.available); n > 0 && !p.mayHold(t.share, n); {
+		n--
+	}
+	return max(n, 0)
+}
+
+// moveToDisk counts a transfer to those that wait for a disk: one of its reads found that its bytes are not in memory.
+func (l *Loader) moveToDisk(t *Transfer) {
+	if t.released || t.share == shareDisk {
+		return
+	}
+	p := &l.pool
+	n := t.allocated
+	for chunk := t.head; chunk < t.next; chunk++ {
+		if i := t.at(chunk); i >= 0 && p.buffers[i].share == shareMemory {
+			p.buffers[i].share = shareDisk
+			n++
+		}
+	}
+	p.held[shareMemory] -= n
+	p.held[shareDisk] += n
+	t.share = shareDisk
+}

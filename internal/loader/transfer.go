@@ -1,0 +1,313 @@
+package loader
+
+import (
+	"time"
+
+	"aws/internal/docroot"
+	"aws/internal/kernel"
+)
+
+// Transfer is a range of a file that is loaded and sent. The chunks from head up to next are its window.
+type Transfer struct {
+	// Owner is the loop's: whose transfer it is.
+	Owner uint64
+
+	loader *Loader
+	file   *docroot.File
+	offset int64 // of the first byte that has not been sent
+	end    int64 // of the range
+	index  int   // in Loader.transfers
+
+	buffers   []int32 // the buffer of chunk n is at n modulo the length; -1: none
+	head      int64   // the chunk that is being sent
+	next      int64   // the first chunk that has not been asked for
+	last      int64   // the chunk behind the last one of the range
+	allocated int     // buffers that may still be taken
+	queued    int     // chunks whose reads are queued
+	inFlight  int     // chunks whose reads are in flight
+	limit     int64   // chunks that the window may hold
+	complete  bool    // all of the range is loaded before the first byte is sent
+	resident  bool    // the latest read found its bytes in memory
+	share     share   // that its buffers count to
+	waiting   bool    // it is in the pool's queue of its share
+	deferred  bool    // it is in Loader.deferred
+	released  bool
+	since     time.Duration // when its window moved last
+}
+
+// Start begins to load the bytes [offset, end) of a file, of which there must be one at least. The loop holds the file until it has
+// released the transfer.
+func (l *Loader) Start(file *docroot.File, offset, end int64, owner uint64) *Transfer {
+	size := int64(l.cfg.BufferBytes)
+	t := l.newTransfer()
+	t.Owner, t.file, t.offset, t.end = owner, file, offset, end
+	t.head = offset / size
+	t.next = t.head
+	t.last = (end-1)/size + 1
+	t.limit = l.pool.windowChunks
+	t.complete = t.last-t.head <= t.limit
+	probed := min(end-offset, size)
+	if t.complete {
+		probed = end - offset // all of it is read at once if it is there
+	}
+	t.share = shareDisk
+	t.resident = l.k.Slots() > 0 && !file.Remote && !file.NoWaitOff.Load() && l.k.Probe(file.FD, offset, probed) == kernel.ResidencyFull
+	if t.resident {
+		t.share = shareMemory
+	}
+	t.index = len(l.transfers)
+	l.transfers = append(l.transfers, t)
+	l.wait(t)
+	return t
+}
+
+func (l *Loader) newTransfer() *Transfer {
+	if t, ok := l.recycled.Take(); ok {
+		*t = Transfer{loader: l, buffers: t.buffers}
+		return t
+	}
+	t := &Transfer{loader: l, buffers: make([]int32, l.pool.windowChunks)}
+	for i := range t.buffers {
+		t.buffers[i] = -1
+	}
+	return t
+}
+
+// Release gives back what a transfer holds of the pool. It reports whether the kernel still has buffers of it; if so,
+// Events.Returned follows when it has none.
+func (t *Transfer) Release() (inFlight bool) {
+	l := t.loader
+	for chunk := t.head; chunk < t.next; chunk++ {
+		// One whose read is queued is freed when its turn comes, one that is being filled when the read has returned.
+		if i := t.at(chunk); i >= 0 && l.pool.buffers[i].state == bufferLoaded {
+			l.pool.putFree(i)
+		}
+		t.set(chunk, -1)
+	}
+	l.pool.release(t.share, t.allocated)
+	t.allocated = 0
+	if t.busy() > 0 {
+		l.reading--
+	}
+	moved := l.transfers[len(l.transfers)-1]
+	moved.index = t.index
+	l.transfers[t.index] = moved
+	l.transfers = l.transfers[:len(l.transfers)-1]
+	t.released = true
+	inFlight = t.inFlight > 0
+	l.recycle(t)
+	l.allocate()
+	return inFlight
+}
+
+// recycle lets a transfer be used again that is released, and that nothing of the loader refers to.
+func (l *Loader) recycle(t *Transfer) {
+	if t.released && t.queued == 0 && t.inFlight == 0 && !t.waiting && !t.deferred {
+		t.file = nil
+		l.recycled.Give(t)
+	}
+}
+
+// at returns the buffer of a chunk of the window, or -1.
+func (t *Transfer) at(chunk int64) int32 { return t.buffers[chunk%int64(len(t.buffers))] }
+
+func (t *Transfer) set(chunk int64, buffer int32) { t.buffers[chunk%int64(len(t.buffers))] = buffer }
+
+// busy returns how many chunks are on their way.
+func (t *Transfer) busy() int { return t.queued + t.inFlight }
+
+// Remaining returns how many bytes of the range have not been sent.
+func (t *Transfer) Remaining() int64 { return t.end - t.offset }
+
+// Ready reports whether bytes can be sent now.
+func (t *Transfer) Ready() bool {
+	if t.complete {
+		return t.next == t.last && t.busy() == 0
+	}
+	return t.next > t.head && t.loader.pool.buffers[t.at(t.head)].state == bufferLoaded
+}
+
+// Chunk returns the bytes of the nth chunk to be sent, counted from 0, or nil if it is not loaded. They stay as they are
+// until Advance has passed them, or the transfer is released.
+func (t *Transfer) Chunk(n int) []byte {
+	chunk := t.head + int64(n)
+	if chunk >= t.next {
+		return nil
+	}
+	b := &t.loader.pool.buffers[t.at(chunk)]
+	if b.state != bufferLoaded {
+		return nil
+	}
+	bytes := b.mem[:b.bytes]
+	if n == 0 {
+		bytes = bytes[t.offset-chunk*int64(len(b.mem)):]
+	}
+	return bytes
+}
+
+// Advance takes note that the next n bytes have been sent; n is at most the length of the first chunk. A buffer whose chunk
+// has been sent takes the transfer's next chunk, unless somebody waits: then it goes back to the pool.
+func (t *Transfer) Advance(n int64) {
+	l := t.loader
+	t.offset += n
+	if t.offset < t.end && t.offset < (t.head+1)*int64(l.cfg.BufferBytes) {
+		return
+	}
+	l.pool.putFree(t.at(t.head))
+	t.set(t.head, -1)
+	t.head++
+	t.complete = false
+	t.since = l.k.Now()
+	if n := l.refill(t); n > 0 {
+		l.pool.allocate(t, n)
+		l.queueReads(t)
+		return
+	}
+	l.queueReads(t)
+	l.allocate()
+}
+
+// Await says that the loop has nothing to send: the transfer waits for buffers unless reads of it are on their way.
+func (t *Transfer) Await() {
+	if t.allocated == 0 && t.busy() == 0 {
+		t.loader.wait(t)
+	}
+}
+
+// wait lets a transfer wait for buffers, and allocates those that there are.
+func (l *Loader) wait(t *Transfer) {
+	if !t.waiting {
+		t.waiting = true
+		q := &l.pool.waiters[t.share]
+		q.push(t)
+		if !l.pool.mayHold(t.share, int(l.wanted(t))) || q.peek() != t {
+			l.counts.PoolWaits++
+		}
+	}
+	l.allocate()
+}
+
+// wanted returns how many buffers a transfer would take if it got them. What is in memory and is not sent as a whole is
+// read one chunk at a time.
+func (l *Loader) wanted(t *Transfer) int64 {
+	if t.share == shareMemory && !t.complete {
+		return min(t.limit, t.last-t.next, readsMin)
+	}
+	return min(t.limit, t.last-t.next)
+}
+
+// allocate gives the free buffers to those who wait longest. While so many wait that the pool
+// has no window for each, they get less than a window: else a thousand clients that read slowly would be
+// in front of the next one, a pool of windows at a time.
+func (l *Loader) allocate() {
+	for s := range shareCount {
+		l.allocateShare(s)
+	}
+}
+
+func (l *Loader) allocateShare(s share) {
+	p := &l.pool
+	for q := &p.waiters[s]; !q.empty(); {
+		t := q.peek()
+		if !t.released {
+			wanted := int(l.wanted(t))
+			n := min(wanted, max(p.size()/p.waiting(), 1))
+			if !p.mayHold(s, n) {
+				return // until others give some back
+			}
+			if p.available < n {
+				if l.grow() {
+					continue
+				}
+				return
+			}
+			t.complete = t.complete && n == wanted
+			p.allocate(t, n)
+			t.since = l.k.Now()
+			t.waiting = false
+			l.queueReads(t)
+		}
+		q.pop()
+		t.waiting = false
+		l.recycle(t)
+	}
+}
+
+// readsMin is how many reads a transfer may have in flight, however many the others have.
+const readsMin = 2
+
+// queueReads queues reads for the transfer's next chunks.
+func (l *Loader) queueReads(t *Transfer) {
+	// A file that is in memory and is sent as a whole is loaded when those before it are: it is sent at once then, while it is still
+	// in the processor's cache, and its buffers serve the next one.
+	if t.complete && t.resident && t.next == t.head && l.readyCost >= l.iterationCost() {
+		if !t.deferred {
+			t.deferred = true
+			l.deferred.push(t)
+		}
+		return
+	}
+	// What is copied from memory is there at once: one chunk at a time, so that it is still in the
+	// processor's cache when it is sent. A disk is better asked for several.
+	was := t.busy()
+	size := int64(l.cfg.BufferBytes)
+	for depth := l.depth(t); t.allocated > 0 && t.busy() < depth && t.next < t.last &&
+		(t.complete || !t.resident || t.next == t.head); {
+		i := l.pool.takeFree()
+		b := &l.pool.buffers[i]
+		*b = buffer{
+			mem: b.mem, transfer: t, state: bufferQueued, share: t.share, chunk: t.next,
+			bytes: int(min(t.end-t.next*size, size)),
+		}
+		t.set(t.next, i)
+		t.allocated--
+		t.queued++
+		t.next++
+		l.enqueue(i)
+	}
+	if was == 0 && t.busy() > 0 {
+		l.reading++
+	}
+}
+
+// depth returns how many reads a transfer may have in flight. A file that is in memory and is sent as a whole is asked for all at
+// once: each read is over when it has been submitted.
+func (l *Loader) depth(t *Transfer) int {
+	if t.complete && t.resident {
+		return int(t.limit)
+	}
+	most, reading := l.cfg.ReadsPerTransferMax, l.reading
+	if t.busy() == 0 {
+		reading++
+	}
+	if shared := l.cfg.ReadsShared; shared > 0 {
+		most = min(most, max(shared/reading, readsMin))
+	}
+	return most
+}
+
+// Reclaim takes the buffers back that are loaded for clients that have not taken one of them for a
+// while, when others wait for buffers. The file is still there to be read again; such a client
+// gets one buffer at a time from now on.
+func (l *Loader) Reclaim(now time.Duration) {
+	if l.pool.waiting() == 0 {
+		return
+	}
+	for _, t := range l.transfers {
+		if t.busy() > 0 || now-t.since < l.cfg.StallTimeout || !l.events.Blocked(t) {
+			continue
+		}
+		for chunk := t.head; chunk < t.next; chunk++ {
+			l.pool.putFree(t.at(chunk))
+			t.set(chunk, -1)
+			l.counts.BuffersReclaimed++
+		}
+		l.pool.release(t.share, t.allocated)
+		t.allocated = 0
+		t.next = t.head
+		t.limit = 1
+		t.complete = false
+		t.since = now
+	}
+	l.allocate()
+}
