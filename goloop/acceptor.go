@@ -136,7 +136,7 @@ func (a *acceptor) update(k kernel.Kernel, ops []kernel.Op, now time.Duration, r
 	if a.paused {
 		mask = 0
 	}
-	if a.watch(k, ops, kernel.OpEpollMod, mask) == nil { // else it is tried again next turn
+	if a.watch(k, ops, kernel.OpEpollMod, mask) == nil { // else it is tried again in the next iteration
 		a.watched = !a.paused
 	}
 }

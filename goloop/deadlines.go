@@ -57,7 +57,7 @@ func (l *Loop) giveUp(c *conn) bool {
 	return true
 }
 
-// expire ends the connections whose time is over. One that was touched in this turn has moved on,
+// expire ends the connections whose time is over. One that was touched in this iteration has moved on,
 // and settle puts it where it belongs.
 func (l *Loop) expire() {
 	now := l.k.Now()

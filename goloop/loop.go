@@ -39,67 +39,63 @@ type hangUp struct {
 	fd   int32
 }
 
-// Loop is one event loop. All methods but Shutdown and Stopped belong to one goroutine.
+// Loop is one event loop. All methods but Shutdown belong to one goroutine.
 type Loop struct {
 	cfg       Config
 	k         kernel.Kernel
 	handler   handler.Handler
 	responder handler.Responder
 	cache     *docroot.Cache
-	counts    stats.Counters
 	id        int // the loop's number, for the tracer
 
-	timed     bool          // the clock is looked at within a turn: somebody reads the counters
-	moment    time.Duration // the time for counters and records: the latest cgo call's if timed, else the turn's
+	acceptor   acceptor
+	conns      connTable
+	interests  interestQueue
+	deadlines  deadlineLists
+	rates      rates
+	localities localities
+	heads      headBuffers
+	date       responseDate
+	trimming   trimming
+	shutdown   shutdown
+
+	counts    stats.Counters
+	timed     bool          // the clock is looked at within an iteration: somebody reads the counters
+	moment    time.Duration // the time for counters and records: the latest cgo call's if timed, else the iteration's
 	publisher publisher
 	recorder  recorder
+	beat      atomic.Uint64 // the number of iterations, for other goroutines; beatOver once there are no more
 
-	acceptor acceptor
-	shutdown shutdown
-
-	conns     connTable
-	deadlines deadlineLists
-	interests interestQueue
-	retries   retries
-
-	touched []int32
-	overdue []*conn // found by settle
-	recvq   []int32 // connections with something to receive
-	parseq  []int32 // connections with bytes of a next request in hand
-	sendq   []int32 // connections with something to send
-	spare   []int32 // the other half of sendq
+	batch   batch     // of the phases
+	touched []int32   // connections that settle looks at
+	overdue []*conn   // found by settle
+	recvq   slotQueue // connections with something to receive
+	parseq  slotQueue // connections with bytes of a next request in hand
+	sendq   slotQueue // connections with something to send
+	retries retries
 	hangUps []hangUp
 	closing []docroot.Descriptor // of files that nobody needs any more
 	slowly  []int32              // of them, those that workers close
-	stallAt time.Duration
 
-	batch batch // of the loop's phases
+	scratch   []byte // where receives go: batchConnsMax pieces
+	req       request.Request
+	response  handler.Response
+	finding   finder
+	opened    kernel.Opened // out-parameters of the kernel, here so that they need no allocation
+	looked    kernel.Info
+	parts     freelist.List[*part]
+	exchanges freelist.List[*exchange]
+	headsMax  int
 
-	scratch    []byte // where receives go: batchConnsMax pieces
-	req        request.Request
-	response   handler.Response
-	finding    finder
-	opened     kernel.Opened // out-parameters of the kernel, here so that they need no allocation
-	looked     kernel.Info
-	rates      rates
-	localities localities
-	parts      freelist.List[*part]
-	heads      headBuffers
-	exchanges  freelist.List[*exchange]
-	headsMax   int
-	date       responseDate
-	trimming   trimming
-
-	loader *loader.Loader
-	reaps  bool // the kernel has reported completed reads; Reap makes it stop reporting
+	loader  *loader.Loader
+	reaps   bool          // the kernel has reported completed reads; Reap makes it stop reporting
+	stallAt time.Duration // when the loader is asked again to take back the buffers of clients that take nothing
 
 	jobs     []*job
 	checks   checkQueue
 	freeJobs freelist.List[*job]
 	finished []*kernel.Job
-
-	woken bool          // FinishedJobs must be called: a worker thread has finished, or Wake was called
-	beat  atomic.Uint64 // the number of turns, for other goroutines; beatOver once there are no more
+	woken    bool // FinishedJobs must be called: a worker thread has finished, or Wake was called
 }
 
 // NewLoop returns a loop that serves the connections of the listening sockets, which it closes
@@ -156,7 +152,7 @@ const never = time.Duration(1<<63 - 1)
 // times a second to interrupt it.
 const yieldEvery = 5 * time.Millisecond
 
-// Run turns until the loop is shut down and everything is given back. The error is that of the
+// Run iterates until the loop is shut down and everything is given back. The error is that of the
 // loop itself, never of a connection.
 func (l *Loop) Run() error {
 	defer l.beat.Store(beatOver)

@@ -87,7 +87,7 @@ func (l *Loop) publish() {
 	now := l.k.Clock()
 	n := &l.counts
 	n.IterationTime.Add(now - l.k.Now())
-	if l.publisher.noteTurn(now) {
+	if l.publisher.noteIteration(now) {
 		n.Buffers, n.BuffersFree = l.loader.Buffers()
 		n.BufferWaiters = l.loader.Waiting()
 		l.publisher.publish(now, n)

@@ -20,9 +20,9 @@ type publisher struct {
 	counts stats.Counters
 }
 
-// noteTurn notes that the counters have changed, and returns whether they are to be published now. If not, dueAt says when
+// noteIteration notes that the counters have changed, and returns whether they are to be published now. If not, dueAt says when
 // that is, even if nothing else happens until then.
-func (p *publisher) noteTurn(now time.Duration) bool {
+func (p *publisher) noteIteration(now time.Duration) bool {
 	p.pending = now < p.next
 	return !p.pending
 }

@@ -14,8 +14,8 @@ func TestPublisher(t *testing.T) {
 	}
 	now := time.Second
 	n := stats.Counters{Requests: 1, ByMount: [][stats.StatusSlots]uint64{{1}}}
-	if !p.noteTurn(now) {
-		t.Fatal("the first turn is not published")
+	if !p.noteIteration(now) {
+		t.Fatal("the first iteration is not published")
 	}
 	p.publish(now, &n)
 	if at := p.dueAt(); at != never {
@@ -23,7 +23,7 @@ func TestPublisher(t *testing.T) {
 	}
 	n.Requests, n.ByMount[0][0] = 2, 2
 	now += publishEvery / 2
-	if p.noteTurn(now) {
+	if p.noteIteration(now) {
 		t.Error("published again too early")
 	}
 	if got := p.latest(); got.Requests != 1 || got.ByMount[0][0] != 1 {
@@ -33,7 +33,7 @@ func TestPublisher(t *testing.T) {
 		t.Errorf("due at %v", at)
 	}
 	now = p.dueAt()
-	if !p.noteTurn(now) {
+	if !p.noteIteration(now) {
 		t.Fatal("not published when it is due")
 	}
 	p.publish(now, &n)

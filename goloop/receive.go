@@ -66,8 +66,7 @@ func (l *Loop) piece(i int) []byte { return l.scratch[i*receiveBytes : (i+1)*rec
 // receive accepts connections and takes in what clients have sent, each connection once.
 func (l *Loop) receive() {
 	pieces := l.addAccepts()
-	queue := l.recvq
-	for _, slot := range queue {
+	for _, slot := range l.recvq.take() {
 		c := l.conns.bySlot[slot]
 		c.inRecvq = false
 		if c.inParseq {
@@ -91,7 +90,6 @@ func (l *Loop) receive() {
 		}
 		l.batch.add(ownerOf(roleReceive, c), op)
 	}
-	l.recvq = l.recvq[:0]
 	l.run()
 }
 
@@ -136,25 +134,18 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 func (l *Loop) toParse(c *conn) {
 	if !c.inParseq {
 		c.inParseq = true
-		l.parseq = append(l.parseq, c.slot)
+		l.parseq.add(c.slot)
 	}
 }
 
 // again goes on with the connections that have bytes of a next request in hand, and with those
 // that have waited for a moment to ask for something again.
 func (l *Loop) again() {
-	if len(l.parseq) > 0 {
-		queue := l.parseq
-		l.parseq = l.parseq[len(queue):]
-		for _, slot := range queue {
-			c := l.conns.bySlot[slot]
-			c.inParseq = false
-			if c.state() == connstate.StateInit && c.part != nil && c.part.n > 0 {
-				l.stepReading(c, c.part.buf[:c.part.n], &c.part.req)
-			}
-		}
-		if len(l.parseq) == 0 {
-			l.parseq = queue[:0]
+	for _, slot := range l.parseq.take() {
+		c := l.conns.bySlot[slot]
+		c.inParseq = false
+		if c.state() == connstate.StateInit && c.part != nil && c.part.n > 0 {
+			l.stepReading(c, c.part.buf[:c.part.n], &c.part.req)
 		}
 	}
 	for _, slot := range l.retries.take(l.k.Now()) {

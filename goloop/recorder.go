@@ -6,7 +6,7 @@ import (
 	"aws/internal/stats"
 )
 
-// recordsMax is how many records a loop takes at once, and how many it gives back within a turn at the latest.
+// recordsMax is how many records a loop takes at once, and how many it gives back within an iteration at the latest.
 // One by one they would cost as much as the request's own bookkeeping.
 const recordsMax = 64
 
@@ -14,7 +14,7 @@ const recordsMax = 64
 type recorder struct {
 	sink   stats.Sink // nil if nobody wants records
 	empty  []*stats.Record
-	filled []*stats.Record // for the sink, by the end of the turn
+	filled []*stats.Record // for the sink, by the end of the iteration
 }
 
 func newRecorder(sink stats.Sink) recorder {

@@ -9,7 +9,7 @@ import (
 func (l *Loop) toSend(c *conn) {
 	if !c.inSendq {
 		c.inSendq = true
-		l.sendq = append(l.sendq, c.slot)
+		l.sendq.add(c.slot)
 	}
 }
 
@@ -20,8 +20,7 @@ const chainMax = sendBuffersMax + 5
 // send lets every connection that can, send its next bytes, and closes what is over. A
 // connection's operations are linked, so that a short count stops the rest of them.
 func (l *Loop) send() {
-	queue := l.sendq
-	l.sendq, l.spare = l.spare[:0], queue
+	queue := l.sendq.take()
 	for _, slot := range queue {
 		c := l.conns.bySlot[slot]
 		c.inSendq = false

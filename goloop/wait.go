@@ -88,7 +88,7 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		if !c.inRecvq {
 			c.inRecvq = true
-			l.recvq = append(l.recvq, c.slot)
+			l.recvq.add(c.slot)
 		}
 	case connstate.StateWReady, connstate.StateSending:
 		if ready&(kernel.Writable|kernel.Broken) == 0 {
@@ -121,11 +121,11 @@ func (l *Loop) quiet(c *conn, ready uint32) {
 
 // timeout returns how long the loop may wait; a negative time means without end.
 func (l *Loop) timeout() time.Duration {
-	if len(l.sendq) > 0 || len(l.parseq) > 0 || len(l.hangUps) > 0 || len(l.closing) > 0 || l.loader.CanSubmit() {
+	if !l.sendq.isEmpty() || !l.parseq.isEmpty() || len(l.hangUps) > 0 || len(l.closing) > 0 || l.loader.CanSubmit() {
 		return 0
 	}
 	if l.shutdown.isDue() {
-		return 0 // Shutdown came within the turn, and its wake-up may have been taken for a worker thread's
+		return 0 // Shutdown came within the iteration, and its wake-up may have been taken for a worker thread's
 	}
 	now := l.k.Now()
 	at := min(
