@@ -46,7 +46,7 @@ func TestNoAllocationPerWatchedRequest(t *testing.T) {
 	s := newSite(t)
 	l, c := newAllocLoop(t, s)
 	var watch oneRecord
-	l.recorder.sink, l.cfg.Tracer, l.publisher.enabled, l.timed = &watch, &watch, true, true
+	l.recorder.sink, l.cfg.Tracer, l.publisher.enabled, l.clock.precise = &watch, &watch, true, true
 	for _, path := range []string{"/static/k", "/dynamic/m"} {
 		request := []byte("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: test\r\nReferer: here\r\n\r\n")
 		if n := allocsPerRequest(t, l, c, request); n != 0 {
@@ -98,7 +98,7 @@ func TestNoAllocationPerUser(t *testing.T) {
 	}
 	l, c := newAllocLoopOf(t, handler, ServeConfig())
 	var watch oneRecord
-	l.recorder.sink, l.timed = &watch, true
+	l.recorder.sink, l.clock.precise = &watch, true
 	credentials := base64.StdEncoding.EncodeToString([]byte("ali baba:sesame"))
 	request := []byte("GET /static/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Basic " + credentials + "\r\n\r\n")
 	if n := allocsPerRequest(t, l, c, request); n != 0 {

@@ -96,7 +96,7 @@ func (l *Loop) setState(c *conn, to connstate.State) {
 		l.cfg.Tracer.State(l.id, c.serial, from, to)
 	}
 	if x := c.current; x != nil {
-		now := l.moment
+		now := l.clock.now
 		x.clock.leave(from, now)
 		if to == connstate.StateReading {
 			x.clock = clock{began: now, since: now}

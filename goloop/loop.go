@@ -60,8 +60,7 @@ type Loop struct {
 	shutdown   shutdown
 
 	counts    stats.Counters
-	timed     bool          // the clock is looked at within an iteration: somebody reads the counters
-	moment    time.Duration // the time for counters and records: the latest cgo call's if timed, else the iteration's
+	clock     statsClock
 	publisher publisher
 	recorder  recorder
 	beat      atomic.Uint64 // the number of iterations, for other goroutines; beatOver once there are no more
@@ -105,7 +104,7 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 		return nil, err
 	}
 	l := &Loop{cfg: cfg, k: k, handler: d, responder: d.NewResponder(), cache: cache}
-	l.timed = cfg.Publish || cfg.Sink != nil
+	l.clock.precise = cfg.Publish || cfg.Sink != nil
 	l.publisher.enabled, l.publisher.pending = cfg.Publish, cfg.Publish
 	l.recorder = newRecorder(cfg.Sink)
 	var err error
@@ -128,7 +127,7 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 		l.conns.limits = newConnLimits(&cfg)
 	}
 	l.heads.mem = k
-	if l.loader, err = loader.New(k, cfg.loader(l.timed), cache, &l.counts, (*transferEvents)(l)); err != nil {
+	if l.loader, err = loader.New(k, cfg.loader(l.clock.precise), cache, &l.counts, (*transferEvents)(l)); err != nil {
 		return nil, err
 	}
 	l.headsMax = d.Limits().HeadBytesMax

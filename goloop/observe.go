@@ -1,8 +1,6 @@
 package goloop
 
 import (
-	"time"
-
 	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/handler"
@@ -53,7 +51,7 @@ func countResponse(n *stats.Counters, a *handler.Response) {
 
 // account counts the response of the current exchange, which is over, and completes its record.
 func (l *Loop) account(x *exchange, complete bool) {
-	c, now := x.conn, l.moment
+	c, now := x.conn, l.clock.now
 	x.clock.leave(x.state, now)
 	total := now - x.clock.began
 	if complete {
@@ -70,7 +68,7 @@ func (l *Loop) account(x *exchange, complete bool) {
 		r.Conn, r.Peer, r.Complete, r.Cold, r.Sent = c.serial, c.peer, complete, x.clock.cold, x.sent
 		r.Head, r.Disk, r.Send = x.clock.spent[connstate.PhaseHead], x.clock.spent[connstate.PhaseDisk], x.clock.spent[connstate.PhaseSend]
 		r.Total = total
-		r.Began = l.wall().Add(-total)
+		r.Began = l.clock.wall(l.k).Add(-total)
 		l.recorder.put(r)
 	}
 	x.responding = false
@@ -91,16 +89,6 @@ func (l *Loop) publish() {
 		n.Buffers, n.BuffersFree = l.loader.Buffers()
 		n.BufferWaiters = l.loader.Waiting()
 		l.publisher.publish(now, n)
-	}
-}
-
-// wall returns the wall-clock time for counters and records.
-func (l *Loop) wall() time.Time { return time.Unix(0, l.k.WallNs()+int64(l.moment-l.k.Now())) }
-
-// look brings the time for counters and records up to date, if anybody reads them.
-func (l *Loop) look() {
-	if l.timed {
-		l.moment = l.k.Clock()
 	}
 }
 

@@ -98,7 +98,7 @@ func (l *Loop) dropPipeline(c *conn) {
 		x := c.pipeline.pop()
 		if r := x.record; r != nil {
 			r.Conn, r.Peer, r.Complete = c.serial, c.peer, false
-			r.Began = l.wall()
+			r.Began = l.clock.wall(l.k)
 			l.recorder.put(r)
 		}
 		l.dropExchange(x)

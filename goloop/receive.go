@@ -13,7 +13,7 @@ func (l *Loop) run() {
 	if len(ops) == 0 {
 		return
 	}
-	l.look()
+	l.clock.look(l.k)
 	l.counts.CgoCalls++
 	l.counts.OpsPerCgoCall.Add(len(ops))
 	for i := range ops {

@@ -26,7 +26,7 @@ func (l *Loop) wait() (int, error) {
 	if l.cfg.Tracer != nil {
 		l.cfg.Tracer.IterationBegin(l.id)
 	}
-	l.moment = l.k.Now()
+	l.clock.begin(l.k)
 	l.counts.Iterations++
 	l.counts.Events += uint64(len(events))
 	l.watched(changes)
