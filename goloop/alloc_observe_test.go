@@ -46,7 +46,7 @@ func TestNoAllocationPerWatchedRequest(t *testing.T) {
 	s := newSite(t)
 	l, c := newAllocLoop(t, s)
 	var watch oneRecord
-	l.cfg.Sink, l.cfg.Tracer, l.cfg.Publish, l.timed = &watch, &watch, true, true
+	l.recorder.sink, l.cfg.Tracer, l.publisher.enabled, l.clock.precise = &watch, &watch, true, true
 	for _, path := range []string{"/static/k", "/dynamic/m"} {
 		request := []byte("GET " + path + " HTTP/1.1\r\nHost: localhost\r\nUser-Agent: test\r\nReferer: here\r\n\r\n")
 		if n := allocsPerRequest(t, l, c, request); n != 0 {
@@ -62,7 +62,7 @@ func TestNoAllocationPerWatchedRequest(t *testing.T) {
 func TestImpossibleNameRecorded(t *testing.T) {
 	l, c := newAllocLoop(t, newSite(t))
 	var watch oneRecord
-	l.cfg.Sink = &watch
+	l.recorder.sink = &watch
 	for _, path := range []string{"/static/", "/dynamic/"} {
 		c.get(l, []byte("GET "+path+strings.Repeat("x", 300)+" HTTP/1.1\r\nHost: localhost\r\n\r\n"))
 		if watch.r.Status != response.NotFound || watch.r.File || watch.r.Mount == nil {
@@ -98,7 +98,7 @@ func TestNoAllocationPerUser(t *testing.T) {
 	}
 	l, c := newAllocLoopOf(t, handler, ServeConfig())
 	var watch oneRecord
-	l.cfg.Sink, l.timed = &watch, true
+	l.recorder.sink, l.clock.precise = &watch, true
 	credentials := base64.StdEncoding.EncodeToString([]byte("ali baba:sesame"))
 	request := []byte("GET /static/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Basic " + credentials + "\r\n\r\n")
 	if n := allocsPerRequest(t, l, c, request); n != 0 {

@@ -2,6 +2,31 @@ package goloop
 
 import "aws/internal/kernel"
 
+// role says what an operation of a batch is to its connection.
+type role uint8
+
+const (
+	roleNone role = iota
+	roleAccept
+	roleReceive
+	roleWatch
+	roleMessage
+	roleResident
+	roleFile
+	roleBuffer
+	roleShut
+	roleClose
+)
+
+// owner says whose an operation of a batch is.
+type owner struct {
+	role    role
+	sends   bool // bytes of a response
+	slot    int32
+	gen     uint32
+	content uint32 // of those bytes, how many are content: its last ones
+}
+
 // batch is the operations of a phase, which one cgo call carries out, and whose each of them is.
 type batch struct {
 	ops    []kernel.Op
@@ -19,8 +44,8 @@ func (b *batch) add(o owner, op kernel.Op) {
 // room reports whether n more operations fit.
 func (b *batch) room(n int) bool { return b.count+n <= len(b.ops) }
 
-// carryOut has the kernel carry the operations out. It empties the batch and returns them with their results, which are good until
-// the next add.
+// carryOut has the kernel carry the operations out. It empties the batch and returns them with their results, which are good
+// until the next add.
 func (b *batch) carryOut(k kernel.Kernel) []kernel.Op {
 	ops := b.ops[:b.count]
 	b.count = 0

@@ -155,11 +155,10 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 	n := max(op.Result, 0)
 	content := max(n-(op.Len()-int64(o.content)), 0) // the head's bytes come first
 	if unsent := int64(o.content) - content; unsent > 0 {
-		switch {
-		case alive:
-			l.refund(c, unsent)
-		case l.total != nil:
-			l.total.put(unsent)
+		if alive {
+			l.rates.refund(&c.bucket, unsent)
+		} else {
+			l.rates.refundTotal(unsent)
 		}
 	}
 	l.counts.BytesSent += uint64(n)

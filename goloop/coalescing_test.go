@@ -11,12 +11,9 @@ import (
 // restRecorder notes how it is waited for, and says that an event is there whenever it is asked to.
 type restRecorder struct {
 	kernel.Kernel
-	now   time.Duration
 	calls []string
 	ready []kernel.Event
 }
-
-func (r *restRecorder) Now() time.Duration { return r.now }
 
 func (r *restRecorder) Wait(_ []kernel.Op, timeout time.Duration) ([]kernel.Event, error) {
 	if timeout != 0 {
@@ -32,34 +29,35 @@ func (r *restRecorder) Rest(time.Duration) { r.calls = append(r.calls, "rest") }
 // TestCoalescingRests is about single waits of a loop that lets connections gather.
 func TestCoalescingRests(t *testing.T) {
 	for _, test := range []struct {
-		name            string
-		above           int
-		came            uint64
-		ready           []kernel.Event
-		off, drain, now bool
-		want            []string
+		name     string
+		came     uint64
+		ready    []kernel.Event
+		off, now bool
+		want     []string
 	}{
 		{name: "connections have come", came: 1, want: []string{"look", "rest", "wait"}},
 		{name: "none has come", want: []string{"wait"}},
 		{name: "there is something to do", came: 1, ready: make([]kernel.Event, 1), want: []string{"look"}},
 		{name: "something is to be done at once", came: 1, now: true, want: []string{"look"}},
 		{name: "connections do not gather", came: 1, off: true, want: []string{"wait"}},
-		{name: "a drain", came: 1, drain: true, want: []string{"wait"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			k := &restRecorder{ready: test.ready}
-			l := &Loop{k: k, draining: test.drain}
-			l.coalescing.on, l.coalescing.until = !test.off, time.Hour
-			l.counts.Accepted = test.came
+			g := coalescing{on: !test.off, until: time.Hour}
 			timeout := time.Second
 			if test.now {
 				timeout = 0
 			}
-			if _, err := l.waitEvents(nil, timeout); err != nil {
+			_, rested, err := g.wait(k, nil, timeout, test.came)
+			if err != nil {
 				t.Fatal(err)
 			}
-			if !slices.Equal(k.calls, test.want) {
-				t.Errorf("%v, want %v", k.calls, test.want)
+			if !slices.Equal(k.calls, test.want) || rested != slices.Contains(k.calls, "rest") {
+				t.Errorf("%v, want %v; rested: %v", k.calls, test.want, rested)
+			}
+			k.calls = nil
+			if _, _, err := g.wait(k, nil, timeout, test.came); err != nil || slices.Contains(k.calls, "rest") {
+				t.Errorf("%v, %v although no more have come", k.calls, err)
 			}
 		})
 	}
@@ -80,14 +78,14 @@ func TestCoalescingIsTried(t *testing.T) {
 		{"it is not wanted", 0, 20000, 24000, 0, 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var g coalescing
+			g := coalescing{above: test.above}
+			var rate acceptRate
 			var now, rests time.Duration
 			var accepted float64
 			const step, end = 100 * time.Microsecond, 20 * time.Second
 			for ; now < end; now += step {
-				if now >= g.until {
-					g.look(now, uint64(accepted), test.above)
-				}
+				rate.measure(now, uint64(accepted))
+				g.follow(rate.perSecond, now, uint64(accepted))
 				if g.on {
 					accepted += test.with * step.Seconds()
 					rests += step
@@ -104,8 +102,8 @@ func TestCoalescingIsTried(t *testing.T) {
 
 // TestCoalescingEnds: a loop that connections no longer come to forgets about it.
 func TestCoalescingEnds(t *testing.T) {
-	g := coalescing{on: true}
-	g.look(time.Second, 10, 2000)
+	g := coalescing{on: true, above: 2000}
+	g.follow(10, time.Second, 10)
 	if g.on || g.left > 0 {
 		t.Errorf("%+v", g)
 	}

@@ -178,7 +178,7 @@ func TestLastResponseWaitsInTheSocket(t *testing.T) {
 					inheritListener(t, cfg)
 				}
 			})
-			usual, err := unix.GetsockoptInt(int(server.loops[0].listeners[0].fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
+			usual, err := unix.GetsockoptInt(int(server.loops[0].acceptor.listeners[0].fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,57 +208,5 @@ func TestLastResponseWaitsInTheSocket(t *testing.T) {
 				t.Errorf("%d bytes may wait, not %d, %v", got, want, err)
 			}
 		})
-	}
-}
-
-// memoryReporter says what the machine's sockets hold, and is otherwise not a kernel at all.
-type memoryReporter struct {
-	kernel.Kernel
-	now       time.Duration
-	held, low int64
-	looks     int
-}
-
-func (m *memoryReporter) Now() time.Duration { return m.now }
-
-func (m *memoryReporter) SocketMemory() (int64, int64) {
-	m.looks++
-	return m.held, m.low
-}
-
-func TestRoomForWholeResponses(t *testing.T) {
-	k := &memoryReporter{now: time.Second}
-	l := &Loop{k: k}
-	granted := func() (n int) {
-		for n < 1000 && l.roomForWhole() {
-			n++
-		}
-		return n
-	}
-	for _, step := range []struct {
-		after     time.Duration
-		held, low int64
-		open      int
-		want      int
-	}{
-		{0, 0, 40 << 20, 0, 5},
-		{wholeLookAfter - 1, 0, 40 << 20, 0, 0}, // nobody knows yet what the five do
-		{1, 10<<20 - 1, 40 << 20, 0, 0},
-		{wholeLookAfter, 6 << 20, 40 << 20, 0, 2},
-		{wholeLookAfter, 6 << 20, 40 << 20, 1, 1},
-		{wholeLookAfter, 6 << 20, 40 << 20, 3, 0},
-		{wholeLookAfter, 50 << 20, 40 << 20, 0, 0},
-		{wholeLookAfter, 0, 0, 0, 0}, // the kernel does not say
-		{wholeLookAfter, 0, 1 << 40, 7, wholeMost},
-	} {
-		k.now += step.after
-		k.held, k.low, l.wholes.open = step.held, step.low, step.open
-		looks := k.looks
-		if got := granted(); got != step.want {
-			t.Errorf("%d of %d held: %d responses may wait, not %d", step.held, step.low, got, step.want)
-		}
-		if k.looks > looks+1 {
-			t.Errorf("%d of %d held: %d looks", step.held, step.low, k.looks-looks)
-		}
 	}
 }

@@ -96,7 +96,7 @@ func (l *Loop) setState(c *conn, to connstate.State) {
 		l.cfg.Tracer.State(l.id, c.serial, from, to)
 	}
 	if x := c.current; x != nil {
-		now := l.moment
+		now := l.clock.now
 		x.clock.leave(from, now)
 		if to == connstate.StateReading {
 			x.clock = clock{began: now, since: now}
@@ -143,14 +143,14 @@ func (l *Loop) settle() {
 		c := l.conns.bySlot[slot]
 		c.touched = false
 		if c.state() == connstate.StateFree || c.state() == connstate.StateClosing {
-			l.disarm(c)
+			l.deadlines.disarm(c)
 			continue
 		}
 		if l.stalled(c) {
 			l.overdue = append(l.overdue, c)
 			continue
 		}
-		l.arm(c)
+		l.deadlines.arm(c, l.k.Now())
 		want := interest(c)
 		if !c.registered {
 			if want != 0 || c.job != nil { // with no interest, epoll still reports a reset: nobody waits for the job then
@@ -174,12 +174,12 @@ func (l *Loop) settle() {
 // change asks for an interest change, which the next Wait makes.
 func (l *Loop) change(kind netKind, c *conn, mask uint32) {
 	c.mask = mask
-	l.changes = append(l.changes, interestChange{kind: kind, slot: c.slot, mask: mask})
+	l.interests.add(interestChange{kind: kind, slot: c.slot, mask: mask})
 }
 
 // freeSlot gives a slot back. Events and completions that still carry its token are stale now.
 func (l *Loop) freeSlot(c *conn) {
-	l.disarm(c)
+	l.deadlines.disarm(c)
 	// The slot stays in the queues that it is in, anyone who comes next.
 	*c = conn{
 		slot: c.slot, gen: c.gen + 1, fd: -1,
@@ -193,7 +193,7 @@ func (l *Loop) release(c *conn) {
 	l.dropJob(c)
 	if c.whole {
 		c.whole = false
-		l.wholes.open--
+		l.localities.wholes.give()
 	}
 	l.dropPart(c)
 	l.dropCurrent(c)

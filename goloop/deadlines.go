@@ -7,21 +7,6 @@ import (
 	"aws/internal/kernel"
 )
 
-func (cfg *Config) allows(d connstate.Deadline) time.Duration {
-	switch d {
-	case connstate.DeadlineIdle:
-		return cfg.IdleTimeout
-	case connstate.DeadlineHead:
-		return cfg.HeadTimeout
-	case connstate.DeadlineSend:
-		return cfg.SendTimeout
-	case connstate.DeadlineDisk:
-		return cfg.DiskTimeout
-	default:
-		return cfg.LingerTimeout
-	}
-}
-
 // tookEnough reports whether the client has acknowledged as many bytes as it has to in a SendTimeout.
 // That the socket has taken none is not a sign that the client has not: epoll reports room when a third
 // of the socket's buffer is free, which may be megabytes.
@@ -49,54 +34,10 @@ func (l *Loop) stalled(c *conn) bool {
 // takenMin is what a client must have taken more than when its SendTimeout is over.
 func (cfg *Config) takenMin() int64 { return cfg.SendRateMin * int64(cfg.SendTimeout/time.Second) }
 
-// deadlineList holds connections in the order in which they expire.
-type deadlineList struct{ first, last *conn }
-
-// arm puts a connection under the limit of its state. One that is under it already stays where it
-// is unless it has made progress.
-func (l *Loop) arm(c *conn) {
-	d := c.state().Deadline()
-	if d == c.armed && !c.refresh {
-		return
-	}
-	c.refresh = false
-	l.disarm(c)
-	c.armed = d
-	c.expiresAt = l.k.Now() + l.cfg.allows(d)
-	list := &l.lists[d]
-	c.prevOfList = list.last
-	if list.last != nil {
-		list.last.nextOfList = c
-	} else {
-		list.first = c
-	}
-	list.last = c
-}
-
-// disarm takes a connection out of its list.
-func (l *Loop) disarm(c *conn) {
-	if c.armed == connstate.DeadlineNone {
-		return
-	}
-	list := &l.lists[c.armed]
-	if c.prevOfList != nil {
-		c.prevOfList.nextOfList = c.nextOfList
-	} else {
-		list.first = c.nextOfList
-	}
-	if c.nextOfList != nil {
-		c.nextOfList.prevOfList = c.prevOfList
-	} else {
-		list.last = c.prevOfList
-	}
-	c.nextOfList, c.prevOfList = nil, nil
-	c.armed = connstate.DeadlineNone
-}
-
 // giveUp lets the handler respond to a request that has not become complete, or whose file could not
 // be looked up, in time. It returns false when there is nothing to say.
 func (l *Loop) giveUp(c *conn) bool {
-	if c.state() != connstate.StateReading && c.state() != connstate.StateOpening || l.draining && l.drainEnd == never {
+	if c.state() != connstate.StateReading && c.state() != connstate.StateOpening || l.shutdown.isCutOff() {
 		return false
 	}
 	l.response.Reset()
@@ -116,12 +57,12 @@ func (l *Loop) giveUp(c *conn) bool {
 	return true
 }
 
-// expire ends the connections whose time is over. One that was touched in this turn has moved on,
+// expire ends the connections whose time is over. One that was touched in this iteration has moved on,
 // and settle puts it where it belongs.
 func (l *Loop) expire() {
 	now := l.k.Now()
-	for d := range l.lists {
-		for c := l.lists[d].first; c != nil && c.expiresAt <= now; {
+	for d := range connstate.DeadlineCount {
+		for c := l.deadlines.first(d); c != nil && c.expiresAt <= now; {
 			next := c.nextOfList
 			if c.touched && (c.refresh || c.state().Deadline() != c.armed) {
 				c = next
@@ -129,7 +70,7 @@ func (l *Loop) expire() {
 			}
 			if c.armed == connstate.DeadlineSend && l.tookEnough(c) {
 				c.refresh = true // another period
-				l.arm(c)
+				l.deadlines.arm(c, now)
 				c = next
 				continue
 			}

@@ -2,7 +2,6 @@ package goloop
 
 import (
 	"math"
-	"sync"
 	"time"
 
 	"aws/internal/connstate"
@@ -13,20 +12,28 @@ import (
 // while, for a close that crosses a request on its way would fail it; its response says that it is
 // the last.
 func (l *Loop) drain() {
-	l.draining = true
-	l.drainEnd = l.k.Now() + l.cfg.DrainTimeout
-	// Another process may have the sockets open, too. Epoll would then go on reporting their connections
-	// (epoll(7)). Should it fail, the events are dropped.
-	_ = l.watchListeners(kernel.OpEpollDel, 0)
-	for i := range l.listeners {
-		l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: l.listeners[i].fd})
+	l.shutdown.begin(l.k.Now(), l.drainIdle(), l.cfg.DrainTimeout)
+	for _, li := range l.acceptor.close(l.k, l.batch.ops) {
+		l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: li.fd})
 	}
-	l.listeners = l.listeners[:0]
-	l.idleEnd = l.k.Now() + l.drainIdle()
 }
 
 // drainIdle is how long a connection without a request is kept while the loop drains.
 func (l *Loop) drainIdle() time.Duration { return min(l.cfg.DrainIdle, l.cfg.DrainTimeout) }
+
+// cutOff ends all connections, if the time to drain is over.
+func (l *Loop) cutOff(now time.Duration) {
+	if !l.shutdown.cutOff(now) {
+		return
+	}
+	for _, c := range l.conns.bySlot {
+		if c.state() != connstate.StateFree && c.state() != connstate.StateClosing {
+			l.counts.Expired++
+			l.counts.ExpiredBy[connstate.DeadlineNone]++
+			l.abort(c, kernel.OpReset)
+		}
+	}
+}
 
 // closeIdle ends the connections that have been without a request for long enough. A request that has
 // just arrived is seen to in the same cgo call: only a connection that has sent nothing is closed.
@@ -34,7 +41,7 @@ func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
 	for _, c := range l.conns.bySlot {
 		if c.state() != connstate.StateInit || c.part != nil || c.touched || c.armed != connstate.DeadlineIdle ||
-			now < c.expiresAt-l.cfg.IdleTimeout+l.drainIdle() { // a response that was not its last has just ended
+			now < l.deadlines.armedAt(c)+l.drainIdle() { // a response that was not its last has just ended
 			continue
 		}
 		if pieces == batchConnsMax || !l.batch.room(2) {
@@ -50,62 +57,30 @@ func (l *Loop) closeIdle(now time.Duration) {
 	l.run()
 }
 
-// abandonAfter is how long the end waits for workers whose files are those of somebody who does not respond.
-const abandonAfter = 5 * time.Second
-
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a
 // worker has to.
 func (l *Loop) ended() bool {
 	if l.conns.live() > 0 || l.loader.InFlight() > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
-		return l.drainEnd == never && l.k.Now() >= l.abandonAt && l.loader.InFlight() == 0
+		return l.shutdown.abandons(l.k.Now()) && l.loader.InFlight() == 0
 	}
-	if !l.cleared {
-		l.cleared = true
+	if !l.shutdown.cleared {
+		l.shutdown.cleared = true
 		l.closing = l.cache.Clear(l.closing)
 	}
 	return len(l.closing) == 0
 }
 
-// Left is what a server that drains still waits for.
-type Left struct {
-	Conns   int // connections, all in all
-	Sending int // of them, those whose response is on its way to the client
-	Disk    int // those that wait for a disk
-	Heads   int // those of whose request a part has arrived
-	Idle    int // those without a request
-	Reads   int // reads that the kernel has, whose connections may be over
-}
-
-func (n *Left) add(o Left) {
-	n.Conns += o.Conns
-	n.Sending += o.Sending
-	n.Disk += o.Disk
-	n.Heads += o.Heads
-	n.Idle += o.Idle
-	n.Reads += o.Reads
-}
-
-// leaving is a copy of what a loop that drains waits for, for other goroutines.
-type leaving struct {
-	mu       sync.Mutex
-	reported bool
-	left     Left
-}
-
-// reportLeft brings the copy up to date.
+// reportLeft lets other goroutines know what a loop that drains waits for.
 func (l *Loop) reportLeft() {
 	n := &l.counts.InState
-	left := Left{
+	l.shutdown.report.set(Left{
 		Conns:   l.conns.live(),
 		Sending: n[connstate.StateWReady] + n[connstate.StateSending],
 		Disk:    n[connstate.StateOpening] + n[connstate.StateReadingAsync] + n[connstate.StatePrefetching] + n[connstate.StateClosing],
 		Heads:   n[connstate.StateReading],
 		Idle:    n[connstate.StateInit],
 		Reads:   l.loader.InFlight(),
-	}
-	l.leaving.mu.Lock()
-	l.leaving.reported, l.leaving.left = true, left
-	l.leaving.mu.Unlock()
+	})
 }
 
 // Left returns what the server waits for since Shutdown was called, and false as long as a loop has not
@@ -113,9 +88,7 @@ func (l *Loop) reportLeft() {
 func (s *Server) Left() (Left, bool) {
 	var sum Left
 	for _, l := range s.loops {
-		l.leaving.mu.Lock()
-		reported, left := l.leaving.reported, l.leaving.left
-		l.leaving.mu.Unlock()
+		left, reported := l.shutdown.report.latest()
 		if !reported {
 			return sum, false
 		}

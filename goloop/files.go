@@ -46,7 +46,7 @@ func (f *finder) Release(file *docroot.File) { f.dropFile(&file) }
 
 // Moment implements handler.Files.
 func (f *finder) Moment() handler.Moment {
-	return handler.Moment{Date: f.date[:], Unix: f.k.Wall(), Monotonic: f.k.Now(), Ending: f.draining}
+	return handler.Moment{Date: f.date.text[:], Unix: f.k.Wall(), Monotonic: f.k.Now(), Ending: f.shutdown.draining}
 }
 
 // Random implements handler.Files.

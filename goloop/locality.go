@@ -1,11 +1,6 @@
 package goloop
 
-import (
-	"net/netip"
-	"time"
-
-	"aws/internal/kernel"
-)
+import "aws/internal/kernel"
 
 // Between a client on the same machine (a browser, a load generator, a proxy in front) and the loop there is
 // no network. So such a connection has another congestion control, and its last response may wait in the socket
@@ -31,36 +26,6 @@ const (
 	LocalUnsentBytes = 2 << 20
 )
 
-// localityOf determines from a client's address where it is.
-func (l *Loop) localityOf(peer netip.AddrPort) locality {
-	switch {
-	case !peer.IsValid() || l.cfg.LocalCongestion == "":
-		return localityUnknown
-	case peer.Addr().Unmap().IsLoopback():
-		return localityLoopback
-	case l.remoteNames == nil:
-		return localityUnknown
-	default:
-		return localityRemote
-	}
-}
-
-// setCongestion makes the names by which a socket's congestion control is exchanged.
-func (l *Loop) setCongestion() error {
-	local, system := l.cfg.LocalCongestion, l.cfg.SystemCongestion
-	if local == "" || system == "" || local == system {
-		return nil
-	}
-	mem, err := l.k.Map(2 * kernel.CongestionBytes)
-	if err != nil {
-		return err
-	}
-	l.loopbackNames, l.remoteNames = mem[:kernel.CongestionBytes], mem[kernel.CongestionBytes:]
-	kernel.PutCongestions(l.loopbackNames, system, local)
-	kernel.PutCongestions(l.remoteNames, local, system)
-	return nil
-}
-
 // addCongestion adds what the locality of a connection asks for before a body of so many bytes. What is refused stays as it is,
 // and all goes on as before.
 func (l *Loop) addCongestion(c *conn, body int64) {
@@ -68,10 +33,10 @@ func (l *Loop) addCongestion(c *conn, body int64) {
 	whole := false
 	switch {
 	case c.locality == localityLoopback && body >= LocalBodyBytes:
-		names = l.loopbackNames
-		whole = !c.current.keepAlive && l.roomForWhole()
+		names = l.localities.loopbackNames
+		whole = !c.current.keepAlive && l.localities.wholes.take(l.k)
 	case c.locality == localityRemote && body >= remoteBodyBytes:
-		names = l.remoteNames
+		names = l.localities.remoteNames
 	default:
 		return
 	}
@@ -85,38 +50,6 @@ func (l *Loop) addCongestion(c *conn, body int64) {
 	}
 	if whole {
 		c.whole = true
-		l.wholes.open++
 		l.batch.add(owner{}, kernel.Op{Kind: kernel.OpNotSent, Flags: link, FD: c.fd, Mask: LocalUnsentBytes})
 	}
-}
-
-// wholes counts the last responses that may wait in their sockets.
-type wholes struct {
-	left int           // to be allowed
-	open int           // of connections that are still sending: what they have not used yet they may use any time
-	at   time.Duration // when what is used may be looked at again
-}
-
-// Responses may wait in their sockets as long as all of the machine's hold less than a part of what the kernel lets them
-// hold without restraint. The loop looks when it has spent what it found at its latest look.
-const (
-	wholePart      = 4
-	wholeMost      = 64 // for each look
-	wholeLookAfter = 10 * time.Millisecond
-)
-
-// roomForWhole reports whether another response may wait in its socket.
-func (l *Loop) roomForWhole() bool {
-	w := &l.wholes
-	if now := l.k.Now(); w.left == 0 && now >= w.at {
-		held, low := l.k.SocketMemory()
-		w.left = int(min(max(low/wholePart-held, 0)/LocalUnsentBytes-int64(w.open), wholeMost))
-		w.left = max(w.left, 0)
-		w.at = now + wholeLookAfter
-	}
-	if w.left == 0 {
-		return false
-	}
-	w.left--
-	return true
 }

@@ -1,9 +1,6 @@
 package goloop
 
 import (
-	"sync"
-	"time"
-
 	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/handler"
@@ -12,41 +9,6 @@ import (
 	"aws/internal/response"
 	"aws/internal/stats"
 )
-
-// recordsMax is how many records a loop takes at once, and how many it gives back within a turn at the latest.
-// One by one they would cost as much as the request's own bookkeeping.
-const recordsMax = 64
-
-// takeRecord returns a record to be filled, or nil when the sink has none.
-func (l *Loop) takeRecord() *stats.Record {
-	if len(l.records) == 0 {
-		l.records = l.records[:recordsMax]
-		l.records = l.records[:l.cfg.Sink.Take(l.records)]
-	}
-	n := len(l.records) - 1
-	if n < 0 {
-		l.counts.RecordsDropped++
-		return nil
-	}
-	r := l.records[n]
-	l.records = l.records[:n]
-	return r
-}
-
-// putRecord gives a filled record to the sink, by the end of the turn.
-func (l *Loop) putRecord(r *stats.Record) {
-	l.filled = append(l.filled, r)
-	if len(l.filled) == recordsMax {
-		l.putRecords()
-	}
-}
-
-func (l *Loop) putRecords() {
-	if len(l.filled) > 0 {
-		l.cfg.Sink.Put(l.filled)
-		l.filled = l.filled[:0]
-	}
-}
 
 // Tracer is called with what a loop does, as it happens. Its methods are called by loops and must not
 // wait. Loops are numbered from 0.
@@ -58,68 +20,38 @@ type Tracer interface {
 	IterationEnd(loop int, events int)
 }
 
-// record notes what is known of a response when it is decided. head holds as much of the request as has been read, and is
-// nil where that is nothing.
+// record counts a response that is decided, and returns a record of what is known of it, or nil if nobody wants one. head holds
+// as much of the request as has been read, and is nil where that is nothing.
 func (l *Loop) record(a *handler.Response, req *request.Request, head []byte) *stats.Record {
-	l.counts.ByStatus[a.Status%response.StatusCount]++
+	countResponse(&l.counts, a)
+	if !l.recorder.wanted() {
+		return nil
+	}
+	r := l.recorder.take()
+	if r == nil {
+		l.counts.RecordsDropped++
+		return nil
+	}
+	describe(r, a, req, head)
+	return r
+}
+
+// countResponse counts a response by its status and its mount.
+func countResponse(n *stats.Counters, a *handler.Response) {
+	n.ByStatus[a.Status%response.StatusCount]++
 	mount := 0
 	if a.Mount != nil {
 		mount = a.Mount.Number
 	}
-	for len(l.counts.ByMount) <= mount {
-		l.counts.ByMount = append(l.counts.ByMount, [stats.StatusSlots]uint64{})
+	for len(n.ByMount) <= mount {
+		n.ByMount = append(n.ByMount, [stats.StatusSlots]uint64{})
 	}
-	l.counts.ByMount[mount][stats.SlotOf(a.Status)]++
-	if l.cfg.Sink == nil {
-		return nil
-	}
-	r := l.takeRecord()
-	if r == nil {
-		return nil
-	}
-	r.Status, r.Mount = a.Status, a.Mount
-	r.Cold, r.Complete, r.Sent = false, false, 0
-	r.Head, r.Disk, r.Send, r.Total = 0, 0, 0, 0
-	r.HeadBytes = int64(a.HeadLen())
-	if r.File = a.File != nil; r.File {
-		r.Kind = a.File.Mount.Kind
-	}
-	r.Method, r.Target = r.Method[:0], r.Target[:0]
-	r.User = append(r.User[:0], a.User...)
-	r.Minor = 0
-	for _, f := range recordFields {
-		to := f.to(r)
-		*to = (*to)[:0]
-		if head == nil {
-			continue
-		}
-		if span, ok := req.Field(f.id); ok {
-			*to = append(*to, span.Of(head)...)
-		}
-	}
-	if head != nil {
-		r.Method = append(r.Method, req.MethodSpan.Of(head)...)
-		r.Target = append(r.Target, req.Target.Of(head)...)
-		r.Minor = req.Minor
-	}
-	return r
-}
-
-var recordFields = []struct {
-	id request.FieldID
-	to func(r *stats.Record) *[]byte
-}{
-	{request.Range, func(r *stats.Record) *[]byte { return &r.Range }},
-	{request.IfRange, func(r *stats.Record) *[]byte { return &r.IfRange }},
-	{request.IfNoneMatch, func(r *stats.Record) *[]byte { return &r.IfNoneMatch }},
-	{request.IfModifiedSince, func(r *stats.Record) *[]byte { return &r.IfModifiedSince }},
-	{request.Referer, func(r *stats.Record) *[]byte { return &r.Referer }},
-	{request.UserAgent, func(r *stats.Record) *[]byte { return &r.Agent }},
+	n.ByMount[mount][stats.SlotOf(a.Status)]++
 }
 
 // account counts the response of the current exchange, which is over, and completes its record.
 func (l *Loop) account(x *exchange, complete bool) {
-	c, now := x.conn, l.moment
+	c, now := x.conn, l.clock.now
 	x.clock.leave(x.state, now)
 	total := now - x.clock.began
 	if complete {
@@ -136,8 +68,8 @@ func (l *Loop) account(x *exchange, complete bool) {
 		r.Conn, r.Peer, r.Complete, r.Cold, r.Sent = c.serial, c.peer, complete, x.clock.cold, x.sent
 		r.Head, r.Disk, r.Send = x.clock.spent[connstate.PhaseHead], x.clock.spent[connstate.PhaseDisk], x.clock.spent[connstate.PhaseSend]
 		r.Total = total
-		r.Began = l.wall().Add(-total)
-		l.putRecord(r)
+		r.Began = l.clock.wall(l.k).Add(-total)
+		l.recorder.put(r)
 	}
 	x.responding = false
 	x.sent = 0
@@ -145,44 +77,18 @@ func (l *Loop) account(x *exchange, complete bool) {
 	c.sendMark = 0
 }
 
-// published is a copy of the counters for other goroutines.
-type published struct {
-	mu     sync.Mutex
-	counts stats.Counters
-}
-
-// publishEvery is how old the copy gets.
-const publishEvery = 100 * time.Millisecond
-
-// publish copies the counters if that is due, and else sees to it that it is done when it is due,
-// even if nothing else happens until then.
+// publish copies the counters for other goroutines if that is due.
 func (l *Loop) publish() {
-	if !l.cfg.Publish {
+	if !l.publisher.enabled {
 		return
 	}
 	now := l.k.Clock()
-	l.counts.IterationTime.Add(now - l.k.Now())
-	if l.unsaid = now < l.publishAt; l.unsaid {
-		return
-	}
-	l.publishAt = now + publishEvery
 	n := &l.counts
-	n.Buffers, n.BuffersFree = l.loader.Buffers()
-	n.BufferWaiters = l.loader.Waiting()
-	l.published.mu.Lock()
-	byMount := append(l.published.counts.ByMount[:0], n.ByMount...)
-	l.published.counts = *n
-	l.published.counts.ByMount = byMount
-	l.published.mu.Unlock()
-}
-
-// wall returns the wall-clock time for counters and records.
-func (l *Loop) wall() time.Time { return time.Unix(0, l.k.WallNs()+int64(l.moment-l.k.Now())) }
-
-// look brings the time for counters and records up to date, if anybody reads them.
-func (l *Loop) look() {
-	if l.timed {
-		l.moment = l.k.Clock()
+	n.IterationTime.Add(now - l.k.Now())
+	if l.publisher.noteIteration(now) {
+		n.Buffers, n.BuffersFree = l.loader.Buffers()
+		n.BufferWaiters = l.loader.Waiting()
+		l.publisher.publish(now, n)
 	}
 }
 
@@ -212,9 +118,7 @@ func (s *Server) CachedFiles() int { return s.loops[0].cache.Len() }
 func (s *Server) Published() []stats.Counters {
 	list := make([]stats.Counters, len(s.loops))
 	for i, l := range s.loops {
-		l.published.mu.Lock()
-		list[i] = l.published.counts.Clone()
-		l.published.mu.Unlock()
+		list[i] = l.publisher.latest()
 	}
 	return list
 }

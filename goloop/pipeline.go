@@ -98,8 +98,8 @@ func (l *Loop) dropPipeline(c *conn) {
 		x := c.pipeline.pop()
 		if r := x.record; r != nil {
 			r.Conn, r.Peer, r.Complete = c.serial, c.peer, false
-			r.Began = l.wall()
-			l.putRecord(r)
+			r.Began = l.clock.wall(l.k)
+			l.recorder.put(r)
 		}
 		l.dropExchange(x)
 	}
@@ -123,7 +123,7 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 			return
 		}
 		inMemory := x.inMemory()
-		if !l.reserveAll(c, inMemory+file) {
+		if !l.rates.reserveAll(&c.bucket, inMemory+file, l.k.Now()) {
 			return // its turn comes by itself
 		}
 		l.sendMessage(x, roleMessage, x.writeBuf, inMemory, link, file > 0 || !x.keepAlive)
@@ -131,7 +131,7 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 		if file > 0 {
 			var added int64
 			if added, link = x.body.addSends(l, x, file, link); added < file {
-				l.refund(c, file-added)
+				l.rates.refund(&c.bucket, file-added)
 				return
 			}
 		}

@@ -1,17 +1,11 @@
 package goloop
 
 import (
-	"net/netip"
-	"time"
-
 	"aws/internal/connstate"
 	"aws/internal/kernel"
 	"aws/internal/proxyproto"
 	"aws/internal/request"
 )
-
-// connsLeft reports whether another connection may be accepted.
-func (l *Loop) connsLeft() bool { return l.conns.limits.left() }
 
 // run makes the cgo call and gives each operation's result to its owner.
 func (l *Loop) run() {
@@ -19,7 +13,7 @@ func (l *Loop) run() {
 	if len(ops) == 0 {
 		return
 	}
-	l.look()
+	l.clock.look(l.k)
 	l.counts.CgoCalls++
 	l.counts.OpsPerCgoCall.Add(len(ops))
 	for i := range ops {
@@ -71,17 +65,8 @@ func (l *Loop) piece(i int) []byte { return l.scratch[i*receiveBytes : (i+1)*rec
 
 // receive accepts connections and takes in what clients have sent, each connection once.
 func (l *Loop) receive() {
-	pieces := 0
-	for i := range l.listeners {
-		if li := &l.listeners[i]; li.ready {
-			li.ready = false
-			if !l.acceptPaused {
-				pieces = l.addAccepts(li, pieces)
-			}
-		}
-	}
-	queue := l.recvq
-	for _, slot := range queue {
+	pieces := l.addAccepts()
+	for _, slot := range l.recvq.take() {
 		c := l.conns.bySlot[slot]
 		c.inRecvq = false
 		if c.inParseq {
@@ -105,123 +90,7 @@ func (l *Loop) receive() {
 		}
 		l.batch.add(ownerOf(roleReceive, c), op)
 	}
-	l.recvq = l.recvq[:0]
 	l.run()
-}
-
-// addAccepts lets the batch accept connections and receive from each at once. Only a connection
-// that has sent nothing yet is given to epoll.
-func (l *Loop) addAccepts(li *listener, pieces int) int {
-	for range li.accepts {
-		if pieces == batchConnsMax || !l.batch.room(3) {
-			break
-		}
-		c := l.conns.take()
-		if c == nil {
-			l.pauseAccepting(0)
-			break
-		}
-		recv := kernel.Op{Kind: kernel.OpRecv, Flags: kernel.Link | kernel.Accepted}
-		recv.SetBuf(l.piece(pieces))
-		pieces++
-		accept := kernel.Op{Kind: kernel.OpAccept, FD: li.fd, Token: uint64(l.listenerOf(li))}
-		accept.SetBuf(l.peers[(pieces-1)*kernel.PeerBytes : pieces*kernel.PeerBytes])
-		l.batch.add(ownerOf(roleAccept, c), accept)
-		l.batch.add(ownerOf(roleReceive, c), recv)
-		l.batch.add(ownerOf(roleWatch, c), kernel.Op{
-			Kind: kernel.OpEpollAdd, Flags: kernel.IfAgain | kernel.Accepted,
-			File: l.k.Poller(), Mask: kernel.Readable, Token: c.token(),
-		})
-	}
-	return pieces
-}
-
-func (l *Loop) listenerOf(li *listener) int {
-	for i := range l.listeners {
-		if li == &l.listeners[i] {
-			return i
-		}
-	}
-	return 0
-}
-
-// pauseAccepting leaves new connections in the backlog for a while, and then until there is a slot
-// for one. tidy notifies epoll.
-func (l *Loop) pauseAccepting(while time.Duration) {
-	l.shed()
-	if !l.acceptPaused {
-		l.counts.AcceptPauses++
-		l.acceptPaused = true
-	}
-	l.acceptAgain = max(l.acceptAgain, l.k.Now()+while) // one batch may run out of slots and of descriptors
-}
-
-// onAccept begins a connection, or gives its slot back. The number of accepts that are tried at
-// once doubles while all succeed.
-func (l *Loop) onAccept(c *conn, op *kernel.Op) {
-	li := &l.listeners[op.Token]
-	class := kernel.Classify(op.Result)
-	if class == kernel.Done {
-		c.fd = int32(op.Result)
-		l.conns.serial++
-		c.serial = l.conns.serial
-		l.counts.Accepted++
-		c.peer = peerOf(op)
-		l.setState(c, connstate.StateInit)
-		c.locality = l.localityOf(c.peer)
-		c.preface = l.trusted(c.peer.Addr())
-		c.counted = c.preface || l.conns.limits.enter(neighbourhood(c.peer.Addr()))
-		li.successes++
-		if li.successes == li.accepts {
-			li.accepts = min(2*li.accepts, acceptsMax)
-			li.successes = 0
-		}
-		if !c.counted {
-			l.refuseAddress(c)
-		}
-		return
-	}
-	l.conns.give(c)
-	switch class {
-	case kernel.Canceled: // after one that failed
-	case kernel.Exhausted:
-		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
-		l.pauseAccepting(acceptPause)
-	default: // nobody there, or gone before we came (ECONNABORTED)
-		li.accepts = max(li.successes, 1)
-		li.successes = 0
-	}
-}
-
-// refuseAddress ends a connection of an address that has too many.
-func (l *Loop) refuseAddress(c *conn) {
-	l.counts.OverAddressLimit++
-	l.response.Reset()
-	l.finding = finder{Loop: l, c: c}
-	if !l.responder.Busy(&l.response, &l.finding) {
-		l.abort(c, kernel.OpReset)
-		return
-	}
-	if c.state() == connstate.StateInit {
-		l.begin(c)
-	}
-	l.response.KeepAlive = false
-	l.ready(c, &l.response, nil, nil, nil)
-}
-
-// onWatch learns that epoll watches a connection that had sent nothing when it was accepted.
-func (l *Loop) onWatch(c *conn, op *kernel.Op) {
-	if c.fd < 0 {
-		return // it was not accepted
-	}
-	switch {
-	case op.Result >= 0:
-		c.registered, c.mask = true, kernel.Readable
-		l.touch(c)
-	case kernel.Classify(op.Result) != kernel.Canceled:
-		l.counts.WatchesFailed++
-		l.abort(c, kernel.OpReset)
-	}
 }
 
 // onReceive takes in what a client has sent.
@@ -265,56 +134,31 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 func (l *Loop) toParse(c *conn) {
 	if !c.inParseq {
 		c.inParseq = true
-		l.parseq = append(l.parseq, c.slot)
+		l.parseq.add(c.slot)
 	}
 }
 
 // again goes on with the connections that have bytes of a next request in hand, and with those
 // that have waited for a moment to ask for something again.
 func (l *Loop) again() {
-	if len(l.parseq) > 0 {
-		queue := l.parseq
-		l.parseq = l.parseq[len(queue):]
-		for _, slot := range queue {
-			c := l.conns.bySlot[slot]
-			c.inParseq = false
-			if c.state() == connstate.StateInit && c.part != nil && c.part.n > 0 {
-				l.stepReading(c, c.part.buf[:c.part.n], &c.part.req)
-			}
-		}
-		if len(l.parseq) == 0 {
-			l.parseq = queue[:0]
+	for _, slot := range l.parseq.take() {
+		c := l.conns.bySlot[slot]
+		c.inParseq = false
+		if c.state() == connstate.StateInit && c.part != nil && c.part.n > 0 {
+			l.stepReading(c, c.part.buf[:c.part.n], &c.part.req)
 		}
 	}
-	if len(l.retryq) > 0 && l.k.Now() >= l.retryAt {
-		queue := append(l.retrying[:0], l.retryq...)
-		l.retryq = l.retryq[:0]
-		l.retrying = queue
-		for _, slot := range queue {
-			switch c := l.conns.bySlot[slot]; {
-			case c.state() == connstate.StateOpening && !c.asked:
-				l.respond(c, c.part.buf[:c.part.n], &c.part.req)
-			case c.state() == connstate.StatePrefetching && !c.asked:
-				l.askPrefetch(c.current)
-			case c.state() == connstate.StateWReady || c.state() == connstate.StateSending:
-				c.resting = false
-				l.toSend(c)
-			}
+	for _, slot := range l.retries.take(l.k.Now()) {
+		switch c := l.conns.bySlot[slot]; {
+		case c.state() == connstate.StateOpening && !c.asked:
+			l.respond(c, c.part.buf[:c.part.n], &c.part.req)
+		case c.state() == connstate.StatePrefetching && !c.asked:
+			l.askPrefetch(c.current)
+		case c.state() == connstate.StateWReady || c.state() == connstate.StateSending:
+			c.resting = false
+			l.toSend(c)
 		}
 	}
-}
-
-// trusted reports whether an address is a proxy's that is trusted.
-func (l *Loop) trusted(a netip.Addr) bool {
-	if !a.IsValid() {
-		return l.cfg.ProxyUnix
-	}
-	for _, p := range l.cfg.Proxies {
-		if p.Contains(a.Unmap()) {
-			return true
-		}
-	}
-	return false
 }
 
 // introduce reads whom a proxy speaks for, and returns the bytes that follow, or false when the rest of
@@ -428,29 +272,5 @@ func (l *Loop) dropPart(c *conn) {
 	if c.part != nil {
 		l.parts.Give(c.part)
 		c.part = nil
-	}
-}
-
-// shedAfter is how long a connection without a request may keep others out when there is no room for
-// them, and shedMax how many of those are ended at once.
-const (
-	shedAfter = time.Second
-	shedMax   = 32
-)
-
-// shed ends the connections that have waited longest without sending a byte of a request, to make room
-// for those that wait to be accepted. Otherwise anyone who opens enough of them locks everybody out
-// for IdleTimeout.
-func (l *Loop) shed() {
-	now := l.k.Now()
-	c := l.lists[connstate.DeadlineIdle].first
-	for n := 0; c != nil && n < shedMax && now-(c.expiresAt-l.cfg.IdleTimeout) >= shedAfter; n++ {
-		next := c.nextOfList
-		if c.state() == connstate.StateInit && !c.touched && !c.inRecvq && !c.inParseq {
-			l.counts.Expired++
-			l.counts.ExpiredBy[connstate.DeadlineIdle]++
-			l.abort(c, kernel.OpClose)
-		}
-		c = next
 	}
 }

@@ -69,9 +69,4 @@ func (l *Loop) keepRest(c *conn, rest []byte) {
 }
 
 // retry lets a connection ask again in a moment.
-func (l *Loop) retry(c *conn) {
-	if len(l.retryq) == 0 {
-		l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
-	}
-	l.retryq = append(l.retryq, c.slot)
-}
+func (l *Loop) retry(c *conn) { l.retries.add(c.slot, l.k.Now()) }

@@ -9,7 +9,7 @@ import (
 func (l *Loop) toSend(c *conn) {
 	if !c.inSendq {
 		c.inSendq = true
-		l.sendq = append(l.sendq, c.slot)
+		l.sendq.add(c.slot)
 	}
 }
 
@@ -20,8 +20,7 @@ const chainMax = sendBuffersMax + 5
 // send lets every connection that can, send its next bytes, and closes what is over. A
 // connection's operations are linked, so that a short count stops the rest of them.
 func (l *Loop) send() {
-	queue := l.sendq
-	l.sendq, l.spare = l.spare[:0], queue
+	queue := l.sendq.take()
 	for _, slot := range queue {
 		c := l.conns.bySlot[slot]
 		c.inSendq = false
@@ -101,14 +100,14 @@ func (l *Loop) addExchange(x *exchange) {
 	}
 	inMemory := x.inMemory()
 	content := inMemory + file
-	granted := l.reserve(c, content)
+	granted := l.rates.reserve(&c.bucket, content, l.k.Now())
 	added, link := l.addMessage(x, inMemory, granted)
 	if fileGranted := granted - added; file > 0 && added == inMemory && fileGranted > 0 {
 		var n int64
 		n, link = x.body.addSends(l, x, fileGranted, link)
 		added += n
 	}
-	l.refund(c, granted-added)
+	l.rates.refund(&c.bucket, granted-added)
 	switch {
 	case granted == 0 && content > 0 && link == 0: // the rates allow nothing now, and the head is gone
 		c.resting = true

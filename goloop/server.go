@@ -80,7 +80,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 		var err error
 		cfg.doing("listening at %s", addr)
 		if addr.Path != "" && !first {
-			fd, err = kernel.Duplicate(s.loops[0].listeners[i].fd)
+			fd, err = kernel.Duplicate(s.loops[0].acceptor.listeners[i].fd)
 		} else {
 			fd, bound[i], err = kernel.Listen(addr, kernel.ListenOptions{
 				Shared: cfg.Loops > 1, Defer: cfg.Defer, Alone: first, Flag: cfg.ListenFlag,

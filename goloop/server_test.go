@@ -139,7 +139,7 @@ func TestDropInServesEveryFile(t *testing.T) {
 func TestCorkedServerServesEveryFile(t *testing.T) {
 	s := newSite(t)
 	server := startDropIn(t, s, func(cfg *ServerConfig) { cfg.Cork = true })
-	fd := int(server.loops[0].listeners[0].fd)
+	fd := int(server.loops[0].acceptor.listeners[0].fd)
 	if on, err := unix.GetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_CORK); err != nil || on == 0 {
 		t.Errorf("TCP_CORK is %d: %v", on, err)
 	}

@@ -69,50 +69,69 @@ func (t *totalRate) put(n int64) {
 	t.bucket.put(t.rate, n)
 }
 
+// rates bounds the body bytes that are sent: those of each connection, which has a bucket for them, and those of all of a
+// server's connections together.
+type rates struct {
+	ofConn int64      // bytes per second of a connection; 0 means no limit
+	total  *totalRate // that a server's loops share; nil means no limit
+}
+
+// newRates returns the rates of a configuration.
+func newRates(cfg *Config) rates {
+	r := rates{ofConn: cfg.RateMax, total: cfg.total}
+	if r.total == nil && cfg.TotalRateMax > 0 {
+		r.total = &totalRate{rate: cfg.TotalRateMax}
+	}
+	return r
+}
+
 // reserve takes up to n body bytes out of the rates, and returns how many of them may be sent now. What is
 // not sent after all is given back by refund: several connections may be in one batch, and none may count
 // on what another one has been promised.
-func (l *Loop) reserve(c *conn, n int64) int64 {
-	rate := l.cfg.RateMax
-	if rate == 0 && l.total == nil || n == 0 {
+func (r *rates) reserve(b *bucket, n int64, now time.Duration) int64 {
+	if r.ofConn == 0 && r.total == nil || n == 0 {
 		return n
 	}
-	now := l.k.Now()
 	granted := n
-	if rate > 0 {
-		granted = min(n, c.bucket.fill(rate, now))
-		if granted < worth(rate, n) {
+	if r.ofConn > 0 {
+		granted = min(n, b.fill(r.ofConn, now))
+		if granted < worth(r.ofConn, n) {
 			return 0
 		}
 	}
-	if l.total != nil {
-		granted = l.total.take(granted, now)
+	if r.total != nil {
+		granted = r.total.take(granted, now)
 	}
-	if rate > 0 {
-		c.bucket.tokens -= granted
+	if r.ofConn > 0 {
+		b.tokens -= granted
 	}
 	return granted
 }
 
 // reserveAll takes n body bytes out of the rates, or nothing.
-func (l *Loop) reserveAll(c *conn, n int64) bool {
-	granted := l.reserve(c, n)
+func (r *rates) reserveAll(b *bucket, n int64, now time.Duration) bool {
+	granted := r.reserve(b, n, now)
 	if granted < n {
-		l.refund(c, granted)
+		r.refund(b, granted)
 		return false
 	}
 	return true
 }
 
 // refund gives back body bytes that were reserved and have not been sent.
-func (l *Loop) refund(c *conn, n int64) {
+func (r *rates) refund(b *bucket, n int64) {
 	if n == 0 {
 		return
 	}
-	if l.cfg.RateMax > 0 {
-		c.bucket.put(l.cfg.RateMax, n)
+	if r.ofConn > 0 {
+		b.put(r.ofConn, n)
 	}
-	if l.total != nil {
-		l.total.put(n)
+	r.refundTotal(n)
+}
+
+// refundTotal gives back body bytes of a connection that is closed, and has no bucket any more.
+func (r *rates) refundTotal(n int64) {
+	if r.total != nil {
+		r.total.put(n)
 	}
 }

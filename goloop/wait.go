@@ -1,0 +1,154 @@
+package goloop
+
+import (
+	"time"
+
+	"aws/internal/connstate"
+	"aws/internal/kernel"
+)
+
+// wait makes the interest changes and waits for something to do, in one cgo call. It returns the number of events.
+func (l *Loop) wait() (int, error) {
+	changes, more := l.interests.fill(l.conns.bySlot, l.k.Poller())
+	for more {
+		l.k.Do(changes)
+		l.watched(changes)
+		changes, more = l.interests.fill(l.conns.bySlot, l.k.Poller())
+	}
+	l.acceptor.follow(l.k, l.k.Now(), l.counts.Accepted)
+	events, rested, err := l.acceptor.wait(l.k, changes, l.timeout(), l.counts.Accepted)
+	if err != nil {
+		return 0, err
+	}
+	if rested {
+		l.counts.Coalesced++
+	}
+	if l.cfg.Tracer != nil {
+		l.cfg.Tracer.IterationBegin(l.id)
+	}
+	l.clock.begin(l.k)
+	l.counts.Iterations++
+	l.counts.Events += uint64(len(events))
+	l.watched(changes)
+	l.date.update(l.k.Wall())
+	if l.shutdown.isDue() {
+		l.drain()
+	}
+	for i := range events {
+		l.onEvent(kernel.Token(&events[i]), kernel.Ready(&events[i]))
+	}
+	return len(events), nil
+}
+
+// watched ends the connections that epoll has no room for: without its events they would hang.
+func (l *Loop) watched(changes []kernel.Op) {
+	for i := range changes {
+		if changes[i].Result >= 0 {
+			continue
+		}
+		if c := l.tenant(changes[i].Token); c != nil {
+			l.counts.WatchesFailed++
+			l.abort(c, kernel.OpReset)
+		}
+	}
+}
+
+// tenant returns the connection that a token was given for, or nil if it is over.
+func (l *Loop) tenant(token uint64) *conn {
+	slot := token & connsLimit
+	if slot >= uint64(len(l.conns.bySlot)) {
+		return nil
+	}
+	c := l.conns.bySlot[slot]
+	if c.state() == connstate.StateFree || c.state() == connstate.StateClosing || c.token() != token {
+		return nil
+	}
+	return c
+}
+
+// onEvent notes what an event makes possible; the phases act on it.
+func (l *Loop) onEvent(token uint64, ready uint32) {
+	switch {
+	case token == kernel.TokenReads:
+		l.reaps = true
+		return
+	case token == kernel.TokenJobs:
+		l.woken = true
+		return
+	case token >= tokenListeners:
+		l.acceptor.onEvent(token)
+		return
+	}
+	c := l.tenant(token)
+	if c == nil {
+		l.counts.StaleEvents++
+		return
+	}
+	switch c.state() {
+	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
+		if !c.inRecvq {
+			c.inRecvq = true
+			l.recvq.add(c.slot)
+		}
+	case connstate.StateWReady, connstate.StateSending:
+		if ready&(kernel.Writable|kernel.Broken) == 0 {
+			c.noisy = true // the client is sending what is not wanted yet
+			l.touch(c)
+			return
+		}
+		if c.resting {
+			l.quiet(c, ready) // it is not room that is missing
+			return
+		}
+		c.blocked = false
+		l.toSend(c)
+	default:
+		l.quiet(c, ready)
+	}
+}
+
+// quiet deals with an event that a connection has no use for now: it ends the connection if that is
+// broken, and else sees to it that the event is not reported again.
+func (l *Loop) quiet(c *conn, ready uint32) {
+	if ready&kernel.Broken != 0 {
+		l.counts.PeersGone++
+		l.abort(c, kernel.OpClose)
+		return
+	}
+	c.noisy = true
+	l.touch(c)
+}
+
+// timeout returns how long the loop may wait; a negative time means without end.
+func (l *Loop) timeout() time.Duration {
+	if !l.sendq.isEmpty() || !l.parseq.isEmpty() || len(l.hangUps) > 0 || len(l.closing) > 0 || l.loader.CanSubmit() {
+		return 0
+	}
+	if l.shutdown.isDue() {
+		return 0 // Shutdown came within the iteration, and its wake-up may have been taken for a worker thread's
+	}
+	now := l.k.Now()
+	at := min(
+		l.acceptor.dueAt(now, l.connRoom()), l.deadlines.dueAt(), l.retries.dueAt(), l.readsDueAt(),
+		l.trimming.dueAt(l.cache.Len()), l.publisher.dueAt(), l.shutdown.dueAt(now),
+	)
+	if len(l.slowly) > 0 {
+		at = min(at, now+retryAfter) // the workers had no room for them
+	}
+	if at == never {
+		return -1
+	}
+	return max(at-now, 0)
+}
+
+// readsDueAt returns when reads that were refused may be submitted again, or buffers taken back for those that wait for some.
+func (l *Loop) readsDueAt() time.Duration {
+	at := never
+	if retryAt, waits := l.loader.RetryAt(); waits {
+		at = retryAt
+	}
+	if l.loader.Waiting() > 0 {
+		at = min(at, l.stallAt)
+	}
+	return at
+}
