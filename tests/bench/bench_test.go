@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/xml"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,18 +45,18 @@ func TestRatioIsThatOfTheMedians(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
-	r := &report{Scenarios: []*result{{Name: "close-1k", Rows: []*row{
+	r := &report{Scenarios: []*result{{Name: "close-1k", Path: pathVeth, Congestion: "bbr", Rows: []*row{
 		rowOf("aws", true, mCPU, 10), rowOf("nginx", false, mCPU, 10), rowOf("C loop", false, mCPU, 9),
 	}}}}
 	got := r.judge()
-	if len(got) != 2 || !got[0].met || got[1].met {
+	if len(got) != 1 || got[0].network != "veth, bbr" || len(got[0].verdicts) != 2 || !got[0].verdicts[0].met || got[0].verdicts[1].met {
 		t.Errorf("the verdicts are %+v", got)
 	}
 }
 
 // Every target speaks of a scenario and of servers in it that exist.
 func TestTargetsExist(t *testing.T) {
-	for _, target := range targets {
+	for _, target := range slices.Concat(targets, remoteTargets) {
 		found := false
 		for _, s := range scenarios {
 			if s.Name != target.scenario {

@@ -77,7 +77,7 @@ func fio(b *bench, depth int) (sample, error) {
 		"--bs="+strconv.Itoa(coldReadBytes), "--iodepth="+strconv.Itoa(depth), "--time_based",
 		fmt.Sprintf("--runtime=%dms", b.measured.Milliseconds()), "--ramp_time=0",
 		"--filename="+strings.Join(names, ":"), "--output-format=json")
-	output, _, err := runOn(cmd, serverCores...)
+	output, _, err := runOn(cmd, nil, serverCores...)
 	if err != nil {
 		return nil, err
 	}
@@ -106,12 +106,12 @@ func fio(b *bench, depth int) (sample, error) {
 	}, nil
 }
 
-// runOn runs a command to its end, within patience, and returns what it printed.
-func runOn(cmd *exec.Cmd, cores ...int) (string, time.Duration, error) {
+// runOn runs a command in a namespace to its end, within patience, and returns what it printed.
+func runOn(cmd *exec.Cmd, inside *namespace, cores ...int) (string, time.Duration, error) {
 	var output, complaint strings.Builder
 	cmd.Stdout, cmd.Stderr = &output, &complaint
 	begin := time.Now()
-	if err := startOn(cmd, cores...); err != nil {
+	if err := startOn(cmd, inside, cores...); err != nil {
 		return "", 0, err
 	}
 	watch := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
@@ -191,7 +191,7 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 		if err != nil {
 			return nil, nil, err
 		}
-		if !responses(r.port, s.path) { // bring the hot file back
+		if !r.at.responds(r.port, s.path) { // bring the hot file back
 			return nil, nil, errors.New("the hot file is not served")
 		}
 		hot, err := newClient(&b.env, r.port, &load{
@@ -205,8 +205,10 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 		if err != nil {
 			return nil, nil, errors.Join(err, hot.abandon())
 		}
-		use := r.usage()
-		begin := time.Now()
+		use, err := r.before()
+		if err != nil {
+			return nil, nil, errors.Join(err, hot.abandon(), coldClient.abandon())
+		}
 		if err := hot.begin(); err != nil {
 			return nil, nil, errors.Join(err, hot.abandon(), coldClient.abandon())
 		}
@@ -227,7 +229,11 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 		if err != nil {
 			return nil, nil, err
 		}
-		m := sampleOf(o, use, r.usage(), time.Since(begin).Seconds())
+		after, err := r.after()
+		if err != nil {
+			return nil, nil, err
+		}
+		m := sampleOf(o, use, after)
 		if seconds := coldOutcome.values["seconds"]; seconds > 0 {
 			m[mCold] = coldOutcome.values["all_bytes"] / seconds
 		}

@@ -17,7 +17,7 @@ func (b *bench) start(s *scenario, t *entry, cgroup string) (*running, error) {
 	if !ok {
 		return nil, fmt.Errorf("there is no server %q", t.server)
 	}
-	port, err := freePort()
+	port, err := b.network.freePort()
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (b *bench) start(s *scenario, t *entry, cgroup string) (*running, error) {
 	if s.cores != nil {
 		cores = s.cores
 	}
-	return run(cmd, port, path, cgroup, cores...)
+	return run(cmd, b.network, port, path, cgroup, cores...)
 }
 
 // missingError is that of a server which is not there.
@@ -78,7 +78,7 @@ func (b *bench) check(r *running, t *entry, path string) error {
 	if b.checked[key] {
 		return nil
 	}
-	if err := checkBytes(r.port, path, b.site); err != nil {
+	if err := checkBytes(r, path, b.site); err != nil {
 		return fmt.Errorf("wrong bytes: %w", err)
 	}
 	b.checked[key] = true
@@ -110,19 +110,12 @@ func onceIdle(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	grown := r.usage()
-	begin := time.Now()
-	if err := c.begin(); err != nil {
-		return nil, nil, err
-	}
-	o, err := c.result()
-	wall := time.Since(begin).Seconds()
+	m, _, grown, err := c.measure(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	m := sampleOf(o, grown, r.usage(), wall)
 	if l.idle > 0 {
-		m[mConnBytes] = float64(grown.rssKiB-before) * 1024 / idleConns
+		m[mConnBytes] = float64(grown-before) * 1024 / idleConns
 	}
 	return m, nil, nil
 }
@@ -155,7 +148,7 @@ func onceForeign(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 	}
 	defer r.stop()
 	seconds := strconv.Itoa(max(int(b.measured.Seconds()), 1))
-	url := fmt.Sprintf("http://127.0.0.1:%d%s", r.port, s.path)
+	url := fmt.Sprintf("http://%s%s", r.at.at(r.port), s.path)
 	conns := strconv.Itoa(s.load.conns)
 	cmd := exec.Command(program, "-t1", "-c"+conns, "-d"+seconds, url)
 	total, rate := wrkTotal, wrkRate
@@ -163,9 +156,15 @@ func onceForeign(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 		cmd = exec.Command(program, "--h1", "-t1", "-c"+conns, "-D"+seconds, url)
 		total, rate = h2loadTotal, h2loadRate
 	}
-	before := r.usage()
-	output, wall, err := runOn(cmd, clientCores...)
-	after := r.usage()
+	before, err := r.before()
+	if err != nil {
+		return nil, nil, err
+	}
+	output, wall, err := runOn(cmd, r.at.client, clientCores...)
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := r.after()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -174,10 +173,10 @@ func onceForeign(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 	if err := errors.Join(errN, errRate); err != nil {
 		return nil, nil, err
 	}
-	cpu, switches := after.since(before)
+	cpu, switches := after.usage.since(before.usage)
 	return sample{
 		mCPU: cpu.Seconds() * 1e6 / n, mRate: perSecond, mSwitches: float64(switches) / n,
-		mBusy: cpu.Seconds() / wall.Seconds(),
+		mBusy: cpu.Seconds() / wall.Seconds(), mBoth: after.cores.since(before.cores, bothCores).Seconds() * 1e6 / n,
 	}, nil, nil
 }
 

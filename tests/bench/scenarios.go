@@ -27,10 +27,20 @@ type scenario struct {
 	quick   []string
 	entries []entry
 	// once takes the sample of one run in a way of its own, if it is not nil.
-	once func(b *bench, s *scenario, t *entry) (sample, []moment, error)
-	show []metric
-	long bool // it takes half as many rounds as others, and one in quick mode
+	once     func(b *bench, s *scenario, t *entry) (sample, []moment, error)
+	show     []metric
+	networks reach
+	long     bool // it takes half as many rounds as others, and one in quick mode
 }
+
+// reach is where a scenario is measured.
+type reach int
+
+const (
+	everyNetwork reach = iota
+	firstNetwork       // the network hardly matters: the network path, or loopback where there is none
+	loopbackOnly       // the network does not matter
+)
 
 // The machine's cores: one for the server, one for the client.
 var (
@@ -47,7 +57,7 @@ func of(names ...string) []entry {
 	return list
 }
 
-var usual = []metric{mCPU, mRate, mBytes, mP50, mP99, mP999, mSwitches, mRSS, mBusy, mClient}
+var usual = []metric{mCPU, mBoth, mRate, mBytes, mP50, mP99, mP999, mSwitches, mRSS, mServerCore, mClientCore}
 
 const (
 	static1K  = "/static/" + file1K
@@ -92,13 +102,19 @@ var scenarios = []*scenario{
 		entries: of("aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "C loop, kept"),
 	},
 	{
+		Name: "keep-2m-128", Title: "2 MiB static, connections kept, 128 clients", path: static2M, load: load{conns: 128}, show: usual,
+		Method:  "The same with 128 clients.",
+		quick:   []string{"aws serve"},
+		entries: of("aws serve", "h2o", "nginx", "lighttpd"),
+	},
+	{
 		Name: "close-2m", Title: "2 MiB static, a connection for each request", path: static2M,
 		load: load{conns: 16, close: true}, show: usual,
 		Method: "16 clients request a file of 2 MiB that is in the page cache from the drop-in and its peers. The server's time is only a part of the cost: " +
 			"if a server fills a large socket buffer and closes, the client's acknowledgements cause the kernel to send the bytes, which counts as the client's time. " +
 			"So compare the client's core too.",
 		quick:   []string{"aws", "nginx", "reference"},
-		entries: of("aws", "nginx", "reference", "C loop"),
+		entries: of("aws", "aws serve", "h2o", "nginx", "lighttpd", "reference", "C loop"),
 	},
 	{
 		Name: "dynamic-2m", Title: "2 MiB dynamic, in the page cache", path: dynamic2M, load: load{conns: 16}, show: usual,
@@ -132,7 +148,7 @@ var scenarios = []*scenario{
 	{
 		Name: "idle", Title: "10,000 idle connections", path: static1K, load: load{conns: 64}, once: onceIdle,
 		Method: "10,000 connections have got one response each and are idle, while 64 clients request the file of 1 KiB. The memory per idle connection is the growth of the server's resident memory from before the first to after the last of them.",
-		show:   []metric{mCPU, mRate, mP99, mConnBytes, mRSS},
+		show:   []metric{mCPU, mBoth, mRate, mP99, mConnBytes, mRSS},
 		quick:  []string{"aws serve"},
 		entries: []entry{
 			{server: "aws serve"},
@@ -167,7 +183,7 @@ var scenarios = []*scenario{
 	},
 	{
 		Name: "second-opinion", Title: "A second opinion: wrk and h2load", path: static1K, load: load{conns: 64},
-		once: onceForeign, show: []metric{mCPU, mRate, mBusy},
+		once: onceForeign, show: []metric{mCPU, mBoth, mRate, mBusy},
 		Method: "The first scenario with independent load generators.",
 		entries: []entry{
 			{server: "aws serve", with: "wrk", label: "aws serve (wrk)"},

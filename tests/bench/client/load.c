@@ -6,14 +6,17 @@
  * than the servers that it measures, and can say so: it reports its own processor time.
  *
  *     load [-c CONNS] [-d MS] [-w MS] [-n REQUESTS] [-i IDLE] [-t MS] [-m MS,...] [-x] [-l FILE]
- *          [-r BYTES] PORT [PATH...]
+ *          [-r BYTES] [-a ADDRESS] PORT [PATH...]
+ *     load -q <LATENCIES
  *
+ *     -a  the server's IPv4 address; 127.0.0.1
  *     -c  connections that ask all the time          -i  further ones that ask once and then idle
  *     -d  milliseconds to measure                    -w  milliseconds before that, not measured
  *     -n  stop after so many requests                -t  print a line every so many milliseconds
  *     -x  a connection for each request              -l  read further paths, one a line
  *     -m  sum up at these moments, in milliseconds from the start
  *     -r  read bodies, so many bytes at a time, as ordinary clients do, instead of discarding them
+ *     -q  read latencies in nanoseconds and print their quantiles, for the test of the arithmetic
  *
  * It connects the idle ones, prints "ready", waits for a line on its standard input, and then runs.
  * The response is lines of a name and a number. A request that has no response at the end, or when the
@@ -45,7 +48,7 @@ enum {
     HEAD_SIZE = 16 * 1024,
     DISCARD_SIZE = 4 * 1024 * 1024,
     EVENTS_MAX = 256,
-    SUB_BITS = 5, /* a histogram has 32 buckets for each power of two: 3 % */
+    SUB_BITS = 7, /* a histogram has 128 buckets for each power of two: 0.8 % */
     BUCKETS = 64 << SUB_BITS,
     OVERDUE_NS = 100 * 1000 * 1000,
     MARKS_MAX = 16,
@@ -146,18 +149,19 @@ static void note(struct histogram *h, int64_t ns)
         h->max = ns;
 }
 
-/* A quantile in microseconds. */
+/* A quantile in microseconds, by the nearest rank. */
 static double quantile(const struct histogram *h, double q)
 {
-    uint64_t want = (uint64_t)(q * (double)h->total), seen = 0;
+    double rank = q * (double)h->total;
+    uint64_t want = (uint64_t)rank, seen = 0;
 
     if (h->total == 0)
         return 0;
-    if (want >= h->total)
-        want = h->total - 1;
+    if ((double)want < rank || want == 0)
+        want++;
     for (unsigned b = 0; b < BUCKETS; b++) {
         seen += h->count[b];
-        if (seen > want) {
+        if (seen >= want) {
             double end = bucket_end(b);
 
             return (end < (double)h->max ? end : (double)h->max) / 1000;
@@ -528,6 +532,13 @@ static void run(int64_t warm_ms, int64_t run_ms, int64_t slice_ms)
     printf("seconds %.6f\n", (double)(now - window_begin) / 1e9);
 }
 
+static void print_latencies(void)
+{
+    printf("p50 %.1f\np90 %.1f\np99 %.1f\np999 %.1f\nmax %.1f\n", quantile(&latency, 0.5),
+           quantile(&latency, 0.9), quantile(&latency, 0.99), quantile(&latency, 0.999),
+           (double)latency.max / 1000);
+}
+
 int main(int argc, char **argv)
 {
     int64_t run_ms = 1000, warm_ms = 0, slice_ms = 0;
@@ -536,7 +547,9 @@ int main(int argc, char **argv)
     char line[16];
     int option;
 
-    while ((option = getopt(argc, argv, "c:d:w:n:i:t:m:xl:r:")) != -1) {
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+
+    while ((option = getopt(argc, argv, "c:d:w:n:i:t:m:xl:r:a:q")) != -1) {
         switch (option) {
         case 'c':
             conn_count = atoi(optarg);
@@ -573,6 +586,17 @@ int main(int argc, char **argv)
             if (read_size == 0 || read_size > DISCARD_SIZE)
                 return 2;
             break;
+        case 'a':
+            if (inet_pton(AF_INET, optarg, &address.sin_addr) != 1) {
+                fprintf(stderr, "load: %s is not an IPv4 address\n", optarg);
+                return 2;
+            }
+            break;
+        case 'q':
+            for (long long ns; scanf("%lld", &ns) == 1;)
+                note(&latency, ns);
+            print_latencies();
+            return 0;
         default:
             return 2;
         }
@@ -582,7 +606,6 @@ int main(int argc, char **argv)
         return 2;
     }
     address.sin_port = htons((uint16_t)atoi(argv[optind++]));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     while (optind < argc)
         add_request(argv[optind++]);
     if (list)
@@ -619,9 +642,7 @@ int main(int argc, char **argv)
            (unsigned long long)all.bytes);
     printf("connects %llu\nerrors %llu\nbad_status %llu\n", (unsigned long long)connects,
            (unsigned long long)errors, (unsigned long long)bad_status);
-    printf("p50 %.1f\np90 %.1f\np99 %.1f\np999 %.1f\nmax %.1f\n", quantile(&latency, 0.5),
-           quantile(&latency, 0.9), quantile(&latency, 0.99), quantile(&latency, 0.999),
-           (double)latency.max / 1000);
+    print_latencies();
     printf("cpu %.6f\n", (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec +
                                   after.ru_stime.tv_sec - before.ru_stime.tv_sec) +
                              (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec +
