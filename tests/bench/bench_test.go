@@ -107,3 +107,15 @@ func TestPlotsAreWellFormed(t *testing.T) {
 		}
 	}
 }
+
+func TestLimitsNameTheCores(t *testing.T) {
+	rowWith := func(label string, server, client float64) *row {
+		return &row{Label: label, Samples: []sample{{mServerCore: server, mClientCore: client}}}
+	}
+	got := limits(&result{Rows: []*row{rowWith("a", 1, 1), rowWith("b", 1, 0.5), rowWith("c", 0.5, 1), rowWith("d", 0.5, 0.5)}})
+	for _, want := range []string{"Both cores were fully used, for: a.", "server's time per request, for: c.", "limits the rate, for: b.", "for the disk, for: d."} {
+		if !strings.Contains(got, want) {
+			t.Errorf("there is no %q in %q", want, got)
+		}
+	}
+}

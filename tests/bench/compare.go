@@ -73,8 +73,11 @@ func (b *bench) compare(before, after string, chosen *selection) error {
 		list = append(list, found...)
 		say("%s: %s on %s", s.Title, count(b.rounds, "round"), count(len(networks), "network"))
 	}
-	if list == nil && err == nil {
-		return fmt.Errorf("no work matches -only %q; -compare -list lists them", chosen.only)
+	if list == nil {
+		if err == nil {
+			err = fmt.Errorf("no work matches -only %q; -compare -list lists them", chosen.only)
+		}
+		return err
 	}
 	fmt.Printf("old %s\nnew %s\n%s of %g s each; medians (smallest–largest); new/old is the median of the ratios of the rounds\n", binaries[oldRow], binaries[newRow],
 		count(b.rounds, "round"), b.measured.Seconds())

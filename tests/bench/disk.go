@@ -19,7 +19,7 @@ const (
 )
 
 var coldDynamic = &scenario{
-	Name: "dynamic-cold", Title: "Dynamic, not in the page cache",
+	Name: "dynamic-cold", networks: firstNetwork, Title: "Dynamic, not in the page cache",
 	Method: "Clients that discard the data download eight files of 64 MiB that are not in memory, with asynchronous reads that bypass the page cache. " +
 		"fio reads the same files with libaio and O_DIRECT, 128 KiB at a time, with the same number of reads in flight as aws: eight per connection.",
 	show:  []metric{mBytes, mCPUPerMiB, mSwitches, mRSS, mBusy, mClient},
@@ -138,21 +138,21 @@ const isolationMethod = "64 clients request a hot file of 1 KiB that is in memor
 	"The table shows the rate of the hot file together with the others, its share of the rate before, and the same for the 99th percentile."
 
 var isolateStatic = &scenario{
-	Name: "isolate-static", Title: "Isolation: cold static files on a slow disk", path: static1K, once: onceIsolated("static"), show: isolationMetrics, long: true,
+	Name: "isolate-static", networks: firstNetwork, Title: "Isolation: cold static files on a slow disk", path: static1K, once: onceIsolated("static"), show: isolationMetrics, long: true,
 	Method:  fmt.Sprintf(isolationMethod, "static files of 64 MiB that are not in memory", "20 MiB per second"),
 	quick:   []string{"aws serve", "nginx", "nginx, directio"},
 	entries: of("aws serve", "aws", "nginx", "nginx, aio threads", "nginx, directio", "h2o"),
 }
 
 var isolateDynamic = &scenario{
-	Name: "isolate-dynamic", Title: "Isolation: cold dynamic files on a slow disk", path: static1K, once: onceIsolated("dynamic"), show: isolationMetrics, long: true,
+	Name: "isolate-dynamic", networks: firstNetwork, Title: "Isolation: cold dynamic files on a slow disk", path: static1K, once: onceIsolated("dynamic"), show: isolationMetrics, long: true,
 	Method:  fmt.Sprintf(isolationMethod, "dynamic files of 64 MiB that are not in memory", "20 MiB per second"),
 	quick:   []string{"aws serve"},
 	entries: of("aws serve", "aws", "nginx, directio", "reference"),
 }
 
 var isolateNames = &scenario{
-	Name: "isolate-names", Title: "Isolation: names that have never been seen", path: static1K, once: onceIsolated("names"), show: isolationMetrics, long: true,
+	Name: "isolate-names", networks: firstNetwork, Title: "Isolation: names that have never been seen", path: static1K, once: onceIsolated("names"), show: isolationMetrics, long: true,
 	Method:  fmt.Sprintf(isolationMethod, "2,000 small files, each in its own directory and never requested before,", "500 reads per second"),
 	quick:   []string{"aws serve"},
 	entries: of("aws serve", "aws", "nginx", "h2o"),

@@ -87,7 +87,7 @@ The networks:
 - **loopback**: both are in the machine's own namespace, with its own congestion control.
 
 The columns: *CPU* is the time of all threads of the server, in the kernel and in user space, divided by the number of
-requests. It does not include work of the kernel on the client's core. *both* is the time that the two cores were busy
+requests. It does not include work of the kernel on the client's core or in threads of the kernel. *both* is the time that the two cores were busy
 (` + "`/proc/stat`" + `), with whatever ran on them, divided by the number of requests: it shows the work that a server leaves to the
 client's core. *p50*, *p99* and *p99.9* are the times from the request, or from connect, to the last byte of the response.
 *switches* are the server's context switches. *server core* and *client core* are the shares of the time that the cores were busy.
@@ -134,12 +134,14 @@ const busyShare = 0.92
 
 // limits says whose core was used up, which is what limits the requests per second.
 func limits(r *result) string {
-	var server, client, neither []string
+	var both, server, client, neither []string
 	for _, row := range r.Rows {
 		busy, ok := row.of(mServerCore)
 		theirs, okClient := row.of(mClientCore)
 		switch {
 		case !ok || !okClient:
+		case busy.median >= busyShare && theirs.median >= busyShare:
+			both = append(both, row.Label)
 		case busy.median >= busyShare:
 			server = append(server, row.Label)
 		case theirs.median >= busyShare:
@@ -153,6 +155,7 @@ func limits(r *result) string {
 		text string
 		who  []string
 	}{
+		{"Both cores were fully used, for: %s.", both},
 		{"The server's core was fully used, and limits the rate, for: %s.", server},
 		{"The client's core was fully used, and limits the rate but not the server's time per request, for: %s.", client},
 		{"Neither core was fully used, so server and client wait for each other or for the disk, for: %s.", neither},

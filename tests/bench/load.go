@@ -199,7 +199,7 @@ func (c *client) measure(r *running) (sample, *outcome, int64, error) {
 func sampleOf(o *outcome, before, after reading) sample {
 	v := o.values
 	wall := after.at.Sub(before.at).Seconds()
-	cpu, switches := after.usage.since(before.usage)
+	cpu, switches := after.since(before.usage)
 	coreShare := func(cores []int) float64 {
 		return after.cores.since(before.cores, cores).Seconds() / wall / float64(len(cores))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -40,9 +41,6 @@ const (
 var vethCongestions = []string{"cubic", "bbr"}
 
 func (n *network) String() string { return n.path + ", " + n.congestion }
-
-// slug is the name as a part of a file's name.
-func (n *network) slug() string { return n.path + "-" + n.congestion }
 
 // openNetworks makes the networks whose names match the pattern, the network paths with open. What can't be had is returned as
 // text that names it and says why. Where none of those that are wanted can be had, there is loopback.
@@ -209,7 +207,7 @@ func (n *network) responds(port int, path string) bool {
 func (n *network) download(port int, path string) (*http.Response, error) {
 	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true, DisableCompression: true,
-		Dial: func(string, string) (net.Conn, error) { return n.dial(port) },
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return n.dial(port) },
 	}}
 	return client.Get(fmt.Sprintf("http://%s%s", n.at(port), path))
 }

@@ -173,7 +173,7 @@ func onceForeign(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 	if err := errors.Join(errN, errRate); err != nil {
 		return nil, nil, err
 	}
-	cpu, switches := after.usage.since(before.usage)
+	cpu, switches := after.since(before.usage)
 	return sample{
 		mCPU: cpu.Seconds() * 1e6 / n, mRate: perSecond, mSwitches: float64(switches) / n,
 		mBusy: cpu.Seconds() / wall.Seconds(), mBoth: after.cores.since(before.cores, bothCores).Seconds() * 1e6 / n,

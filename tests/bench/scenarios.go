@@ -96,7 +96,7 @@ var scenarios = []*scenario{
 	},
 	{
 		Name: "keep-2m", Title: "2 MiB static, connections kept", path: static2M, load: load{conns: 16}, show: usual,
-		Method: "16 clients request a file of 2 MiB that is in the page cache. All servers use the machine's congestion control, except aws, " +
+		Method: "16 clients request a file of 2 MiB that is in the page cache. On loopback all servers use the machine's congestion control, except aws, " +
 			"which uses one that does not pace for connections from the same machine (--local-congestion).",
 		quick:   []string{"aws serve", "h2o", "nginx"},
 		entries: of("aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "C loop, kept"),
@@ -120,7 +120,7 @@ var scenarios = []*scenario{
 		Name: "dynamic-2m", Title: "2 MiB dynamic, in the page cache", path: dynamic2M, load: load{conns: 16}, show: usual,
 		Method: "16 clients request a file of 2 MiB that is served with asynchronous reads; its pages are in memory. nginx bypasses the page cache. " +
 			"The C loop shows the minimum cost of copying, compared with itself with sendfile: it reads into one block for all clients and sends that, " +
-			"with congestion control that does not pace, as aws does here.",
+			"with congestion control that does not pace, as aws does on loopback.",
 		quick: []string{"aws serve", "nginx, directio"},
 		entries: []entry{
 			{server: "aws serve"},
@@ -158,7 +158,7 @@ var scenarios = []*scenario{
 		},
 	},
 	{
-		Name: "clients", Title: "1 to 5,000 clients", path: static1K, show: usual,
+		Name: "clients", networks: firstNetwork, Title: "1 to 5,000 clients", path: static1K, show: usual,
 		Method: "This number of clients request the file of 1 KiB repeatedly, each on one kept connection.",
 		entries: []entry{
 			{server: "aws serve", conns: 1, label: "aws serve, 1"},
@@ -172,17 +172,17 @@ var scenarios = []*scenario{
 		},
 	},
 	{
-		Name: "loops", Title: "One loop, two and four", path: static1K, load: load{conns: 64}, show: usual,
+		Name: "loops", networks: firstNetwork, Title: "One loop, two and four", path: static1K, load: load{conns: 64}, show: usual,
 		Method:  "The loops share the server's core. The scenario shows the cost of an additional loop.",
 		entries: of("aws serve", "aws serve, two loops", "aws serve, four loops"),
 	},
 	{
-		Name: "loops-on-two-cores", Title: "One loop and two, on two cores", path: dynamic2M, load: load{conns: 16}, show: usual, cores: bothCores,
+		Name: "loops-on-two-cores", networks: firstNetwork, Title: "One loop and two, on two cores", path: dynamic2M, load: load{conns: 16}, show: usual, cores: bothCores,
 		Method:  "The server may use both cores. It shares one of them with the client, which needs little processor time for a file of 2 MiB.",
 		entries: of("aws serve", "aws serve, two loops"),
 	},
 	{
-		Name: "second-opinion", Title: "A second opinion: wrk and h2load", path: static1K, load: load{conns: 64},
+		Name: "second-opinion", networks: firstNetwork, Title: "A second opinion: wrk and h2load", path: static1K, load: load{conns: 64},
 		once: onceForeign, show: []metric{mCPU, mBoth, mRate, mBusy},
 		Method: "The first scenario with independent load generators.",
 		entries: []entry{
@@ -195,7 +195,7 @@ var scenarios = []*scenario{
 		},
 	},
 	{
-		Name: "start", Title: "From exec to the first response", path: static1K, once: onceStart, show: []metric{mStart, mRSS},
+		Name: "start", networks: loopbackOnly, Title: "From exec to the first response", path: static1K, once: onceStart, show: []metric{mStart, mRSS},
 		Method:  "The server is started. A client requests the file of 1 KiB twice per millisecond until it gets a response. Resident memory is that of the server after this response.",
 		quick:   []string{"aws", "aws serve"},
 		entries: of("aws", "aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "caddy", "reference"),
