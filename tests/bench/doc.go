@@ -18,6 +18,6 @@
 // are removed, processes are ended by their own number, and the namespaces have no names, so that the
 // kernel removes them and all that is in them when the process ends, in whatever way.
 //
-// The client (client/load.c), the floor (peers/cloop) and the peers in Go (peers/gopeers, a module
+// The client (client/), the floor (peers/cloop) and the peers in Go (peers/gopeers, a module
 // of its own) are built into build/bench, where the site lies, too.
 package main

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -84,8 +83,8 @@ type program struct {
 
 // ownPrograms are the client, which comes first, the floor, the reference server and the peers in Go.
 var ownPrograms = []program{
-	{"load", true, compiled("client", "load.c")},
-	{"cloop", false, compiled("peers", "cloop", "cloop.c")},
+	{"load", true, compiled("load", "client/load.c", "client/exchange.c", "client/histogram.c")},
+	{"cloop", false, compiled("cloop", "peers/cloop/cloop.c")},
 	{"reference", false, func(repository, bin string) []string {
 		return []string{"make", "-s", "-C", filepath.Join(repository, "tests", "reference"), "BUILD=" + bin}
 	}},
@@ -94,12 +93,14 @@ var ownPrograms = []program{
 	}},
 }
 
-// compiled is a program of one file in C, which has its name.
-func compiled(source ...string) func(repository, bin string) []string {
+// compiled is a program in C, from sources in this directory.
+func compiled(name string, sources ...string) func(repository, bin string) []string {
 	return func(repository, bin string) []string {
-		file := filepath.Join(append([]string{repository, "tests", "bench"}, source...)...)
-		name := strings.TrimSuffix(filepath.Base(file), ".c")
-		return []string{"gcc", "-O2", "-g", "-Wall", "-Wextra", "-o", filepath.Join(bin, name), file}
+		args := []string{"gcc", "-O2", "-g", "-Wall", "-Wextra", "-o", filepath.Join(bin, name)}
+		for _, source := range sources {
+			args = append(args, filepath.Join(repository, "tests", "bench", source))
+		}
+		return args
 	}
 }
 
