@@ -229,12 +229,17 @@ bare-check: ## make run and make test in a Debian that has git and make alone, a
 
 # --- measuring --------------------------------------------------------------------------------------------
 
-.PHONY: bench bench-quick microbench
-bench: build ## ./aws beside its peers, every scenario, into docs/benchmarks.md; forty minutes, as root
+.PHONY: bench bench-quick bench-compare microbench
+bench: build ## ./aws beside its peers, every scenario and network, into docs/benchmarks.md; over an hour, as root
 	$(GO) run ./tests/bench -aws ./aws -docs docs
 
-bench-quick: build ## the same with short runs, under two minutes, and nothing written
+bench-quick: build ## a part of it with short runs, in a few minutes, and nothing written
 	$(GO) run ./tests/bench -aws ./aws -quick
+
+# Beside each of the two, called aws or aws-VARIANT, there has to be its awsd or awsd-VARIANT.
+bench-compare: ## two binaries of aws, OLD=path and NEW=path, side by side on every network; five minutes, as root
+	@[[ -n "$(OLD)" && -n "$(NEW)" ]] || { echo "make bench-compare: OLD=path and NEW=path say what to compare" >&2; exit 2; }
+	$(GO) run ./tests/bench $(BENCH_FLAGS) -compare "$(OLD)" "$(NEW)"
 
 microbench: ## the Go benchmarks, each COUNT=1 times; benchstat compares two of their outputs
 	$(GO) test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) ./...

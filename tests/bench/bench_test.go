@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/xml"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,18 +45,18 @@ func TestRatioIsThatOfTheMedians(t *testing.T) {
 }
 
 func TestJudge(t *testing.T) {
-	r := &report{Scenarios: []*result{{Name: "close-1k", Rows: []*row{
+	r := &report{Scenarios: []*result{{Name: "close-1k", Path: pathVeth, Congestion: "bbr", Rows: []*row{
 		rowOf("aws", true, mCPU, 10), rowOf("nginx", false, mCPU, 10), rowOf("C loop", false, mCPU, 9),
 	}}}}
 	got := r.judge()
-	if len(got) != 2 || !got[0].met || got[1].met {
+	if len(got) != 1 || got[0].network != "veth, bbr" || len(got[0].verdicts) != 2 || !got[0].verdicts[0].met || got[0].verdicts[1].met {
 		t.Errorf("the verdicts are %+v", got)
 	}
 }
 
 // Every target speaks of a scenario and of servers in it that exist.
 func TestTargetsExist(t *testing.T) {
-	for _, target := range targets {
+	for _, target := range slices.Concat(targets, remoteTargets) {
 		found := false
 		for _, s := range scenarios {
 			if s.Name != target.scenario {
@@ -103,6 +104,18 @@ func TestPlotsAreWellFormed(t *testing.T) {
 			} else if err != nil {
 				t.Fatalf("%s: %v\n%s", p.name, err, p.svg)
 			}
+		}
+	}
+}
+
+func TestLimitsNameTheCores(t *testing.T) {
+	rowWith := func(label string, server, client float64) *row {
+		return &row{Label: label, Samples: []sample{{mServerCore: server, mClientCore: client}}}
+	}
+	got := limits(&result{Rows: []*row{rowWith("a", 1, 1), rowWith("b", 1, 0.5), rowWith("c", 0.5, 1), rowWith("d", 0.5, 0.5)}})
+	for _, want := range []string{"Both cores were fully used, for: a.", "server's time per request, for: c.", "limits the rate, for: b.", "for the disk, for: d."} {
+		if !strings.Contains(got, want) {
+			t.Errorf("there is no %q in %q", want, got)
 		}
 	}
 }

@@ -19,7 +19,7 @@ const (
 )
 
 var coldDynamic = &scenario{
-	Name: "dynamic-cold", Title: "Dynamic, not in the page cache",
+	Name: "dynamic-cold", networks: firstNetwork, Title: "Dynamic, not in the page cache",
 	Method: "Clients that discard the data download eight files of 64 MiB that are not in memory, with asynchronous reads that bypass the page cache. " +
 		"fio reads the same files with libaio and O_DIRECT, 128 KiB at a time, with the same number of reads in flight as aws: eight per connection.",
 	show:  []metric{mBytes, mCPUPerMiB, mSwitches, mRSS, mBusy, mClient},
@@ -77,7 +77,7 @@ func fio(b *bench, depth int) (sample, error) {
 		"--bs="+strconv.Itoa(coldReadBytes), "--iodepth="+strconv.Itoa(depth), "--time_based",
 		fmt.Sprintf("--runtime=%dms", b.measured.Milliseconds()), "--ramp_time=0",
 		"--filename="+strings.Join(names, ":"), "--output-format=json")
-	output, _, err := runOn(cmd, serverCores...)
+	output, _, err := runOn(cmd, nil, serverCores...)
 	if err != nil {
 		return nil, err
 	}
@@ -106,12 +106,12 @@ func fio(b *bench, depth int) (sample, error) {
 	}, nil
 }
 
-// runOn runs a command to its end, within patience, and returns what it printed.
-func runOn(cmd *exec.Cmd, cores ...int) (string, time.Duration, error) {
+// runOn runs a command in a namespace to its end, within patience, and returns what it printed.
+func runOn(cmd *exec.Cmd, inside *namespace, cores ...int) (string, time.Duration, error) {
 	var output, complaint strings.Builder
 	cmd.Stdout, cmd.Stderr = &output, &complaint
 	begin := time.Now()
-	if err := startOn(cmd, cores...); err != nil {
+	if err := startOn(cmd, inside, cores...); err != nil {
 		return "", 0, err
 	}
 	watch := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
@@ -138,21 +138,21 @@ const isolationMethod = "64 clients request a hot file of 1 KiB that is in memor
 	"The table shows the rate of the hot file together with the others, its share of the rate before, and the same for the 99th percentile."
 
 var isolateStatic = &scenario{
-	Name: "isolate-static", Title: "Isolation: cold static files on a slow disk", path: static1K, once: onceIsolated("static"), show: isolationMetrics, long: true,
+	Name: "isolate-static", networks: firstNetwork, Title: "Isolation: cold static files on a slow disk", path: static1K, once: onceIsolated("static"), show: isolationMetrics, long: true,
 	Method:  fmt.Sprintf(isolationMethod, "static files of 64 MiB that are not in memory", "20 MiB per second"),
 	quick:   []string{"aws serve", "nginx", "nginx, directio"},
 	entries: of("aws serve", "aws", "nginx", "nginx, aio threads", "nginx, directio", "h2o"),
 }
 
 var isolateDynamic = &scenario{
-	Name: "isolate-dynamic", Title: "Isolation: cold dynamic files on a slow disk", path: static1K, once: onceIsolated("dynamic"), show: isolationMetrics, long: true,
+	Name: "isolate-dynamic", networks: firstNetwork, Title: "Isolation: cold dynamic files on a slow disk", path: static1K, once: onceIsolated("dynamic"), show: isolationMetrics, long: true,
 	Method:  fmt.Sprintf(isolationMethod, "dynamic files of 64 MiB that are not in memory", "20 MiB per second"),
 	quick:   []string{"aws serve"},
 	entries: of("aws serve", "aws", "nginx, directio", "reference"),
 }
 
 var isolateNames = &scenario{
-	Name: "isolate-names", Title: "Isolation: names that have never been seen", path: static1K, once: onceIsolated("names"), show: isolationMetrics, long: true,
+	Name: "isolate-names", networks: firstNetwork, Title: "Isolation: names that have never been seen", path: static1K, once: onceIsolated("names"), show: isolationMetrics, long: true,
 	Method:  fmt.Sprintf(isolationMethod, "2,000 small files, each in its own directory and never requested before,", "500 reads per second"),
 	quick:   []string{"aws serve"},
 	entries: of("aws serve", "aws", "nginx", "h2o"),
@@ -191,7 +191,7 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 		if err != nil {
 			return nil, nil, err
 		}
-		if !responses(r.port, s.path) { // bring the hot file back
+		if !r.at.responds(r.port, s.path) { // bring the hot file back
 			return nil, nil, errors.New("the hot file is not served")
 		}
 		hot, err := newClient(&b.env, r.port, &load{
@@ -205,8 +205,10 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 		if err != nil {
 			return nil, nil, errors.Join(err, hot.abandon())
 		}
-		use := r.usage()
-		begin := time.Now()
+		use, err := r.before()
+		if err != nil {
+			return nil, nil, errors.Join(err, hot.abandon(), coldClient.abandon())
+		}
 		if err := hot.begin(); err != nil {
 			return nil, nil, errors.Join(err, hot.abandon(), coldClient.abandon())
 		}
@@ -227,7 +229,11 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 		if err != nil {
 			return nil, nil, err
 		}
-		m := sampleOf(o, use, r.usage(), time.Since(begin).Seconds())
+		after, err := r.after()
+		if err != nil {
+			return nil, nil, err
+		}
+		m := sampleOf(o, use, after)
 		if seconds := coldOutcome.values["seconds"]; seconds > 0 {
 			m[mCold] = coldOutcome.values["all_bytes"] / seconds
 		}

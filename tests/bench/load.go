@@ -63,7 +63,7 @@ const patience = 90 * time.Second
 func newClient(e *env, port int, l *load) (*client, error) {
 	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	args := []string{
-		"-c", strconv.Itoa(l.conns), "-i", strconv.Itoa(l.idle),
+		"-a", e.network.address, "-c", strconv.Itoa(l.conns), "-i", strconv.Itoa(l.idle),
 		"-w", ms(l.rampUp), "-d", ms(l.measured), "-t", ms(l.slice),
 	}
 	if l.close {
@@ -99,7 +99,7 @@ func newClient(e *env, port int, l *load) (*client, error) {
 		return nil, err
 	}
 	c.lines = bufio.NewScanner(output)
-	if err := startOn(c.cmd, clientCores...); err != nil {
+	if err := startOn(c.cmd, e.network.client, clientCores...); err != nil {
 		return nil, err
 	}
 	if l.yields {
@@ -170,32 +170,48 @@ func measure(e *env, r *running, l *load) (sample, *outcome, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	before := r.usage()
-	begin := time.Now()
-	if err := c.begin(); err != nil {
-		return nil, nil, err
-	}
-	o, err := c.result()
-	wall := time.Since(begin).Seconds()
-	after := r.usage()
-	if err != nil {
-		return nil, nil, err
-	}
-	return sampleOf(o, before, after, wall), o, nil
+	m, o, _, err := c.measure(r)
+	return m, o, err
 }
 
-// sampleOf puts a client's and a server's figures together. The server's processor time is divided
-// by all requests, those of the prefetching up included, because it is counted from there on.
-func sampleOf(o *outcome, before, after usage, wall float64) sample {
+// measure lets the client go. It returns what client and server have used, and the resident memory of the server before.
+func (c *client) measure(r *running) (sample, *outcome, int64, error) {
+	before, err := r.before()
+	if err != nil {
+		return nil, nil, 0, errors.Join(err, c.abandon())
+	}
+	if err := c.begin(); err != nil {
+		return nil, nil, 0, errors.Join(err, c.abandon())
+	}
+	o, err := c.result()
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	after, err := r.after()
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	return sampleOf(o, before, after), o, before.rssKiB, nil
+}
+
+// sampleOf puts a client's and a server's figures together. Processor time is divided by all requests,
+// those before the measured time included, because it is counted from there on.
+func sampleOf(o *outcome, before, after reading) sample {
 	v := o.values
-	cpu, switches := after.since(before)
+	wall := after.at.Sub(before.at).Seconds()
+	cpu, switches := after.since(before.usage)
+	coreShare := func(cores []int) float64 {
+		return after.cores.since(before.cores, cores).Seconds() / wall / float64(len(cores))
+	}
 	s := sample{
 		mRate: v["requests"] / v["seconds"], mBytes: v["bytes"] / v["seconds"],
 		mP50: v["p50"], mP99: v["p99"], mP999: v["p999"], mErrors: v["errors"],
 		mRSS: float64(after.rssKiB), mBusy: cpu.Seconds() / wall, mClient: v["cpu"] / wall,
+		mServerCore: coreShare(serverCores), mClientCore: coreShare(clientCores),
 	}
 	if n := v["all_requests"]; n > 0 {
 		s[mCPU] = cpu.Seconds() * 1e6 / n
+		s[mBoth] = after.cores.since(before.cores, bothCores).Seconds() * 1e6 / n
 		s[mSwitches] = float64(switches) / n
 	}
 	if b := v["all_bytes"]; b > 0 {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -22,6 +23,8 @@ type env struct {
 	bin  string // what has been built for the benchmarks
 	site string // the document root
 	work string // for configurations and logs
+	// network is the one that is measured now.
+	network *network
 }
 
 // server makes the command that starts a server at a port. path is what will be asked for. The
@@ -62,10 +65,10 @@ func dropIn(e *env, port int, _ string) (*exec.Cmd, error) {
 
 func serve(flags ...string) server {
 	return func(e *env, port int, _ string) (*exec.Cmd, error) {
-		if err := exec.Command(e.aws, "serve", "--help").Run(); err != nil {
-			return nil, fmt.Errorf("aws has no serve: %w", err)
+		if output, err := exec.Command(e.aws, "serve", "--help").CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%s serve: %w: %s", e.aws, err, lastLines(string(output)))
 		}
-		args := []string{"serve", "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--loops", "1", "--max-connections", "20000", "--max-connections-per-ip", "0"}
+		args := []string{"serve", "--listen", e.network.at(port), "--loops", "1", "--max-connections", "20000", "--max-connections-per-ip", "0"}
 		cmd := exec.Command(e.aws, append(append(args, flags...), e.site)...)
 		cmd.Dir = e.work
 		return cmd, nil
@@ -84,7 +87,7 @@ func configured(program, file string, variant map[string]bool, args ...string) s
 			return nil, err
 		}
 		values := map[string]any{
-			"Port": port, "Root": e.site, "Dir": e.work,
+			"Address": e.network.address, "Port": port, "Root": e.site, "Dir": e.work,
 			"Deferred": variant["Deferred"], "Threads": variant["Threads"], "Direct": variant["Direct"],
 		}
 		var text strings.Builder
@@ -112,7 +115,7 @@ func built(e *env, name string, args ...string) (*exec.Cmd, error) {
 
 func goPeer(name string) server {
 	return func(e *env, port int, _ string) (*exec.Cmd, error) {
-		return built(e, "gopeers", name, fmt.Sprintf("127.0.0.1:%d", port), e.site)
+		return built(e, "gopeers", name, e.network.at(port), e.site)
 	}
 }
 
@@ -126,6 +129,6 @@ func reference(e *env, port int, _ string) (*exec.Cmd, error) {
 
 func cLoop(flags ...string) server {
 	return func(e *env, port int, path string) (*exec.Cmd, error) {
-		return built(e, "cloop", append(flags, strconv.Itoa(port), filepath.Join(e.site, path))...)
+		return built(e, "cloop", append(slices.Clone(flags), "-a", e.network.address, strconv.Itoa(port), filepath.Join(e.site, path))...)
 	}
 }

@@ -14,33 +14,34 @@ type plot struct{ name, title, svg string }
 // plotsOf draws what there is to see of a scenario.
 func plotsOf(s *scenario, r *result) []plot {
 	var list []plot
+	where := s.Title + " (" + r.network() + ")"
 	add := func(name, title, svg string) {
 		if svg != "" {
-			list = append(list, plot{name, s.Title + ": " + title, svg})
+			list = append(list, plot{name, where + ": " + title, svg})
 		}
 	}
 	shows := func(m metric) bool { return slices.Contains(s.show, m) }
 	if len(r.Timelines) > 0 {
-		add("rate", "requests per second", timelines(r, s.Title+": req/s of the hot file", func(m moment) float64 {
+		add("rate", "requests per second", timelines(r, where+": req/s of the hot file", func(m moment) float64 {
 			return m.Requests / isolationSlice.Seconds()
 		}))
-		add("p99", "99th percentile", timelines(r, s.Title+": p99 of the hot file, ms", func(m moment) float64 { return m.P99 / 1000 }))
+		add("p99", "99th percentile", timelines(r, where+": p99 of the hot file, ms", func(m moment) float64 { return m.P99 / 1000 }))
 		return list
 	}
 	switch {
 	case shows(mBytes) && !shows(mP50):
-		add("bytes", "bytes per second", bars(r, s.Title+": MiB/s", []metric{mBytes}))
+		add("bytes", "bytes per second", bars(r, where+": MiB/s", []metric{mBytes}))
 	case shows(mRate):
-		add("rate", "requests per second", bars(r, s.Title+": req/s", []metric{mRate}))
+		add("rate", "requests per second", bars(r, where+": req/s", []metric{mRate}))
 	}
 	if shows(mCPU) {
-		add("cpu", "processor time per request", bars(r, s.Title+": CPU µs per request", []metric{mCPU}))
+		add("cpu", "processor time per request", bars(r, where+": CPU µs per request", []metric{mCPU}))
 	}
 	if shows(mP50) {
-		add("latency", "latency", bars(r, s.Title+": p50, p99, p99.9, µs", []metric{mP50, mP99, mP999}))
+		add("latency", "latency", bars(r, where+": p50, p99, p99.9, µs", []metric{mP50, mP99, mP999}))
 	}
 	if shows(mStart) {
-		add("start", "start", bars(r, s.Title+": ms", []metric{mStart}))
+		add("start", "start", bars(r, where+": ms", []metric{mStart}))
 	}
 	return list
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,10 +20,14 @@ import (
 // machine does then takes less from it.
 const niceness = -15
 
-// startOn starts a command that may run on the given cores only, ahead of others. The child has the
-// affinity of the thread that starts it. It gets a session of its own: where the scheduler groups
+// startOn starts a command in a network namespace that may run on the given cores only, ahead of
+// others. The child has the affinity and the namespace of the thread that starts it. It gets a session of its own: where the scheduler groups
 // processes by session (sched(7), autogroup), the niceness of the session is what counts.
-func startOn(cmd *exec.Cmd, cores ...int) error {
+func startOn(cmd *exec.Cmd, inside *namespace, cores ...int) error {
+	return inside.do(func() error { return startPinned(cmd, cores) })
+}
+
+func startPinned(cmd *exec.Cmd, cores []int) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -53,6 +55,7 @@ type running struct {
 	cmd    *exec.Cmd
 	output *bytes.Buffer
 	ended  chan struct{}
+	at     *network
 	port   int
 	took   time.Duration // from exec to the first response
 }
@@ -62,19 +65,19 @@ const (
 	stopPatience  = 5 * time.Second
 )
 
-// run starts a server and waits until it answers a request for path. The cgroup, if there is one,
+// run starts a server and waits until it responds to a request for path. The cgroup, if there is one,
 // holds it from its first instruction on.
-func run(cmd *exec.Cmd, port int, path, cgroup string, cores ...int) (*running, error) {
+func run(cmd *exec.Cmd, at *network, port int, path, cgroup string, cores ...int) (*running, error) {
 	if cgroup != "" {
 		script := `echo $$ >"$0/cgroup.procs" && exec "$@"`
 		inside := exec.Command("/bin/sh", append([]string{"-c", script, cgroup}, cmd.Args...)...)
 		inside.Dir, inside.Env = cmd.Dir, cmd.Env
 		cmd = inside
 	}
-	r := &running{cmd: cmd, output: &bytes.Buffer{}, ended: make(chan struct{}), port: port}
+	r := &running{cmd: cmd, output: &bytes.Buffer{}, ended: make(chan struct{}), at: at, port: port}
 	cmd.Stdout, cmd.Stderr = r.output, r.output
 	begin := time.Now()
-	if err := startOn(cmd, cores...); err != nil {
+	if err := startOn(cmd, at.server, cores...); err != nil {
 		return nil, err
 	}
 	go func() {
@@ -82,7 +85,7 @@ func run(cmd *exec.Cmd, port int, path, cgroup string, cores ...int) (*running, 
 		close(r.ended)
 	}()
 	for {
-		if responses(port, path) {
+		if at.responds(port, path) {
 			r.took = time.Since(begin)
 			return r, nil
 		}
@@ -101,22 +104,6 @@ func run(cmd *exec.Cmd, port int, path, cgroup string, cores ...int) (*running, 
 func lastLines(s string) string {
 	lines := strings.Split(strings.TrimSpace(s), "\n")
 	return strings.Join(lines[max(len(lines)-3, 0):], " | ")
-}
-
-// responses reports whether a server responds with 200. It is as quick as a bare socket.
-func responses(port int, path string) bool {
-	conn, err := net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return false
-	}
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(2 * time.Second))
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path); err != nil {
-		return false
-	}
-	var head [12]byte
-	n, err := conn.Read(head[:])
-	return err == nil && n == len(head) && string(head[9:]) == "200"
 }
 
 // stop ends the server and those that it has started, each by its own number.
@@ -233,24 +220,4 @@ func (u usage) since(before usage) (cpu time.Duration, switches int64) {
 		switches += n - before.switches[tid]
 	}
 	return cpu, switches
-}
-
-// freePort returns a port that nobody listens at just now.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = l.Close() }()
-	addr, ok := l.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, fmt.Errorf("%v is not a TCP address", l.Addr())
-	}
-	return addr.Port, nil
-}
-
-// download returns the body that a server has for a path.
-func download(port int, path string) (*http.Response, error) {
-	client := http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
-	return client.Get(fmt.Sprintf("http://127.0.0.1:%d%s", port, path))
 }

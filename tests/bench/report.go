@@ -13,12 +13,12 @@ var figureNames = map[metric]string{
 	mCPU: "CPU µs/req", mCPUPerMiB: "CPU µs/MiB", mRate: "req/s", mBytes: "MiB/s", mP50: "p50 µs", mP99: "p99 µs",
 	mP999: "p99.9 µs", mRSS: "RSS MiB", mSwitches: "switches/req", mBusy: "server busy", mClient: "client busy",
 	mStart: "start ms", mKept: "req/s kept", mTail: "p99 ×", mCold: "cold MiB/s", mConnBytes: "B/idle conn",
-	mErrors: "errors",
+	mErrors: "errors", mBoth: "both µs/req", mServerCore: "server core", mClientCore: "client core",
 }
 
 // compared are the figures that are shown with their ratio to ours.
 var compared = map[metric]bool{
-	mCPU: true, mCPUPerMiB: true, mRate: true, mBytes: true, mP50: true, mP99: true, mP999: true, mRSS: true,
+	mCPU: true, mBoth: true, mCPUPerMiB: true, mRate: true, mBytes: true, mP50: true, mP99: true, mP999: true, mRSS: true,
 	mStart: true, mConnBytes: true, mSwitches: true,
 }
 
@@ -97,23 +97,25 @@ func cell(r, ours *row, m metric) string {
 func printReport(w io.Writer, r *report) error {
 	var b strings.Builder
 	for _, s := range scenarios {
-		found := r.scenario(s.Name)
-		if found == nil {
-			continue
+		for _, found := range r.results(s.Name) {
+			fmt.Fprintf(&b, "%s (%s): %s\n", s.Title, s.Name, found.network())
+			writeAligned(&b, s.table(found))
+			for _, line := range found.leftOut() {
+				fmt.Fprintf(&b, "  %s\n", line)
+			}
+			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "%s (%s)\n", s.Title, s.Name)
-		writeAligned(&b, s.table(found))
-		for _, line := range found.leftOut() {
-			fmt.Fprintf(&b, "  %s\n", line)
-		}
-		b.WriteString("\n")
 	}
-	if verdicts := r.judge(); len(verdicts) > 0 {
-		lines := [][]string{{"target", "limit", "measured", ""}}
-		for _, v := range verdicts {
+	for _, text := range r.Absent {
+		fmt.Fprintf(&b, "%s\n", text)
+	}
+	for _, j := range r.judge() {
+		lines := [][]string{{"target on " + j.network, "limit", "measured", "met"}}
+		for _, v := range j.verdicts {
 			lines = append(lines, v.cells())
 		}
 		writeAligned(&b, lines)
+		b.WriteString("\n")
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

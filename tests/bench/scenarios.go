@@ -1,16 +1,5 @@
 package main
 
-import (
-	"errors"
-	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"time"
-)
-
 // entry is a server in a scenario.
 type entry struct {
 	server string
@@ -38,10 +27,20 @@ type scenario struct {
 	quick   []string
 	entries []entry
 	// once takes the sample of one run in a way of its own, if it is not nil.
-	once func(b *bench, s *scenario, t *entry) (sample, []moment, error)
-	show []metric
-	long bool // it takes half as many rounds as others, and one in quick mode
+	once     func(b *bench, s *scenario, t *entry) (sample, []moment, error)
+	show     []metric
+	networks reach
+	long     bool // it takes half as many rounds as others, and one in quick mode
 }
+
+// reach is where a scenario is measured.
+type reach int
+
+const (
+	everyNetwork reach = iota
+	firstNetwork       // the network hardly matters: the network path, or loopback where there is none
+	loopbackOnly       // the network does not matter
+)
 
 // The machine's cores: one for the server, one for the client.
 var (
@@ -58,7 +57,7 @@ func of(names ...string) []entry {
 	return list
 }
 
-var usual = []metric{mCPU, mRate, mBytes, mP50, mP99, mP999, mSwitches, mRSS, mBusy, mClient}
+var usual = []metric{mCPU, mBoth, mRate, mBytes, mP50, mP99, mP999, mSwitches, mRSS, mServerCore, mClientCore}
 
 const (
 	static1K  = "/static/" + file1K
@@ -97,10 +96,16 @@ var scenarios = []*scenario{
 	},
 	{
 		Name: "keep-2m", Title: "2 MiB static, connections kept", path: static2M, load: load{conns: 16}, show: usual,
-		Method: "16 clients request a file of 2 MiB that is in the page cache. All servers use the machine's congestion control, except aws, " +
+		Method: "16 clients request a file of 2 MiB that is in the page cache. On loopback all servers use the machine's congestion control, except aws, " +
 			"which uses one that does not pace for connections from the same machine (--local-congestion).",
 		quick:   []string{"aws serve", "h2o", "nginx"},
 		entries: of("aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "C loop, kept"),
+	},
+	{
+		Name: "keep-2m-128", Title: "2 MiB static, connections kept, 128 clients", path: static2M, load: load{conns: 128}, show: usual,
+		Method:  "The same with 128 clients.",
+		quick:   []string{"aws serve"},
+		entries: of("aws serve", "h2o", "nginx", "lighttpd"),
 	},
 	{
 		Name: "close-2m", Title: "2 MiB static, a connection for each request", path: static2M,
@@ -109,13 +114,13 @@ var scenarios = []*scenario{
 			"if a server fills a large socket buffer and closes, the client's acknowledgements cause the kernel to send the bytes, which counts as the client's time. " +
 			"So compare the client's core too.",
 		quick:   []string{"aws", "nginx", "reference"},
-		entries: of("aws", "nginx", "reference", "C loop"),
+		entries: of("aws", "aws serve", "h2o", "nginx", "lighttpd", "reference", "C loop"),
 	},
 	{
 		Name: "dynamic-2m", Title: "2 MiB dynamic, in the page cache", path: dynamic2M, load: load{conns: 16}, show: usual,
 		Method: "16 clients request a file of 2 MiB that is served with asynchronous reads; its pages are in memory. nginx bypasses the page cache. " +
 			"The C loop shows the minimum cost of copying, compared with itself with sendfile: it reads into one block for all clients and sends that, " +
-			"with congestion control that does not pace, as aws does here.",
+			"with congestion control that does not pace, as aws does on loopback.",
 		quick: []string{"aws serve", "nginx, directio"},
 		entries: []entry{
 			{server: "aws serve"},
@@ -143,7 +148,7 @@ var scenarios = []*scenario{
 	{
 		Name: "idle", Title: "10,000 idle connections", path: static1K, load: load{conns: 64}, once: onceIdle,
 		Method: "10,000 connections have got one response each and are idle, while 64 clients request the file of 1 KiB. The memory per idle connection is the growth of the server's resident memory from before the first to after the last of them.",
-		show:   []metric{mCPU, mRate, mP99, mConnBytes, mRSS},
+		show:   []metric{mCPU, mBoth, mRate, mP99, mConnBytes, mRSS},
 		quick:  []string{"aws serve"},
 		entries: []entry{
 			{server: "aws serve"},
@@ -153,7 +158,7 @@ var scenarios = []*scenario{
 		},
 	},
 	{
-		Name: "clients", Title: "1 to 5,000 clients", path: static1K, show: usual,
+		Name: "clients", networks: firstNetwork, Title: "1 to 5,000 clients", path: static1K, show: usual,
 		Method: "This number of clients request the file of 1 KiB repeatedly, each on one kept connection.",
 		entries: []entry{
 			{server: "aws serve", conns: 1, label: "aws serve, 1"},
@@ -167,18 +172,18 @@ var scenarios = []*scenario{
 		},
 	},
 	{
-		Name: "loops", Title: "One loop, two and four", path: static1K, load: load{conns: 64}, show: usual,
+		Name: "loops", networks: firstNetwork, Title: "One loop, two and four", path: static1K, load: load{conns: 64}, show: usual,
 		Method:  "The loops share the server's core. The scenario shows the cost of an additional loop.",
 		entries: of("aws serve", "aws serve, two loops", "aws serve, four loops"),
 	},
 	{
-		Name: "loops-on-two-cores", Title: "One loop and two, on two cores", path: dynamic2M, load: load{conns: 16}, show: usual, cores: bothCores,
+		Name: "loops-on-two-cores", networks: firstNetwork, Title: "One loop and two, on two cores", path: dynamic2M, load: load{conns: 16}, show: usual, cores: bothCores,
 		Method:  "The server may use both cores. It shares one of them with the client, which needs little processor time for a file of 2 MiB.",
 		entries: of("aws serve", "aws serve, two loops"),
 	},
 	{
-		Name: "second-opinion", Title: "A second opinion: wrk and h2load", path: static1K, load: load{conns: 64},
-		once: onceForeign, show: []metric{mCPU, mRate, mBusy},
+		Name: "second-opinion", networks: firstNetwork, Title: "A second opinion: wrk and h2load", path: static1K, load: load{conns: 64},
+		once: onceForeign, show: []metric{mCPU, mBoth, mRate, mBusy},
 		Method: "The first scenario with independent load generators.",
 		entries: []entry{
 			{server: "aws serve", with: "wrk", label: "aws serve (wrk)"},
@@ -190,196 +195,9 @@ var scenarios = []*scenario{
 		},
 	},
 	{
-		Name: "start", Title: "From exec to the first response", path: static1K, once: onceStart, show: []metric{mStart, mRSS},
+		Name: "start", networks: loopbackOnly, Title: "From exec to the first response", path: static1K, once: onceStart, show: []metric{mStart, mRSS},
 		Method:  "The server is started. A client requests the file of 1 KiB twice per millisecond until it gets a response. Resident memory is that of the server after this response.",
 		quick:   []string{"aws", "aws serve"},
 		entries: of("aws", "aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "caddy", "reference"),
 	},
-}
-
-// start starts a scenario's server.
-func (b *bench) start(s *scenario, t *entry, cgroup string) (*running, error) {
-	make, ok := servers[t.server]
-	if !ok {
-		return nil, fmt.Errorf("there is no server %q", t.server)
-	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	path := s.pathOf(t)
-	cmd, err := make(&b.env, port, path)
-	if err != nil {
-		return nil, missingError{err}
-	}
-	cores := serverCores
-	if s.cores != nil {
-		cores = s.cores
-	}
-	return run(cmd, port, path, cgroup, cores...)
-}
-
-// missingError is that of a server which is not there.
-type missingError struct{ error }
-
-func (s *scenario) pathOf(t *entry) string {
-	if t.path != "" {
-		return t.path
-	}
-	return s.path
-}
-
-// onceLoad starts the server, compares its bytes the first time, and lets the clients loose on it.
-func onceLoad(b *bench, s *scenario, t *entry) (sample, []moment, error) {
-	r, err := b.start(s, t, "")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer r.stop()
-	path := s.pathOf(t)
-	if err := b.check(r, t, path); err != nil {
-		return nil, nil, err
-	}
-	// What is to be hot is in memory, whatever other scenarios or programs have done.
-	whole, err := os.ReadFile(filepath.Join(b.site, path))
-	if err != nil {
-		return nil, nil, err
-	}
-	l := s.load
-	l.paths, l.rampUp, l.measured = []string{path}, b.rampUp, b.measured
-	if t.conns > 0 {
-		l.conns = t.conns
-	}
-	m, o, err := measure(&b.env, r, &l)
-	if err == nil && o.values["all_bytes"] < o.values["all_requests"]*float64(len(whole)) {
-		return nil, nil, fmt.Errorf("the responses were shorter than the file: %.0f bytes for %.0f requests",
-			o.values["all_bytes"], o.values["all_requests"])
-	}
-	return m, nil, err
-}
-
-// check compares a server's bytes with the file's, once for each server and file.
-func (b *bench) check(r *running, t *entry, path string) error {
-	key := t.server + " " + path
-	if b.checked[key] {
-		return nil
-	}
-	if err := checkBytes(r.port, path, b.site); err != nil {
-		return fmt.Errorf("wrong bytes: %w", err)
-	}
-	b.checked[key] = true
-	return nil
-}
-
-const idleConns = 10000
-
-func onceIdle(b *bench, s *scenario, t *entry) (sample, []moment, error) {
-	r, err := b.start(s, t, "")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer r.stop()
-	if err := b.check(r, t, s.path); err != nil {
-		return nil, nil, err
-	}
-	l := s.load
-	l.paths, l.rampUp, l.measured = []string{s.path}, b.rampUp, b.measured
-	// What the active connections need is there before the idle ones come.
-	if _, _, err := measure(&b.env, r, &load{conns: l.conns, measured: 200 * time.Millisecond, paths: l.paths}); err != nil {
-		return nil, nil, err
-	}
-	if t.conns >= 0 {
-		l.idle = idleConns
-	}
-	before := r.usage().rssKiB
-	c, err := newClient(&b.env, r.port, &l)
-	if err != nil {
-		return nil, nil, err
-	}
-	grown := r.usage()
-	begin := time.Now()
-	if err := c.begin(); err != nil {
-		return nil, nil, err
-	}
-	o, err := c.result()
-	wall := time.Since(begin).Seconds()
-	if err != nil {
-		return nil, nil, err
-	}
-	m := sampleOf(o, grown, r.usage(), wall)
-	if l.idle > 0 {
-		m[mConnBytes] = float64(grown.rssKiB-before) * 1024 / idleConns
-	}
-	return m, nil, nil
-}
-
-func onceStart(b *bench, s *scenario, t *entry) (sample, []moment, error) {
-	r, err := b.start(s, t, "")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer r.stop()
-	return sample{mStart: float64(r.took.Microseconds()) / 1000, mRSS: float64(r.usage().rssKiB)}, nil, nil
-}
-
-// What wrk and h2load say about how many requests they had responses to, and how many each second.
-var (
-	wrkTotal    = regexp.MustCompile(`(\d+) requests in`)
-	wrkRate     = regexp.MustCompile(`Requests/sec:\s+([\d.]+)`)
-	h2loadTotal = regexp.MustCompile(`requests: (\d+) total`)
-	h2loadRate  = regexp.MustCompile(`, ([\d.]+) req/s`)
-)
-
-func onceForeign(b *bench, s *scenario, t *entry) (sample, []moment, error) {
-	program, err := findProgram(t.with)
-	if err != nil {
-		return nil, nil, missingError{err}
-	}
-	r, err := b.start(s, t, "")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer r.stop()
-	seconds := strconv.Itoa(max(int(b.measured.Seconds()), 1))
-	url := fmt.Sprintf("http://127.0.0.1:%d%s", r.port, s.path)
-	conns := strconv.Itoa(s.load.conns)
-	cmd := exec.Command(program, "-t1", "-c"+conns, "-d"+seconds, url)
-	total, rate := wrkTotal, wrkRate
-	if t.with == "h2load" {
-		cmd = exec.Command(program, "--h1", "-t1", "-c"+conns, "-D"+seconds, url)
-		total, rate = h2loadTotal, h2loadRate
-	}
-	before := r.usage()
-	output, wall, err := runOn(cmd, clientCores...)
-	after := r.usage()
-	if err != nil {
-		return nil, nil, err
-	}
-	n, errN := number(total, output)
-	perSecond, errRate := number(rate, output)
-	if err := errors.Join(errN, errRate); err != nil {
-		return nil, nil, err
-	}
-	cpu, switches := after.since(before)
-	return sample{
-		mCPU: cpu.Seconds() * 1e6 / n, mRate: perSecond, mSwitches: float64(switches) / n,
-		mBusy: cpu.Seconds() / wall.Seconds(),
-	}, nil, nil
-}
-
-func number(pattern *regexp.Regexp, text string) (float64, error) {
-	match := pattern.FindStringSubmatch(text)
-	if match == nil {
-		return 0, fmt.Errorf("no %s in: %s", pattern, lastLines(text))
-	}
-	return strconv.ParseFloat(match[1], 64)
-}
-
-// coldPaths are the big files of a directory, static or dynamic.
-func coldPaths(directory string) []string {
-	list := make([]string, coldFiles)
-	for i := range list {
-		list[i] = "/" + filepath.Join(directory, coldName(i))
-	}
-	return list
 }

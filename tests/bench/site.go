@@ -15,14 +15,13 @@ import (
 
 // The files that are served, below static/ and, as hard links, below dynamic/.
 const (
-	file1K     = "1k.bin"
-	file64K    = "64k.bin"
-	file2M     = "2m.bin"
-	coldFiles  = 8
-	coldBytes  = 64 << 20
-	nameFiles  = 2000
-	nameBytes  = 100
-	siteMarker = "complete"
+	file1K    = "1k.bin"
+	file64K   = "64k.bin"
+	file2M    = "2m.bin"
+	coldFiles = 8
+	coldBytes = 64 << 20
+	nameFiles = 2000
+	nameBytes = 100
 )
 
 func coldName(i int) string { return fmt.Sprintf("cold/%d.bin", i) }
@@ -30,22 +29,28 @@ func coldName(i int) string { return fmt.Sprintf("cold/%d.bin", i) }
 // Each of these lies in a directory of its own, so that looking it up reads a directory and an inode.
 func deepName(i int) string { return fmt.Sprintf("names/%04d/file.bin", i) }
 
-// makeSite fills a directory with the files. It is kept from run to run; the last thing written says
-// that it is complete.
-func makeSite(root string) error {
-	marker := filepath.Join(root, siteMarker)
-	if _, err := os.Stat(marker); err == nil {
-		return nil
-	}
-	if err := os.RemoveAll(root); err != nil {
+// makeSite fills a directory with the hot files, and the cold ones where they are wanted. It is kept
+// from run to run; the last thing written says that a part is complete.
+func makeSite(root string, cold bool) error {
+	files := map[string]int{file1K: 1 << 10, file64K: 64 << 10, file2M: 2 << 20}
+	if err := makeFiles(root, "complete-hot", files); err != nil || !cold {
 		return err
 	}
-	files := map[string]int{file1K: 1 << 10, file64K: 64 << 10, file2M: 2 << 20}
+	files = map[string]int{}
 	for i := range coldFiles {
 		files[coldName(i)] = coldBytes
 	}
 	for i := range nameFiles {
 		files[deepName(i)] = nameBytes
+	}
+	return makeFiles(root, "complete-cold", files)
+}
+
+// makeFiles writes files of given sizes, unless the marker says that they are there.
+func makeFiles(root, marker string, files map[string]int) error {
+	marker = filepath.Join(root, marker)
+	if _, err := os.Stat(marker); err == nil {
+		return nil
 	}
 	for name, size := range files {
 		path := filepath.Join(root, "static", name)
@@ -54,6 +59,9 @@ func makeSite(root string) error {
 		}
 		link := filepath.Join(root, "dynamic", name)
 		if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+			return err
+		}
+		if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		if err := os.Link(path, link); err != nil {
@@ -110,12 +118,12 @@ func dropNames() error {
 }
 
 // checkBytes compares what a server sends for a path with the file.
-func checkBytes(port int, path, root string) error {
+func checkBytes(r *running, path, root string) error {
 	want, err := os.ReadFile(filepath.Join(root, path))
 	if err != nil {
 		return err
 	}
-	response, err := download(port, path)
+	response, err := r.at.download(r.port, path)
 	if err != nil {
 		return err
 	}

@@ -7,23 +7,26 @@ type metric string
 
 // The figures. Times are in microseconds unless the name says otherwise.
 const (
-	mCPU       metric = "cpu"        // server's processor time per request
-	mCPUPerMiB metric = "cpu-mib"    // server's processor time per MiB of body
-	mRate      metric = "rate"       // requests per second
-	mBytes     metric = "bytes"      // bytes per second
-	mP50       metric = "p50"        // latency
-	mP99       metric = "p99"        //
-	mP999      metric = "p999"       //
-	mRSS       metric = "rss"        // KiB
-	mSwitches  metric = "switches"   // context switches of the server per request
-	mBusy      metric = "busy"       // share of its core that the server used
-	mClient    metric = "client"     // share of its core that the client used
-	mErrors    metric = "errors"     // requests that failed
-	mStart     metric = "start"      // milliseconds from exec to the first response
-	mKept      metric = "kept"       // share of the requests per second that was kept under disturbance
-	mTail      metric = "tail"       // 99th percentile under disturbance, as a multiple of the one before
-	mCold      metric = "cold-bytes" // bytes per second that the disturbance got
-	mConnBytes metric = "conn-bytes" // resident bytes for each idle connection
+	mCPU        metric = "cpu"         // server's processor time per request
+	mBoth       metric = "both"        // busy time of both cores per request, whatever used it
+	mCPUPerMiB  metric = "cpu-mib"     // server's processor time per MiB of body
+	mRate       metric = "rate"        // requests per second
+	mBytes      metric = "bytes"       // bytes per second
+	mP50        metric = "p50"         // latency
+	mP99        metric = "p99"         //
+	mP999       metric = "p999"        //
+	mRSS        metric = "rss"         // KiB
+	mSwitches   metric = "switches"    // context switches of the server per request
+	mBusy       metric = "busy"        // share of its core that the server used
+	mClient     metric = "client"      // share of its core that the client used
+	mServerCore metric = "server-core" // share of the time that the server's core was busy
+	mClientCore metric = "client-core" // share of the time that the client's core was busy
+	mErrors     metric = "errors"      // requests that failed
+	mStart      metric = "start"       // milliseconds from exec to the first response
+	mKept       metric = "kept"        // share of the requests per second that was kept under disturbance
+	mTail       metric = "tail"        // 99th percentile under disturbance, as a multiple of the one before
+	mCold       metric = "cold-bytes"  // bytes per second that the disturbance got
+	mConnBytes  metric = "conn-bytes"  // resident bytes for each idle connection
 )
 
 // sample is what one run has shown.
@@ -60,8 +63,8 @@ func (r *row) of(m metric) (spread, bool) {
 	return spreadOf(values), len(values) > 0
 }
 
-// ratio returns how a figure of r compares with other's, round by round.
-func (r *row) ratio(other *row, m metric) (spread, bool) {
+// ratios returns how a figure of r compares with other's, round by round.
+func (r *row) ratios(other *row, m metric) []float64 {
 	var values []float64
 	for i := range min(len(r.Samples), len(other.Samples)) {
 		a, okA := r.Samples[i][m]
@@ -70,7 +73,12 @@ func (r *row) ratio(other *row, m metric) (spread, bool) {
 			values = append(values, a/b)
 		}
 	}
-	s := spreadOf(values)
+	return values
+}
+
+// ratio returns the ratio of the medians, with the range of those of the rounds.
+func (r *row) ratio(other *row, m metric) (spread, bool) {
+	s := spreadOf(r.ratios(other, m))
 	mine, okA := r.of(m)
 	theirs, okB := other.of(m)
 	if !okA || !okB || theirs.median == 0 {

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // target is what must be true of a figure of ours.
 type target struct {
@@ -60,42 +63,79 @@ var targets = []target{
 	{"start", "aws serve", "", mStart, 30, false, "from exec to the first response, serve, ms"},
 }
 
-// verdict is what has become of a target.
+// remoteTargets are what aws is held to on the network path alone.
+var remoteTargets = []target{
+	{"keep-2m", "aws serve", "nginx", mCPU, 1.0, false, "2 MiB kept: CPU relative to nginx"},
+	{"keep-2m", "aws serve", "nginx", mBoth, 1.0, false, "2 MiB kept: both cores relative to nginx"},
+	{"keep-2m", "aws serve", "lighttpd", mBoth, 1.0, false, "2 MiB kept: both cores relative to lighttpd"},
+	{"keep-2m", "aws serve", "nginx", mP99, 1.0, false, "2 MiB kept: 99th percentile relative to nginx"},
+	{"keep-2m", "aws serve", "lighttpd", mP99, 1.0, false, "2 MiB kept: 99th percentile relative to lighttpd"},
+	{"keep-2m-128", "aws serve", "nginx", mCPU, 1.0, false, "2 MiB kept, 128 clients: CPU relative to nginx"},
+	{"keep-2m-128", "aws serve", "nginx", mBoth, 1.0, false, "2 MiB kept, 128 clients: both cores relative to nginx"},
+	{"keep-2m-128", "aws serve", "lighttpd", mBoth, 1.0, false, "2 MiB kept, 128 clients: both cores relative to lighttpd"},
+	{"keep-2m-128", "aws serve", "nginx", mP99, 1.0, false, "2 MiB kept, 128 clients: 99th percentile relative to nginx"},
+	{"keep-2m-128", "aws serve", "lighttpd", mP99, 1.0, false, "2 MiB kept, 128 clients: 99th percentile relative to lighttpd"},
+	{"close-2m", "aws serve", "nginx", mCPU, 1.0, false, "2 MiB close: CPU relative to nginx"},
+	{"close-2m", "aws serve", "nginx", mBoth, 1.0, false, "2 MiB close: both cores relative to nginx"},
+	{"close-2m", "aws serve", "lighttpd", mBoth, 1.0, false, "2 MiB close: both cores relative to lighttpd"},
+	{"close-2m", "aws serve", "nginx", mP99, 1.0, false, "2 MiB close: 99th percentile relative to nginx"},
+	{"close-2m", "aws serve", "lighttpd", mP99, 1.0, false, "2 MiB close: 99th percentile relative to lighttpd"},
+}
+
+// verdict is what has become of a target on a network.
 type verdict struct {
 	target
 	value spread
 	met   bool
 }
 
-// judge returns the verdicts on the targets whose figures have been measured.
-func (r *report) judge() []verdict {
-	var list []verdict
-	for _, t := range targets {
-		s := r.scenario(t.scenario)
-		if s == nil {
-			continue
+// judged are the verdicts on a network.
+type judged struct {
+	network  string
+	verdicts []verdict
+}
+
+// judge returns the verdicts on the targets whose figures have been measured, network by network.
+func (r *report) judge() []judged {
+	var list []judged
+	for _, s := range r.Scenarios {
+		held := targets
+		if s.Path == pathVeth {
+			held = slices.Concat(targets, remoteTargets)
 		}
-		ours := s.row(t.ours)
-		if ours == nil {
-			continue
+		for i := range held {
+			v, ok := s.judge(&held[i])
+			if !ok {
+				continue
+			}
+			at := slices.IndexFunc(list, func(j judged) bool { return j.network == s.network() })
+			if at < 0 {
+				at = len(list)
+				list = append(list, judged{network: s.network()})
+			}
+			list[at].verdicts = append(list[at].verdicts, v)
 		}
-		v := verdict{target: t}
-		var ok bool
-		if t.theirs == "" {
-			v.value, ok = ours.of(t.figure)
-		} else if theirs := s.row(t.theirs); theirs != nil {
-			v.value, ok = ours.ratio(theirs, t.figure)
-		}
-		if !ok {
-			continue
-		}
-		v.met = v.value.median <= t.limit
-		if t.atLeast {
-			v.met = v.value.median >= t.limit
-		}
-		list = append(list, v)
 	}
 	return list
+}
+
+// judge returns the verdict on a target, if it is about this scenario and its figures are there.
+func (r *result) judge(t *target) (v verdict, ok bool) {
+	ours := r.row(t.ours)
+	if t.scenario != r.Name || ours == nil {
+		return v, false
+	}
+	v.target = *t
+	if t.theirs == "" {
+		v.value, ok = ours.of(t.figure)
+	} else if theirs := r.row(t.theirs); theirs != nil {
+		v.value, ok = ours.ratio(theirs, t.figure)
+	}
+	v.met = v.value.median <= t.limit
+	if t.atLeast {
+		v.met = v.value.median >= t.limit
+	}
+	return v, ok
 }
 
 // wanted returns the limit as text.

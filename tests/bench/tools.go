@@ -74,30 +74,50 @@ func findProgram(name string) (string, error) {
 	return "", fmt.Errorf("%s is not installed", name)
 }
 
-// buildOwn builds the client, the floor, the reference server and the peers in Go. What can't be
-// built is missing in the end; the client is needed.
-func buildOwn(repository, bin string, say func(format string, args ...any)) error {
+// program is a program of ours, with the command that builds it.
+type program struct {
+	name   string
+	needed bool // nothing can be measured without it
+	args   func(repository, bin string) []string
+}
+
+// ownPrograms are the client, which comes first, the floor, the reference server and the peers in Go.
+var ownPrograms = []program{
+	{"load", true, compiled("load", "client/load.c", "client/exchange.c", "client/histogram.c")},
+	{"cloop", false, compiled("cloop", "peers/cloop/cloop.c")},
+	{"reference", false, func(repository, bin string) []string {
+		return []string{"make", "-s", "-C", filepath.Join(repository, "tests", "reference"), "BUILD=" + bin}
+	}},
+	{"gopeers", false, func(repository, bin string) []string {
+		return []string{"go", "build", "-C", filepath.Join(repository, "tests", "bench", "peers", "gopeers"), "-o", filepath.Join(bin, "gopeers"), "."}
+	}},
+}
+
+// compiled is a program in C, from sources in this directory.
+func compiled(name string, sources ...string) func(repository, bin string) []string {
+	return func(repository, bin string) []string {
+		args := []string{"gcc", "-O2", "-g", "-Wall", "-Wextra", "-o", filepath.Join(bin, name)}
+		for _, source := range sources {
+			args = append(args, filepath.Join(repository, "tests", "bench", source))
+		}
+		return args
+	}
+}
+
+// buildOwn builds programs. One that can't be built is missing in the end, unless it is needed.
+func buildOwn(repository, bin string, programs []program, say func(format string, args ...any)) error {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return err
 	}
-	bench := filepath.Join(repository, "tests", "bench")
 	var needed error
-	for _, step := range []struct {
-		name   string
-		needed bool
-		args   []string
-	}{
-		{"load", true, []string{"gcc", "-O2", "-g", "-Wall", "-Wextra", "-o", filepath.Join(bin, "load"), filepath.Join(bench, "client", "load.c")}},
-		{"cloop", false, []string{"gcc", "-O2", "-g", "-Wall", "-Wextra", "-o", filepath.Join(bin, "cloop"), filepath.Join(bench, "peers", "cloop", "cloop.c")}},
-		{"reference", false, []string{"make", "-s", "-C", filepath.Join(repository, "tests", "reference"), "BUILD=" + bin}},
-		{"gopeers", false, []string{"go", "build", "-C", filepath.Join(bench, "peers", "gopeers"), "-o", filepath.Join(bin, "gopeers"), "."}},
-	} {
-		output, err := exec.Command(step.args[0], step.args[1:]...).CombinedOutput()
+	for _, p := range programs {
+		args := p.args(repository, bin)
+		output, err := exec.Command(args[0], args[1:]...).CombinedOutput()
 		if err == nil {
 			continue
 		}
-		err = fmt.Errorf("building %s: %w: %s", step.name, err, lastLines(string(output)))
-		if step.needed {
+		err = fmt.Errorf("building %s: %w: %s", p.name, err, lastLines(string(output)))
+		if p.needed {
 			needed = errors.Join(needed, err)
 		} else {
 			say("%v", err)

@@ -3,7 +3,7 @@
  * taken for one request, and the response is always the same header and the same file. It is the
  * floor that a server which does its work is measured against.
  *
- *     cloop [-k] [-d] [-m] [-r] [-u] PORT FILE
+ *     cloop [-a ADDRESS] [-k] [-d] [-m] [-r] [-u] PORT FILE
  *
  *     -k  keep connections    -d  TCP_DEFER_ACCEPT    -m  one send from memory, no sendfile
  *     -r  the file is read into memory and sent from there, a block at a time: one block for all,
@@ -146,7 +146,7 @@ static void serve(int fd)
         watch(fd, EPOLLIN);
 }
 
-static int listen_at(uint16_t port, bool defer, bool unpaced)
+static int listen_at(struct in_addr host, uint16_t port, bool defer, bool unpaced)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(port)};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -159,7 +159,7 @@ static int listen_at(uint16_t port, bool defer, bool unpaced)
         setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof(one));
     if (unpaced && setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4) < 0)
         fail("TCP_CONGESTION");
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    at.sin_addr = host;
     if (bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0)
         fail("bind");
     if (listen(fd, 65535) < 0)
@@ -190,10 +190,15 @@ int main(int argc, char **argv)
 {
     struct epoll_event events[EVENTS_MAX];
     bool defer = false, unpaced = false;
+    struct in_addr host = {.s_addr = htonl(INADDR_LOOPBACK)};
     int option, listener;
 
-    while ((option = getopt(argc, argv, "kdmru")) != -1) {
+    while ((option = getopt(argc, argv, "a:kdmru")) != -1) {
         switch (option) {
+        case 'a':
+            if (inet_pton(AF_INET, optarg, &host) != 1)
+                return 2;
+            break;
         case 'k':
             keep = true;
             break;
@@ -214,13 +219,13 @@ int main(int argc, char **argv)
         }
     }
     if (argc - optind != 2) {
-        fprintf(stderr, "cloop [-k] [-d] [-m] [-r] [-u] PORT FILE\n");
+        fprintf(stderr, "cloop [-a ADDRESS] [-k] [-d] [-m] [-r] [-u] PORT FILE\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
     load(argv[optind + 1]);
     epfd = epoll_create1(EPOLL_CLOEXEC);
-    listener = listen_at((uint16_t)atoi(argv[optind]), defer, unpaced);
+    listener = listen_at(host, (uint16_t)atoi(argv[optind]), defer, unpaced);
     watch(listener, EPOLLIN);
     for (;;) {
         int n = epoll_wait(epfd, events, EVENTS_MAX, -1);
