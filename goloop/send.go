@@ -25,6 +25,7 @@ func (l *Loop) send() {
 	for _, slot := range queue {
 		c := l.conns.bySlot[slot]
 		c.inSendq = false
+		//mutation:send-queue-capped
 		if !sendable(c) {
 			continue
 		}
@@ -50,6 +51,7 @@ func (l *Loop) send() {
 // waited for, be it for a disk, for buffers or for a rate. Where the socket is full it needs no push: what
 // the client acknowledges makes room, and they follow.
 func heldBack(c *conn) bool {
+	//mutation:push-forgotten
 	return c.held && !c.blocked && c.fd >= 0 && c.state() != connstate.StateLingering
 }
 
@@ -141,6 +143,7 @@ func (l *Loop) addMessage(x *exchange, inMemory, granted int64) (int64, kernel.O
 	if x.state != connstate.StateWReady && len(x.writeBuf) == 0 {
 		return 0, 0
 	}
+	//mutation:content-in-memory-unlimited
 	n := min(inMemory, granted)
 	if n == 0 && inMemory > 0 && x.headLeft == 0 {
 		return 0, 0
@@ -179,6 +182,7 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 	case kernel.Done:
 		return true
 	case kernel.Again:
+		//mutation:full-socket-as-gone
 		c.blocked = true
 		l.touch(c)
 		return false
@@ -194,6 +198,7 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 		return false
 	default:
 		l.counts.DiskFaults++
+		//mutation:disk-fault-as-end
 		l.abort(c, kernel.OpReset)
 		return false
 	}
@@ -207,6 +212,7 @@ func (l *Loop) onHeader(c *conn, op *kernel.Op) {
 	x := c.current
 	assert(x.state == connstate.StateWReady || x.headLeft == 0 && x.state == connstate.StateSending, "a head is sent outside of CONN_WREADY")
 	x.headLeft -= min(int(op.Result), x.headLeft)
+	//mutation:short-send-as-whole
 	x.writeBuf = x.writeBuf[op.Result:]
 	if len(x.writeBuf) > 0 {
 		if x.headLeft == 0 {
@@ -269,6 +275,7 @@ func (l *Loop) onSendfile(c *conn, op *kernel.Op) {
 		l.abortTruncated(x)
 		return
 	}
+	//mutation:short-sendfile-as-whole
 	l.advance(x, op.Result)
 }
 
@@ -302,6 +309,7 @@ func (l *Loop) onShutdown(c *conn, op *kernel.Op) {
 // onClose ends a connection whose response is complete.
 func (l *Loop) onClose(c *conn, op *kernel.Op) {
 	if kernel.Classify(op.Result) != kernel.Canceled {
+		//mutation:closed-twice
 		l.over(c)
 	}
 }
