@@ -73,7 +73,7 @@ func (m *matcher) match(pattern, node reflect.Value) bool {
 	switch pattern.Interface().(type) {
 	case token.Pos: // what is optional, as the dots of f(a...), has to be there in both
 		return pattern.Interface().(token.Pos).IsValid() == node.Interface().(token.Pos).IsValid()
-	case *ast.CommentGroup, *ast.Object, *ast.Scope:
+	case *ast.CommentGroup:
 		return true
 	}
 	switch pattern.Kind() {
