@@ -22,8 +22,8 @@ func (l *Loop) discardArrived(x *exchange, r *handler.Response, rest []byte) []b
 	return rest[n:]
 }
 
-// discardBody throws away what has arrived of a request's body. The response is gone.
-func (l *Loop) discardBody(c *conn, buf []byte) {
+// stepDiscarding is the step of CONN_DISCARDING: more of the request's body has arrived. The response is gone.
+func (l *Loop) stepDiscarding(c *conn, buf []byte) {
 	x := c.current
 	assert(x.state == connstate.StateDiscarding && x.discarding, "a body is discarded outside of CONN_DISCARDING")
 	n, done, defect := x.requestBody.Next(buf)
@@ -44,4 +44,13 @@ func (l *Loop) linger(c *conn) {
 	l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpShutdown, fd: c.fd})
 	l.setState(c, connstate.StateLingering)
 	l.release(c)
+}
+
+// stepLingering is the step of CONN_LINGERING: n more bytes have arrived that nobody wants.
+func (l *Loop) stepLingering(c *conn, n int) {
+	assert(c.state() == connstate.StateLingering, "a connection lingers outside of CONN_LINGERING")
+	c.lingered += n
+	if c.lingered > lingerBytesMax {
+		l.abort(c, kernel.OpClose)
+	}
 }

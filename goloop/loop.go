@@ -62,7 +62,7 @@ const (
 	roleAccept
 	roleReceive
 	roleWatch
-	roleHeader
+	roleMessage
 	roleResident
 	roleFile
 	roleBuffer

@@ -199,16 +199,21 @@ func (l *Loop) onPrefetched(c *conn, j *job, alive bool) {
 		return
 	}
 	c.asked = false
+	l.stepPrefetching(c.current, j)
+}
+
+// stepPrefetching is the step of CONN_PREFETCHING: a worker thread has brought the file's next chunk into memory, or has failed to.
+func (l *Loop) stepPrefetching(x *exchange, j *job) {
+	assert(x.state == connstate.StatePrefetching, "a chunk is prefetched outside of CONN_PREFETCHING")
 	switch {
 	case j.Class != kernel.Done:
 		l.counts.DiskFaults++
-		l.abort(c, kernel.OpReset)
+		l.abort(x.conn, kernel.OpReset)
 	case j.Result == 0:
-		l.abortTruncated(c.current)
+		l.abortTruncated(x)
 	default:
-		b := &c.current.sendfd
-		b.residentEnd, b.residentAt = j.Offset+j.Result, l.k.Now()
-		l.setState(c, connstate.StateSending)
-		l.toSend(c)
+		x.sendfd.residentEnd, x.sendfd.residentAt = j.Offset+j.Result, l.k.Now()
+		l.setState(x.conn, connstate.StateSending)
+		l.toSend(x.conn)
 	}
 }

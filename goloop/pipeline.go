@@ -126,7 +126,7 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 		if !l.reserveAll(c, inMemory+file) {
 			return // its turn comes by itself
 		}
-		l.sendMessage(x, roleHeader, x.writeBuf, inMemory, link, file > 0 || !x.keepAlive)
+		l.sendMessage(x, roleMessage, x.writeBuf, inMemory, link, file > 0 || !x.keepAlive)
 		link = kernel.Link
 		if file > 0 {
 			var added int64

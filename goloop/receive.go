@@ -49,8 +49,8 @@ func (l *Loop) onResult(c *conn, r role, i int) {
 		l.onReceive(c, op)
 	case roleWatch:
 		l.onWatch(c, op)
-	case roleHeader:
-		l.onHeader(c, op)
+	case roleMessage:
+		l.onMessage(c, op)
 	case roleResident:
 		l.onResident(c, op)
 	case roleFile:
@@ -247,20 +247,17 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 		}
 		l.abort(c, kernel.OpClose)
 	case c.state() == connstate.StateDiscarding:
-		l.discardBody(c, op.Buf()[:op.Result])
+		l.stepDiscarding(c, op.Buf()[:op.Result])
 	case c.state() == connstate.StateLingering:
-		c.lingered += int(op.Result)
-		if c.lingered > lingerBytesMax {
-			l.abort(c, kernel.OpClose)
-		}
+		l.stepLingering(c, int(op.Result))
 	default:
 		if c.part != nil {
 			c.part.n += int(op.Result)
-			l.parse(c, c.part.buf[:c.part.n], &c.part.req)
+			l.stepReading(c, c.part.buf[:c.part.n], &c.part.req)
 			return
 		}
 		l.req.Reset(l.handler.Limits())
-		l.parse(c, op.Buf()[:op.Result], &l.req)
+		l.stepReading(c, op.Buf()[:op.Result], &l.req)
 	}
 }
 
@@ -282,7 +279,7 @@ func (l *Loop) again() {
 			c := l.conns.bySlot[slot]
 			c.inParseq = false
 			if c.state() == connstate.StateInit && c.part != nil && c.part.n > 0 {
-				l.parse(c, c.part.buf[:c.part.n], &c.part.req)
+				l.stepReading(c, c.part.buf[:c.part.n], &c.part.req)
 			}
 		}
 		if len(l.parseq) == 0 {
@@ -362,8 +359,9 @@ func (l *Loop) skipBytes(c *conn, buf []byte, n int) []byte {
 	return buf
 }
 
-// parse looks at what has arrived of a head.
-func (l *Loop) parse(c *conn, buf []byte, req *request.Request) {
+// stepReading is the step of CONN_INIT and CONN_READING: more of a head has arrived.
+func (l *Loop) stepReading(c *conn, buf []byte, req *request.Request) {
+	assert(c.state() == connstate.StateInit || c.state() == connstate.StateReading, "a head is read outside of CONN_INIT and CONN_READING")
 	if c.preface {
 		var more bool
 		if buf, more = l.introduce(c, buf, req); !more {

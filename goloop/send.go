@@ -153,7 +153,7 @@ func (l *Loop) addMessage(x *exchange, inMemory, granted int64) (int64, kernel.O
 		file := x.body.remaining()
 		follows = file > 0 && granted > n && x.body.ready() || file == 0 && l.endsWithBatch(x)
 	}
-	l.sendMessage(x, roleHeader, x.writeBuf[:x.headLeft+int(n)], n, 0, follows)
+	l.sendMessage(x, roleMessage, x.writeBuf[:x.headLeft+int(n)], n, 0, follows)
 	return n, kernel.Link
 }
 
@@ -204,20 +204,46 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 	}
 }
 
-// onHeader advances over the part of the head, and of the content behind it, that was sent.
-func (l *Loop) onHeader(c *conn, op *kernel.Op) {
+// onMessage takes note of the part of the head, and of the content in memory behind it, that was sent.
+func (l *Loop) onMessage(c *conn, op *kernel.Op) {
 	if !l.sent(c, op) {
 		return
 	}
-	x := c.current
-	assert(x.state == connstate.StateWReady || x.headLeft == 0 && x.state == connstate.StateSending, "a head is sent outside of CONN_WREADY")
-	x.headLeft -= min(int(op.Result), x.headLeft)
+	if x := c.current; x.state == connstate.StateWReady {
+		l.stepWReady(x, int(op.Result))
+	} else {
+		l.stepSendingMemory(x, int(op.Result))
+	}
+}
+
+// stepWReady is the step of CONN_WREADY: n more bytes of the head, and of the content in memory behind it, are gone.
+func (l *Loop) stepWReady(x *exchange, n int) {
+	assert(x.state == connstate.StateWReady, "a head is sent outside of CONN_WREADY")
+	x.headLeft -= min(n, x.headLeft)
+	x.writeBuf = x.writeBuf[n:]
 	//mutation:short-send-as-whole
-	x.writeBuf = x.writeBuf[op.Result:]
-	if len(x.writeBuf) > 0 {
-		if x.headLeft == 0 {
-			l.toSending(x)
-		}
+	switch {
+	case x.headLeft > 0:
+		return
+	case len(x.writeBuf) > 0:
+		l.setState(x.conn, connstate.StateSending)
+		return
+	}
+	l.dropHead(x)
+	switch {
+	case x.body.remaining() == 0:
+		l.finish(x)
+	case x.body.ready():
+		l.setState(x.conn, connstate.StateSending)
+	default:
+		l.setState(x.conn, connstate.StateReadingAsync)
+	}
+}
+
+// stepSendingMemory is the step of CONN_SENDING while content in memory is left: n more bytes of that are gone.
+func (l *Loop) stepSendingMemory(x *exchange, n int) {
+	assert(x.state == connstate.StateSending && x.headLeft == 0, "content in memory is sent outside of CONN_SENDING")
+	if x.writeBuf = x.writeBuf[n:]; len(x.writeBuf) > 0 {
 		return
 	}
 	l.dropHead(x)
@@ -225,16 +251,16 @@ func (l *Loop) onHeader(c *conn, op *kernel.Op) {
 	case x.body.remaining() == 0:
 		l.finish(x)
 	case !x.body.ready():
-		l.setState(c, connstate.StateReadingAsync)
-	default:
-		l.toSending(x)
+		l.setState(x.conn, connstate.StateReadingAsync)
 	}
 }
 
-// toSending notes that the head is gone and content follows, once.
-func (l *Loop) toSending(x *exchange) {
-	if x.state == connstate.StateWReady {
-		l.setState(x.conn, connstate.StateSending)
+// stepSending is the step of CONN_SENDING: n more bytes of the body are gone.
+func (l *Loop) stepSending(x *exchange, n int64) {
+	assert(x.state == connstate.StateSending, "a body is sent outside of CONN_SENDING")
+	x.body.advance(n)
+	if x.body.remaining() == 0 {
+		l.finish(x)
 	}
 }
 
@@ -276,21 +302,13 @@ func (l *Loop) onSendfile(c *conn, op *kernel.Op) {
 		return
 	}
 	//mutation:short-sendfile-as-whole
-	l.advance(x, op.Result)
+	l.stepSending(x, op.Result)
 }
 
 // onBuffer advances over the bytes of a buffer that were sent.
 func (l *Loop) onBuffer(c *conn, op *kernel.Op) {
 	if c.state() == connstate.StateSending && l.sent(c, op) {
-		l.advance(c.current, op.Result)
-	}
-}
-
-// advance takes note that n bytes of the body have been sent.
-func (l *Loop) advance(x *exchange, n int64) {
-	x.body.advance(n)
-	if x.body.remaining() == 0 {
-		l.finish(x)
+		l.stepSending(c.current, op.Result)
 	}
 }
 

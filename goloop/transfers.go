@@ -28,9 +28,15 @@ func (e *transferEvents) Loaded(t *loader.Transfer) {
 	c.refresh = true
 	l.touch(c)
 	if c.state() == connstate.StateReadingAsync && t.Ready() {
-		l.setState(c, connstate.StateSending)
-		l.toSend(c)
+		l.stepReadingAsync(c.current)
 	}
+}
+
+// stepReadingAsync is the step of CONN_READING_ASYNC: the next bytes of the body are loaded.
+func (l *Loop) stepReadingAsync(x *exchange) {
+	assert(x.state == connstate.StateReadingAsync, "bytes are loaded outside of CONN_READING_ASYNC")
+	l.setState(x.conn, connstate.StateSending)
+	l.toSend(x.conn)
 }
 
 // Failed implements loader.Events.
@@ -47,9 +53,15 @@ func (e *transferEvents) Returned(t *loader.Transfer) {
 	l, c := (*Loop)(e), e.connOf(t)
 	c.readsInFlight = false
 	if c.state() == connstate.StateClosing {
-		l.setState(c, connstate.StateFree)
-		l.freeSlot(c)
+		l.stepClosing(c)
 	}
+}
+
+// stepClosing is the step of CONN_CLOSING: the kernel has no buffer of the connection any more.
+func (l *Loop) stepClosing(c *conn) {
+	assert(c.state() == connstate.StateClosing, "a connection is over outside of CONN_CLOSING")
+	l.setState(c, connstate.StateFree)
+	l.freeSlot(c)
 }
 
 // Blocked implements loader.Events.

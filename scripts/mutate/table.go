@@ -117,8 +117,8 @@ var mutations = []mutation{
 		dropIn, replace("!$sendable($c)", "!$sendable($c) || $c.slot != queue[0]"),
 	},
 	{
-		"short-send-as-whole", "A short send of the head is taken for all of it.",
-		dropIn, replace("$message[$_:]", "$message[:0]"),
+		"short-send-as-whole", "A short send of the head, and of the content in memory behind it, is taken for all of it.",
+		dropIn, drop(),
 	},
 	{
 		"short-sendfile-as-whole", "A short sendfile is taken for all that was asked for.",
