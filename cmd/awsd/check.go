@@ -7,6 +7,7 @@ import (
 	"aws/internal/config"
 	"aws/internal/logging"
 	"aws/internal/sandbox"
+	"aws/internal/serveconfig"
 
 	"github.com/spf13/cobra"
 )
@@ -20,11 +21,10 @@ func checkCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := stdout.Write(config.AppendTOML(nil, o.table(), origins)); err != nil {
+			if _, err := stdout.Write(config.AppendTOML(nil, o.Table(), origins)); err != nil {
 				return err
 			}
-			o.report = report
-			return located(errors.Join(o.warnEffects(origins), o.check()), origins)
+			return located(errors.Join(warnEffects(o, origins, report), check(o, report)), origins)
 		})
 	cmd.Long = `Reads the same flags, variables and configuration file as "serve". Prints the resulting options as a
 TOML file, with the origin of each value, and reports what is wrong. It opens the directories and files
@@ -37,28 +37,28 @@ Exit status: 0 if serve would start, 1 if a file or directory cannot be used, 2 
 
 // check returns the first thing that would keep aws serve from starting, apart from addresses that
 // are in use.
-func (o *serveOptions) check() error {
-	if addrs, err := o.addresses(); err != nil {
+func check(o *serveconfig.Options, report *logging.Reporter) error {
+	if addrs, err := o.Listening.Addresses(); err != nil {
 		return err
 	} else if len(addrs) == 0 {
-		return errNoAddress
+		return serveconfig.ErrNoAddress
 	}
-	if _, _, _, err := o.watch.Target(); err != nil {
+	if _, _, _, err := o.Watch.Target(); err != nil {
 		return err
 	}
-	if _, err := o.watch.AdminAddress(); err != nil {
+	if _, err := o.Watch.AdminAddress(); err != nil {
 		return err
 	}
-	so, closeRoots, err := o.handlerOptions()
+	so, closeRoots, err := o.Handler(func(string, ...any) {}, report)
 	defer closeRoots()
 	if err != nil {
 		return err
 	}
-	if _, err := o.server(so); err != nil {
+	if _, err := o.Server(so); err != nil {
 		return err
 	}
-	if o.give.User != "" {
-		if _, err := sandbox.LookUpUser(o.give.User); err != nil {
+	if o.Give.User != "" {
+		if _, err := sandbox.LookUpUser(o.Give.User); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"aws/internal/command"
 	"aws/internal/config"
+	"aws/internal/serveconfig"
 )
 
 var update = flag.Bool("update", false, "write the tables in the documents again")
@@ -17,7 +18,7 @@ func TestDocuments(t *testing.T) {
 	dropIn := config.ShortMarkdown(new(command.DropIn).Table())
 	for _, d := range []struct{ file, name, want string }{
 		{"../../docs/operators-guide.md", "flags of aws", dropIn},
-		{"../../docs/operators-guide.md", "options of aws serve", config.Markdown(new(serveOptions).table(), 4)},
+		{"../../docs/operators-guide.md", "options of aws serve", config.Markdown(new(serveconfig.Options).Table(), 4)},
 	} {
 		old, err := os.ReadFile(d.file)
 		if err != nil {
@@ -32,7 +33,7 @@ func TestDocuments(t *testing.T) {
 			continue
 		}
 		if !*update {
-			t.Errorf("%s: %s: the table is not what cmd/awsd/options.go says; `go test ./cmd/awsd -update` writes it again", d.file, d.name)
+			t.Errorf("%s: %s: the table is not what internal/serveconfig says; `go test ./cmd/awsd -update` writes it again", d.file, d.name)
 			continue
 		}
 		if err := os.WriteFile(d.file, text, 0o644); err != nil {

@@ -25,28 +25,28 @@ func untouched(origins config.Origins) bool {
 // hints says what a browser gets that is given the address alone, if that is an error, and who can connect where nobody has
 // chosen that. The process has given up by then what it does not need, so that a directory that only root may enter is
 // found out.
-func (o *serveOptions) hints(so *fileserver.Options, report *logging.Reporter) {
+func hints(so *fileserver.Options, untouched bool, report *logging.Reporter) {
 	for _, m := range so.Mounts {
 		if m.Prefix != "/" {
 			continue
 		}
 		dir := command.ShownDir(m.Dir)
-		switch index, class := o.indexOf(m.Root); {
+		switch index, class := indexOf(so.Index, m.Root); {
 		case class == kernel.Denied:
 			report.Warn(fmt.Sprintf("the server's user may not enter %s: requests for its files get an error (change the permissions, or --user)", dir), "dir", m.Dir)
-		case class == kernel.Absent && !o.list && o.spa == "":
+		case class == kernel.Absent && !so.List && so.SPA == "":
 			report.Info(fmt.Sprintf("%s has no %s: a request for / gets 404 (--list lists the files instead)", dir, index), "dir", m.Dir)
 		}
 	}
-	if o.untouched {
+	if untouched {
 		report.Info(fmt.Sprintf("only this machine can connect (%s serve --listen :8080 lets others; %s serve --help lists all options)", program, program))
 	}
 }
 
 // indexOf looks for the files that stand for a root, and returns the name of the first one that was asked for with the class of
 // the one that is there. Done is also that none is wanted.
-func (o *serveOptions) indexOf(root kernel.Root) (name string, class kernel.Class) {
-	for _, n := range o.index {
+func indexOf(names []string, root kernel.Root) (name string, class kernel.Class) {
+	for _, n := range names {
 		if n == "" {
 			continue
 		}

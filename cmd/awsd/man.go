@@ -6,6 +6,7 @@ import (
 
 	"aws/internal/command"
 	"aws/internal/config"
+	"aws/internal/serveconfig"
 
 	"github.com/spf13/cobra"
 )
@@ -146,7 +147,7 @@ func manual(root *cobra.Command) string {
 	p.item("`--help`, `-h`", "Print the flags. Every command has this flag.")
 	p.macro("SH", "OPTIONS OF SERVE AND CHECK")
 	p.item("`--config` FILE", "Read options from the TOML file FILE. (`"+configEnv+"`)")
-	p.options(new(serveOptions).table(), true)
+	p.options(new(serveconfig.Options).Table(), true)
 	p.rest(name)
 	return p.String()
 }

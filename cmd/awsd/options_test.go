@@ -10,6 +10,7 @@ import (
 
 	"aws/internal/command"
 	"aws/internal/config"
+	"aws/internal/serveconfig"
 )
 
 // runs runs the program and returns its exit status and what it printed.
@@ -176,7 +177,7 @@ func TestCompletions(t *testing.T) {
 
 // tables returns the definitions of both modes.
 func tables() [][]config.Group {
-	return [][]config.Group{new(serveOptions).table(), new(command.DropIn).Table()}
+	return [][]config.Group{new(serveconfig.Options).Table(), new(command.DropIn).Table()}
 }
 
 // TestTables sees what every definition has to have.

@@ -78,14 +78,14 @@ func (o *DropIn) SetAdmin(newAdmin NewAdmin) { o.watch.NewAdmin = newAdmin }
 // Run runs the drop-in until it is asked to end.
 func (o *DropIn) Run(stdout io.Writer, report *logging.Reporter) error {
 	report.Set(&o.log, false)
-	var start StartUp
+	var start logging.StartUp
 	start.Begin()
 	defer start.Done()
 	return o.run(stdout, report, &start)
 }
 
 // run runs the drop-in, and reports to start what is done until it serves.
-func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *StartUp) error {
+func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *logging.StartUp) error {
 	start.Doing(report, "opening the directory %s", o.root)
 	root, err := OpenRoot("--root", o.root)
 	if err != nil {

@@ -4,15 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"aws/goloop"
-	"aws/internal/kernel"
+	"aws/internal/listeners"
 	"aws/internal/logging"
 	"aws/internal/sandbox"
 )
@@ -23,12 +21,12 @@ type ProcessOptions struct {
 	Watch   *observer
 	Verbose bool
 	Report  *logging.Reporter
-	Start   *StartUp
+	Start   *logging.StartUp
 	Worker  bool
-	// serves is called once the server serves. The function that it returns is called when the server
+	// Serves is called once the server serves. The function that it returns is called when the server
 	// has ended.
 	Serves func(r *Process) (ended func())
-	Idle   []os.Signal // signals that change nothing, which is said
+	Idle   []os.Signal // signals that change nothing, which is reported
 }
 
 // Process is a server that runs in this process.
@@ -36,7 +34,7 @@ type Process struct {
 	*ProcessOptions
 	Server    *goloop.Server
 	Cfg       *goloop.ServerConfig
-	files     []kernel.SocketFile // of the Unix sockets that this process has bound
+	files     listeners.Files // of the Unix sockets that this process has bound
 	remove    sync.Once
 	once      sync.Once
 	began     time.Time     // of the drain; valid once draining is closed
@@ -60,42 +58,14 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	}
 	r := &Process{ProcessOptions: o, Server: server, Cfg: cfg, Drains: make(chan struct{}), ended: make(chan struct{})}
 	if cfg.Sockets == nil {
-		r.files = SocketFiles(server.Addrs(), o.Report)
+		r.files = listeners.FilesOf(server.Addrs(), o.Report)
 	}
 	defer r.removeFiles()
 	o.Start.Doing(o.Report, "giving up what is not needed")
 	if err := sandbox.Apply(o.Give, o.Report); err != nil {
 		return errors.Join(err, server.Discard())
 	}
-	// Signals that end have a channel of their own: others, however many, can't fill it (signal.Notify drops what it has no
-	// room for).
-	ends, signals := make(chan os.Signal, 1), make(chan os.Signal, 1)
-	// What comes while the process ends must not end it otherwise. A worker's SIGINT and SIGHUP are of a terminal, which the
-	// supervisor gets, too.
-	DropSignals(append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, o.Idle...)...)
-	signal.Notify(ends, syscall.SIGTERM)
-	if o.Worker {
-		DropSignals(syscall.SIGHUP)
-	} else {
-		signal.Notify(ends, syscall.SIGINT)
-	}
-	if len(o.Idle) > 0 { // no signals would be all signals
-		signal.Notify(signals, o.Idle...)
-	}
-	go func() {
-		for range ends {
-			r.Drain("")
-		}
-	}()
-	go func() {
-		for sig := range signals {
-			what := "needs --supervise"
-			if o.Worker {
-				what = fmt.Sprintf("is for the supervisor, process %d", os.Getppid())
-			}
-			o.Report.Warn(fmt.Sprintf("%s%v %s: nothing is changed", r.name(), sig, what), "signal", sig.String())
-		}
-	}()
+	endSignals := r.handleSignals()
 	go r.followRoots()
 	o.Watch.start(server)
 	ended := o.Serves(r)
@@ -103,10 +73,7 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	o.Start.Done()
 	err = server.Run()
 	close(r.ended)
-	signal.Stop(ends)
-	signal.Stop(signals)
-	close(ends)
-	close(signals)
+	endSignals()
 	r.reporting.Wait()
 	ended()
 	if o.Verbose {
@@ -116,36 +83,10 @@ func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
 	return err
 }
 
-// SocketFiles returns the files of Unix sockets that have just been bound.
-func SocketFiles(addrs []kernel.Address, report *logging.Reporter) []kernel.SocketFile {
-	var files []kernel.SocketFile
-	for _, a := range addrs {
-		if a.Path == "" {
-			continue
-		}
-		f, err := kernel.SocketFileOf(a.Path)
-		if err != nil {
-			report.Warn(err.Error())
-			continue
-		}
-		files = append(files, f)
-	}
-	return files
-}
-
-// RemoveSocketFiles removes the files of sockets at which nobody listens any more.
-func RemoveSocketFiles(files []kernel.SocketFile, report *logging.Reporter) {
-	for _, f := range files {
-		if err := f.Remove(); err != nil {
-			report.Warn(fmt.Sprintf("the socket's file stays, until the next server replaces it: %v", err), "path", f.Path())
-		}
-	}
-}
-
 // removeFiles removes the files of the sockets, once, and while they are still open if that is possible:
 // until then no other file can have their numbers.
 func (r *Process) removeFiles() {
-	r.remove.Do(func() { RemoveSocketFiles(r.files, r.Report) })
+	r.remove.Do(func() { r.files.Remove(r.Report) })
 }
 
 // Drain ends the server, and reports what it waits for meanwhile. It may be called by any goroutine, and
@@ -172,6 +113,7 @@ func (r *Process) name() string {
 	return ""
 }
 
+// WorkerName begins the messages of a worker process.
 func WorkerName() string { return fmt.Sprintf("worker %d: ", os.Getpid()) }
 
 // Times of what is reported of a drain.

@@ -8,4 +8,16 @@
 //
 // The queue in front of the standard error is our own because it is bounded in bytes and drops what is new. The
 // ring of rs/zerolog/diode is bounded in messages, of any length, and drops what is oldest, which says how a trouble began.
+//
+// A StartUp reports what a process waits for that does not come to serve at once.
+//
+// # Ownership
+//
+// A Reporter does not own the file that it writes to. One of a file has a goroutine that writes, which lasts as long as the
+// process.
+//
+// # Caveats
+//
+// Nobody waits for a reader of the messages: what there is no room for is dropped, counted, and reported later. So Flush has
+// to be called before the process ends. Set is called before other goroutines use the Reporter.
 package logging

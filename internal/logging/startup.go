@@ -1,12 +1,10 @@
-package command
+package logging
 
 import (
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
-
-	"aws/internal/logging"
 )
 
 // Times of a start that takes long.
@@ -38,7 +36,7 @@ func (s *StartUp) Begin() {
 }
 
 // Doing notes what is about to be done. It is called by the goroutine that sets up the reporter.
-func (s *StartUp) Doing(report *logging.Reporter, format string, args ...any) {
+func (s *StartUp) Doing(report *Reporter, format string, args ...any) {
 	if s == nil {
 		return
 	}

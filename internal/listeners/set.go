@@ -1,0 +1,131 @@
+package listeners
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"aws/internal/kernel"
+	"aws/internal/logging"
+)
+
+// Set is the listening sockets of a server, by loop and address.
+type Set struct {
+	addrs []kernel.Address
+	fds   [][]int32 // for each loop, in the order of addrs
+	files Files     // of the Unix sockets that this process has bound
+}
+
+// Options say how addresses are bound.
+type Options struct {
+	Loops      int    // event loops, each with a socket of its own per TCP address
+	Defer      bool   // connections are reported once they have sent something (TCP_DEFER_ACCEPT)
+	Congestion string // the congestion control that accepted sockets begin with; "" leaves it to the system
+	Flag       string // by which the addresses are chosen, for messages
+	// Binding is called with each address that is about to be bound, if it is not nil: it may take long.
+	Binding func(kernel.Address)
+}
+
+// Bind listens at the addresses. Loops have sockets of their own for a TCP address (SO_REUSEPORT), and share the one of a
+// Unix socket. The error says what could not be had and what to change.
+func Bind(addrs []kernel.Address, o *Options, report *logging.Reporter) (*Set, error) {
+	s := &Set{addrs: append([]kernel.Address(nil), addrs...)}
+	for loop := range o.Loops {
+		var fds []int32
+		for i := range s.addrs {
+			fd, err := s.bind(loop, i, o, report)
+			if err != nil {
+				return nil, errors.Join(err, s.Close(report), kernel.CloseAll(fds))
+			}
+			fds = append(fds, fd)
+		}
+		s.fds = append(s.fds, fds)
+	}
+	return s, nil
+}
+
+// bind returns the socket of a loop for an address. The first loop's finds out the port that the kernel chooses.
+func (s *Set) bind(loop, i int, o *Options, report *logging.Reporter) (int32, error) {
+	addr := s.addrs[i]
+	if o.Binding != nil {
+		o.Binding(addr)
+	}
+	if addr.Path != "" && loop > 0 {
+		return kernel.Duplicate(s.fds[0][i])
+	}
+	fd, bound, err := kernel.Listen(addr, kernel.ListenOptions{
+		Shared: o.Loops > 1, Defer: o.Defer, Alone: loop == 0, Flag: o.Flag, Congestion: o.Congestion,
+	})
+	s.addrs[i] = bound
+	if err == nil {
+		s.files = append(s.files, FilesOf(s.addrs[i:i+1], report)...)
+	}
+	return fd, err
+}
+
+// Activated returns the sockets that systemd has passed (sd_listen_fds(3)), or nil if there are none. All loops share
+// them. The files are closed, unless there is an error.
+func Activated(files []*os.File, loops int) (*Set, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	s := &Set{}
+	for loop := range loops {
+		var fds []int32
+		for _, f := range files {
+			fd := int32(f.Fd())
+			if loop == 0 {
+				if err := kernel.Inherit(fd); err != nil {
+					return nil, fmt.Errorf("LISTEN_FDS: %s: %w", f.Name(), err)
+				}
+				s.addrs = append(s.addrs, kernel.LocalAddress(fd))
+			}
+			own, err := kernel.Duplicate(fd)
+			if err != nil {
+				return nil, err
+			}
+			fds = append(fds, own)
+		}
+		s.fds = append(s.fds, fds)
+	}
+	for _, f := range files {
+		_ = f.Close()
+	}
+	return s, nil
+}
+
+// Addresses returns the addresses, with the ports that were chosen.
+func (s *Set) Addresses() []kernel.Address { return s.addrs }
+
+// Descriptors returns the descriptors, for each loop one per address, in the order of Addresses. They stay the set's.
+func (s *Set) Descriptors() [][]int32 { return s.fds }
+
+// Duplicate returns another descriptor of each socket, loop by loop, in the order of Encode: so that closing them, or
+// passing them to another process, leaves the set alone.
+func (s *Set) Duplicate() ([]*os.File, error) {
+	var files []*os.File
+	for _, fds := range s.fds {
+		for _, fd := range fds {
+			own, err := kernel.Duplicate(fd)
+			if err != nil {
+				for _, f := range files {
+					_ = f.Close()
+				}
+				return nil, err
+			}
+			files = append(files, os.NewFile(uintptr(own), "socket"))
+		}
+	}
+	return files, nil
+}
+
+// Close closes the sockets and removes the files of those that this process has bound. It may be called again.
+func (s *Set) Close(report *logging.Reporter) error {
+	s.files.Remove(report)
+	var errs []error
+	for _, fds := range s.fds {
+		errs = append(errs, kernel.CloseAll(fds))
+	}
+	s.files, s.fds = nil, nil
+	return errors.Join(errs...)
+}

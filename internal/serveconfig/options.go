@@ -1,0 +1,112 @@
+package serveconfig
+
+import (
+	"time"
+
+	"aws/goloop"
+	"aws/internal/command"
+	"aws/internal/config"
+	"aws/internal/docroot"
+	"aws/internal/handler/fileserver"
+	"aws/internal/kernel"
+	"aws/internal/logging"
+	"aws/internal/response"
+	"aws/internal/sandbox"
+)
+
+// Options are what can be said about `aws serve`. The zero value has to be resolved: see Table.
+type Options struct {
+	Listening Listening
+	clients   clients
+	files     files
+	responses responses
+	limits    limits
+
+	Watch   command.ObserverOptions
+	Log     logging.Options
+	Verbose bool // print the counters at exit
+	Trace   bool // print every transition of a connection's state
+	Give    sandbox.Options
+}
+
+// Doing is called with what is about to be done, because it may take long.
+type Doing func(format string, args ...any)
+
+// Table defines the options. Flags, variables, keys of the configuration file, the manual page and the tables in the
+// documents derive from it.
+func (o *Options) Table() []config.Group {
+	return []config.Group{
+		o.Listening.table(),
+		o.clients.table(),
+		o.files.table(),
+		o.responses.table(),
+		o.limits.table(),
+		{Name: "Watching", Options: append(append(o.Watch.Table(), o.Log.Table()...),
+			config.Option{Name: "verbose", Into: &o.Verbose, Usage: "print the counters at exit", Advice: "Shows what happened in a run, without --admin."},
+			config.Option{Name: "trace", Into: &o.Trace, Usage: "print every state transition of every connection", Advice: "For study: it prints a line per transition."},
+		)},
+		{Name: "Safety", Options: o.Give.Table()},
+	}
+}
+
+// Handler opens the mounts and reads the files that the options name. The function that it returns closes the mounts; it is
+// never nil.
+func (o *Options) Handler(doing Doing, report *logging.Reporter) (*fileserver.Options, func(), error) {
+	so := &fileserver.Options{
+		Index: o.files.index, List: o.files.list, ListMax: o.files.listMax, SPA: o.files.spa, DotFiles: o.files.dotFiles,
+		Precompress: o.responses.precompress, CORS: o.responses.cors,
+		Types: response.NewMediaTypes(),
+	}
+	o.limits.addToHandler(so)
+	closeRoots := func() {
+		for _, m := range so.Mounts {
+			if m.HasOwnRoot() {
+				_ = kernel.CloseRoot(m.Root)
+			}
+		}
+	}
+	for _, step := range []func() error{
+		func() error { return o.files.addMounts(so, doing) },
+		func() error { return o.files.setSPA(so, report) },
+		func() error { return o.responses.addFields(so) },
+		func() error { return o.responses.addTypes(so) },
+		func() error { return o.responses.addErrorPages(so, doing) },
+		func() error { return o.clients.addAccess(so, doing) },
+	} {
+		if err := step(); err != nil {
+			return so, closeRoots, err
+		}
+	}
+	return so, closeRoots, nil
+}
+
+// Server returns the configuration of a server with this handler, without addresses.
+func (o *Options) Server(so *fileserver.Options) (*goloop.ServerConfig, error) {
+	handler, err := fileserver.New(*so)
+	if err != nil {
+		return nil, command.UsageError(err)
+	}
+	cfg := &goloop.ServerConfig{Loop: goloop.ServeConfig(), Handler: handler, Kernel: kernel.DefaultConfig()}
+	o.limits.addTo(cfg)
+	if err := o.Listening.addTo(cfg); err != nil {
+		return nil, err
+	}
+	if err := o.clients.addTo(cfg); err != nil {
+		return nil, err
+	}
+	if err := checkLimits(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, nil
+}
+
+// cacheFilesMax bounds the open files of the cache, however many descriptors there are.
+const cacheFilesMax = 8192
+
+// Fit lets a server's connections and open files do with so many descriptors.
+func Fit(cfg *goloop.ServerConfig, descriptors int) {
+	cfg.Cache = docroot.Limits{
+		FilesMax: min(command.FitDescriptors(cfg, descriptors), cacheFilesMax),
+		MaxAge:   time.Second, IdleMax: 10 * time.Second, AbsentMax: time.Second,
+	}
+}
