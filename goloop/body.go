@@ -59,6 +59,7 @@ func (b *fileBody) release() bool    { return false }
 
 // resident returns up to where the file is known to be in memory.
 func (b *fileBody) resident(now time.Duration) int64 {
+	//mutation:prefetched-for-ever
 	if b.residentAt != 0 && now-b.residentAt > prefetchedFor {
 		return 0
 	}
@@ -78,6 +79,7 @@ func (b *fileBody) addSends(l *Loop, x *exchange, most int64, link kernel.OpFlag
 	c, fd := x.conn, b.file.FD
 	now := l.k.Now()
 	n := chunkBytes(b.off, b.end)
+	//mutation:residency-not-checked
 	if resident := b.resident(now); resident > b.off {
 		n = min(n, resident-b.off) // not all where the file has become shorter
 	} else if !b.file.Resident(b.off, now) {

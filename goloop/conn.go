@@ -158,6 +158,7 @@ func (l *Loop) settle() {
 				c.registered = true
 			}
 		} else if want&^c.mask != 0 || c.noisy {
+			//mutation:wakeup-lost
 			l.change(kernel.OpEpollMod, c, want)
 		}
 		c.noisy = false

@@ -29,8 +29,10 @@ func (l *Loop) stepDiscarding(c *conn, buf []byte) {
 	n, done, defect := x.requestBody.Next(buf)
 	switch {
 	case defect != request.DefectNone:
+		//mutation:reset-before-response
 		l.linger(c)
 	case done:
+		//mutation:bytes-behind-body-lost
 		l.keepRest(c, buf[n:])
 		l.awaitRequest(c)
 	}

@@ -198,6 +198,7 @@ func (l *Loop) awaitRequest(c *conn) {
 func (l *Loop) abortTruncated(x *exchange) {
 	l.counts.Truncated++
 	l.forgetFile(x)
+	//mutation:truncation-as-end
 	l.abort(x.conn, kernel.OpReset)
 }
 

@@ -44,6 +44,7 @@ func (l *Loop) sendNextPart(x *exchange) {
 		return
 	}
 	x.writeBuf, x.headLeft = x.headBuf[:copy(x.headBuf, text)], 0
+	//mutation:part-body-leak
 	x.body.release()
 	x.setRange(part.From, part.To)
 	l.setState(x.conn, connstate.StateWReady)

@@ -24,6 +24,7 @@ func (l *Loop) send() {
 	for _, slot := range queue {
 		c := l.conns.bySlot[slot]
 		c.inSendq = false
+		//mutation:send-queue-capped
 		if !sendable(c) {
 			continue
 		}
@@ -49,6 +50,7 @@ func (l *Loop) send() {
 // waited for, be it for a disk, for buffers or for a rate. Where the socket is full it needs no push: what
 // the client acknowledges makes room, and they follow.
 func heldBack(c *conn) bool {
+	//mutation:push-forgotten
 	return c.held && !c.blocked && c.fd >= 0 && c.state() != connstate.StateLingering
 }
 
@@ -140,6 +142,7 @@ func (l *Loop) addMessage(x *exchange, inMemory, granted int64) (int64, kernel.O
 	if x.state != connstate.StateWReady && len(x.writeBuf) == 0 {
 		return 0, 0
 	}
+	//mutation:content-in-memory-unlimited
 	n := min(inMemory, granted)
 	if n == 0 && inMemory > 0 && x.headLeft == 0 {
 		return 0, 0
@@ -178,6 +181,7 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 	case kernel.Done:
 		return true
 	case kernel.Again:
+		//mutation:full-socket-as-gone
 		c.blocked = true
 		l.touch(c)
 		return false
@@ -193,6 +197,7 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 		return false
 	default:
 		l.counts.DiskFaults++
+		//mutation:disk-fault-as-end
 		l.abort(c, kernel.OpReset)
 		return false
 	}
@@ -215,6 +220,7 @@ func (l *Loop) stepWReady(x *exchange, n int) {
 	assert(x.state == connstate.StateWReady, "a head is sent outside of CONN_WREADY")
 	x.headLeft -= min(n, x.headLeft)
 	x.writeBuf = x.writeBuf[n:]
+	//mutation:short-send-as-whole
 	switch {
 	case x.headLeft > 0:
 		return
@@ -294,6 +300,7 @@ func (l *Loop) onSendfile(c *conn, op *kernel.Op) {
 		l.abortTruncated(x)
 		return
 	}
+	//mutation:short-sendfile-as-whole
 	l.stepSending(x, op.Result)
 }
 
@@ -319,6 +326,7 @@ func (l *Loop) onShutdown(c *conn, op *kernel.Op) {
 // onClose ends a connection whose response is complete.
 func (l *Loop) onClose(c *conn, op *kernel.Op) {
 	if kernel.Classify(op.Result) != kernel.Canceled {
+		//mutation:closed-twice
 		l.over(c)
 	}
 }

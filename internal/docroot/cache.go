@@ -220,6 +220,7 @@ func NewFile(m *Mount, name string, class kernel.Class, opened *kernel.Opened) *
 // file whose open failed with a disk error, because that says nothing about the name.
 func (c *Cache) Add(f *File, now time.Duration, fds []Descriptor) []Descriptor {
 	f.validated.Store(int64(now))
+	//mutation:disk-fault-remembered
 	if f.Class != kernel.Done && (c.limits.AbsentMax == 0 || f.Class == kernel.Fault) {
 		return fds
 	}
@@ -400,6 +401,7 @@ func (c *Cache) enforce(fds []Descriptor) []Descriptor {
 	for c.made.oldest != nil && (c.made.bytes > c.limits.MadeBytesMax || c.made.descriptors > max(c.limits.FilesMax/4, 1)) {
 		fds = c.evict(c.made.oldest, fds)
 	}
+	//mutation:cache-unbounded
 	for c.once.descriptors+c.often.descriptors+c.made.descriptors > c.limits.FilesMax {
 		fds = c.evict(c.next(), fds)
 	}
@@ -466,6 +468,8 @@ func (c *Cache) unlist(f *File, fds []Descriptor) []Descriptor {
 }
 
 // Loads reports whether the file is loaded into buffers, and not sent with sendfile.
+//
+//mutation:remote-file-by-sendfile
 func (f *File) Loads() bool { return (f.Mount.Kind == Dynamic || f.Remote) && !f.Made }
 
 // Hold takes another reference to a file. The caller must already have one.
@@ -474,6 +478,7 @@ func (f *File) Hold() { f.refs.Add(1) }
 // Release releases a reference and appends the descriptors to close: those of the file if the reference was
 // the last one, or those of files that are evicted because this file can be evicted now.
 func (f *File) Release(fds []Descriptor) []Descriptor {
+	//mutation:pinned-for-ever
 	if n := f.refs.Add(-1); n == 0 || n == 1 && f.pinned.Load() {
 		return f.released(n, fds)
 	}
@@ -496,7 +501,9 @@ type Descriptor struct {
 
 // close appends the descriptors of a file that nobody has a reference of any more.
 func (f *File) close(fds []Descriptor) []Descriptor {
+	//mutation:remote-file-closed-by-loop
 	slow := f.Remote || f.gone && !f.Made
+	//mutation:direct-descriptor-leak
 	for _, fd := range [...]int32{f.FD, f.Direct.Load()} {
 		if fd >= 0 {
 			fds = append(fds, Descriptor{FD: fd, Slow: slow})

@@ -11,6 +11,7 @@ import (
 // disk inside io_submit. A file or kernel that can do neither has worker threads. Where the chunk before was in
 // memory (resident), nobody is asked whether this one is, too: if not, the read says so.
 func (l *Loader) chooseMethod(f *docroot.File, b *buffer, resident bool) stats.ReadMethod {
+	//mutation:remote-file-by-aio
 	if f.Remote {
 		b.method = stats.ReadThread // io_submit may wait for the process or machine that the file is from
 	}

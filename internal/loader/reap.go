@@ -57,6 +57,7 @@ func (l *Loader) onRead(i int32, result int64) {
 		l.fail(i, t, false)
 		return
 	}
+	//mutation:short-read-as-whole
 	filled := min(b.readFrom+int(result), b.bytes)
 	if filled <= b.filled {
 		l.counts.Truncated++

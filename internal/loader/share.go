@@ -71,6 +71,7 @@ func (l *Loader) moveToDisk(t *Transfer) {
 	n := t.allocated
 	for chunk := t.head; chunk < t.next; chunk++ {
 		if i := t.at(chunk); i >= 0 && p.buffers[i].share == shareMemory {
+			//mutation:share-of-moved-buffers
 			p.buffers[i].share = shareDisk
 			n++
 		}

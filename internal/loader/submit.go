@@ -40,6 +40,7 @@ func (l *Loader) Submit() {
 			l.recycle(t)
 			continue
 		}
+		//mutation:deferred-reads-forgotten
 		l.queueReads(t)
 	}
 }
@@ -129,11 +130,13 @@ func (l *Loader) collectCold(cost int) {
 // than the file has at its end.
 func (l *Loader) readOf(b *buffer, token uint64) kernel.Read {
 	f := b.transfer.file
+	//mutation:read-may-block
 	r := kernel.Read{FD: f.FD, NoWait: true, Token: token}
 	from, to := b.filled, b.bytes
 	if b.method == stats.ReadDirect {
 		align := int(f.FileAlign)
 		r.FD, r.NoWait = f.Direct.Load(), false
+		//mutation:direct-read-unaligned
 		from = from / align * align
 		to = (to + align - 1) / align * align
 	}
@@ -173,6 +176,7 @@ func (l *Loader) submitCollected() {
 		reads, buffers = reads[1:], buffers[1:]
 	}
 	// The kernel takes no more for now: the others wait, in front of those that are queued.
+	//mutation:refused-reads-forgotten
 	l.requeue(buffers)
 	l.refused = true
 	if l.slots.inFlight == 0 || len(buffers) > 0 {

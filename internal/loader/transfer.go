@@ -79,11 +79,13 @@ func (t *Transfer) Release() (inFlight bool) {
 	l := t.loader
 	for chunk := t.head; chunk < t.next; chunk++ {
 		// One whose read is queued is freed when its turn comes, one that is being filled when the read has returned.
+		//mutation:buffer-freed-early
 		if i := t.at(chunk); i >= 0 && l.pool.buffers[i].state == bufferLoaded {
 			l.pool.putFree(i)
 		}
 		t.set(chunk, -1)
 	}
+	//mutation:allocated-buffers-leak
 	l.pool.release(t.share, t.allocated)
 	t.allocated = 0
 	if t.busy() > 0 {
@@ -134,7 +136,9 @@ func (t *Transfer) Chunk(n int) []byte {
 	if chunk >= t.next {
 		return nil
 	}
+	//mutation:buffer-of-another-chunk
 	b := &t.loader.pool.buffers[t.at(chunk)]
+	//mutation:buffer-sent-early
 	if b.state != bufferLoaded {
 		return nil
 	}

@@ -1,0 +1,157 @@
+package main
+
+// mutation is a deliberate bug. Its name is in a directive above the code that it changes.
+type mutation struct {
+	name    string
+	breaks  string // what it breaks, in a sentence
+	foundBy string // the test of tests/sim that finds it
+	edit    edit
+}
+
+// The tests of tests/sim: with the handler of the drop-in, and with that of the file server.
+const (
+	dropIn     = "TestSim"
+	fileServer = "TestServe"
+)
+
+// mutations are all mutations. An edit takes names from the code where it can.
+var mutations = []mutation{
+	// internal/loader: the pool, its buffers, and the reads into them.
+	{
+		"buffer-freed-early", "A transfer that ends frees buffers that the kernel is still filling.",
+		dropIn, replace(
+			"if $i := $at; $isLoaded { $p.$free($i) }",
+			"if $i := $at; $i >= 0 { $p.free = append($p.free, $i) }",
+		),
+	},
+	{
+		"allocated-buffers-leak", "Buffers that a transfer was allocated and has not used are not released.",
+		dropIn, drop(),
+	},
+	{
+		"buffer-sent-early", "A buffer is sent though its read is queued or in flight.",
+		dropIn, replace("$b.$state != $loaded", "$b.$state == bufferFree"),
+	},
+	{
+		"buffer-of-another-chunk", "A chunk is sent from the buffer of another one of the window.",
+		dropIn, replace("$t.at($_)", "$t.at($t.next-1-int64(n))"),
+	},
+	{
+		"share-of-moved-buffers", "The buffers of a transfer that has to wait for a disk still count to the share of those in memory.",
+		dropIn, drop(),
+	},
+	{
+		"read-may-block", "A read from the page cache is submitted that waits for the disk.",
+		dropIn, replace("true", "false"),
+	},
+	{
+		"direct-read-unaligned", "A direct read goes on where the short one before it ended.",
+		dropIn, drop(),
+	},
+	{
+		"remote-file-by-aio", "A remote file is read by kernel AIO.",
+		dropIn, never(),
+	},
+	{
+		"refused-reads-forgotten", "Reads that the kernel refused are not queued again.",
+		dropIn, drop(),
+	},
+	{
+		"deferred-reads-forgotten", "Transfers that queue their reads when the queue is short never do.",
+		dropIn, drop(),
+	},
+	{
+		"short-read-as-whole", "A short read is taken for the whole chunk.",
+		dropIn, replace("$filled := min($_, $whole)", "$filled := $whole"),
+	},
+
+	// internal/docroot: the cache.
+	{
+		"cache-unbounded", "The cache keeps as many files open as it is asked for.",
+		dropIn, replace("$open > $most", "$open > 1000*$most"),
+	},
+	{
+		"pinned-for-ever", "A file that is in use when it is to be evicted is never evicted.",
+		dropIn, replace("$unreferenced || $pinned", "$unreferenced"),
+	},
+	{
+		"direct-descriptor-leak", "The descriptor for direct reads is not closed.",
+		dropIn, replace("[...]$type{$fd, $direct}", "[...]$type{$fd}"),
+	},
+	{
+		"remote-file-closed-by-loop", "The loop closes a remote file itself.",
+		dropIn, replace("$remote || $gone", "$gone"),
+	},
+	{
+		"remote-file-by-sendfile", "A remote file is sent by sendfile.",
+		dropIn, replace("$dynamic || $remote", "$dynamic"),
+	},
+	{
+		"disk-fault-remembered", "A fault of the disk is remembered as an absence is.",
+		fileServer, replace("$failed && ($unremembered || $fault)", "$failed && $unremembered"),
+	},
+
+	// goloop: what is sent.
+	{
+		"full-socket-as-gone", "A full socket is taken for a client that has gone.",
+		dropIn, replace("$c.$blocked = true", "l.abort($c, kernel.OpClose)"),
+	},
+	{
+		"disk-fault-as-end", "A disk that fails ends the connection in order.",
+		dropIn, replace("$l.abort($c, $_)", "$l.abort($c, kernel.OpClose)"),
+	},
+	{
+		"truncation-as-end", "A file that became shorter ends the connection in order.",
+		dropIn, replace("$l.abort($c, $_)", "$l.abort($c, kernel.OpClose)"),
+	},
+	{
+		"closed-twice", "A connection that is closed is closed once more.",
+		dropIn, replace("$l.over($c)", "$l.abort($c, kernel.OpClose)"),
+	},
+	{
+		"push-forgotten", "What a corked socket holds back is not pushed when its connection has to wait.",
+		dropIn, replace("return $_", "return false"),
+	},
+	{
+		"send-queue-capped", "One connection is served in an iteration, and stays in front while it has more to send.",
+		dropIn, replace("!$sendable($c)", "!$sendable($c) || $c.slot != queue[0]"),
+	},
+	{
+		"short-send-as-whole", "A short send of the head, and of the content in memory behind it, is taken for all of it.",
+		dropIn, drop(),
+	},
+	{
+		"short-sendfile-as-whole", "A short sendfile is taken for all that was asked for.",
+		dropIn, replace("$op.Result", "$op.Len()"),
+	},
+	{
+		"content-in-memory-unlimited", "Bytes of the content that are in memory behind the head are not held to the rates.",
+		fileServer, replace("$n := min($inMemory, $granted)", "$n := $inMemory"),
+	},
+	{
+		"residency-not-checked", "A chunk is sent by sendfile without a check whether it is in memory.",
+		dropIn, replace("!$file.$resident($offset, $now)", "false"),
+	},
+	{
+		"prefetched-for-ever", "What was prefetched once is taken to be in memory for ever.",
+		dropIn, never(),
+	},
+	{
+		"part-body-leak", "The buffers of a part of a dynamic file are not released before the next part.",
+		fileServer, drop(),
+	},
+
+	// goloop: what is received.
+	{
+		"wakeup-lost", "Epoll is not asked for more when a registered connection begins to wait for room.",
+		dropIn, replace("$change", "if c.noisy { $change }"),
+	},
+	{
+		"reset-before-response", "A request body that is too long, or malformed, ends the connection at once.",
+		fileServer, replace("$l.linger($c)", "$l.abort($c, kernel.OpClose)"),
+	},
+	{
+		"bytes-behind-body-lost", "What follows a request body in the same receive is thrown away with it.",
+		fileServer, replace("$rest[$n:]", "$rest[$n:][:0]"),
+	},
+}
