@@ -82,14 +82,13 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 // refuseAddress ends a connection of an address that has too many.
 func (l *Loop) refuseAddress(c *conn) {
 	l.counts.OverAddressLimit++
-	l.response.Reset()
-	l.finding = finder{Loop: l, c: c}
-	if !l.responder.Busy(&l.response, &l.finding) {
-		l.abort(c, kernel.OpReset)
-		return
-	}
 	if c.state() == connstate.StateInit {
 		l.begin(c)
+	}
+	l.response.Reset()
+	if !l.responder.Busy(&l.response, c.current) {
+		l.abort(c, kernel.OpReset)
+		return
 	}
 	l.response.KeepAlive = false
 	l.ready(c, &l.response, nil, nil, nil)

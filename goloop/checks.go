@@ -45,12 +45,12 @@ func (q *checkQueue) leave(a netip.Addr, key []byte) {
 }
 
 // Check implements handler.Files.
-func (f *finder) Check(m *docroot.Mount, key []byte, build handler.Build) (*docroot.File, handler.Outcome) {
-	l, c := f.Loop, f.c
-	if file := f.recallMade(m, key); file != nil {
+func (x *exchange) Check(m *docroot.Mount, key []byte, build handler.Build) (*docroot.File, handler.Outcome) {
+	l, c := x.loop, x.conn
+	if file := x.recallMade(m, key); file != nil {
 		return file, handler.OutcomeDone
 	}
-	if f.peek {
+	if x.isPipelined() {
 		return nil, handler.OutcomePending
 	}
 	if _, asked := l.checks.byKey[string(key)]; asked {
@@ -72,6 +72,6 @@ func (f *finder) Check(m *docroot.Mount, key []byte, build handler.Build) (*docr
 		return nil, handler.OutcomePending
 	}
 	l.checks.enter(asker, key)
-	c.asked, c.job = true, j
+	x.awaitsJob, x.job = true, j
 	return nil, handler.OutcomePending
 }

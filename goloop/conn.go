@@ -31,14 +31,10 @@ type conn struct {
 	inParseq   bool
 	inRecvq    bool
 
-	held          bool            // the socket may hold back the latest bytes that were sent, for others to follow
-	blocked       bool            // the socket took no more; true exactly while writability is waited for
-	resting       bool            // the kernel had no memory for its bytes, or the rates none left; retry takes it up
-	readsInFlight bool            // the kernel has buffers of a transfer that has been released
-	asked         bool            // a worker thread has been asked and will respond
-	refusals      int8            // how often there was no descriptor for the request since it was last given one, and one more
-	job           *job            // what it was asked to make, until that is there or nobody waits for it any more
-	found         []*docroot.File // what worker threads have found for the request that is being decided
+	held          bool // the socket may hold back the latest bytes that were sent, for others to follow
+	blocked       bool // the socket took no more; true exactly while writability is waited for
+	resting       bool // the kernel had no memory for its bytes, or the rates none left; retry takes it up
+	readsInFlight bool // the kernel has buffers of a transfer that has been released
 
 	preface bool // a trusted proxy has to say first whom it speaks for
 	skip    int  // bytes of what it has said that are still to come, and to be thrown away
@@ -153,7 +149,7 @@ func (l *Loop) settle() {
 		l.deadlines.arm(c, l.k.Now())
 		want := interest(c)
 		if !c.registered {
-			if want != 0 || c.job != nil { // with no interest, epoll still reports a reset: nobody waits for the job then
+			if want != 0 || c.awaitsMade() { // with no interest, epoll still reports a reset: nobody waits for the job then
 				l.change(kernel.OpEpollAdd, c, want)
 				c.registered = true
 			}
@@ -184,14 +180,13 @@ func (l *Loop) freeSlot(c *conn) {
 	// The slot stays in the queues that it is in, anyone who comes next.
 	*c = conn{
 		slot: c.slot, gen: c.gen + 1, fd: -1,
-		touched: c.touched, inRecvq: c.inRecvq, inSendq: c.inSendq, found: c.found[:0],
+		touched: c.touched, inRecvq: c.inRecvq, inSendq: c.inSendq,
 	}
 	l.conns.give(c)
 }
 
 // release gives back all that a connection holds but its descriptor and its slot.
 func (l *Loop) release(c *conn) {
-	l.dropJob(c)
 	if c.whole {
 		c.whole = false
 		l.localities.wholes.give()
@@ -199,7 +194,6 @@ func (l *Loop) release(c *conn) {
 	l.dropPart(c)
 	l.dropCurrent(c)
 	l.dropPipeline(c)
-	l.dropFound(c)
 }
 
 func (l *Loop) dropFile(f **docroot.File) {

@@ -41,18 +41,17 @@ func (l *Loop) giveUp(c *conn) bool {
 		return false
 	}
 	l.response.Reset()
-	l.finding = finder{Loop: l, c: c}
 	req, head := &l.req, []byte(nil)
 	if c.part != nil {
 		req, head = &c.part.req, c.part.buf[:c.part.n]
 	} else {
 		req.Reset(l.handler.Limits())
 	}
-	if !l.responder.Expire(&l.response, c.state(), req, &l.finding) {
+	if !l.responder.Expire(&l.response, c.state(), req, c.current) {
 		return false
 	}
 	l.response.KeepAlive = false // a worker thread's response may still come, and must not meet another request
-	l.dropJob(c)
+	c.current.dropJob()
 	l.ready(c, &l.response, req, head, nil)
 	return true
 }

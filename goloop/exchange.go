@@ -14,9 +14,15 @@ import (
 // exchange is one request with its response. A connection has a current one from the first byte of a request until
 // its response is over, and a queue of those whose requests were pipelined. Exchanges are used again.
 type exchange struct {
+	loop  *Loop
 	conn  *conn
 	state connstate.State // of the current one
 	next  *exchange       // behind it in the pipeline
+
+	awaitsJob bool            // a worker thread has been asked, and the exchange waits for that
+	job       *job            // what it has been asked to make, until that is there or nobody waits for it any more
+	found     []*docroot.File // what worker threads have found for the request, until it is decided
+	refusals  int8            // how often there was no descriptor for the request since it was last given one, and one more
 
 	headBuf  []byte // the buffer that writeBuf lies in
 	writeBuf []byte // what sendMessage sends next: the rest of the head, and of the content that is in memory
@@ -59,7 +65,7 @@ func (k *clock) leave(from connstate.State, now time.Duration) {
 func (l *Loop) newExchange(c *conn) *exchange {
 	x, ok := l.exchanges.Take()
 	if !ok {
-		x = &exchange{}
+		x = &exchange{loop: l}
 	}
 	x.conn, x.state, x.body = c, connstate.StateInit, noBody{}
 	return x
@@ -90,9 +96,11 @@ func (l *Loop) dropExchange(x *exchange) {
 	if x.body.release() {
 		x.conn.readsInFlight = true
 	}
+	x.dropJob()
+	x.dropFound()
 	l.dropHead(x)
 	l.dropFile(&x.file)
-	*x = exchange{parts: x.parts.reset(), requestBody: x.requestBody}
+	*x = exchange{loop: l, found: x.found, parts: x.parts.reset(), requestBody: x.requestBody}
 	l.exchanges.Give(x)
 }
 

@@ -7,27 +7,26 @@ import (
 	"aws/internal/handler"
 )
 
-// finder implements handler.Files for one connection's request.
-type finder struct {
-	*Loop
-	c    *conn
-	peek bool // nothing is asked of worker threads, and nothing is retried: what is not known at once is not wanted
-}
+// An exchange implements handler.Files for its request. For a pipelined one nothing is asked of worker threads, and nothing is
+// retried: its response is decided again when it is the current one.
+
+// isPipelined reports whether the exchange is behind another one.
+func (x *exchange) isPipelined() bool { return x.conn.current != x }
 
 // Small implements handler.Files. The content is as old as the latest look-up of the file's name; if the file has changed
 // since then, the next look-up finds another one.
-func (f *finder) Small(file *docroot.File) []byte {
+func (x *exchange) Small(file *docroot.File) []byte {
 	if p := file.Small.Load(); p != nil {
 		return *p
 	}
-	now := f.k.Now()
+	now := x.loop.k.Now()
 	if file.Size == 0 || file.Size > smallBytesMax || file.Made ||
 		file.SmallTried.Load() != 0 && now-time.Duration(file.SmallTried.Load()) < smallRetry {
 		return nil
 	}
 	file.SmallTried.Store(int64(now))
 	content := make([]byte, file.Size)
-	if f.k.Peek(file.FD, content) != file.Size {
+	if x.loop.k.Peek(file.FD, content) != file.Size {
 		return nil // not in memory, or shorter than it was
 	}
 	file.Small.Store(&content)
@@ -42,12 +41,12 @@ const (
 )
 
 // Release implements handler.Files.
-func (f *finder) Release(file *docroot.File) { f.dropFile(&file) }
+func (x *exchange) Release(file *docroot.File) { x.loop.dropFile(&file) }
 
 // Moment implements handler.Files.
-func (f *finder) Moment() handler.Moment {
-	return handler.Moment{Date: f.date.text[:], Unix: f.k.Wall(), Monotonic: f.k.Now(), Ending: f.shutdown.draining}
+func (x *exchange) Moment() handler.Moment {
+	return handler.Moment{Date: x.loop.date.text[:], Unix: x.loop.k.Wall(), Monotonic: x.loop.k.Now(), Ending: x.loop.shutdown.draining}
 }
 
 // Random implements handler.Files.
-func (f *finder) Random() uint64 { return f.k.Random() }
+func (x *exchange) Random() uint64 { return x.loop.k.Random() }

@@ -8,9 +8,9 @@ import "aws/internal/docroot"
 // foundMax bounds what one request holds. A request with more alternatives than that relies on the cache.
 const foundMax = 16
 
-// holds returns what was found for the connection's request by a name, with a reference, or nil.
-func (c *conn) holds(m *docroot.Mount, name []byte) *docroot.File {
-	for _, f := range c.found {
+// holds returns what was found for the request by a name, with a reference, or nil.
+func (x *exchange) holds(m *docroot.Mount, name []byte) *docroot.File {
+	for _, f := range x.found {
 		if f.Mount == m && f.Name == string(name) {
 			f.Hold()
 			return f
@@ -19,20 +19,20 @@ func (c *conn) holds(m *docroot.Mount, name []byte) *docroot.File {
 	return nil
 }
 
-// hold keeps what was found for the connection's request, with the reference.
-func (l *Loop) hold(c *conn, file *docroot.File) {
-	if len(c.found) == foundMax {
-		l.dropFound(c)
+// hold keeps what was found for the request, with the reference.
+func (x *exchange) hold(file *docroot.File) {
+	if len(x.found) == foundMax {
+		x.dropFound()
 	}
-	c.found, c.refusals = append(c.found, file), min(c.refusals, 1)
+	x.found, x.refusals = append(x.found, file), min(x.refusals, 1)
 }
 
-// dropFound gives back what was found for the connection's request.
-func (l *Loop) dropFound(c *conn) {
-	for i := range c.found {
-		l.dropFile(&c.found[i])
+// dropFound gives back what was found for the request.
+func (x *exchange) dropFound() {
+	for i := range x.found {
+		x.loop.dropFile(&x.found[i])
 	}
-	c.found, c.refusals = c.found[:0], 0
+	x.found, x.refusals = x.found[:0], 0
 }
 
 // refusalsMax is how often a request may be refused a descriptor in a row before it gives back those that it holds: requests
@@ -41,11 +41,12 @@ const refusalsMax = 16
 
 // openRefused retries a request for which no descriptor is left, in a moment, when others have been closed. From then on it
 // holds what it is given.
-func (l *Loop) openRefused(c *conn) {
+func (x *exchange) openRefused() {
+	l := x.loop
 	l.closing = l.cache.Reclaim(reclaimMax, l.closing)
-	if c.refusals++; c.refusals > refusalsMax {
-		l.dropFound(c)
-		c.refusals = 1
+	if x.refusals++; x.refusals > refusalsMax {
+		x.dropFound()
+		x.refusals = 1
 	}
-	l.retry(c)
+	l.retry(x.conn)
 }

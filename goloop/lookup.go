@@ -15,48 +15,48 @@ const lookupNamesMax = 32
 // LookUp implements handler.Files. It takes from the cache, and opens without waiting, what it can. From the first name on that
 // only a worker thread can determine, nothing more is opened here: that name and all others that are not known
 // become one job.
-func (f *finder) LookUp(q *handler.Lookup) bool {
+func (x *exchange) LookUp(q *handler.Lookup) bool {
 	q.Class, q.File, q.Siblings = kernel.Absent, nil, q.Siblings[:0]
 	var j *job
 	for i := range q.Len() {
 		a := q.At(i)
-		file, class := f.find(a.Mount, a.Name, j == nil)
+		file, class := x.find(a.Mount, a.Name, j == nil)
 		switch {
 		case class == kernel.Exhausted:
-			f.retryRefused()
+			x.retryRefused()
 			return false
-		case class == kernel.Again && f.peek:
+		case class == kernel.Again && x.isPipelined():
 			return false
 		case class == kernel.Again:
 			if j == nil {
-				j = f.newJob(kernel.JobLookUp, f.c)
+				j = x.loop.newJob(kernel.JobLookUp, x.conn)
 			}
 			if !j.addWithSiblings(q, &a) {
-				return f.askLookUp(j)
+				return x.askLookUp(j)
 			}
 		case !a.IsThere(file.Class):
-			f.Release(file)
+			x.Release(file)
 		case file.Class != kernel.Done:
 			if j != nil { // what comes before it decides
-				f.Release(file)
-				return f.askLookUp(j)
+				x.Release(file)
+				return x.askLookUp(j)
 			}
 			q.Class = file.Class
-			f.Release(file)
+			x.Release(file)
 			return true
 		default:
-			return f.findSiblings(q, &a, file, j)
+			return x.findSiblings(q, &a, file, j)
 		}
 	}
-	return j == nil || f.askLookUp(j)
+	return j == nil || x.askLookUp(j)
 }
 
 // findSiblings completes a look-up of which a file is known, or, if j is not nil, is known unless a name of j is there.
-func (f *finder) findSiblings(q *handler.Lookup, a *handler.Alternative, file *docroot.File, j *job) bool {
-	if q.SiblingsIfUnknown && file.FormsKnown(f.k.Now()) {
+func (x *exchange) findSiblings(q *handler.Lookup, a *handler.Alternative, file *docroot.File, j *job) bool {
+	if q.SiblingsIfUnknown && file.FormsKnown(x.loop.k.Now()) {
 		if j != nil {
-			f.Release(file)
-			return f.askLookUp(j)
+			x.Release(file)
+			return x.askLookUp(j)
 		}
 		q.Class, q.File = kernel.Done, file
 		return true
@@ -64,25 +64,25 @@ func (f *finder) findSiblings(q *handler.Lookup, a *handler.Alternative, file *d
 	added := false // the file is a name of j
 	for _, suffix := range q.Suffixes {
 		name := q.SiblingName(a.Name, suffix)
-		sibling, class := f.find(a.Mount, name, j == nil)
+		sibling, class := x.find(a.Mount, name, j == nil)
 		if class == kernel.Done {
 			if sibling.Class != kernel.Done {
-				f.Release(sibling)
+				x.Release(sibling)
 				sibling = nil
 			}
 			q.Siblings = append(q.Siblings, sibling)
 			continue
 		}
-		if class == kernel.Exhausted || f.peek {
-			f.Release(file)
-			q.ReleaseSiblings(f)
+		if class == kernel.Exhausted || x.isPipelined() {
+			x.Release(file)
+			q.ReleaseSiblings(x)
 			if class == kernel.Exhausted {
-				f.retryRefused()
+				x.retryRefused()
 			}
 			return false
 		}
 		if j == nil {
-			j = f.newJob(kernel.JobLookUp, f.c)
+			j = x.loop.newJob(kernel.JobLookUp, x.conn)
 		}
 		if !added {
 			if !j.room(1 + len(q.Suffixes)) {
@@ -94,9 +94,9 @@ func (f *finder) findSiblings(q *handler.Lookup, a *handler.Alternative, file *d
 		j.addName(a.Mount, name, kernel.LookupName{Sibling: true})
 	}
 	if j != nil {
-		f.Release(file)
-		q.ReleaseSiblings(f)
-		return f.askLookUp(j)
+		x.Release(file)
+		q.ReleaseSiblings(x)
+		return x.askLookUp(j)
 	}
 	q.Class, q.File = kernel.Done, file
 	return true
@@ -104,32 +104,32 @@ func (f *finder) findSiblings(q *handler.Lookup, a *handler.Alternative, file *d
 
 // find returns what a name stands for, with a reference, if the class is Done. Again means that a worker thread has to
 // determine it, or, unless mayOpen, that it is not known yet. Exhausted means that there are no descriptors.
-func (f *finder) find(m *docroot.Mount, name []byte, mayOpen bool) (*docroot.File, kernel.Class) {
-	if file := f.recall(m, name); file != nil {
+func (x *exchange) find(m *docroot.Mount, name []byte, mayOpen bool) (*docroot.File, kernel.Class) {
+	if file := x.recall(m, name); file != nil {
 		return file, kernel.Done
 	}
 	if !mayOpen {
 		return nil, kernel.Again
 	}
-	l, c := f.Loop, f.c
+	l := x.loop
 	class := l.k.Open(m.Root, name, &l.opened)
 	if class == kernel.Again || class == kernel.Exhausted {
 		return nil, class
 	}
 	l.counts.OpensCached++
 	file := l.remember(m, name, class, &l.opened, false)
-	if c.refusals > 0 {
+	if x.refusals > 0 {
 		file.Hold()
-		l.hold(c, file)
+		x.hold(file)
 	}
 	return file, kernel.Done
 }
 
 // recall returns what is known of a name, with a reference, or nil. What is out of date leaves the cache.
-func (f *finder) recall(m *docroot.Mount, name []byte) *docroot.File {
-	l := f.Loop
+func (x *exchange) recall(m *docroot.Mount, name []byte) *docroot.File {
+	l := x.loop
 	now := l.k.Now()
-	if file := f.c.holds(m, name); file != nil {
+	if file := x.holds(m, name); file != nil {
 		return file
 	}
 	if file := docroot.Impossible(m, name); file != nil {
@@ -142,7 +142,7 @@ func (f *finder) recall(m *docroot.Mount, name []byte) *docroot.File {
 	case fresh == docroot.Fresh && l.hasItsSize(file, now):
 		l.counts.CacheHits++
 		return file
-	case fresh == docroot.Stale && file.Class == kernel.Done && file.Remote && f.peek:
+	case fresh == docroot.Stale && file.Class == kernel.Done && file.Remote && x.isPipelined():
 		l.dropFile(&file)
 		return nil
 	case fresh == docroot.Stale && file.Class == kernel.Done && !file.Remote:
@@ -158,9 +158,9 @@ func (f *finder) recall(m *docroot.Mount, name []byte) *docroot.File {
 }
 
 // retryRefused retries the request in a moment, as no descriptor was left for it.
-func (f *finder) retryRefused() {
-	if !f.peek {
-		f.openRefused(f.c)
+func (x *exchange) retryRefused() {
+	if !x.isPipelined() {
+		x.openRefused()
 	}
 }
 
@@ -231,20 +231,28 @@ func (j *job) clearNames() {
 }
 
 // askLookUp lets a worker thread look names up. It always returns false: they are not known yet.
-func (f *finder) askLookUp(j *job) bool {
-	if !f.k.Ask(&j.Job) {
-		f.freeJob(j)
-		f.retry(f.c)
+func (x *exchange) askLookUp(j *job) bool {
+	if !x.loop.k.Ask(&j.Job) {
+		x.loop.freeJob(j)
+		x.loop.retry(x.conn)
 		return false
 	}
-	f.c.asked = true
+	x.awaitsJob = true
 	return false
+}
+
+// waiter returns the exchange that waits for a job, or nil when that is gone or does not wait any more.
+func (j *job) waiter(c *conn, alive bool) *exchange {
+	if !alive || c.state() != connstate.StateOpening || !c.current.awaitsJob {
+		return nil
+	}
+	return c.current
 }
 
 // onLookedUp goes on with a request whose names a worker thread has looked up. Where the job ended for want of a descriptor,
 // the request is retried with what was found before.
 func (l *Loop) onLookedUp(c *conn, j *job, alive bool) {
-	waits := alive && c.state() == connstate.StateOpening && c.asked
+	x := j.waiter(c, alive)
 	exhausted := false
 	for i := range j.Names {
 		n := &j.Names[i]
@@ -257,26 +265,33 @@ func (l *Loop) onLookedUp(c *conn, j *job, alive bool) {
 			continue
 		}
 		file := l.remember(j.mounts[i], n.Name, n.Class, &n.File, false)
-		if waits {
-			l.hold(c, file)
+		if x != nil {
+			x.hold(file)
 		} else {
 			l.dropFile(&file)
 		}
 	}
-	l.goOn(c, waits, exhausted)
+	l.onJob(x, exhausted)
 }
 
-// goOn decides again about a request for which a worker thread was asked, if it still waits for that.
-func (l *Loop) goOn(c *conn, waits, exhausted bool) {
+// onJob goes on after a job for which an exchange waits, or x is nil.
+func (l *Loop) onJob(x *exchange, exhausted bool) {
 	switch {
-	case !waits && exhausted:
+	case x == nil && exhausted:
 		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
-	case !waits:
+	case x == nil:
 	case exhausted:
-		c.asked = false
-		l.openRefused(c)
+		x.awaitsJob = false
+		x.openRefused()
 	default:
-		c.asked = false
-		l.respond(c, c.part.buf[:c.part.n], &c.part.req)
+		x.awaitsJob = false
+		l.stepOpening(x)
 	}
+}
+
+// stepOpening is the step of CONN_OPENING: more is known of what the request asks for, and its response is decided again.
+func (l *Loop) stepOpening(x *exchange) {
+	assert(x.state == connstate.StateOpening && !x.awaitsJob, "a request is decided again outside of CONN_OPENING")
+	p := x.conn.part
+	l.respond(x.conn, p.buf[:p.n], &p.req)
 }

@@ -79,7 +79,6 @@ type Loop struct {
 	scratch   []byte // where receives go: batchConnsMax pieces
 	req       request.Request
 	response  handler.Response
-	finding   finder
 	opened    kernel.Opened // out-parameters of the kernel, here so that they need no allocation
 	looked    kernel.Info
 	parts     freelist.List[*part]

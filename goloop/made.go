@@ -1,40 +1,39 @@
 package goloop
 
 import (
-	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/handler"
 	"aws/internal/kernel"
 )
 
 // Make implements handler.Files.
-func (f *finder) Make(m *docroot.Mount, key []byte, build handler.Build) (*docroot.File, handler.Outcome) {
-	if f.cache.Full() {
+func (x *exchange) Make(m *docroot.Mount, key []byte, build handler.Build) (*docroot.File, handler.Outcome) {
+	if x.loop.cache.Full() {
 		return nil, handler.OutcomeRefused
 	}
-	if file := f.recallMade(m, key); file != nil {
+	if file := x.recallMade(m, key); file != nil {
 		return file, handler.OutcomeDone
 	}
-	if f.peek {
+	if x.isPipelined() {
 		return nil, handler.OutcomePending
 	}
-	j := f.newJob(kernel.JobFunc, f.c)
+	j := x.loop.newJob(kernel.JobFunc, x.conn)
 	j.mount = m
 	j.key = append(j.key, key...)
-	j.does(f.k, build)
-	if !f.k.Ask(&j.Job) {
-		f.freeJob(j)
-		f.retry(f.c)
+	j.does(x.loop.k, build)
+	if !x.loop.k.Ask(&j.Job) {
+		x.loop.freeJob(j)
+		x.loop.retry(x.conn)
 		return nil, handler.OutcomePending
 	}
-	f.c.asked, f.c.job = true, j
+	x.awaitsJob, x.job = true, j
 	return nil, handler.OutcomePending
 }
 
 // recallMade returns what was made under a key, with a reference, or nil.
-func (f *finder) recallMade(m *docroot.Mount, key []byte) *docroot.File {
-	l := f.Loop
-	if file := f.c.holds(m, key); file != nil {
+func (x *exchange) recallMade(m *docroot.Mount, key []byte) *docroot.File {
+	l := x.loop
+	if file := x.holds(m, key); file != nil {
 		return file
 	}
 	file, fresh := l.cache.Get(m, key, l.k.Now())
@@ -59,39 +58,42 @@ func (j *job) does(directories kernel.Directories, build handler.Build) {
 	}
 }
 
-// dropJob says that a connection does not wait any more for what it has asked for.
-func (l *Loop) dropJob(c *conn) {
-	if c.job != nil {
-		c.job.dropped.Store(true)
-		c.job = nil
+// dropJob says that an exchange does not wait any more for what it has asked for.
+func (x *exchange) dropJob() {
+	if x.job != nil {
+		x.job.dropped.Store(true)
+		x.job = nil
 	}
-	c.asked = false
+	x.awaitsJob = false
 }
 
 // onMade goes on with a request for which a worker thread has made a file, or checked a password.
 func (l *Loop) onMade(c *conn, j *job, alive bool) {
-	if alive && c.job == j {
-		c.job = nil
-	}
 	if j.Kind == kernel.JobCompute {
 		l.checks.leave(j.asker, j.key)
 	} else {
 		l.counts.OpensByThread++
 	}
+	x := j.waiter(c, alive)
+	if x != nil && x.job == j {
+		x.job = nil
+	}
 	if j.Class == kernel.Canceled {
 		l.counts.JobsDropped++
 		return
 	}
-	waits := alive && c.state() == connstate.StateOpening && c.asked
 	if j.Class == kernel.Exhausted {
-		l.goOn(c, waits, true)
+		l.onJob(x, true)
 		return
 	}
 	file := l.remember(j.mount, j.key, j.Class, &j.File, true)
-	if waits {
-		l.hold(c, file)
+	if x != nil {
+		x.hold(file)
 	} else {
 		l.dropFile(&file)
 	}
-	l.goOn(c, waits, false)
+	l.onJob(x, false)
 }
+
+// awaitsMade reports whether the connection's request waits for what a worker thread makes.
+func (c *conn) awaitsMade() bool { return c.current != nil && c.current.job != nil }

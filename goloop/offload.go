@@ -64,7 +64,7 @@ func (l *Loop) askPrefetch(x *exchange) {
 		l.retry(c)
 		return
 	}
-	c.asked = true
+	x.awaitsJob = true
 }
 
 // closeSlowly lets workers close the descriptors whose close may wait.
@@ -123,7 +123,7 @@ func (l *Loop) onPrefetched(c *conn, j *job, alive bool) {
 	if !alive || c.state() != connstate.StatePrefetching {
 		return
 	}
-	c.asked = false
+	c.current.awaitsJob = false
 	l.stepPrefetching(c.current, j)
 }
 

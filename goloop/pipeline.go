@@ -73,12 +73,12 @@ func (l *Loop) prepareNext(c *conn) {
 func (l *Loop) prepare(c *conn, req *request.Request, head []byte, rest int) *exchange {
 	r := &l.response
 	r.Reset()
-	l.finding = finder{Loop: l, c: c, peek: true}
-	if !l.responder.Respond(r, req, head, &l.finding) {
+	x := l.newExchange(c)
+	if !l.responder.Respond(r, req, head, x) {
 		l.dropFile(&r.File)
+		l.dropExchange(x)
 		return nil
 	}
-	x := l.newExchange(c)
 	if x.headBuf = l.heads.take(len(r.Head)); x.headBuf == nil {
 		l.dropFile(&r.File)
 		l.dropExchange(x)

@@ -150,9 +150,9 @@ func (l *Loop) again() {
 	}
 	for _, slot := range l.retries.take(l.k.Now()) {
 		switch c := l.conns.bySlot[slot]; {
-		case c.state() == connstate.StateOpening && !c.asked:
-			l.respond(c, c.part.buf[:c.part.n], &c.part.req)
-		case c.state() == connstate.StatePrefetching && !c.asked:
+		case c.state() == connstate.StateOpening && !c.current.awaitsJob:
+			l.stepOpening(c.current)
+		case c.state() == connstate.StatePrefetching && !c.current.awaitsJob:
 			l.askPrefetch(c.current)
 		case c.state() == connstate.StateWReady || c.state() == connstate.StateSending:
 			c.resting = false
@@ -234,8 +234,7 @@ func (l *Loop) stepReading(c *conn, buf []byte, req *request.Request) {
 	default:
 		l.counts.Refused++
 		l.response.Reset()
-		l.finding = finder{Loop: l, c: c}
-		l.responder.Refuse(&l.response, req, &l.finding)
+		l.responder.Refuse(&l.response, req, c.current)
 		l.ready(c, &l.response, req, buf, nil)
 	}
 }

@@ -11,8 +11,7 @@ import (
 // If the file has to be looked up off the loop first, the request waits in CONN_OPENING.
 func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
 	l.response.Reset()
-	l.finding = finder{Loop: l, c: c}
-	if !l.responder.Respond(&l.response, req, buf, &l.finding) {
+	if !l.responder.Respond(&l.response, req, buf, c.current) {
 		l.dropFile(&l.response.File)
 		l.keepPart(c, buf, req)
 		if c.state() != connstate.StateOpening && c.state() != connstate.StateFree {
@@ -20,7 +19,7 @@ func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
 		}
 		return
 	}
-	l.dropFound(c)
+	c.current.dropFound()
 	l.ready(c, &l.response, req, buf, buf[req.Len():])
 }
 
