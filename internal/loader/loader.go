@@ -54,30 +54,45 @@ type Loader struct {
 	pool      pool
 	transfers []*Transfer // those that are not released
 	recycled  freelist.List[*Transfer]
-	reading   int              // transfers with chunks that are queued or in flight
-	cold      queue[int32]     // buffers whose reads wait for a disk, to be submitted when there is a slot for one of their kind
-	ready     queue[int32]     // the other buffers whose reads are to be submitted; some may turn out to wait for a disk
-	readyCost int              // of those
-	deferred  queue[*Transfer] // those that queue their reads when ready is short
+	reading   int // transfers with chunks that are queued or in flight
 
-	slots   slots
-	retryAt time.Duration // no read is submitted before it while refused is set
-	refused bool          // the kernel, or the worker threads, took no more
-	jobs    jobs
-	closing []docroot.Descriptor // memory for what goes to Events.CloseLater
+	ready    readyQueue
+	direct   queue[int32] // buffers whose reads go past the page cache, when there is a slot for one of them
+	thread   queue[int32] // buffers that worker threads read into
+	deferred deferred
+
+	slots       slots
+	slotPause   pause // after the kernel took no more reads
+	threadPause pause // after the worker threads took no more
+	jobs        jobs
+	closing     []docroot.Descriptor // memory for what goes to Events.CloseLater
 }
 
 // slots is the kernel's room for reads, and those that are being handed over.
 type slots struct {
 	inFlight       int // reads that the kernel has
-	inFlightDirect int // of them, those that wait for a disk
+	inFlightDirect int // of them, those past the page cache
 	reads          []kernel.Read
 	buffers        []int32 // of reads
 	done           []kernel.ReadDone
 }
 
-// retryAfter is how long the loader waits when the kernel or the worker threads take no more.
+// pause is a time in which nothing is submitted, because that was refused a moment ago.
+type pause struct {
+	on    bool
+	until time.Duration
+}
+
+// retryAfter is how long a pause is.
 const retryAfter = 10 * time.Millisecond
+
+func (p *pause) begin(now time.Duration) { p.on, p.until = true, now+retryAfter }
+
+// over ends the pause if its time has passed, and reports whether there is none.
+func (p *pause) over(now time.Duration) bool {
+	p.on = p.on && now < p.until
+	return !p.on
+}
 
 // New returns a loader without any memory: its pool grows when somebody waits. The error is that of reserving addresses for
 // the pool.
@@ -105,17 +120,28 @@ func (l *Loader) Waiting() int { return l.pool.waiting() }
 // Buffers returns how many buffers the pool may have, and how many of those no transfer has.
 func (l *Loader) Buffers() (total, unused int) { return len(l.pool.buffers), l.pool.unused() }
 
-// CanSubmit reports whether a read can be submitted at once.
+// CanSubmit reports whether a read can be submitted at once. Reads for worker threads wait only for a moment that RetryAt returns.
 func (l *Loader) CanSubmit() bool {
-	if l.refused {
+	if l.slotPause.on {
 		return false
 	}
 	return !l.ready.empty() && (l.slots.inFlight < l.k.Slots() || l.k.Slots() == 0) ||
-		!l.cold.empty() && l.diskSlots() > 0
+		!l.direct.empty() && l.directSlots() > 0
 }
 
 // RetryAt returns when reads that were refused may be submitted, or false when none are waiting.
-func (l *Loader) RetryAt() (time.Duration, bool) { return l.retryAt, l.refused && l.readsQueued() }
+func (l *Loader) RetryAt() (at time.Duration, waiting bool) {
+	slots := l.slotPause.on && (!l.ready.empty() || !l.direct.empty())
+	thread := l.threadPause.on && !l.thread.empty()
+	switch {
+	case slots && thread:
+		return min(l.slotPause.until, l.threadPause.until), true
+	case thread:
+		return l.threadPause.until, true
+	default:
+		return l.slotPause.until, slots
+	}
+}
 
 // CheckReleased panics if something is counted to a transfer that there is not. It is meant for the end of a loop.
 func (l *Loader) CheckReleased() {
@@ -123,14 +149,6 @@ func (l *Loader) CheckReleased() {
 	assert(len(l.transfers) == 0, "a transfer has not been released")
 	assert(p.available+p.held[shareMemory]+p.held[shareDisk] == p.grown, "a buffer counts to no share, or to both")
 	assert(l.reading == 0, "a transfer that is released still counts among those that read")
-}
-
-func (l *Loader) readsQueued() bool { return !l.ready.empty() || !l.cold.empty() }
-
-// refuse lets no read be submitted for a moment.
-func (l *Loader) refuse() {
-	l.refused = true
-	l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
 }
 
 // now returns the time by which latencies are measured.

@@ -73,23 +73,25 @@ func (l *Loader) openDirect(f *docroot.File) bool {
 	}
 }
 
-// fallBack lets a read be tried by the next read method.
-func (l *Loader) fallBack(b *buffer, class kernel.Class) {
+// fallBack queues a read again, for the next read method.
+func (l *Loader) fallBack(i int32, class kernel.Class) {
+	b := &l.pool.buffers[i]
 	f := b.transfer.file
-	switch b.method {
-	case stats.ReadNoWait:
-		l.moveToDisk(b.transfer)
+	wasNoWait := b.method == stats.ReadNoWait
+	b.method = stats.ReadThread
+	switch {
+	case wasNoWait:
 		if class == kernel.Unsupported {
 			f.NoWaitOff.Store(true)
 		}
-		b.method = stats.ReadThread
 		if l.openDirect(f) {
 			b.method = stats.ReadDirect
 		}
-	default:
-		if class == kernel.Unsupported {
-			f.DirectOff.Store(true)
-		}
-		b.method = stats.ReadThread
+	case class == kernel.Unsupported:
+		f.DirectOff.Store(true)
+	}
+	l.enqueue(i)
+	if wasNoWait {
+		l.moveToDisk(b.transfer)
 	}
 }

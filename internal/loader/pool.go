@@ -19,17 +19,17 @@ const (
 
 // buffer is one buffer of the pool, and what is read into it.
 type buffer struct {
-	mem      []byte
-	transfer *Transfer
-	state    bufferState
-	method   stats.ReadMethod // of the read that is queued or in flight
-	share    share
-	cost     int // of the read that is queued in Loader.ready
-	chunk    int64
-	bytes    int           // of the file, that belong into it
-	filled   int           // of those, at its front, that are in it
-	readFrom int           // offset within the buffer at which the read in flight begins
-	since    time.Duration // when that read was submitted
+	mem         []byte
+	transfer    *Transfer
+	state       bufferState
+	method      stats.ReadMethod // of the read that is queued or in flight
+	share       share
+	cost        int // of the read while it is in Loader.ready
+	chunk       int64
+	bytes       int           // of the file, that belong into it
+	filled      int           // of those, at its front, that are in it
+	readFrom    int           // offset within the buffer at which the read in flight begins
+	submittedAt time.Duration // of that read
 }
 
 // pool is a loader's buffers. It begins without memory, and grows by a part at a time, when a transfer waits. Where memory
@@ -48,6 +48,7 @@ type pool struct {
 	available    int                          // buffers that are free and allocated to nobody
 	held         [shareCount]int              // the other ones, by the share that they count to
 	waiters      [shareCount]queue[*Transfer] // transfers that wait for buffers
+	left         int                          // of them, those that have been released
 	windowChunks int64                        // that a window has at the most
 }
 
@@ -89,7 +90,9 @@ func (p *pool) size() int {
 func (p *pool) unused() int { return p.available + len(p.buffers) - p.grown }
 
 // waiting returns the number of transfers that wait for buffers.
-func (p *pool) waiting() int { return p.waiters[shareMemory].len() + p.waiters[shareDisk].len() }
+func (p *pool) waiting() int {
+	return p.waiters[shareMemory].len() + p.waiters[shareDisk].len() - p.left
+}
 
 // addGrowth makes buffers of the part that was asked for.
 func (p *pool) addGrowth() {

@@ -9,11 +9,11 @@ const (
 	shareCount
 )
 
-// sharePart is which part of the pool is kept for each share, and diskSlotsPart which part of the slots, at
-// least, for reads from memory.
+// sharePart is which part of the pool is kept for each share, and slotsPart which part of the kernel's slots
+// for reads from memory, and of those that are free for reads past the page cache.
 const (
-	sharePart     = 8
-	diskSlotsPart = 4
+	sharePart = 8
+	slotsPart = 4
 )
 
 // reserved returns how many buffers are kept for a share beyond those that it holds: a part of the pool, but
@@ -78,4 +78,5 @@ func (l *Loader) moveToDisk(t *Transfer) {
 	p.held[shareMemory] -= n
 	p.held[shareDisk] += n
 	t.share = shareDisk
+	l.allocate() // less is reserved for the disk's share now
 }

@@ -94,6 +94,9 @@ func (t *Transfer) Release() (inFlight bool) {
 	l.transfers[t.index] = moved
 	l.transfers = l.transfers[:len(l.transfers)-1]
 	t.released = true
+	if t.waiting {
+		l.pool.left++
+	}
 	inFlight = t.inFlight > 0
 	l.recycle(t)
 	l.allocate()
@@ -167,9 +170,9 @@ func (t *Transfer) Advance(n int64) {
 	l.allocate()
 }
 
-// Await says that the loop has nothing to send: the transfer waits for buffers unless reads of it are on their way.
+// Await says that the loop has nothing to send: the transfer waits for buffers unless it has some.
 func (t *Transfer) Await() {
-	if t.allocated == 0 && t.busy() == 0 {
+	if t.allocated == 0 && t.next == t.head {
 		t.loader.wait(t)
 	}
 }
@@ -224,8 +227,9 @@ func (l *Loader) allocateShare(s share) {
 			t.complete = t.complete && n == wanted
 			p.allocate(t, n)
 			t.since = l.k.Now()
-			t.waiting = false
 			l.queueReads(t)
+		} else {
+			p.left--
 		}
 		q.pop()
 		t.waiting = false
@@ -236,17 +240,26 @@ func (l *Loader) allocateShare(s share) {
 // readsMin is how many reads a transfer may have in flight, however many the others have.
 const readsMin = 2
 
-// queueReads queues reads for the transfer's next chunks.
+// queueReads queues reads for the transfer's next chunks, or defers that. A file that is in memory and is sent as a whole is
+// loaded when those before it are: it is sent at once then, while it is still in the processor's cache, and its buffers serve the
+// next one.
 func (l *Loader) queueReads(t *Transfer) {
-	// A file that is in memory and is sent as a whole is loaded when those before it are: it is sent at once then, while it is still
-	// in the processor's cache, and its buffers serve the next one.
-	if t.complete && t.resident && t.next == t.head && l.readyCost >= l.iterationCost() {
-		if !t.deferred {
-			t.deferred = true
-			l.deferred.push(t)
-		}
+	if !t.complete || !t.resident || t.next > t.head || l.ready.cost < l.iterationCost() {
+		l.queueReadsNow(t)
 		return
 	}
+	if t.deferred {
+		return
+	}
+	if l.deferred.empty() {
+		l.deferred.after = l.ready.pushed
+	}
+	t.deferred = true
+	l.deferred.push(t)
+}
+
+// queueReadsNow queues reads for the transfer's next chunks.
+func (l *Loader) queueReadsNow(t *Transfer) {
 	// What is copied from memory is there at once: one chunk at a time, so that it is still in the
 	// processor's cache when it is sent. A disk is better asked for several.
 	was := t.busy()
