@@ -30,13 +30,14 @@ type Config struct {
 type Events interface {
 	// Loaded says that another chunk is loaded.
 	Loaded(t *Transfer)
-	// Failed says that the file can't be read as promised; truncated: it has become shorter. The loop releases the transfer.
+	// Failed says that the file can't be read as promised; truncated: it has become shorter. The loop releases the transfer
+	// before it returns.
 	Failed(t *Transfer, truncated bool)
 	// Returned says that the last read of a released transfer has returned: the kernel has none of its buffers any more.
 	Returned(t *Transfer)
 	// Blocked reports whether the client takes no bytes now.
 	Blocked(t *Transfer) bool
-	// CloseLater gives up descriptors that are to be closed.
+	// CloseLater gives descriptors to the loop, which closes them. The list is valid until CloseLater returns.
 	CloseLater(list []docroot.Descriptor)
 	// ReadSubmitted and ReadReturned follow a read, by the number of its buffer. They are called if Config.Traced is on.
 	ReadSubmitted(t *Transfer, buffer int, offset int64, bytes int)
@@ -52,13 +53,13 @@ type Loader struct {
 	counts *stats.Counters
 
 	pool      pool
-	transfers []*Transfer // those that are not released
-	recycled  freelist.List[*Transfer]
-	reading   int // transfers with chunks that are queued or in flight
+	transfers []*Transfer              // those that are not released
+	recycled  freelist.List[*Transfer] // those that Start may return again
+	reading   int                      // transfers with chunks that are queued or in flight
 
 	ready    readyQueue
-	direct   queue[int32] // buffers whose reads go past the page cache, when there is a slot for one of them
-	thread   queue[int32] // buffers that worker threads read into
+	direct   queue[int32] // buffers whose reads are to be submitted past the page cache
+	thread   queue[int32] // buffers whose reads are for worker threads
 	deferred deferred
 
 	slots       slots
@@ -68,13 +69,13 @@ type Loader struct {
 	closing     []docroot.Descriptor // memory for what goes to Events.CloseLater
 }
 
-// slots is the kernel's room for reads, and those that are being handed over.
+// slots is the reads that the kernel has, and those that a Submit hands over.
 type slots struct {
-	inFlight       int // reads that the kernel has
-	inFlightDirect int // of them, those past the page cache
-	reads          []kernel.Read
-	buffers        []int32 // of reads
-	done           []kernel.ReadDone
+	inFlight       int               // reads that the kernel has
+	inFlightDirect int               // of them, those past the page cache
+	reads          []kernel.Read     // those that are handed over
+	buffers        []int32           // of reads, in the same order
+	done           []kernel.ReadDone // memory for Reap
 }
 
 // pause is a time in which nothing is submitted, because that was refused a moment ago.
@@ -143,7 +144,7 @@ func (l *Loader) RetryAt() (at time.Duration, waiting bool) {
 	}
 }
 
-// CheckReleased panics if something is counted to a transfer that there is not. It is meant for the end of a loop.
+// CheckReleased panics if a transfer has not been released, or if buffers have been lost. It is for the end of a loop.
 func (l *Loader) CheckReleased() {
 	p := &l.pool
 	assert(len(l.transfers) == 0, "a transfer has not been released")

@@ -1,7 +1,7 @@
 package loader
 
 import (
-	"fmt"
+	"slices"
 	"testing"
 
 	"aws/internal/docroot"
@@ -147,7 +147,7 @@ func TestReadMethods(t *testing.T) {
 					t.Errorf("%v read of descriptor %d, want %d", r.method, r.fd, fd)
 				}
 			}
-			if fmt.Sprint(methods) != fmt.Sprint(c.methods) {
+			if !slices.Equal(methods, c.methods) {
 				t.Errorf("read by %v, want %v", methods, c.methods)
 			}
 			n := &w.counts
@@ -177,7 +177,7 @@ func TestFailures(t *testing.T) {
 		w.k.results = func(fakeRead) int64 { return c.result }
 		w.start(w.file, 1)
 		w.iterate()
-		if fmt.Sprint(w.failed) != fmt.Sprint([]bool{c.truncated}) || w.counts.Truncated+w.counts.DiskFaults != 1 {
+		if !slices.Equal(w.failed, []bool{c.truncated}) || w.counts.Truncated+w.counts.DiskFaults != 1 {
 			t.Errorf("result %d: failures %v, truncated %d, faults %d", c.result, w.failed, w.counts.Truncated, w.counts.DiskFaults)
 		}
 		w.l.CheckReleased()

@@ -32,24 +32,24 @@ type buffer struct {
 	submittedAt time.Duration // of that read
 }
 
-// pool is a loader's buffers. It begins without memory, and grows by a part at a time, when a transfer waits. Where memory
-// comes in huge pages, so many that a read or a send meets few of them, the kernel has to clear and sometimes to
-// compact some for a part: a worker thread waits for that.
+// pool is a loader's buffers. It begins without memory, and grows by a part at a time, when a transfer waits. A worker thread has
+// the kernel allocate the memory of a part, because that takes time: a part is a huge page where there are some, which the kernel
+// clears, and may have to make by compaction.
 type pool struct {
 	mem       []byte
 	buffers   []buffer
 	part      int           // buffers by which it grows
 	grown     int           // buffers at the front that have memory
-	growth    *job          // that brings memory for the next part; nil: there is none
-	growthAt  time.Duration // when that was given to the worker threads
-	growAfter time.Duration // no growth before it; 0 unless the machine had no memory for more
+	growth    *job          // the job that brings memory for the next part; nil: none
+	growthAt  time.Duration // when the worker threads were given that job
+	growAfter time.Duration // time before which the pool does not grow; 0 unless the machine had no memory for more
 
-	free         []int32
-	available    int                          // buffers that are free and allocated to nobody
-	held         [shareCount]int              // the other ones, by the share that they count to
+	free         []int32                      // buffers that have memory and no chunk; some may be allocated to transfers
+	available    int                          // buffers of free that are allocated to nobody
+	held         [shareCount]int              // buffers with memory that are allocated or have a chunk, by the share that they count to
 	waiters      [shareCount]queue[*Transfer] // transfers that wait for buffers
 	left         int                          // of them, those that have been released
-	windowChunks int64                        // that a window has at the most
+	windowChunks int64                        // chunks that a window has at the most
 }
 
 // A pool grows by the size of a huge page of most processors, and in so many parts at least.

@@ -136,7 +136,7 @@ func TestReclaim(t *testing.T) {
 		{"the client has stalled", time.Second, true, true},
 	} {
 		w.blocked[stalled] = c.blocked
-		stalled.since = w.k.now
+		stalled.movedAt = w.k.now
 		w.k.now += c.after
 		w.l.Reclaim(w.k.now)
 		if got := w.counts.BuffersReclaimed > 0; got != c.wants {
@@ -175,8 +175,8 @@ func TestReleasedTransfersDoNotWait(t *testing.T) {
 	first.Release()
 	w.l.Submit() // drops what was queued
 	w.iterate()
-	if !second.Ready() || !second.complete {
-		t.Errorf("ready %t, complete %t", second.Ready(), second.complete)
+	if !second.Ready() || !second.whole {
+		t.Errorf("ready %t, complete %t", second.Ready(), second.whole)
 	}
 	second.Release()
 	w.l.CheckReleased()

@@ -70,15 +70,15 @@ func TestMovingToTheDisksShare(t *testing.T) {
 // What a transfer gets for a buffer that it has sent.
 func TestRefill(t *testing.T) {
 	for _, c := range []struct {
-		what       string
-		share      share
-		others     [shareCount]int // that wait, by share
-		allocated  int
-		window     int64 // chunks that are loaded or on their way
-		left       int64 // chunks behind them
-		unused     int   // buffers, of 80
-		held       [shareCount]int
-		limit, got int
+		what           string
+		share          share
+		others         [shareCount]int // that wait, by share
+		allocated      int
+		window         int64 // chunks that are loaded or on their way
+		left           int64 // chunks behind them
+		unused         int   // buffers, of 80
+		held           [shareCount]int
+		windowMax, got int
 	}{
 		{"from memory: its buffer", shareMemory, [shareCount]int{}, 0, 1, 100, 79, [shareCount]int{1, 0}, 16, 1},
 		{"for a disk: the window", shareDisk, [shareCount]int{}, 0, 1, 100, 79, [shareCount]int{0, 1}, 16, 15},
@@ -99,7 +99,7 @@ func TestRefill(t *testing.T) {
 				l.pool.waiters[s].push(&Transfer{})
 			}
 		}
-		tr := &Transfer{loader: l, share: c.share, allocated: c.allocated, head: 3, next: 3 + c.window, last: 3 + c.window + c.left, limit: int64(c.limit)}
+		tr := &Transfer{loader: l, share: c.share, allocated: c.allocated, head: 3, next: 3 + c.window, endChunk: 3 + c.window + c.left, windowMax: int64(c.windowMax)}
 		if got := l.refill(tr); got != c.got {
 			t.Errorf("%s: %d buffers, want %d", c.what, got, c.got)
 		}

@@ -218,8 +218,8 @@ func (w *world) check() {
 func (w *world) checkTransfer(c *client) {
 	t := c.t
 	window := t.next - t.head
-	if window > t.limit || window+int64(t.allocated) > w.cfg.WindowBytes/int64(w.cfg.BufferBytes) || t.next > t.last {
-		w.failf("transfer %d has %d buffers and may take %d, and its window is %d of %d", c.owner, window, t.allocated, t.limit, t.last-t.head)
+	if window > t.windowMax || window+int64(t.allocated) > w.cfg.WindowBytes/int64(w.cfg.BufferBytes) || t.next > t.endChunk {
+		w.failf("transfer %d has %d buffers and may take %d, and its window is %d of %d", c.owner, window, t.allocated, t.windowMax, t.endChunk-t.head)
 	}
 	loaded := 0
 	for chunk := t.head; chunk < t.next; chunk++ {

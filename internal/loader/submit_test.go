@@ -1,7 +1,7 @@
 package loader
 
 import (
-	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,7 +42,7 @@ func TestFilesInMemoryAreLoadedInTurn(t *testing.T) {
 				t.Fatalf("%d reads at a time: %d in %d iterations", submits, got, n+1)
 			}
 		}
-		if got := w.order(); fmt.Sprint(got) != fmt.Sprint(want[:files-1]) || len(w.k.reads) != (files-1)*chunks {
+		if got := w.order(); !slices.Equal(got, want[:files-1]) || len(w.k.reads) != (files-1)*chunks {
 			t.Errorf("%d reads at a time: %d reads of %v", submits, len(w.k.reads), got)
 		}
 		for _, tr := range list[:files-1] {
@@ -169,7 +169,7 @@ func TestRefusedReadsKeepTheirPlace(t *testing.T) {
 		}
 		w.k.now++
 	}
-	if got, want := w.order(), []int32{fakeFD, fakeOther, directFD + 1}; fmt.Sprint(got) != fmt.Sprint(want) || len(w.k.reads) != 7 {
+	if got, want := w.order(), []int32{fakeFD, fakeOther, directFD + 1}; !slices.Equal(got, want) || len(w.k.reads) != 7 {
 		t.Errorf("%d reads of %v, want %v", len(w.k.reads), got, want)
 	}
 	for i, r := range w.k.reads[:4] {
