@@ -20,7 +20,8 @@ const (
 	directFD  = 100 // beyond the descriptor that it is of
 )
 
-// fakeKernel is a kernel that does as it is asked, at once, and remembers it. The test changes its fields, and its time.
+// fakeKernel is a kernel that does as it is asked, at once, and remembers it. The test changes its fields, and its
+// time.
 type fakeKernel struct {
 	kernel.Kernel // nil: what the loader does not call
 	now           time.Duration

@@ -52,7 +52,8 @@ func (l *Loader) askReads() {
 	}
 }
 
-// askRead has a worker thread read what is missing of a chunk. It returns false if the worker threads take no more jobs.
+// askRead has a worker thread read what is missing of a chunk. It returns false if the worker threads take no more
+// jobs.
 func (l *Loader) askRead(i int32) bool {
 	b := &l.pool.buffers[i]
 	f := b.transfer.file

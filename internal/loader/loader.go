@@ -25,21 +25,23 @@ type Config struct {
 	Traced bool // Events.ReadSubmitted and Events.ReadReturned are called
 }
 
-// Events is what a loop does about what happens to its transfers. The methods are called from within Submit, Reap, OnJob
-// and Reclaim.
+// Events is what a loop does about what happens to its transfers. The methods are called from within Submit, Reap,
+// OnJob and Reclaim.
 type Events interface {
 	// Loaded says that another chunk is loaded.
 	Loaded(t *Transfer)
-	// Failed says that the file can't be read as promised; truncated: it has become shorter. The loop releases the transfer
-	// before it returns.
+	// Failed says that the file can't be read as promised; truncated: it has become shorter. The loop releases the
+	// transfer before it returns.
 	Failed(t *Transfer, truncated bool)
-	// Returned says that the last read of a released transfer has returned: the kernel has none of its buffers any more.
+	// Returned says that the last read of a released transfer has returned: the kernel has none of its buffers any
+	// more.
 	Returned(t *Transfer)
 	// Blocked reports whether the client takes no bytes now.
 	Blocked(t *Transfer) bool
 	// CloseLater gives descriptors to the loop, which closes them. The list is valid until CloseLater returns.
 	CloseLater(list []docroot.Descriptor)
-	// ReadSubmitted and ReadReturned follow a read, by the number of its buffer. They are called if Config.Traced is on.
+	// ReadSubmitted and ReadReturned follow a read, by the number of its buffer. They are called if Config.Traced
+	// is on.
 	ReadSubmitted(t *Transfer, buffer int, offset int64, bytes int)
 	ReadReturned(t *Transfer, buffer int, result int64)
 }
@@ -95,8 +97,8 @@ func (p *pause) over(now time.Duration) bool {
 	return !p.on
 }
 
-// New returns a loader without any memory: its pool grows when somebody waits. The error is that of reserving addresses for
-// the pool.
+// New returns a loader without any memory: its pool grows when somebody waits. The error is that of reserving
+// addresses for the pool.
 func New(k kernel.Kernel, cfg Config, cache *docroot.Cache, counts *stats.Counters, events Events) (*Loader, error) {
 	l := &Loader{cfg: cfg, k: k, cache: cache, counts: counts, events: events}
 	if err := l.pool.init(k, &cfg); err != nil {
@@ -121,7 +123,8 @@ func (l *Loader) Waiting() int { return l.pool.waiting() }
 // Buffers returns how many buffers the pool may have, and how many of those no transfer has.
 func (l *Loader) Buffers() (total, unused int) { return len(l.pool.buffers), l.pool.unused() }
 
-// CanSubmit reports whether a read can be submitted at once. Reads for worker threads wait only for a moment that RetryAt returns.
+// CanSubmit reports whether a read can be submitted at once. Reads for worker threads wait only for a moment that
+// RetryAt returns.
 func (l *Loader) CanSubmit() bool {
 	if l.slotPause.on {
 		return false

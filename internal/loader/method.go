@@ -6,10 +6,10 @@ import (
 	"aws/internal/stats"
 )
 
-// chooseMethod decides by which read method a chunk is read. What is in the page cache is copied from
-// there. What is not is read past it, because a buffered read would wait for the
-// disk inside io_submit. If the file or the kernel can do neither, a worker thread reads. If the chunk before was resident, this one
-// is not probed for: the read fails if it is not.
+// chooseMethod decides by which read method a chunk is read. What is in the page cache is copied from there. What
+// is not is read past it, because a buffered read would wait for the disk inside io_submit. If the file or the
+// kernel can do neither, a worker thread reads. If the chunk before was resident, this one is not probed for: the
+// read fails if it is not.
 func (l *Loader) chooseMethod(f *docroot.File, b *buffer, resident bool) stats.ReadMethod {
 	if f.Remote {
 		b.method = stats.ReadThread // io_submit may wait for the process or machine that the file is from

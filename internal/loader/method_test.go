@@ -9,7 +9,8 @@ import (
 	"aws/internal/stats"
 )
 
-// Each read is tried by one read method after the other, each of which has its counter, and what a file refuses is remembered with it.
+// Each read is tried by one read method after the other, each of which has its counter, and what a file refuses is
+// remembered with it.
 func TestReadMethods(t *testing.T) {
 	const (
 		noWait = stats.ReadNoWait
@@ -205,10 +206,16 @@ func TestDirectReadsAreAligned(t *testing.T) {
 	} {
 		w := newFake(t, nil)
 		w.file.MemAlign, w.file.FileAlign = c.memAlign, c.fileAlign
-		b := &buffer{mem: make([]byte, 8192), transfer: &Transfer{file: w.file}, method: stats.ReadDirect, chunk: 3, bytes: c.bytes, filled: c.filled}
+		b := &buffer{
+			mem: make([]byte, 8192), transfer: &Transfer{file: w.file}, method: stats.ReadDirect,
+			chunk: 3, bytes: c.bytes, filled: c.filled,
+		}
 		r := w.l.readOf(b, 7)
-		if from := int(r.Offset - 3*8192); from != c.wantFrom || len(r.Buf) != c.wantLength || b.readFrom != from || r.NoWait || r.Token != 7 {
-			t.Errorf("%+v: reads %d+%d, %+v", c, from, len(r.Buf), r.NoWait)
+		if from := int(r.Offset - 3*8192); from != c.wantFrom || len(r.Buf) != c.wantLength || b.readFrom != from {
+			t.Errorf("%+v: reads %d+%d", c, from, len(r.Buf))
+		}
+		if r.NoWait || r.Token != 7 {
+			t.Errorf("%+v: NoWait %t, token %d", c, r.NoWait, r.Token)
 		}
 	}
 }

@@ -32,9 +32,9 @@ type buffer struct {
 	submittedAt time.Duration // of that read
 }
 
-// pool is a loader's buffers. It begins without memory, and grows by a part at a time, when a transfer waits. A worker thread has
-// the kernel allocate the memory of a part, because that takes time: a part is a huge page where there are some, which the kernel
-// clears, and may have to make by compaction.
+// pool is a loader's buffers. It begins without memory, and grows by a part at a time, when a transfer waits. A
+// worker thread has the kernel allocate the memory of a part, because that takes time: a part is a huge page where
+// there are some, which the kernel clears, and may have to make by compaction.
 type pool struct {
 	mem       []byte
 	buffers   []buffer
@@ -46,7 +46,7 @@ type pool struct {
 
 	free         []int32                      // buffers that have memory and no chunk; some may be allocated to transfers
 	available    int                          // buffers of free that are allocated to nobody
-	held         [shareCount]int              // buffers with memory that are allocated or have a chunk, by the share that they count to
+	held         [shareCount]int              // buffers that are allocated or have a chunk, by share
 	waiters      [shareCount]queue[*Transfer] // transfers that wait for buffers
 	left         int                          // of them, those that have been released
 	windowChunks int64                        // chunks that a window has at the most

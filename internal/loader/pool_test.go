@@ -7,7 +7,8 @@ import (
 	"aws/internal/kernel"
 )
 
-// The pool has no memory until a transfer waits, and grows by one part after the other until the transfer has its buffers.
+// The pool has no memory until a transfer waits, and grows by one part after the other until the transfer has its
+// buffers.
 func TestPoolGrows(t *testing.T) {
 	w := newFake(t, func(cfg *Config) { cfg.PoolBytes = 8 * fakeBuffer }) // in parts of 2
 	if p := &w.l.pool; p.grown != 0 || len(w.k.jobs) != 0 {

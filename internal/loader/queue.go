@@ -45,8 +45,8 @@ func (q *queue[T]) pushFront(list ...T) {
 	copy(q.items[q.head:], list)
 }
 
-// readyQueue holds the buffers whose reads are to be submitted from the page cache, or whose read method is to be chosen. It counts what
-// passes through it.
+// readyQueue holds the buffers whose reads are to be submitted from the page cache, or whose read method is to be
+// chosen. It counts what passes through it.
 type readyQueue struct {
 	queue[int32]
 	cost   int    // of the reads in it
@@ -54,8 +54,8 @@ type readyQueue struct {
 	popped uint64 // of those, the ones that have been taken out and not put back
 }
 
-// deferred holds the transfers that queue their reads when few others are queued, or at the latest when the reads have been
-// submitted that were queued when the transfer became the first one here.
+// deferred holds the transfers that queue their reads when few others are queued, or at the latest when the reads
+// have been submitted that were queued when the transfer became the first one here.
 type deferred struct {
 	queue[*Transfer]
 	after uint64 // readyQueue.popped at which the first one has waited long enough

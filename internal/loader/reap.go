@@ -5,8 +5,8 @@ import (
 	"aws/internal/stats"
 )
 
-// Reap takes in the reads that have completed. reported says that the kernel has reported some: it goes on to do so until Reap
-// has found none.
+// Reap takes in the reads that have completed. reported says that the kernel has reported some: it goes on to do
+// so until Reap has found none.
 func (l *Loader) Reap(reported bool) {
 	s := &l.slots
 	for s.inFlight > 0 || reported {

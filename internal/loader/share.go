@@ -43,9 +43,10 @@ func (p *pool) release(s share, n int) {
 	assert(p.held[s] >= 0, "a buffer is released that was not held")
 }
 
-// refill returns how many buffers a transfer gets that has just sent one. It gets none while others wait; but one whose file is
-// in memory does not make way for those that wait for a disk. From memory a transfer gets one, which is the one that it has sent. For
-// a disk it gets all that its window lacks, so that the disk has several reads at a time.
+// refill returns how many buffers a transfer gets that has just sent one. It gets none while others wait; but one
+// whose file is in memory does not make way for those that wait for a disk. From memory a transfer gets one, which
+// is the one that it has sent. For a disk it gets all that its window lacks, so that the disk has several reads at
+// a time.
 func (l *Loader) refill(t *Transfer) int {
 	p := &l.pool
 	if !p.waiters[t.share].empty() || t.share == shareDisk && p.waiting() > 0 {

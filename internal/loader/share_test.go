@@ -31,8 +31,8 @@ func TestEachKindHasItsShareOfThePool(t *testing.T) {
 	}
 }
 
-// A transfer whose bytes turn out not to be in memory counts to those that wait for a disk, with what it holds, and what is free by that is
-// for those that wait.
+// A transfer whose bytes turn out not to be in memory counts to those that wait for a disk, with what it holds,
+// and what is free by that is for those that wait.
 func TestMovingToTheDisksShare(t *testing.T) {
 	for name, off := range map[string]func(*fakeWorld){
 		"a read missed":                  func(w *fakeWorld) { w.k.results = func(fakeRead) int64 { return eagain } },
@@ -99,7 +99,10 @@ func TestRefill(t *testing.T) {
 				l.pool.waiters[s].push(&Transfer{})
 			}
 		}
-		tr := &Transfer{loader: l, share: c.share, allocated: c.allocated, head: 3, next: 3 + c.window, endChunk: 3 + c.window + c.left, windowMax: int64(c.windowMax)}
+		tr := &Transfer{
+			loader: l, share: c.share, allocated: c.allocated, windowMax: int64(c.windowMax),
+			head: 3, next: 3 + c.window, endChunk: 3 + c.window + c.left,
+		}
 		if got := l.refill(tr); got != c.got {
 			t.Errorf("%s: %d buffers, want %d", c.what, got, c.got)
 		}

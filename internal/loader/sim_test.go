@@ -68,7 +68,8 @@ func (w *world) run() {
 
 // busy reports whether the loader has something to do that is nobody's any more.
 func (w *world) busy() bool {
-	return w.l.InFlight() > 0 || w.l.JobsPending() > 0 || !w.l.ready.empty() || !w.l.direct.empty() || !w.l.thread.empty() || !w.l.deferred.empty()
+	l := w.l
+	return l.InFlight()+l.JobsPending()+l.ready.len()+l.direct.len()+l.thread.len()+l.deferred.len() > 0
 }
 
 // Loaded implements Events.
@@ -219,7 +220,8 @@ func (w *world) checkTransfer(c *client) {
 	t := c.t
 	window := t.next - t.head
 	if window > t.windowMax || window+int64(t.allocated) > w.cfg.WindowBytes/int64(w.cfg.BufferBytes) || t.next > t.endChunk {
-		w.failf("transfer %d has %d buffers and may take %d, and its window is %d of %d", c.owner, window, t.allocated, t.windowMax, t.endChunk-t.head)
+		w.failf("transfer %d has %d buffers and may take %d, and its window is %d of %d",
+			c.owner, window, t.allocated, t.windowMax, t.endChunk-t.head)
 	}
 	loaded := 0
 	for chunk := t.head; chunk < t.next; chunk++ {

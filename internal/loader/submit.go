@@ -108,8 +108,8 @@ func (l *Loader) collectRead(i int32, b *buffer) {
 	l.slots.buffers = append(l.slots.buffers, i)
 }
 
-// memorySlots returns how many reads from the page cache may be submitted at once: a part of the slots is left for those that go past it,
-// if there are some.
+// memorySlots returns how many reads from the page cache may be submitted at once: a part of the slots is left for
+// those that go past it, if there are some.
 func (l *Loader) memorySlots() int {
 	unused := l.k.Slots() - l.slots.inFlight
 	return unused - max(min(unused/slotsPart, l.direct.len(), l.directSlots()), 0)
@@ -142,8 +142,8 @@ func (l *Loader) collectDirect(cost int) {
 	}
 }
 
-// readOf describes the read that brings what is missing of a chunk. A direct one begins and ends at
-// multiples of the alignment, in the file and in memory: it may bring bytes again that are there already, and asks for more
+// readOf describes the read that brings what is missing of a chunk. A direct one begins and ends at multiples of
+// the alignment, in the file and in memory: it may bring bytes again that are there already, and asks for more
 // than the file has at its end.
 func (l *Loader) readOf(b *buffer, token uint64) kernel.Read {
 	f := b.transfer.file
@@ -194,8 +194,8 @@ func (l *Loader) submitCollected() {
 	}
 }
 
-// requeue puts reads that were refused back in front of their queues, in order: those past the page cache are behind the others
-// in what was collected.
+// requeue puts reads that were refused back in front of their queues, in order: those past the page cache are
+// behind the others in what was collected.
 func (l *Loader) requeue(list []int32) {
 	n := 0
 	for n < len(list) && l.pool.buffers[list[n]].method != stats.ReadDirect {

@@ -20,8 +20,8 @@ func (w *fakeWorld) order() (fds []int32) {
 	return fds
 }
 
-// Files that are in memory and fit the window are loaded one after another, however many are asked for at once, and a few
-// in an iteration.
+// Files that are in memory and fit the window are loaded one after another, however many are asked for at once,
+// and a few in an iteration.
 func TestFilesInMemoryAreLoadedInTurn(t *testing.T) {
 	const files, chunks = 6, 4
 	for _, submits := range []int{1, 3, chunks, chunks + 1} {
@@ -93,7 +93,8 @@ func TestDeferredFilesHaveTheirTurn(t *testing.T) {
 	}
 }
 
-// Reads past the page cache get slots, although there are always enough reads from memory for all of them; and the other way round.
+// Reads past the page cache get slots, although there are always enough reads from memory for all of them; and the
+// other way round.
 func TestEachKindOfReadHasSlots(t *testing.T) {
 	const slots = 8
 	w := newFake(t, nil)
@@ -244,7 +245,7 @@ func TestTransientErrors(t *testing.T) {
 		for range 3 {
 			w.iterate()
 		}
-		if at, waiting := w.l.RetryAt(); !waiting && method == stats.ReadDirect || w.l.CanSubmit() && method == stats.ReadDirect || tr.Ready() {
+		if at, waiting := w.l.RetryAt(); method == stats.ReadDirect && (!waiting || w.l.CanSubmit()) || tr.Ready() {
 			t.Errorf("%v: again at %v, %t; can submit: %t", method, at, waiting, w.l.CanSubmit())
 		}
 		w.k.now += 10 * time.Millisecond

@@ -7,8 +7,8 @@ import (
 	"aws/internal/kernel"
 )
 
-// Transfer is a range of a file that is loaded and sent. Chunk n of a file is its nth piece of the size of a buffer. The chunks
-// from head up to next are the transfer's window: each has a buffer.
+// Transfer is a range of a file that is loaded and sent. Chunk n of a file is its nth piece of the size of a
+// buffer. The chunks from head up to next are the transfer's window: each has a buffer.
 type Transfer struct {
 	// Owner is what Start was given: a number by which the loop knows for whom the transfer is.
 	Owner uint64
@@ -36,8 +36,8 @@ type Transfer struct {
 	movedAt   time.Duration // when its window moved last
 }
 
-// Start begins to load the bytes [offset, end) of a file, of which there must be one at least. The loop holds the file until it has
-// released the transfer.
+// Start begins to load the bytes [offset, end) of a file, of which there must be one at least. The loop holds the
+// file until it has released the transfer.
 func (l *Loader) Start(file *docroot.File, offset, end int64, owner uint64) *Transfer {
 	size := int64(l.cfg.BufferBytes)
 	t := l.newTransfer()
@@ -52,7 +52,8 @@ func (l *Loader) Start(file *docroot.File, offset, end int64, owner uint64) *Tra
 		probed = end - offset // all of it is read at once if it is there
 	}
 	t.share = shareDisk
-	t.resident = l.k.Slots() > 0 && !file.Remote && !file.NoWaitOff.Load() && l.k.Probe(file.FD, offset, probed) == kernel.ResidencyFull
+	t.resident = l.k.Slots() > 0 && !file.Remote && !file.NoWaitOff.Load() &&
+		l.k.Probe(file.FD, offset, probed) == kernel.ResidencyFull
 	if t.resident {
 		t.share = shareMemory
 	}
@@ -74,8 +75,9 @@ func (l *Loader) newTransfer() *Transfer {
 	return t
 }
 
-// Release gives back what a transfer holds of the pool. The loop must not use the transfer afterwards. Release reports whether the
-// kernel, or a worker thread, still has buffers of it; if so, Events.Returned follows when they have none.
+// Release gives back what a transfer holds of the pool. The loop must not use the transfer afterwards. Release
+// reports whether the kernel, or a worker thread, still has buffers of it; if so, Events.Returned follows when
+// they have none.
 func (t *Transfer) Release() (inFlight bool) {
 	l := t.loader
 	for chunk := t.head; chunk < t.next; chunk++ {
@@ -131,8 +133,8 @@ func (t *Transfer) Ready() bool {
 	return t.next > t.head && t.loader.pool.buffers[t.at(t.head)].state == bufferLoaded
 }
 
-// Chunk returns the bytes of the nth chunk to be sent, counted from 0, or nil if it is not loaded. They stay as they are
-// until Advance has passed them, or the transfer is released.
+// Chunk returns the bytes of the nth chunk to be sent, counted from 0, or nil if it is not loaded. They stay as
+// they are until Advance has passed them, or the transfer is released.
 func (t *Transfer) Chunk(n int) []byte {
 	chunk := t.head + int64(n)
 	if chunk >= t.next {
@@ -149,8 +151,8 @@ func (t *Transfer) Chunk(n int) []byte {
 	return bytes
 }
 
-// Advance takes note that the next n bytes have been sent; n is at most the length of the first chunk. A buffer whose chunk
-// has been sent takes the transfer's next chunk, unless somebody waits: then it goes back to the pool.
+// Advance takes note that the next n bytes have been sent; n is at most the length of the first chunk. A buffer
+// whose chunk has been sent takes the transfer's next chunk, unless somebody waits: then it goes back to the pool.
 func (t *Transfer) Advance(n int64) {
 	l := t.loader
 	t.offset += n
@@ -200,9 +202,9 @@ func (l *Loader) wanted(t *Transfer) int64 {
 	return min(t.windowMax, t.endChunk-t.next)
 }
 
-// allocate gives the free buffers to the transfers that wait longest. While so many wait that the pool
-// has no window for each, they get less than a window: else the next one would wait until a thousand clients that read slowly
-// have had theirs, a pool of windows at a time.
+// allocate gives the free buffers to the transfers that wait longest. While so many wait that the pool has no
+// window for each, they get less than a window: else the next one would wait until a thousand clients that read
+// slowly have had theirs, a pool of windows at a time.
 func (l *Loader) allocate() {
 	for s := range shareCount {
 		l.allocateShare(s)
@@ -241,9 +243,9 @@ func (l *Loader) allocateShare(s share) {
 // readsMin is how many reads a transfer may have in flight, however many the others have.
 const readsMin = 2
 
-// queueReads queues reads for the transfer's next chunks, or defers that. A file that is in memory and is sent as a whole is
-// loaded when those before it are: it is sent at once then, while it is still in the processor's cache, and its buffers serve the
-// next one.
+// queueReads queues reads for the transfer's next chunks, or defers that. A file that is in memory and is sent as
+// a whole is loaded when those before it are: it is sent at once then, while it is still in the processor's cache,
+// and its buffers serve the next one.
 func (l *Loader) queueReads(t *Transfer) {
 	if !t.whole || !t.resident || t.next > t.head || l.ready.cost < l.iterationCost() {
 		l.queueReadsNow(t)
@@ -284,8 +286,8 @@ func (l *Loader) queueReadsNow(t *Transfer) {
 	}
 }
 
-// depth returns how many chunks of a transfer may be on their way. All of a file that is in memory and is sent as a whole is
-// read at once: each read is complete when it has been submitted.
+// depth returns how many chunks of a transfer may be on their way. All of a file that is in memory and is sent as
+// a whole is read at once: each read is complete when it has been submitted.
 func (l *Loader) depth(t *Transfer) int {
 	if t.whole && t.resident {
 		return int(t.windowMax)
@@ -300,9 +302,9 @@ func (l *Loader) depth(t *Transfer) int {
 	return most
 }
 
-// Reclaim takes the buffers back that are loaded for clients that have not taken one of them for a
-// while, when others wait for buffers. The file can be read again; such a client gets one buffer at a time from now on. Reclaim
-// also asks again for memory that was refused. The loop calls it several times in a StallTimeout.
+// Reclaim takes the buffers back that are loaded for clients that have not taken one of them for a while, when
+// others wait for buffers. The file can be read again; such a client gets one buffer at a time from now on.
+// Reclaim also asks again for memory that was refused. The loop calls it several times in a StallTimeout.
 func (l *Loader) Reclaim(now time.Duration) {
 	if l.pool.waiting() == 0 {
 		return

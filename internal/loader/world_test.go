@@ -67,6 +67,11 @@ func (w *world) failf(format string, args ...any) {
 
 func pick[T any](rnd *rand.Rand, from ...T) T { return from[rnd.IntN(len(from))] }
 
+// within draws a time that is less than one of those.
+func (w *world) within(most ...time.Duration) time.Duration {
+	return time.Duration(w.rnd.Int64N(int64(pick(w.rnd, most...))))
+}
+
 // newWorld makes everything that there is to a seed.
 func newWorld(seed uint64) *world {
 	rnd := rand.New(rand.NewPCG(seed, 7))
@@ -232,7 +237,7 @@ func (w *world) close() {
 // start lets a client come.
 func (w *world) start() {
 	w.toStart--
-	w.startAt = w.k.Now() + time.Duration(w.rnd.Int64N(int64(pick(w.rnd, time.Microsecond, 3*time.Millisecond, 40*time.Millisecond))))
+	w.startAt = w.k.Now() + w.within(time.Microsecond, 3*time.Millisecond, 40*time.Millisecond)
 	f := pick(w.rnd, w.files...)
 	from, end := int64(0), f.end
 	if w.rnd.IntN(2) == 0 {
@@ -241,7 +246,7 @@ func (w *world) start() {
 	}
 	c := w.load(f, from, end)
 	if w.rnd.IntN(5) == 0 {
-		c.leaveAt = w.k.Now() + 1 + time.Duration(w.rnd.Int64N(int64(pick(w.rnd, time.Microsecond, time.Millisecond, 100*time.Millisecond))))
+		c.leaveAt = w.k.Now() + 1 + w.within(time.Microsecond, time.Millisecond, 100*time.Millisecond)
 	}
 }
 
@@ -293,7 +298,7 @@ func (w *world) act(c *client) {
 		c.blocked = false
 		w.send(c)
 		if c.blocked = w.rnd.IntN(10) == 0; c.blocked {
-			c.actAt = now + time.Duration(w.rnd.Int64N(int64(pick(w.rnd, time.Millisecond, 3*w.cfg.StallTimeout))))
+			c.actAt = now + w.within(time.Millisecond, 3*w.cfg.StallTimeout)
 		}
 		if c.next == c.end {
 			w.release(c, "complete")
