@@ -118,16 +118,16 @@ func (w *world) addFile(name string, size int64) worldFile {
 // open has a worker thread open a file, because that works for all of them.
 func (w *world) open(name string) *kernel.Opened {
 	for {
-		j := &kernel.Job{Kind: kernel.JobOpen, Root: w.tree.Root(), Name: []byte(name)}
+		j := &kernel.Job{Kind: kernel.JobLookUp, Names: []kernel.LookupName{{Root: w.tree.Root(), Name: []byte(name)}}}
 		w.k.Ask(j)
 		for w.k.FinishedJobs(w.finished) == 0 {
 			if _, err := w.k.Wait(nil, -1); err != nil {
 				w.failf("no file is opened: %v", err)
-				return &j.File
+				return &j.Names[0].File
 			}
 		}
-		if j.Class == kernel.Done {
-			return &j.File
+		if j.Names[0].Class == kernel.Done {
+			return &j.Names[0].File
 		}
 	}
 }
