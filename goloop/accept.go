@@ -15,6 +15,7 @@ func (l *Loop) connsLeft() bool { return l.conns.limits.left() }
 // connection that has sent nothing yet is given to epoll. It returns how many pieces of the scratch memory are taken.
 func (l *Loop) addAccepts() int {
 	pieces := 0
+	//mutation:accept-when-quiet
 	for i, li := l.acceptor.takeReady(0); li != nil; i, li = l.acceptor.takeReady(i + 1) {
 		for range li.accepts {
 			if pieces == batchConnsMax || !l.batch.room(3) {
@@ -73,6 +74,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 	case kernel.Canceled: // after one that failed
 	case kernel.Exhausted:
 		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
+		//mutation:accept-pause-lost
 		l.pauseAccepting(acceptPause)
 	default: // nobody there, or gone before we came (ECONNABORTED)
 		li.failed()

@@ -84,6 +84,7 @@ func (l *Loop) closeSlowly() {
 func (l *Loop) collect() {
 	for l.woken || l.pendingJobs() > 0 {
 		l.woken = false
+		//mutation:finished-jobs-one-by-one
 		n := l.k.FinishedJobs(l.finished)
 		for _, finished := range l.finished[:n] {
 			if finished.Kind == kernel.JobRead || finished.Kind == kernel.JobPopulate {
@@ -95,6 +96,7 @@ func (l *Loop) collect() {
 			alive := false
 			if j.slot >= 0 {
 				c = l.conns.bySlot[j.slot]
+				//mutation:job-of-earlier-tenant
 				alive = c.gen == j.gen && c.state() != connstate.StateFree
 			}
 			switch j.Kind {
