@@ -15,6 +15,7 @@ func (l *Loop) connsLeft() bool { return l.conns.limits.left() }
 // connection that has sent nothing yet is given to epoll. It returns how many pieces of the scratch memory are taken.
 func (l *Loop) addAccepts() int {
 	pieces := 0
+	//mutation:accept-when-quiet
 	for i, li := l.acceptor.takeReady(0); li != nil; i, li = l.acceptor.takeReady(i + 1) {
 		for range li.accepts {
 			if pieces == batchConnsMax || !l.batch.room(3) {

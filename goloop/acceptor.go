@@ -85,6 +85,7 @@ func (a *acceptor) watch(k kernel.Kernel, ops []kernel.Op, kind netKind, mask ui
 
 // onEvent notes that a listener has connections. A token of a listener that is closed is passed over.
 func (a *acceptor) onEvent(token uint64) {
+	//mutation:event-of-closed-listener
 	if i := token - tokenListeners; i < uint64(len(a.listeners)) {
 		a.listeners[i].ready = true
 	}
@@ -127,6 +128,7 @@ func (a *acceptor) pause(until time.Duration) bool {
 // are accepted.
 func (a *acceptor) update(k kernel.Kernel, ops []kernel.Op, now time.Duration, room bool) {
 	if a.paused && now >= a.resumeAt && room {
+		//mutation:accept-not-resumed
 		a.paused = false
 	}
 	if a.watched != a.paused {

@@ -17,8 +17,10 @@ type deadlineList struct{ first, last *conn }
 
 func newDeadlineLists(cfg *Config) deadlineLists {
 	return deadlineLists{allows: [connstate.DeadlineCount]time.Duration{
-		connstate.DeadlineIdle:   cfg.IdleTimeout,
-		connstate.DeadlineHead:   cfg.HeadTimeout,
+		connstate.DeadlineIdle: cfg.IdleTimeout,
+		//mutation:head-deadline-forgotten
+		connstate.DeadlineHead: cfg.HeadTimeout,
+		//mutation:send-deadline-forgotten
 		connstate.DeadlineSend:   cfg.SendTimeout,
 		connstate.DeadlineDisk:   cfg.DiskTimeout,
 		connstate.DeadlineLinger: cfg.LingerTimeout,

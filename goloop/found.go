@@ -21,6 +21,7 @@ func (x *exchange) holds(m *docroot.Mount, name []byte) *docroot.File {
 
 // hold keeps what was found for the request, with the reference.
 func (x *exchange) hold(file *docroot.File) {
+	//mutation:found-files-dropped
 	if len(x.found) == foundMax {
 		x.dropFound()
 	}

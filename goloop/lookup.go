@@ -147,6 +147,7 @@ func (x *exchange) recall(m *docroot.Mount, name []byte) *docroot.File {
 		return nil
 	case fresh == docroot.Stale && file.Class == kernel.Done && !file.Remote:
 		l.counts.OpensCached++
+		//mutation:stale-file
 		if l.k.Stat(m.Root, name, &l.looked) == kernel.Done && l.looked.Same(&file.Info) {
 			l.cache.Validated(file, now)
 			return file

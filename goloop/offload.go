@@ -66,6 +66,7 @@ func (l *Loop) askCloses() {
 func (l *Loop) collect() {
 	for l.jobs.woken || l.jobsPending() > 0 {
 		l.jobs.woken = false
+		//mutation:finished-jobs-one-by-one
 		n := l.k.FinishedJobs(l.jobs.finished)
 		for _, finished := range l.jobs.finished[:n] {
 			if finished.Kind == kernel.JobRead || finished.Kind == kernel.JobPopulate {
@@ -77,6 +78,7 @@ func (l *Loop) collect() {
 			alive := false
 			if j.slot >= 0 {
 				c = l.conns.bySlot[j.slot]
+				//mutation:job-of-earlier-tenant
 				alive = c.gen == j.gen && c.state() != connstate.StateFree
 			}
 			switch j.Kind {

@@ -68,6 +68,7 @@ func (l *Loop) receive() {
 	pieces := l.addAccepts()
 	for _, slot := range l.recvq.take() {
 		c := l.conns.bySlot[slot]
+		//mutation:receive-queue-capped
 		c.queued.receive = false
 		if c.queued.parse {
 			continue // what is in hand goes first, before the end that may stand behind it

@@ -16,6 +16,7 @@ func (r *retries) add(slot int32, now time.Duration) {
 	if r.queue.isEmpty() {
 		r.at = max(r.at, now+retryAfter)
 	}
+	//mutation:retry-forgotten
 	r.queue.add(slot)
 }
 

@@ -73,6 +73,7 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		l.reaps = true
 		return
 	case token == kernel.TokenJobs:
+		//mutation:finished-jobs-forgotten
 		l.jobs.woken = true
 		return
 	case token >= tokenListeners:

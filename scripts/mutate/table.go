@@ -154,4 +154,68 @@ var mutations = []mutation{
 		"bytes-behind-body-lost", "What follows a request body in the same receive is thrown away with it.",
 		fileServer, replace("$rest[$n:]", "$rest[$n:][:0]"),
 	},
+
+	// goloop: connections, deadlines and jobs.
+	{
+		"accept-pause-lost", "Running out of descriptors does not pause accepting.",
+		dropIn, drop(),
+	},
+	{
+		"accept-not-resumed", "Accepting stays paused.",
+		dropIn, drop(),
+	},
+	{
+		"accept-when-quiet", "Connections are accepted only while no other one has sent anything.",
+		dropIn, replace("$listener != nil", "$listener != nil && l.recvq.isEmpty()"),
+	},
+	{
+		"event-of-closed-listener", "An event of a listener is handled that the drain has closed.",
+		dropIn, replace("$i < $_", "true"),
+	},
+	{
+		"receive-queue-capped", "One connection is received from in an iteration, however many have sent something.",
+		dropIn, replace("$c.$queued = false", "$c.$queued = false; if slot != l.recvq.taken[0] { continue }"),
+	},
+	{
+		"head-deadline-forgotten", "A client that stops in the middle of its request is waited for without end.",
+		dropIn, replace("$cfg.HeadTimeout", "1000 * $cfg.HeadTimeout"),
+	},
+	{
+		"send-deadline-forgotten", "A client that stops reading is waited for without end.",
+		dropIn, replace("$cfg.SendTimeout", "1000 * $cfg.SendTimeout"),
+	},
+	{
+		"retry-forgotten", "A connection that was refused something does not ask for it again.",
+		dropIn, drop(),
+	},
+	{
+		"finished-jobs-forgotten", "The event of the worker threads is forgotten.",
+		dropIn, replace("true", "false"),
+	},
+	{
+		"finished-jobs-one-by-one", "One job that a worker thread has done is taken back in an iteration.",
+		dropIn, replace("$k.$fetch($jobs)", "$k.$fetch($jobs[:1])"),
+	},
+	{
+		"job-of-earlier-tenant", "A job that a worker thread has done is taken for one of the slot's present connection.",
+		dropIn, replace("$ours && $busy", "$busy"),
+	},
+
+	// What a request gets: its files, and the fields of its response.
+	{
+		"stale-file", "A name is not looked up again, and its former file is served.",
+		dropIn, replace("$there && $same", "$there"),
+	},
+	{
+		"found-files-dropped", "What a worker thread has found is not held until all names are known.",
+		fileServer, replace("$n == $_", "$n == 1"),
+	},
+	{
+		"stale-sibling", "A precompressed file is sent though the plain file is newer.",
+		fileServer, replace("$there && $current && $allowed", "$there && $allowed"),
+	},
+	{
+		"vary-forgotten", "A response with a part of a file does not say what it depends on.",
+		fileServer, replace("$append", "if s != response.PartialContent { $append }"),
+	},
 }

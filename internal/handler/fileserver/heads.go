@@ -124,6 +124,7 @@ func (d *decision) appendHead(s response.Status, mediaType string, length int64)
 			file: f, preparation: prepared(d.plain), mediaType: mediaType, coding: d.coding, length: length,
 		})
 	}
+	//mutation:vary-forgotten
 	d.appendVary()
 }
 

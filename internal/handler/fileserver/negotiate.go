@@ -22,6 +22,7 @@ func (d *decision) negotiate() {
 	available := response.Codings(0).With(response.Identity)
 	for i, c := range siblingCodings {
 		f := siblings[i]
+		//mutation:stale-sibling
 		if f != nil && response.FormIsCurrent(d.plain.MtimeNs, f.MtimeNs) && prepared(d.plain).rule.Includes(prepared(f).rule) {
 			available = available.With(c)
 			d.varies = true
