@@ -18,11 +18,11 @@
 //
 // # The page
 //
-// The page is one HTML file, which is also well-formed XML. It needs no script, image, font or cookie. The links for
-// sorting have a query, which ParseOrder reads. ContentSecurityPolicy permits only the content of the page, so even
-// an error in the escaping could not execute a script. All links are relative, so the page also works behind
-// a proxy that removes a prefix of the path. Therefore the page must only be sent for a path that ends with a
-// slash.
+// The page is one HTML file, which is also well-formed XML. It needs no image, font or cookie, and no script: the links for
+// sorting have a query, which ParseOrder reads. The only script shows a box that filters the entries by words in their
+// names; without it the box stays hidden. ContentSecurityPolicy permits only the style and the script of the page, by their
+// hashes, so even an error in the escaping could not execute another script. All links are relative, so the page also works
+// behind a proxy that removes a prefix of the path. Therefore the page must only be sent for a path that ends with a slash.
 //
 // # The JSON
 //
