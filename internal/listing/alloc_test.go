@@ -21,8 +21,10 @@ func TestNoAllocation(t *testing.T) {
 	}{
 		{"AppendHTML with room", 0, func() { p.AppendHTML(room) }},
 		{"AppendJSON with room", 0, func() { p.AppendJSON(room) }},
+		{"AppendText with room", 0, func() { p.AppendText(room) }},
 		{"AppendHTML", 1, func() { p.AppendHTML(nil) }},
 		{"AppendJSON", 1, func() { p.AppendJSON(nil) }},
+		{"AppendText", 1, func() { p.AppendText(nil) }},
 		{"Sort", 0, func() { copy(p.Entries, entries); p.Sort() }},
 		{"ParseOrder", 0, func() { ParseOrder([]byte("sort=size&order=desc")) }},
 	} {

@@ -1,11 +1,11 @@
-// Package listing renders the content of a directory as an HTML page or as JSON.
+// Package listing renders the content of a directory as an HTML page, as JSON or as plain text.
 //
 // # Ownership
 //
 // The package is pure: it does no I/O, reads no clock and starts no goroutine. The caller reads the directory,
-// omits the entries that must not be visible, and passes the rest. Page.Sort sorts them. AppendHTML and
-// AppendJSON append to the caller's slice, as the Append functions of the standard library do. A Page refers
-// to the caller's entries and keeps nothing else.
+// omits the entries that must not be visible, and passes the rest. Page.Sort sorts them. AppendHTML,
+// AppendJSON and AppendText append to the caller's slice, as the Append functions of the standard library do. A Page
+// refers to the caller's entries and keeps nothing else.
 //
 // # Names
 //
@@ -43,6 +43,13 @@
 // JSON cannot contain bytes that are not UTF-8. In the name of such a file each wrong byte is U+FFFD, and href has the
 // original bytes. Later versions may add members; they will not remove members or change their meaning. Each
 // entry is on its own line.
+//
+// # The plain text
+//
+// Each entry is on its own line, in the requested order: the name, and a slash if it is a directory. The bytes of a name stay
+// as they are, except that control characters are replaced as in the page: they could end the line or control a terminal.
+// Only the JSON has the exact names of such files. If entries are not listed, the last line says how many. It begins with
+// a slash, which no name does.
 //
 // # Caveats
 //

@@ -231,10 +231,12 @@ func TestHostileNames(t *testing.T) {
 	for _, name := range hostileNames {
 		checkHTML(t, name)
 		checkJSON(t, name)
+		checkText(t, name)
 	}
 	for b := range 256 {
 		checkHTML(t, string([]byte{'x', byte(b), 'y'}))
 		checkJSON(t, string([]byte{'x', byte(b), 'y'}))
+		checkText(t, string([]byte{'x', byte(b), 'y'}))
 	}
 }
 
@@ -440,7 +442,7 @@ func TestMoment(t *testing.T) {
 	}
 }
 
-// FuzzName: no name breaks out of its place, in the page or in the JSON, and its links lead to it.
+// FuzzName: no name breaks out of its place, in the page, in the JSON or in the text, and its links lead to it.
 func FuzzName(f *testing.F) {
 	for _, name := range hostileNames {
 		f.Add(name)
@@ -451,5 +453,6 @@ func FuzzName(f *testing.F) {
 		}
 		checkHTML(t, name)
 		checkJSON(t, name)
+		checkText(t, name)
 	})
 }

@@ -7,19 +7,12 @@ import (
 	"aws/internal/kernel"
 	"aws/internal/listing"
 	"aws/internal/request"
-	"aws/internal/response"
 )
 
 const listMaxDefault = 10000
 
-// A listing's key in the cache is the directory's name, a NUL, which no name has, and how it is listed.
-// Its ending gives the listing its media type.
-const (
-	listHTML = ".html"
-	listJSON = ".json"
-)
-
-// list makes the directory's listing the request's file. It is read and rendered off the loop.
+// list makes the directory's listing the request's file. It is read and rendered off the loop. Its key in the cache is the
+// directory's name, a NUL, which no name has, and how it is listed; the key's ending gives the listing its media type.
 func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 	if q.find.Full() {
 		return kernel.Exhausted, true
@@ -27,17 +20,14 @@ func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 	query := q.req.Query()
 	order := listing.ParseOrder(query.Of(q.head))
 	q.s.lines = q.req.AppendLines(q.s.lines[:0], request.Accept, q.head)
-	ending := listHTML
-	if response.PrefersJSON(q.s.lines) {
-		ending = listJSON
-	}
+	format := listing.NegotiateFormat(q.s.lines)
 	key := append(append(q.s.bytes[:0], name...), 0)
-	key = append(append(key, order.String()...), ending...)
+	key = append(append(key, order.String()...), format.Extension()...)
 	q.s.bytes = key
-	directory, path, asJSON, now, k := string(name), string(p), ending == listJSON, q.find.Unix(), q.find.Directories()
+	directory, path, now, k := string(name), string(p), q.find.Unix(), q.find.Directories()
 	d := q.d // the query is the next request's while a worker thread renders
 	f, ok := q.find.Make(m, key, func() (kernel.Opened, kernel.Class) {
-		return d.renderList(k, m.Root, directory, path, order, asJSON, now)
+		return d.renderList(k, m.Root, directory, path, order, format, now)
 	})
 	if !ok {
 		return 0, false
@@ -53,7 +43,7 @@ func (q *query) list(m *docroot.Mount, name, p []byte) (kernel.Class, bool) {
 
 // renderList reads a directory and renders its listing into a file in memory. It touches nothing of
 // the loop.
-func (d *fileServer) renderList(k kernel.Directories, root kernel.Root, directory, path string, order listing.Order, asJSON bool, now int64) (kernel.Opened, kernel.Class) {
+func (d *fileServer) renderList(k kernel.Directories, root kernel.Root, directory, path string, order listing.Order, format listing.Format, now int64) (kernel.Opened, kernel.Class) {
 	most := d.ListMax
 	if most <= 0 {
 		most = listMaxDefault
@@ -73,8 +63,5 @@ func (d *fileServer) renderList(k kernel.Directories, root kernel.Root, director
 		})
 	}
 	page.Sort()
-	if asJSON {
-		return k.MemoryFile(page.AppendJSON(nil))
-	}
-	return k.MemoryFile(page.AppendHTML(nil))
+	return k.MemoryFile(page.Append(nil, format))
 }
