@@ -5,7 +5,7 @@
 // The package is pure: it does no I/O, reads no clock and starts no goroutine. The caller reads the directory,
 // omits the entries that must not be visible, and passes the rest. Page.Sort sorts them. AppendHTML,
 // AppendJSON and AppendText append to the caller's slice, as the Append functions of the standard library do. A Page
-// refers to the caller's entries and keeps nothing else.
+// refers to the caller's entries and README, and keeps nothing else.
 //
 // # Names
 //
@@ -23,6 +23,13 @@
 // names; without it the box stays hidden. ContentSecurityPolicy permits only the style and the script of the page, by their
 // hashes, so even an error in the escaping could not execute another script. All links are relative, so the page also works
 // behind a proxy that removes a prefix of the path. Therefore the page must only be sent for a path that ends with a slash.
+//
+// # The README
+//
+// A directory's README is a file called README.md, README.txt or README, in this order and regardless of case; ReadmeNames
+// finds it. The page shows its first ReadmeBytesMax bytes below the entries, as text: no markup in it has an effect. Its lines
+// and tabs stay, and everything else is escaped and replaced as in names. A file with a NUL in these bytes is not text, and
+// is not shown. The caller must only pass a README whose content the client may request.
 //
 // # The JSON
 //

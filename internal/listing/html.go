@@ -15,7 +15,7 @@ const crumbsMax = 8
 func (p *Page) AppendHTML(dst []byte) []byte {
 	const row = `<tr><th scope="row"><a href=""><bdi></bdi></a></th><td title="1,234,567 bytes">1.2 MiB</td>` +
 		`<td><time datetime="2006-01-02T15:04:05Z">2006-01-02 15:04</time></td></tr>`
-	dst = slices.Grow(dst, len(style)+len(script)+p.guess(len(row), 2))
+	dst = slices.Grow(dst, len(style)+len(script)+len(p.Readme.Text)+p.guess(len(row), 2))
 	dst = p.appendTop(dst)
 	var directories, files, bytesTotal uint64
 	for i := range p.Entries {
@@ -34,6 +34,7 @@ func (p *Page) AppendHTML(dst []byte) []byte {
 		dst = append(dst, "<tr><td colspan=\"3\" class=\"empty\">This directory is empty.</td></tr>\n"...)
 	}
 	dst = append(dst, "</tbody>\n</table>\n"...)
+	dst = appendReadme(dst, &p.Readme)
 	dst = append(dst, "</main>\n<footer>"...)
 	dst = appendCount(dst, directories, "directory", "directories")
 	dst = append(dst, ", "...)

@@ -35,6 +35,7 @@ func checkText(t *testing.T, name string) {
 func TestTextFormat(t *testing.T) {
 	p := page("/a/", Entry{Name: "sub dir", Directory: true}, Entry{Name: "b.iso", Size: 1}, Entry{Name: "ü\xff"},
 		Entry{Name: "line\nfeed\x1b[31m\x7f\u0085"}, Entry{Name: "a/b"})
+	p.Readme = Readme{"README", []byte("not in the text")}
 	const want = "sub dir/\nb.iso\nü\xff\nline␊feed␛[31m␡\ufffd\na\ufffdb\n"
 	if got := string(p.AppendText(nil)); got != want {
 		t.Errorf("%q, want %q", got, want)

@@ -52,7 +52,8 @@ func (d *fileServer) renderList(k kernel.Directories, root kernel.Root, director
 	hide := func(name string) bool {
 		return strings.HasPrefix(name, ".") && !d.DotFiles || !rule.Includes(d.access.Match([]byte(path+name)))
 	}
-	entries, more, class := k.ReadDirectory(root, directory, most, hide)
+	var names listing.ReadmeNames
+	entries, more, class := k.ReadDirectory(root, directory, most, collectReadmes(&names, hide))
 	if class != kernel.Done {
 		return kernel.Opened{}, class
 	}
@@ -63,5 +64,10 @@ func (d *fileServer) renderList(k kernel.Directories, root kernel.Root, director
 		})
 	}
 	page.Sort()
+	if format == listing.HTML {
+		if page.Readme, class = readReadme(k, root, directory, &names); class != kernel.Done {
+			return kernel.Opened{}, class
+		}
+	}
 	return k.MemoryFile(page.Append(nil, format))
 }
