@@ -146,13 +146,13 @@ func SiteReference(level int) string {
 
 // section writes a table of keys.
 func section[T any](b *strings.Builder, level int, title string, keys []siteKey[T]) {
-	escape := strings.NewReplacer("|", `\|`, "<", "&lt;")
+	escape, code := strings.NewReplacer("|", `\|`, "<", "&lt;"), strings.NewReplacer("|", `\|`)
 	b.WriteString("\n" + strings.Repeat("#", level) + " " + title + "\n\n| key | value | meaning | example |\n|---|---|---|---|\n")
 	for _, k := range keys {
 		meaning := strings.ToUpper(k.Usage[:1]) + k.Usage[1:] + "."
 		if k.Advice != "" {
 			meaning += " " + k.Advice
 		}
-		b.WriteString("| `" + k.Name + "` | " + k.Form + " | " + escape.Replace(meaning) + " | `" + escape.Replace(k.Example) + "` |\n")
+		b.WriteString("| `" + k.Name + "` | " + k.Form + " | " + escape.Replace(meaning) + " | `" + code.Replace(k.Example) + "` |\n")
 	}
 }

@@ -49,7 +49,7 @@ var propertyKeys = []siteKey[sites.Properties]{
 	},
 	{
 		"try", "list of strings", "what is looked up for a path, in this order",
-		"`{path}` is the path; an element without it is a path of the site. The first that exists is sent. The default is [\"{path}\"].",
+		"`{path}` is the path; an element without it is a path of the site. An element that ends with a slash is a directory, another one a file. The first that exists is sent. If none exists, and the path is a directory without its slash, the client is redirected to it. The default is [\"{path}\"].",
 		`try = ["{path}", "{path}.html", "{path}/", "/index.html"]`,
 		names(func(p *sites.Properties) **sites.Setting[[]string] { return &p.Try }, `["{path}", "/index.html"]`),
 	},

@@ -2,6 +2,7 @@ package serveconfig
 
 import (
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -270,5 +271,34 @@ func TestSitesCompile(t *testing.T) {
 	s := &Sites{Sites: []sites.Site{{From: sites.Origin{Source: "site.toml", Line: 3, Column: 1}}}}
 	if _, _, err := s.Compile(); err == nil || !strings.HasPrefix(fmt.Sprint(err), "site.toml:3:1: the site has no hosts") {
 		t.Error(err)
+	}
+}
+
+// TestDocument reads every file in the documentation of sites, and expects no problem.
+func TestDocument(t *testing.T) {
+	document, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := 0
+	for i, part := range strings.Split(string(document), "```toml\n")[1:] {
+		text, _, _ := strings.Cut(part, "```")
+		count++
+		o := &Options{}
+		origins, _, err := config.Resolve(o.Table(), config.Sources{File: "site.toml", Text: []byte(text), Tables: SiteTables})
+		if err != nil || SiteConflicts(origins) != nil {
+			t.Errorf("file %d: %v, %v", i, err, SiteConflicts(origins))
+		}
+		s, err := ReadSites("site.toml", []byte(text))
+		if err != nil || s == nil {
+			t.Errorf("file %d: %v, %v", i, s, err)
+			continue
+		}
+		if _, warnings, err := s.Compile(); err != nil || len(warnings) > 0 {
+			t.Errorf("file %d: %v, %q", i, err, warnings)
+		}
+	}
+	if count < 9 {
+		t.Errorf("%d files", count)
 	}
 }

@@ -94,7 +94,7 @@ func TestMemory(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	bytes := int64(after.HeapAlloc-before.HeapAlloc) / int64(len(table.Sites()))
 	t.Logf("%d bytes per site, %d routes each", bytes, len(table.Routes())/len(table.Sites()))
-	if bytes > 48<<10 {
+	if bytes > 40<<10 {
 		t.Errorf("%d bytes per site", bytes)
 	}
 	runtime.KeepAlive(list)

@@ -21,6 +21,11 @@
 // A Table and all that it returns do not change after NewTable and may be used by all loops. Settings are shared
 // between routes: nobody may write to them. The package does no input or output.
 //
+// # Memory
+//
+// A route has its effective properties once for itself and once for each pattern that applies below it, some 300 bytes each,
+// with the values shared. A site with 15 prefixes and 5 patterns takes 32 kB (TestMemory).
+//
 // # Caveats
 //
 // Paths must be normalised (request.ResolvePath) before they are looked up. A path that the server adds by itself, such as
