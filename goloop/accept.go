@@ -74,6 +74,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 	case kernel.Canceled: // after one that failed
 	case kernel.Exhausted:
 		l.closer.files = l.cache.Reclaim(reclaimMax, l.closer.files)
+		//mutation:accept-pause-lost
 		l.pauseAccepting(acceptPause)
 	default: // nobody there, or gone before we came (ECONNABORTED)
 		li.failed()

@@ -187,6 +187,7 @@ func (l *Loader) submitCollected() {
 		}
 		if class == kernel.Again || class == kernel.Exhausted || class == kernel.Done {
 			l.counts.ReadsRefused++
+			//mutation:refused-reads-forgotten
 			l.requeue(buffers)
 			l.slotPause.begin(l.k.Now())
 			return
