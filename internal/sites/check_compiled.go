@@ -15,9 +15,9 @@ import (
 func (c *checker) compiled(t *Table) {
 	for _, s := range t.sites {
 		c.hiddenRoutes(s)
-		for _, r := range t.routes {
-			if r.Site == s {
-				c.effective(r)
+		for i := range s.nodes {
+			for k := range s.nodes[i].routes {
+				c.effective(&s.nodes[i].routes[k])
 			}
 		}
 		for _, r := range s.prefixRedirects {
@@ -182,15 +182,11 @@ func (c *checker) loop(t *Table, s *CompiledSite, r *CompiledRedirect) {
 		if rest != "" && !r.prefix {
 			return
 		}
-		limit := 2
-		for _, s := range t.sites {
-			limit += len(s.exactRedirects) + len(s.prefixRedirects)
-		}
 		at, from := s, r
 		rests := []byte(rest)
 		var target string
 		for hops := 0; from != nil; hops++ {
-			if hops >= min(limit, loopHopsMax) {
+			if hops >= loopHopsMax {
 				c.warn(r.From, "the redirect from %s to %s is a loop: it leads to %s, which is redirected again", r.Path, r.To, clip(target))
 				return
 			}

@@ -187,8 +187,10 @@ func TestProblemsOfSeveralSites(t *testing.T) {
 			{Hosts: hosts("b"), Redirects: []Redirect{{Path: "/*", To: "https://a/*"}}},
 		}, "is a loop"},
 		{[]Site{{Hosts: hosts("www.a"), Redirects: []Redirect{{Path: "/*", To: "https://a/*"}}}, {Hosts: hosts("a"), Properties: www}}, ""},
-		{[]Site{{Hosts: hosts("a"), Properties: www, Redirects: []Redirect{{Path: "/old/*", To: "/new/*"}}, Routes: []Route{{Path: "/old/x", Properties: marked("x", 1)}}}},
-			"the route /old/x/ is hidden by the redirect from /old/*"},
+		{
+			[]Site{{Hosts: hosts("a"), Properties: www, Redirects: []Redirect{{Path: "/old/*", To: "/new/*"}}, Routes: []Route{{Path: "/old/x", Properties: marked("x", 1)}}}},
+			"the route /old/x/ is hidden by the redirect from /old/*",
+		},
 		{[]Site{{Hosts: hosts("a"), Properties: www, Routes: []Route{
 			{Path: "/x", Properties: Properties{Try: Set([]string{"{path}", "/gone/a"}, at(1))}},
 			{Path: "/gone", Properties: Properties{Respond: Set(Respond{Status: 410}, at(3))}},
