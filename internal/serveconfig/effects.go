@@ -70,7 +70,7 @@ func (o *Options) needs(e *effects) {
 		option, needed string
 		have           bool
 	}{
-		{"max-list-entries", "--list", o.files.list},
+		{"max-list-entries", "--list", o.files.list || o.Sites != nil},
 		{"start-timeout", "--supervise", o.Listening.Supervise},
 		{"access-log-format", "--access-log", o.Watch.Logs()},
 		{"trace-file-bytes", "--trace-file", o.Watch.Traces()},
