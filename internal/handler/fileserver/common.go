@@ -1,6 +1,7 @@
 package fileserver
 
 import (
+	"slices"
 	"strings"
 
 	"aws/internal/docroot"
@@ -45,14 +46,22 @@ func newServer(c *Common, table *sites.Table) *fileServer {
 	return s
 }
 
-// resolveAttempts finds the policy of each path that is looked up whatever the request's is. It removes those that are not
-// served, because the names of others are not to be known.
-func (s *fileServer) resolveAttempts() {
-	for i, p := range s.policies {
+// resolvePaths finds the policies that others refer to: those of enclosing directories, and that of each path that is looked up
+// whatever the request's is. It removes paths that are not served.
+func (s *fileServer) resolvePaths() {
+	for i := range s.policies {
+		p, r := &s.policies[i], s.table.Routes()[i]
+		if r.Prefix != "/" {
+			parent := r.Prefix[:strings.LastIndexByte(strings.TrimSuffix(r.Prefix, "/"), '/')+1]
+			p.outer = s.policyOf(r.Site, []byte(parent))
+		}
+		if !slices.ContainsFunc(p.attempts, func(a attempt) bool { return a.path != nil }) {
+			continue
+		}
 		var resolved []attempt
 		for _, a := range p.attempts {
 			if a.path != nil {
-				a.policy = s.policyOf(s.table.Routes()[i].Site, a.path)
+				a.policy = s.policyOf(r.Site, a.path)
 				if a.policy.hides(a.path) || a.policy.respond != nil {
 					continue
 				}

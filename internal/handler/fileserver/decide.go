@@ -66,14 +66,17 @@ func (d *decision) release(f *docroot.File) {
 // decide finds out what the response is about and composes it.
 func (d *decision) decide() (s response.Status, known bool) {
 	if s := d.refusal(); s != 0 {
+		d.takeSitePolicy()
 		return d.fail(s), true
 	}
 	if d.request.TargetForm() == request.AsteriskForm {
+		d.takeSitePolicy()
 		return d.allowMethods(), true
 	}
 	path, verdict := request.ResolvePath(d.scratch.path[:0], d.request.Path().Of(d.head))
 	d.scratch.path = path
 	if verdict != request.PathOK {
+		d.takeSitePolicy()
 		return d.fail(response.BadRequest), true
 	}
 	d.policy = d.server.policyOf(d.site, path)

@@ -11,7 +11,7 @@ import (
 // whether the client may have the file; refuseFile does. A directory whose name lacks its last slash is kernel.Directory.
 // Attempts up to a directory that may be listed become one look-up, so that a request waits for one job.
 func (d *decision) lookUp(path []byte) (class kernel.Class, known bool) {
-	mount, lacksSlash := d.policy.mountOf(path)
+	mount, _, lacksSlash := d.policy.mountOf(path)
 	d.response.Mount = mount
 	for i := range d.policy.attempts {
 		a := &d.policy.attempts[i]
@@ -31,11 +31,11 @@ func (d *decision) lookUp(path []byte) (class kernel.Class, known bool) {
 		}
 		d.addIndex(p, candidate)
 		listed := p.list && a.path == nil && len(candidate) == len(path) // the links of a listing are relative
-		if m, _ := p.mountOf(candidate); m != nil && listed {
+		if m, name, _ := p.mountOf(candidate); m != nil && listed {
 			if class, known = d.find(); !known || class != kernel.Absent {
 				return class, known
 			}
-			if class, known = d.list(m, m.Name(candidate), candidate); !known || class != kernel.Absent {
+			if class, known = d.list(m, name, candidate); !known || class != kernel.Absent {
 				return class, known
 			}
 			d.scratch.lookup.Reset()
@@ -68,11 +68,11 @@ func (d *decision) candidate(a *attempt, path []byte) ([]byte, *policy) {
 
 // add adds the file at a path to the look-up. p is the policy of the path.
 func (d *decision) add(p *policy, path []byte, directoryCounts bool) {
-	m, _ := p.mountOf(path)
+	m, name, _ := p.mountOf(path)
 	if m == nil || p.respond != nil {
 		return
 	}
-	d.scratch.lookup.Add(m, m.Name(path), directoryCounts)
+	d.scratch.lookup.Add(m, name, directoryCounts)
 	d.siblings = d.siblings || p.precompress
 }
 

@@ -105,13 +105,11 @@ func New(o Options) (handler.Handler, error) {
 	}
 	for _, r := range routes.Routes() {
 		p := base
-		p.mount, p.rule = table.Match([]byte(r.Prefix)), access.Match([]byte(r.Prefix))
-		if r.Prefix != "/" {
-			p.outer = table.Match([]byte(strings.TrimSuffix(r.Prefix, "/")))
-		}
-		s.policies = append(s.policies, &p)
+		p.setMount(table.Match([]byte(r.Prefix)))
+		p.rule = access.Match([]byte(r.Prefix))
+		s.policies = append(s.policies, p)
 	}
-	s.resolveAttempts()
+	s.resolvePaths()
 	s.fallback = s.policyOf(routes.Sites()[0], rootPath)
 	return s, nil
 }

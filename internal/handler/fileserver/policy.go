@@ -9,27 +9,29 @@ import (
 	"aws/internal/sites"
 )
 
-// policy is what applies to the paths of a route, in the form in which requests use it. It does not change.
+// policy is what applies to the paths of a route, in the form in which requests use it. It does not change. With many sites,
+// most of the time of a decision is for memory that is not in the processor's caches, so what all requests read is first.
 type policy struct {
-	mount *docroot.Mount // of the files; nil: there are none
-	outer *docroot.Mount // of the path that lacks the last slash of the mount's prefix; may be nil
-
+	mount       *docroot.Mount // of the files; nil: there are none
+	prefixBytes int            // of the mount's prefix
+	strip       int            // as that of the mount
 	attempts    []attempt
-	index       []string
+	rule        *docroot.AccessRule
+	properties  *sites.Properties // with the networks of clients; nil: everybody is admitted
+	respond     *fixed            // nil: the response is a file
+	cors        *cors             // nil: off
 	list        bool
 	dotFiles    bool
 	precompress bool
 
-	rule       *docroot.AccessRule
-	challenge  string            // the value of WWW-Authenticate
-	properties *sites.Properties // with the networks of clients; nil: everybody is admitted
+	outer     *policy // of the directory that has the mount's prefix in it
+	index     []string
+	challenge string // the value of WWW-Authenticate
 
 	common       []Field  // of every response
 	settled      []string // names of fields that the server does not generate, as the configuration sets or removes them
 	listingField bool     // listings have their Content-Security-Policy
 	cacheControl string   // of responses that have none of their own
-	cors         *cors    // nil: off
-	respond      *fixed   // nil: the response is a file
 	errorPages   map[response.Status]ErrorPage
 	textType     string // the media type of short texts
 
@@ -61,13 +63,27 @@ type cors struct {
 	maxAge  string // of a preflight response; empty: not sent
 }
 
-// mountOf returns the mount of a path that the policy applies to, or nil. lacksSlash says that the path is that of a mount's
-// root without its last slash, which is a directory whatever else is there.
-func (p *policy) mountOf(path []byte) (m *docroot.Mount, lacksSlash bool) {
-	if m = p.mount; m == nil || len(path) >= len(m.Prefix) {
-		return m, false
+// setMount sets the mount of the policy's files.
+func (p *policy) setMount(m *docroot.Mount) {
+	if p.mount = m; m != nil {
+		p.prefixBytes, p.strip = len(m.Prefix), m.Strip
 	}
-	return p.outer, m.HasOwnRoot()
+}
+
+// mountOf returns the mount of a path that the policy applies to, or nil, and the name of the file there. lacksSlash says that
+// the path is that of a mount's root without its last slash, which is a directory whatever else is there.
+func (p *policy) mountOf(path []byte) (m *docroot.Mount, name []byte, lacksSlash bool) {
+	if p.mount == nil {
+		return nil, nil, false
+	}
+	if len(path) >= p.prefixBytes {
+		return p.mount, path[p.strip:], false
+	}
+	lacksSlash = p.mount.HasOwnRoot()
+	if p = p.outer; p == nil || p.mount == nil {
+		return nil, nil, lacksSlash
+	}
+	return p.mount, path[p.strip:], lacksSlash
 }
 
 // includes reports whether everybody who may have what p covers may also have what other covers.
@@ -105,13 +121,17 @@ func (p *policy) allowsPreflight() bool { return p.cors != nil || p.rule != nil 
 
 // policyOf returns the policy of a resolved path.
 func (s *fileServer) policyOf(site *sites.CompiledSite, path []byte) *policy {
-	return s.policies[site.Route(path).Number]
+	return &s.policies[site.RouteNumber(path)]
 }
 
 // chooseSite chooses the site by the host of the request, which an absolute target names in place of Host (RFC 9112 section
-// 3.2.2). Until the path is known, the policy is that of the site's root; without a site, that of requests that have none.
-func (d *decision) chooseSite() {
-	if d.site = d.server.table.Site(d.authority()); d.site != nil {
+// 3.2.2).
+func (d *decision) chooseSite() { d.site = d.server.table.Site(d.authority()) }
+
+// takeSitePolicy lets the policy be that of the site's root, as no path is known. Without a site, it is that of requests that
+// have none.
+func (d *decision) takeSitePolicy() {
+	if d.site != nil {
 		d.policy = d.server.policyOf(d.site, rootPath)
 	}
 }

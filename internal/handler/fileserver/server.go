@@ -18,8 +18,8 @@ type fileServer struct {
 	types     *response.MediaTypes
 
 	table    *sites.Table
-	policies []*policy // by the numbers of routes
-	fallback *policy   // of requests that belong to no site
+	policies []policy // by the numbers of routes
+	fallback *policy  // of requests that belong to no site
 	mounts   []*docroot.Mount
 	siteOf   map[*docroot.Mount]*sites.CompiledSite
 	verified verified
@@ -60,6 +60,7 @@ func (s *responder) Respond(r *handler.Response, req *request.Request, head []by
 	r.KeepAlive = req.KeepAlive() && !d.now.Ending
 	d.chooseSite()
 	if status := d.examineBody(); status != 0 {
+		d.takeSitePolicy()
 		r.Status = d.fail(status)
 		return true
 	}

@@ -28,22 +28,18 @@ func NewSites(o *SiteOptions) handler.Handler {
 	c := siteCompiler{
 		options: o, server: newServer(&o.Common, o.Table), mounts: map[mountKey]*docroot.Mount{},
 		rules: map[string]*docroot.AccessRule{}, pages: map[*sites.ErrorPage]map[response.Status]ErrorPage{},
+		tries: map[*sites.Setting[[]string]][]attempt{},
 	}
 	s := c.server
 	for _, r := range o.Table.Routes() {
 		s.policies = append(s.policies, c.policy(r))
 	}
-	for i, r := range o.Table.Routes() {
-		if r.Prefix != "/" {
-			parent := r.Prefix[:strings.LastIndexByte(strings.TrimSuffix(r.Prefix, "/"), '/')+1]
-			s.policies[i].outer = s.policyOf(r.Site, []byte(parent)).mount
-		}
-	}
-	s.resolveAttempts()
+	s.resolvePaths()
 	if site := o.Table.Site(nil); site != nil {
 		s.fallback = s.policyOf(site, rootPath)
 	} else {
-		s.fallback = c.policy(&sites.CompiledRoute{})
+		p := c.policy(&sites.CompiledRoute{})
+		s.fallback = &p
 	}
 	return s
 }
@@ -55,6 +51,7 @@ type siteCompiler struct {
 	mounts  map[mountKey]*docroot.Mount
 	rules   map[string]*docroot.AccessRule
 	pages   map[*sites.ErrorPage]map[response.Status]ErrorPage
+	tries   map[*sites.Setting[[]string]][]attempt
 }
 
 type mountKey struct {
@@ -63,11 +60,11 @@ type mountKey struct {
 }
 
 // policy returns the policy of a route, without what depends on other policies.
-func (c *siteCompiler) policy(r *sites.CompiledRoute) *policy {
+func (c *siteCompiler) policy(r *sites.CompiledRoute) policy {
 	q := &r.Properties
-	p := &policy{
-		index: q.Index.Or([]string{"index.html"}), list: q.List.Or(false), dotFiles: q.DotFiles.Or(false), precompress: q.Precompressed.Or(true),
-		properties: q, challenge: challengeOf(q.Realm.Or("files")), textType: textType, attempts: attemptsOf(q.Try),
+	p := policy{
+		index: q.Index.Or(defaultIndex), list: q.List.Or(false), dotFiles: q.DotFiles.Or(false), precompress: q.Precompressed.Or(true),
+		properties: q, challenge: challengeOf(q.Realm.Or("files")), textType: textType, attempts: c.attempts(q.Try),
 	}
 	if q.Allow == nil && q.Deny == nil {
 		p.properties = nil
@@ -87,7 +84,7 @@ func (c *siteCompiler) policy(r *sites.CompiledRoute) *policy {
 	case q.Respond != nil:
 		p.respond = fixedOf(&q.Respond.Value)
 	case q.Root != nil:
-		p.mount = c.mount(r)
+		p.setMount(c.mount(r))
 	}
 	return p
 }
@@ -150,6 +147,19 @@ func (c *siteCompiler) errorPages(p *sites.Properties) map[response.Status]Error
 	}
 	c.pages[key] = pages
 	return pages
+}
+
+// defaultIndex is what stands for a directory.
+var defaultIndex = []string{"index.html"}
+
+// attempts returns the attempts of a try list.
+func (c *siteCompiler) attempts(try *sites.Setting[[]string]) []attempt {
+	attempts, ok := c.tries[try]
+	if !ok {
+		attempts = attemptsOf(try)
+		c.tries[try] = attempts
+	}
+	return attempts
 }
 
 // attemptsOf returns the attempts of a try list. Where a list has the path itself, a directory without its slash is there if
