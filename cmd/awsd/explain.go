@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"time"
 
 	"aws/internal/command"
 	"aws/internal/handler"
@@ -37,7 +38,7 @@ func explain(w io.Writer, table *sites.Table, h handler.Handler, text string) er
 		}
 	}
 	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", u.RequestURI(), u.Host)
-	r, err := direct.Respond(h, []byte(head), localClient)
+	r, err := direct.Respond(h, []byte(head), localClient, time.Now())
 	if err != nil {
 		return command.UsageError(fmt.Errorf("--explain %q: %w", text, err))
 	}

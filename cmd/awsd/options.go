@@ -69,7 +69,7 @@ func (l *commandLine) options(args []string, report *logging.Reporter) (*serveco
 	return o, origins, nil
 }
 
-// readSites reads the sites of the configuration file, if it has some. A file that is no TOML has been reported before.
+// readSites reads the sites of the configuration file, if it has some. A malformed file has been reported before.
 func readSites(o *serveconfig.Options, origins config.Origins, src *config.Sources, report *logging.Reporter) error {
 	if _, err := config.ReadTree(src.File, src.Text); err != nil {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"aws/internal/config"
 	"aws/internal/handler/direct"
@@ -164,7 +165,7 @@ func cook(t *testing.T, dir, text string, requests []recipeRequest) {
 		if q.client == "" {
 			q.client = "192.0.2.7"
 		}
-		r, err := direct.Respond(h, []byte(head+"\r\n"), netip.MustParseAddr(q.client))
+		r, err := direct.Respond(h, []byte(head+"\r\n"), netip.MustParseAddr(q.client), time.Now())
 		if err != nil {
 			t.Errorf("%s: %v", q.url, err)
 			continue

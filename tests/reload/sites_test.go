@@ -114,9 +114,16 @@ func TestSites(t *testing.T) {
 	s := prepareSites(t)
 	s.start(harness.Options{})
 	before := [][3]string{
-		{"a.example/page", "200", "page of a"}, {"A.example./page.html", "200", "page of a"}, {"x.b.example/page.html", "200", "page of b"},
-		{"a.example/nothing", "404", "not in a"}, {"a.example/private/f", "401", ""}, {"a.example/never/f", "403", ""},
-		{"a.example/large/f", "200", "large"}, {"a.example/old/x", "308", ""}, {"b.example/", "421", ""}, {"c.example/page.html", "421", ""},
+		{"a.example/page", "200", "page of a"},
+		{"A.example./page.html", "200", "page of a"},
+		{"x.b.example/page.html", "200", "page of b"},
+		{"a.example/nothing", "404", "not in a"},
+		{"a.example/private/f", "401", ""},
+		{"a.example/never/f", "403", ""},
+		{"a.example/large/f", "200", "large"},
+		{"a.example/old/x", "308", ""},
+		{"b.example/", "421", ""},
+		{"c.example/page.html", "421", ""},
 	}
 	s.expect(before...)
 

@@ -11,7 +11,6 @@ package direct
 
 import (
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -23,11 +22,12 @@ import (
 	"aws/internal/response"
 )
 
-// Respond returns the response of a handler to a request, which has no body. The error says why the request can't be sent.
-func Respond(h handler.Handler, head []byte, client netip.Addr) (*handler.Response, error) {
+// Respond returns the response of a handler to a request of a client, which has no body, at a time. The error says why the
+// request can't be sent.
+func Respond(h handler.Handler, head []byte, client netip.Addr, now time.Time) (*handler.Response, error) {
 	var req request.Request
 	req.Reset(h.Limits())
-	f := &files{handler: h, client: client}
+	f := &files{handler: h, client: client, now: now.Unix()}
 	defer f.close()
 	r := &handler.Response{}
 	r.Reset()
@@ -37,7 +37,7 @@ func Respond(h handler.Handler, head []byte, client netip.Addr) (*handler.Respon
 		return nil, errors.New("the request is not complete")
 	case request.Complete:
 		if !responder.Respond(r, &req, head, f) {
-			return nil, fmt.Errorf("the files can't be looked up")
+			return nil, errors.New("the files can't be looked up")
 		}
 	default:
 		responder.Refuse(r, &req, f)
@@ -49,6 +49,7 @@ func Respond(h handler.Handler, head []byte, client netip.Addr) (*handler.Respon
 type files struct {
 	handler handler.Handler
 	client  netip.Addr
+	now     int64 // in seconds since 1970
 	opened  []int32
 }
 
@@ -122,8 +123,7 @@ func (f *files) Release(*docroot.File) {}
 
 // Moment implements handler.Files.
 func (f *files) Moment() handler.Moment {
-	now := time.Now().Unix()
-	return handler.Moment{Date: response.AppendDate(nil, now), Unix: now, Monotonic: time.Hour}
+	return handler.Moment{Date: response.AppendDate(nil, f.now), Unix: f.now, Monotonic: time.Hour}
 }
 
 // Client implements handler.Files.
