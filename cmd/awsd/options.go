@@ -63,14 +63,14 @@ func (l *commandLine) options(args []string, report *logging.Reporter) (*serveco
 	for _, s := range warnings {
 		report.Warn(s)
 	}
-	if err := errors.Join(err, readSites(o, origins, &src, report)); err != nil {
+	if err := errors.Join(err, readSites(o, origins, &src)); err != nil {
 		return nil, nil, command.ConfigError(err)
 	}
 	return o, origins, nil
 }
 
 // readSites reads the sites of the configuration file, if it has some. A malformed file has been reported before.
-func readSites(o *serveconfig.Options, origins config.Origins, src *config.Sources, report *logging.Reporter) error {
+func readSites(o *serveconfig.Options, origins config.Origins, src *config.Sources) error {
 	if _, err := config.ReadTree(src.File, src.Text); err != nil {
 		return nil
 	}
@@ -78,11 +78,7 @@ func readSites(o *serveconfig.Options, origins config.Origins, src *config.Sourc
 	if s == nil || err != nil {
 		return err
 	}
-	table, warnings, err := s.Compile()
-	for _, w := range warnings {
-		report.Warn(w)
-	}
-	o.Sites = table
+	o.Sites, o.SiteWarnings, err = s.Compile()
 	return errors.Join(serveconfig.SiteConflicts(origins), err)
 }
 

@@ -26,7 +26,8 @@ type Options struct {
 
 	// Sites are the sites of the configuration file. If there are some, SiteHandler makes the handler, and options that
 	// describe a single site do not apply.
-	Sites *sites.Table
+	Sites        *sites.Table
+	SiteWarnings []string // what can't have been meant in Sites; Effects returns them, too
 
 	Watch   command.ObserverOptions
 	Log     logging.Options

@@ -70,7 +70,7 @@ func (d *decision) authorize(p *policy) (allowed, known bool) {
 
 // admits reports whether the client has an address that a policy admits.
 func (d *decision) admits(p *policy) bool {
-	return p.properties == nil || p.properties.Admits(d.files.Client())
+	return !p.restricted || p.properties.Admits(d.files.Client())
 }
 
 // refuseFile returns the status of a client who may not have the file that was found, or 0. The client may have what the

@@ -72,6 +72,10 @@ func (s *fileServer) resolvePaths() {
 	}
 }
 
+const defaultRealm = "files"
+
+var defaultChallenge = challengeOf(defaultRealm)
+
 // challengeOf returns the value of WWW-Authenticate for a realm (RFC 7617 section 2).
 func challengeOf(realm string) string {
 	return `Basic realm="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(realm) + `", charset="UTF-8"`

@@ -36,7 +36,7 @@ func (s *fileServer) Prepare(f *docroot.File) {
 		// What is said of files does not apply.
 		p.mediaType, p.cacheControl = response.WithCharset(s.types.Lookup(f.Name)), "no-cache"
 	} else {
-		p.mediaType, p.cacheControl = p.policy.mediaTypeOf(name), p.policy.cacheControlOf(name)
+		p.mediaType, p.cacheControl = p.policy.ofFiles.mediaType(p.policy, name), p.policy.ofFiles.cacheControl(p.policy, name)
 	}
 	v := f.Version()
 	f.Extra = p

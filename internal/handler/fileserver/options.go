@@ -79,19 +79,9 @@ func New(o Options) (handler.Handler, error) {
 	}
 	base := policy{
 		index: o.Index, list: o.List, dotFiles: o.DotFiles, precompress: o.Precompress, listingField: true,
-		challenge: challengeOf("files"), common: common, cacheControl: cache, errorPages: o.ErrorPages,
+		challenge: defaultChallenge, common: common, cacheControl: cache, errorPages: o.ErrorPages,
 		textType: textType, attempts: []attempt{{directoryCounts: true}},
-		mediaTypeOf: func(file string) string {
-			mediaType, ok := globMatch(o.TypeGlobs, file)
-			if !ok {
-				mediaType = s.types.Lookup(file)
-			}
-			return response.WithCharset(mediaType)
-		},
-		cacheControlOf: func(file string) string {
-			value, _ := globMatch(o.CacheControl, file)
-			return value
-		},
+		ofFiles: &filesByGlobs{types: s.types, typeGlobs: o.TypeGlobs, cacheControls: o.CacheControl},
 	}
 	for _, f := range o.Fields {
 		base.settled = append(base.settled, f.Name)
@@ -112,6 +102,25 @@ func New(o Options) (handler.Handler, error) {
 	s.resolvePaths()
 	s.fallback = s.policyOf(routes.Sites()[0], rootPath)
 	return s, nil
+}
+
+// filesByGlobs implements fileRules for Options.
+type filesByGlobs struct {
+	types                    *response.MediaTypes
+	typeGlobs, cacheControls []Glob
+}
+
+func (f *filesByGlobs) mediaType(_ *policy, path string) string {
+	mediaType, ok := globMatch(f.typeGlobs, path)
+	if !ok {
+		mediaType = f.types.Lookup(path)
+	}
+	return response.WithCharset(mediaType)
+}
+
+func (f *filesByGlobs) cacheControl(_ *policy, path string) string {
+	value, _ := globMatch(f.cacheControls, path)
+	return value
 }
 
 // routeTable returns the routes of a single site: one for each prefix of a mount or of an access rule.

@@ -17,7 +17,8 @@ type policy struct {
 	strip       int            // as that of the mount
 	attempts    []attempt
 	rule        *docroot.AccessRule
-	properties  *sites.Properties // with the networks of clients; nil: everybody is admitted
+	properties  *sites.Properties // of the route; nil: those of Options
+	restricted  bool              // the properties admit some clients only
 	respond     *fixed            // nil: the response is a file
 	cors        *cors             // nil: off
 	list        bool
@@ -35,9 +36,13 @@ type policy struct {
 	errorPages   map[response.Status]ErrorPage
 	textType     string // the media type of short texts
 
-	// mediaTypeOf and cacheControlOf return what a file with this path has. Prepare calls them once for each file.
-	mediaTypeOf    func(path string) string
-	cacheControlOf func(path string) string
+	ofFiles fileRules // what Prepare asks for each file
+}
+
+// fileRules says what files have. The path is that of the file.
+type fileRules interface {
+	mediaType(p *policy, path string) string
+	cacheControl(p *policy, path string) string
 }
 
 // attempt is an element of a try list: what is looked up for a path.
@@ -93,14 +98,10 @@ func (p *policy) includes(other *policy) bool {
 
 // includesNetworks is includes for addresses of clients alone. It compares where they were set, and not what they are.
 func (p *policy) includesNetworks(other *policy) bool {
-	if other.properties == nil || p == other {
+	if !other.restricted || p == other {
 		return true
 	}
-	var own sites.Properties
-	if p.properties != nil {
-		own.Allow, own.Deny = p.properties.Allow, p.properties.Deny
-	}
-	o := other.properties
+	own, o := p.properties, other.properties // of the same server, so that both are there
 	return (o.Allow == nil || o.Allow == own.Allow) && (o.Deny == nil || o.Deny == own.Deny)
 }
 

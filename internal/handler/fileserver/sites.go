@@ -28,7 +28,7 @@ func NewSites(o *SiteOptions) handler.Handler {
 	c := siteCompiler{
 		options: o, server: newServer(&o.Common, o.Table), mounts: map[mountKey]*docroot.Mount{},
 		rules: map[string]*docroot.AccessRule{}, pages: map[*sites.ErrorPage]map[response.Status]ErrorPage{},
-		tries: map[*sites.Setting[[]string]][]attempt{},
+		tries: map[*sites.Setting[[]string]][]attempt{}, origins: map[*sites.Setting[sites.CORS]]*cors{}, heads: map[headsKey]heads{},
 	}
 	s := c.server
 	for _, r := range o.Table.Routes() {
@@ -52,6 +52,19 @@ type siteCompiler struct {
 	rules   map[string]*docroot.AccessRule
 	pages   map[*sites.ErrorPage]map[response.Status]ErrorPage
 	tries   map[*sites.Setting[[]string]][]attempt
+	origins map[*sites.Setting[sites.CORS]]*cors
+	heads   map[headsKey]heads
+}
+
+// heads are the fields of every response, which depend on header settings and CORS alone.
+type heads struct {
+	common  []Field
+	settled []string
+}
+
+type headsKey struct {
+	first *sites.Header // routes that inherit all share the slice
+	cors  *cors
 }
 
 type mountKey struct {
@@ -64,22 +77,17 @@ func (c *siteCompiler) policy(r *sites.CompiledRoute) policy {
 	q := &r.Properties
 	p := policy{
 		index: q.Index.Or(defaultIndex), list: q.List.Or(false), dotFiles: q.DotFiles.Or(false), precompress: q.Precompressed.Or(true),
-		properties: q, challenge: challengeOf(q.Realm.Or("files")), textType: textType, attempts: c.attempts(q.Try),
-	}
-	if q.Allow == nil && q.Deny == nil {
-		p.properties = nil
+		properties: q, restricted: q.Allow != nil || q.Deny != nil, ofFiles: filesByProperties{c.server.types}, challenge: defaultChallenge, textType: textType, attempts: c.attempts(q.Try),
 	}
 	if q.Auth != nil && q.Auth.Value.File != "" {
-		p.rule = c.rule(q.Auth.Value.File)
+		p.rule, p.challenge = c.rule(q.Auth.Value.File), challengeOf(q.Realm.Or(defaultRealm))
 	}
 	if q.CORS != nil && len(q.CORS.Value.Origins) > 0 {
-		p.cors = corsOf(&q.CORS.Value)
+		p.cors = c.corsOf(q.CORS)
 	}
-	p.common, p.settled = fieldsOf(q.Headers, p.cors)
+	p.common, p.settled = c.fields(q.Headers, p.cors)
 	p.listingField = !p.settles("Content-Security-Policy")
 	p.errorPages = c.errorPages(q)
-	p.mediaTypeOf = func(file string) string { return c.mediaType(q, file) }
-	p.cacheControlOf = func(string) string { return q.CacheControl.Or("") }
 	switch {
 	case q.Respond != nil:
 		p.respond = fixedOf(&q.Respond.Value)
@@ -119,17 +127,23 @@ func (c *siteCompiler) rule(file string) *docroot.AccessRule {
 	return r
 }
 
-// mediaType returns the media type of a file.
-func (c *siteCompiler) mediaType(p *sites.Properties, file string) string {
-	charset := p.Charset.Or("utf-8")
-	mediaType, ok := p.MediaType(file)
+// filesByProperties implements fileRules for sites.
+type filesByProperties struct{ types *response.MediaTypes }
+
+func (f filesByProperties) mediaType(p *policy, path string) string {
+	charset := p.properties.Charset.Or("utf-8")
+	mediaType, ok := p.properties.MediaType(path)
 	if !ok {
-		mediaType = strings.TrimSuffix(c.server.types.Lookup(file), "; charset=utf-8") // which the table adds
+		mediaType = strings.TrimSuffix(f.types.Lookup(path), "; charset=utf-8") // which the table adds
 	}
 	if charset == "" || response.WithCharset(mediaType) == mediaType {
 		return mediaType
 	}
 	return mediaType + "; charset=" + charset
+}
+
+func (f filesByProperties) cacheControl(p *policy, _ string) string {
+	return p.properties.CacheControl.Or("")
 }
 
 // errorPages returns the error pages of a route.
@@ -181,6 +195,30 @@ func attemptsOf(try *sites.Setting[[]string]) []attempt {
 	return attempts
 }
 
+// fields returns what fieldsOf returns, once for all routes that have the same.
+func (c *siteCompiler) fields(headers []sites.Header, cors *cors) (common []Field, settled []string) {
+	key := headsKey{cors: cors}
+	if len(headers) > 0 {
+		key.first = &headers[0]
+	}
+	h, ok := c.heads[key]
+	if !ok {
+		h.common, h.settled = fieldsOf(headers, cors)
+		c.heads[key] = h
+	}
+	return h.common, h.settled
+}
+
+// corsOf returns the form of a setting that requests use.
+func (c *siteCompiler) corsOf(s *sites.Setting[sites.CORS]) *cors {
+	o := c.origins[s]
+	if o == nil {
+		o = newCORS(&s.Value)
+		c.origins[s] = o
+	}
+	return o
+}
+
 // fieldsOf returns the fields of every response of a route, and the names of those that the configuration settles.
 func fieldsOf(headers []sites.Header, c *cors) (fields []Field, settled []string) {
 	fields = []Field{{"Server", "aws"}, {"X-Content-Type-Options", "nosniff"}}
@@ -202,7 +240,7 @@ func fieldsOf(headers []sites.Header, c *cors) (fields []Field, settled []string
 	return fields, settled
 }
 
-func corsOf(s *sites.CORS) *cors {
+func newCORS(s *sites.CORS) *cors {
 	c := &cors{origins: s, methods: "GET, HEAD"}
 	if slices.Contains(s.Origins, "*") {
 		c.origins = nil
