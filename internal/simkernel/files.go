@@ -34,6 +34,13 @@ type File struct {
 	fileAlign    uint32
 }
 
+// Age makes a new file older.
+func (f *File) Age(by time.Duration) {
+	f.Sizes[0].From -= by
+	f.mtime -= by.Nanoseconds()
+	f.ctime -= by.Nanoseconds()
+}
+
 // Extent says how long a file was from a time on.
 type Extent struct {
 	From time.Duration
