@@ -186,7 +186,9 @@ func (directories) ReadDirectory(_ kernel.Root, _ string, _ int, hide func(name 
 }
 
 // ReadStart implements kernel.Directories. There is no README.
-func (directories) ReadStart(kernel.Root, string, int) ([]byte, kernel.Class) { return nil, kernel.Absent }
+func (directories) ReadStart(kernel.Root, string, int) ([]byte, kernel.Class) {
+	return nil, kernel.Absent
+}
 
 // MemoryFile implements kernel.Directories.
 func (directories) MemoryFile(content []byte) (kernel.Opened, kernel.Class) {
