@@ -61,10 +61,10 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		c.peer = peerOf(op)
 		l.setState(c, connstate.StateInit)
 		c.locality = l.localities.of(c.peer)
-		c.preface = l.trusted(c.peer.Addr())
-		c.counted = c.preface || l.conns.limits.enter(neighbourhood(c.peer.Addr()))
+		c.proxyHeader = l.trusted(c.peer.Addr())
+		c.countedForAddress = c.proxyHeader || l.conns.limits.enter(addressGroup(c.peer.Addr()))
 		li.succeeded()
-		if !c.counted {
+		if !c.countedForAddress {
 			l.refuseAddress(c)
 		}
 		return
@@ -73,7 +73,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 	switch class {
 	case kernel.Canceled: // after one that failed
 	case kernel.Exhausted:
-		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
+		l.closer.files = l.cache.Reclaim(reclaimMax, l.closer.files)
 		//mutation:accept-pause-lost
 		l.pauseAccepting(acceptPause)
 	default: // nobody there, or gone before we came (ECONNABORTED)
@@ -103,7 +103,7 @@ func (l *Loop) onWatch(c *conn, op *kernel.Op) {
 	}
 	switch {
 	case op.Result >= 0:
-		c.registered, c.mask = true, kernel.Readable
+		c.epoll.registered, c.epoll.mask = true, kernel.Readable
 		l.touch(c)
 	case kernel.Classify(op.Result) != kernel.Canceled:
 		l.counts.WatchesFailed++
@@ -134,8 +134,8 @@ func (l *Loop) shed() {
 	now := l.k.Now()
 	c := l.deadlines.first(connstate.DeadlineIdle)
 	for n := 0; c != nil && n < shedMax && now-l.deadlines.armedAt(c) >= shedAfter; n++ {
-		next := c.nextOfList
-		if c.state() == connstate.StateInit && !c.touched && !c.inRecvq && !c.inParseq {
+		next := c.deadline.next
+		if c.state() == connstate.StateInit && !c.queued.settle && !c.queued.receive && !c.queued.parse {
 			l.counts.Expired++
 			l.counts.ExpiredBy[connstate.DeadlineIdle]++
 			l.abort(c, kernel.OpClose)

@@ -167,11 +167,11 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 	if !alive || n == 0 {
 		return
 	}
-	c.total += n
-	c.latest = n
-	c.held = l.cfg.Corked || op.Flags&kernel.More != 0
+	c.delivery.sent += n
+	c.delivery.latest = n
+	c.pushPending = l.cfg.Corked || op.Flags&kernel.More != 0
 	if x := c.current; x != nil {
 		x.sent += n
-		c.sendMark = x.clock.spent[connstate.PhaseSend] + l.k.Now() - x.clock.since
+		c.delivery.mark = x.clock.spent[connstate.PhaseSend] + l.k.Now() - x.clock.since
 	}
 }

@@ -57,17 +57,17 @@ func (x *exchange) Check(m *docroot.Mount, key []byte, build handler.Build) (*do
 		l.retry(c) // for another connection
 		return nil, handler.OutcomePending
 	}
-	asker := neighbourhood(c.peer.Addr())
+	asker := addressGroup(c.peer.Addr())
 	if !l.checks.admits(asker) {
 		l.counts.ChecksRefused++
 		return nil, handler.OutcomeRefused
 	}
-	j := l.newJob(kernel.JobCompute, c)
+	j := l.jobs.take(kernel.JobCompute, c)
 	j.mount, j.asker = m, asker
 	j.key = append(j.key, key...)
 	j.does(l.k, build)
 	if !l.k.Ask(&j.Job) {
-		l.freeJob(j)
+		l.giveJob(j)
 		l.retry(c)
 		return nil, handler.OutcomePending
 	}

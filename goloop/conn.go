@@ -8,57 +8,69 @@ import (
 	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
-	"aws/internal/request"
 )
 
 // conn is a connection: a socket with its interest in events, its deadlines and the bytes that were received. What it does for a
 // request is its current exchange's. Conns are used again with their slot; gen distinguishes the connections that have had it.
 type conn struct {
-	fd       int32
-	slot     int32
-	gen      uint32          // counted up when the slot is freed
+	fd     int32
+	slot   int32
+	gen    uint32 // counted up when the slot is freed
+	serial uint64 // counts the loop's connections; for the trace
+
 	ownState connstate.State // while there is no current exchange
+	current  *exchange       // from the first byte of a request until its response is over; else nil
+	pipeline pipeline        // exchanges behind it
+	readBuf  *readBuffer     // what has arrived and has no response yet; nil when that is nothing
 
-	current  *exchange // from the first byte of a request until its response is over; else nil
-	pipeline pipeline  // exchanges behind it
+	epoll    interest
+	deadline deadline
+	queued   queued
 
-	// What epoll knows, and whether that is in the way.
+	writeBlocked  bool // the socket took no more; true exactly while writability is waited for
+	sendPaused    bool // the kernel had no memory for its bytes, or the rates none left; retries take it up
+	pushPending   bool // the socket may hold back the latest bytes that were sent, for others to follow
+	readsInFlight bool // the kernel has buffers of a transfer that has been released
+	waitsInSocket bool // its last response may wait in its socket
+
+	proxyHeader     bool // a trusted proxy has to say first whom it speaks for
+	proxyHeaderLeft int  // bytes of what it has said that are still to come, and to be thrown away
+
+	peer              netip.AddrPort
+	countedForAddress bool     // in connLimits
+	locality          locality // whether it comes from this machine, and what that still asks for
+	bucket            bucket   // of the rate of a connection
+	delivery          delivery
+	lingered          int // bytes thrown away while lingering
+}
+
+// interest is what epoll knows of a connection, and whether that is in the way.
+type interest struct {
 	mask       uint32
 	registered bool
-	noisy      bool // an event came that the state has no use for
-	touched    bool // is in the loop's touched list
-	inSendq    bool
-	inParseq   bool
-	inRecvq    bool
+	unwanted   bool // an event came that the state has no use for
+}
 
-	held          bool // the socket may hold back the latest bytes that were sent, for others to follow
-	blocked       bool // the socket took no more; true exactly while writability is waited for
-	resting       bool // the kernel had no memory for its bytes, or the rates none left; retry takes it up
-	readsInFlight bool // the kernel has buffers of a transfer that has been released
+// deadline is the place of a connection in deadlineLists.
+type deadline struct {
+	kind       connstate.Deadline // whose list it is in
+	at         time.Duration
+	restart    bool // progress was made: it starts again
+	next, prev *conn
+}
 
-	preface bool // a trusted proxy has to say first whom it speaks for
-	skip    int  // bytes of what it has said that are still to come, and to be thrown away
-	bucket  bucket
+// queued says in which queues of the loop a connection is.
+type queued struct {
+	receive, parse, send bool
+	settle               bool // in Loop.touched
+}
 
-	serial   uint64 // counts the loop's connections; for the trace
-	peer     netip.AddrPort
-	counted  bool     // for its address
-	whole    bool     // its last response may wait in its socket
-	locality locality // whether it comes from this machine, and what that still asks for
-
-	total    int64         // bytes that were sent to the client, since it was accepted
-	acked    int64         // of them, acknowledged when that was last looked at
-	latest   int64         // of them, sent by the latest operation that sent any
-	sendMark time.Duration // time that the exchange had spent on sending when the client last took bytes
-
-	part     *part // bytes received whose request has no response yet; nil when there are none
-	lingered int   // bytes thrown away while lingering
-
-	armed      connstate.Deadline // the list that the connection is in
-	expiresAt  time.Duration
-	refresh    bool // progress was made: the deadline starts again
-	nextOfList *conn
-	prevOfList *conn
+// delivery is what is known of how a client takes what is sent to it.
+type delivery struct {
+	sent   int64         // bytes, since the connection was accepted
+	acked  int64         // of them, acknowledged when that was last looked at
+	latest int64         // of them, sent by the latest operation that sent any
+	mark   time.Duration // time that the exchange had spent on sending when the client last took bytes
 }
 
 // state returns what the connection is doing: the state of its current exchange, or its own.
@@ -71,13 +83,6 @@ func (c *conn) state() connstate.State {
 
 // token returns what epoll is given for the connection: the slot, and its tenant.
 func (c *conn) token() uint64 { return uint64(c.gen)<<24 | uint64(c.slot) }
-
-// part holds the bytes of a head that has not arrived in full, or that waits for its response.
-type part struct {
-	buf []byte // outside the Go heap
-	n   int
-	req request.Request
-}
 
 // setState is the only writer of a state.
 func (l *Loop) setState(c *conn, to connstate.State) {
@@ -96,7 +101,7 @@ func (l *Loop) setState(c *conn, to connstate.State) {
 		x.clock.leave(from, now)
 		if to == connstate.StateReading {
 			x.clock = clock{began: now, since: now}
-			c.sendMark = 0
+			c.delivery.mark = 0
 		}
 		x.state = to
 	} else {
@@ -104,17 +109,17 @@ func (l *Loop) setState(c *conn, to connstate.State) {
 	}
 	l.counts.InState[from]--
 	l.counts.InState[to]++
-	c.refresh = true
+	c.deadline.restart = true
 	l.touch(c)
 }
 
-// interest derives from the state what epoll is to report about a connection.
-func interest(c *conn) uint32 {
+// wantedEvents derives from the state what epoll is to report about a connection.
+func wantedEvents(c *conn) uint32 {
 	switch c.state() {
 	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		return kernel.Readable
 	case connstate.StateWReady, connstate.StateSending:
-		if c.blocked {
+		if c.writeBlocked {
 			return kernel.Writable
 		}
 		return 0
@@ -125,8 +130,8 @@ func interest(c *conn) uint32 {
 
 // touch marks a connection for settle.
 func (l *Loop) touch(c *conn) {
-	if !c.touched {
-		c.touched = true
+	if !c.queued.settle {
+		c.queued.settle = true
 		l.touched = append(l.touched, c.slot)
 	}
 }
@@ -137,7 +142,7 @@ func (l *Loop) touch(c *conn) {
 func (l *Loop) settle() {
 	for _, slot := range l.touched {
 		c := l.conns.bySlot[slot]
-		c.touched = false
+		c.queued.settle = false
 		if c.state() == connstate.StateFree || c.state() == connstate.StateClosing {
 			l.deadlines.disarm(c)
 			continue
@@ -147,17 +152,17 @@ func (l *Loop) settle() {
 			continue
 		}
 		l.deadlines.arm(c, l.k.Now())
-		want := interest(c)
-		if !c.registered {
+		want := wantedEvents(c)
+		if !c.epoll.registered {
 			if want != 0 || c.awaitsMade() { // with no interest, epoll still reports a reset: nobody waits for the job then
 				l.change(kernel.OpEpollAdd, c, want)
-				c.registered = true
+				c.epoll.registered = true
 			}
-		} else if want&^c.mask != 0 || c.noisy {
+		} else if want&^c.epoll.mask != 0 || c.epoll.unwanted {
 			//mutation:wakeup-lost
 			l.change(kernel.OpEpollMod, c, want)
 		}
-		c.noisy = false
+		c.epoll.unwanted = false
 	}
 	l.touched = l.touched[:0]
 	for _, c := range l.overdue { // which touches them
@@ -170,7 +175,7 @@ func (l *Loop) settle() {
 
 // change asks for an interest change, which the next Wait makes.
 func (l *Loop) change(kind netKind, c *conn, mask uint32) {
-	c.mask = mask
+	c.epoll.mask = mask
 	l.interests.add(interestChange{kind: kind, slot: c.slot, mask: mask})
 }
 
@@ -180,25 +185,25 @@ func (l *Loop) freeSlot(c *conn) {
 	// The slot stays in the queues that it is in, anyone who comes next.
 	*c = conn{
 		slot: c.slot, gen: c.gen + 1, fd: -1,
-		touched: c.touched, inRecvq: c.inRecvq, inSendq: c.inSendq,
+		queued: queued{receive: c.queued.receive, send: c.queued.send, settle: c.queued.settle},
 	}
 	l.conns.give(c)
 }
 
 // release gives back all that a connection holds but its descriptor and its slot.
 func (l *Loop) release(c *conn) {
-	if c.whole {
-		c.whole = false
-		l.localities.wholes.give()
+	if c.waitsInSocket {
+		c.waitsInSocket = false
+		l.localities.socketWaits.give()
 	}
-	l.dropPart(c)
+	l.dropReadBuf(c)
 	l.dropCurrent(c)
 	l.dropPipeline(c)
 }
 
 func (l *Loop) dropFile(f **docroot.File) {
 	if *f != nil {
-		l.closing = (*f).Release(l.closing)
+		l.closer.files = (*f).Release(l.closer.files)
 		*f = nil
 	}
 }
@@ -208,9 +213,9 @@ func (l *Loop) dropFile(f **docroot.File) {
 func (l *Loop) over(c *conn) {
 	l.release(c)
 	c.fd = -1
-	if c.counted {
-		c.counted = false
-		l.conns.limits.leave(neighbourhood(c.peer.Addr()))
+	if c.countedForAddress {
+		c.countedForAddress = false
+		l.conns.limits.leave(addressGroup(c.peer.Addr()))
 	}
 	if c.readsInFlight {
 		if c.state() != connstate.StateClosing {
@@ -228,6 +233,6 @@ func (l *Loop) abort(c *conn, how netKind) {
 	if how == kernel.OpReset {
 		l.counts.Resets++
 	}
-	l.hangUps = append(l.hangUps, hangUp{kind: how, fd: c.fd})
+	l.closer.add(how, c.fd)
 	l.over(c)
 }

@@ -70,9 +70,9 @@ func (c *connLimits) leave(a netip.Addr) {
 	}
 }
 
-// neighbourhood is what counts as one client: an IPv4 address, or the /64 of an IPv6 address, which
+// addressGroup is what counts as one client: an IPv4 address, or the /64 of an IPv6 address, which
 // is what one customer of a network has at the least (RFC 6177).
-func neighbourhood(peer netip.Addr) netip.Addr {
+func addressGroup(peer netip.Addr) netip.Addr {
 	peer = peer.Unmap()
 	if !peer.Is6() {
 		return peer

@@ -31,17 +31,17 @@ func newDeadlineLists(cfg *Config) deadlineLists {
 // progress.
 func (d *deadlineLists) arm(c *conn, now time.Duration) {
 	kind := c.state().Deadline()
-	if kind == c.armed && !c.refresh {
+	if kind == c.deadline.kind && !c.deadline.restart {
 		return
 	}
-	c.refresh = false
+	c.deadline.restart = false
 	d.disarm(c)
-	c.armed = kind
-	c.expiresAt = now + d.allows[kind]
+	c.deadline.kind = kind
+	c.deadline.at = now + d.allows[kind]
 	list := &d.lists[kind]
-	c.prevOfList = list.last
+	c.deadline.prev = list.last
 	if list.last != nil {
-		list.last.nextOfList = c
+		list.last.deadline.next = c
 	} else {
 		list.first = c
 	}
@@ -50,36 +50,38 @@ func (d *deadlineLists) arm(c *conn, now time.Duration) {
 
 // disarm takes a connection out of its list.
 func (d *deadlineLists) disarm(c *conn) {
-	if c.armed == connstate.DeadlineNone {
+	if c.deadline.kind == connstate.DeadlineNone {
 		return
 	}
-	list := &d.lists[c.armed]
-	if c.prevOfList != nil {
-		c.prevOfList.nextOfList = c.nextOfList
+	list := &d.lists[c.deadline.kind]
+	if c.deadline.prev != nil {
+		c.deadline.prev.deadline.next = c.deadline.next
 	} else {
-		list.first = c.nextOfList
+		list.first = c.deadline.next
 	}
-	if c.nextOfList != nil {
-		c.nextOfList.prevOfList = c.prevOfList
+	if c.deadline.next != nil {
+		c.deadline.next.deadline.prev = c.deadline.prev
 	} else {
-		list.last = c.prevOfList
+		list.last = c.deadline.prev
 	}
-	c.nextOfList, c.prevOfList = nil, nil
-	c.armed = connstate.DeadlineNone
+	c.deadline.next, c.deadline.prev = nil, nil
+	c.deadline.kind = connstate.DeadlineNone
 }
 
 // first returns the connection that has been under a deadline longest, or nil. The others follow by nextOfList.
 func (d *deadlineLists) first(kind connstate.Deadline) *conn { return d.lists[kind].first }
 
 // armedAt returns since when a connection is under its deadline.
-func (d *deadlineLists) armedAt(c *conn) time.Duration { return c.expiresAt - d.allows[c.armed] }
+func (d *deadlineLists) armedAt(c *conn) time.Duration {
+	return c.deadline.at - d.allows[c.deadline.kind]
+}
 
 // dueAt returns when the first connection expires.
 func (d *deadlineLists) dueAt() time.Duration {
 	at := never
 	for i := range d.lists {
 		if c := d.lists[i].first; c != nil {
-			at = min(at, c.expiresAt)
+			at = min(at, c.deadline.at)
 		}
 	}
 	return at

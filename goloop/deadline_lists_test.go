@@ -16,9 +16,9 @@ func TestDeadlineLists(t *testing.T) {
 	conns := make([]conn, 4)
 	order := func(kind connstate.Deadline) (list []int32) {
 		var last *conn
-		for c := d.first(kind); c != nil; last, c = c, c.nextOfList {
-			if c.armed != kind || c.prevOfList != last {
-				t.Errorf("connection %d in the list of %v is armed for %v", c.slot, kind, c.armed)
+		for c := d.first(kind); c != nil; last, c = c, c.deadline.next {
+			if c.deadline.kind != kind || c.deadline.prev != last {
+				t.Errorf("connection %d in the list of %v is armed for %v", c.slot, kind, c.deadline.kind)
 			}
 			list = append(list, c.slot)
 		}
@@ -34,7 +34,7 @@ func TestDeadlineLists(t *testing.T) {
 		}
 	}
 	for i := range conns {
-		conns[i].slot, conns[i].ownState, conns[i].refresh = int32(i), connstate.StateInit, true
+		conns[i].slot, conns[i].ownState, conns[i].deadline.restart = int32(i), connstate.StateInit, true
 		d.arm(&conns[i], time.Duration(1000+i))
 	}
 	expect(connstate.DeadlineIdle, 0, 1, 2, 3)
@@ -43,11 +43,11 @@ func TestDeadlineLists(t *testing.T) {
 	}
 	d.arm(&conns[1], 1010) // without progress
 	expect(connstate.DeadlineIdle, 0, 1, 2, 3)
-	conns[1].refresh = true
+	conns[1].deadline.restart = true
 	d.arm(&conns[1], 1010)
 	expect(connstate.DeadlineIdle, 0, 2, 3, 1)
-	if at := d.armedAt(&conns[1]); at != 1010 || conns[1].refresh {
-		t.Errorf("armed at %d, want 1010; the progress counts again: %v", at, conns[1].refresh)
+	if at := d.armedAt(&conns[1]); at != 1010 || conns[1].deadline.restart {
+		t.Errorf("armed at %d, want 1010; the progress counts again: %v", at, conns[1].deadline.restart)
 	}
 	conns[0].ownState = connstate.StateReading
 	d.arm(&conns[0], 1020)
@@ -80,8 +80,8 @@ func TestDeadlineOfStates(t *testing.T) {
 	} {
 		c := conn{ownState: state}
 		d.arm(&c, 1000)
-		if c.expiresAt != 1000+want {
-			t.Errorf("%v expires after %d, want %d", state, c.expiresAt-1000, want)
+		if c.deadline.at != 1000+want {
+			t.Errorf("%v expires after %d, want %d", state, c.deadline.at-1000, want)
 		}
 	}
 }

@@ -12,38 +12,38 @@ import (
 // of the socket's buffer is free, which may be megabytes.
 func (l *Loop) tookEnough(c *conn) bool {
 	unsent := l.k.Unsent(c.fd)
-	acked := c.total - unsent
-	if acked-c.acked <= l.cfg.takenMin() && (unsent > c.latest || !c.resting) {
+	acked := c.delivery.sent - unsent
+	if acked-c.delivery.acked <= l.cfg.takenMin() && (unsent > c.delivery.latest || !c.sendPaused) {
 		return false // a client that has taken all but the latest bytes, and waits for the rates, is not slow
 	}
-	c.acked = acked
+	c.delivery.acked = acked
 	return true
 }
 
 // stalled reports whether a connection that comes back to sending, from waiting for a disk, has spent
 // SendTimeout on it without a byte being taken. Its deadline began again each time.
 func (l *Loop) stalled(c *conn) bool {
-	if c.state().Deadline() != connstate.DeadlineSend || c.armed == connstate.DeadlineSend ||
-		c.current.clock.spent[connstate.PhaseSend]-c.sendMark < l.cfg.SendTimeout {
+	if c.state().Deadline() != connstate.DeadlineSend || c.deadline.kind == connstate.DeadlineSend ||
+		c.current.clock.spent[connstate.PhaseSend]-c.delivery.mark < l.cfg.SendTimeout {
 		return false
 	}
-	c.sendMark = c.current.clock.spent[connstate.PhaseSend]
+	c.delivery.mark = c.current.clock.spent[connstate.PhaseSend]
 	return !l.tookEnough(c)
 }
 
 // takenMin is what a client must have taken more than when its SendTimeout is over.
 func (cfg *Config) takenMin() int64 { return cfg.SendRateMin * int64(cfg.SendTimeout/time.Second) }
 
-// giveUp lets the handler respond to a request that has not become complete, or whose file could not
+// expireRequest lets the handler respond to a request that has not become complete, or whose file could not
 // be looked up, in time. It returns false when there is nothing to say.
-func (l *Loop) giveUp(c *conn) bool {
+func (l *Loop) expireRequest(c *conn) bool {
 	if c.state() != connstate.StateReading && c.state() != connstate.StateOpening || l.shutdown.isCutOff() {
 		return false
 	}
 	l.response.Reset()
 	req, head := &l.req, []byte(nil)
-	if c.part != nil {
-		req, head = &c.part.req, c.part.buf[:c.part.n]
+	if c.readBuf != nil {
+		req, head = &c.readBuf.req, c.readBuf.bytes()
 	} else {
 		req.Reset(l.handler.Limits())
 	}
@@ -61,21 +61,21 @@ func (l *Loop) giveUp(c *conn) bool {
 func (l *Loop) expire() {
 	now := l.k.Now()
 	for d := range connstate.DeadlineCount {
-		for c := l.deadlines.first(d); c != nil && c.expiresAt <= now; {
-			next := c.nextOfList
-			if c.touched && (c.refresh || c.state().Deadline() != c.armed) {
+		for c := l.deadlines.first(d); c != nil && c.deadline.at <= now; {
+			next := c.deadline.next
+			if c.queued.settle && (c.deadline.restart || c.state().Deadline() != c.deadline.kind) {
 				c = next
 				continue
 			}
-			if c.armed == connstate.DeadlineSend && l.tookEnough(c) {
-				c.refresh = true // another period
+			if c.deadline.kind == connstate.DeadlineSend && l.tookEnough(c) {
+				c.deadline.restart = true // another period
 				l.deadlines.arm(c, now)
 				c = next
 				continue
 			}
 			l.counts.Expired++
 			l.counts.ExpiredBy[d]++
-			if l.giveUp(c) {
+			if l.expireRequest(c) {
 				c = next
 				continue
 			}

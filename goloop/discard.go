@@ -41,7 +41,7 @@ func (l *Loop) stepDiscarding(c *conn, buf []byte) {
 // linger ends a connection that has had its response, and may be sending on: closed now, what it has sent
 // would be answered with a reset, which may overtake the response.
 func (l *Loop) linger(c *conn) {
-	l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpShutdown, fd: c.fd})
+	l.closer.add(kernel.OpShutdown, c.fd)
 	l.setState(c, connstate.StateLingering)
 	l.release(c)
 }

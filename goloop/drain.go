@@ -14,7 +14,7 @@ import (
 func (l *Loop) drain() {
 	l.shutdown.begin(l.k.Now(), l.drainIdle(), l.cfg.DrainTimeout)
 	for _, li := range l.acceptor.close(l.k, l.batch.ops) {
-		l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: li.fd})
+		l.closer.add(kernel.OpClose, li.fd)
 	}
 }
 
@@ -40,7 +40,7 @@ func (l *Loop) cutOff(now time.Duration) {
 func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
 	for _, c := range l.conns.bySlot {
-		if c.state() != connstate.StateInit || c.part != nil || c.touched || c.armed != connstate.DeadlineIdle ||
+		if c.state() != connstate.StateInit || c.readBuf != nil || c.queued.settle || c.deadline.kind != connstate.DeadlineIdle ||
 			now < l.deadlines.armedAt(c)+l.drainIdle() { // a response that was not its last has just ended
 			continue
 		}
@@ -60,14 +60,14 @@ func (l *Loop) closeIdle(now time.Duration) {
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a
 // worker has to.
 func (l *Loop) ended() bool {
-	if l.conns.live() > 0 || l.loader.InFlight() > 0 || l.pendingJobs() > 0 || len(l.hangUps) > 0 || len(l.slowly) > 0 {
+	if l.conns.live() > 0 || l.loader.InFlight() > 0 || l.jobsPending() > 0 || len(l.closer.sockets) > 0 || len(l.closer.slow) > 0 {
 		return l.shutdown.abandons(l.k.Now()) && l.loader.InFlight() == 0
 	}
 	if !l.shutdown.cleared {
 		l.shutdown.cleared = true
-		l.closing = l.cache.Clear(l.closing)
+		l.closer.files = l.cache.Clear(l.closer.files)
 	}
-	return len(l.closing) == 0
+	return len(l.closer.files) == 0
 }
 
 // reportLeft lets other goroutines know what a loop that drains waits for.

@@ -196,7 +196,7 @@ func (l *Loop) awaitRequest(c *conn) {
 		l.promote(c)
 		return
 	}
-	if c.part != nil {
+	if c.readBuf != nil {
 		l.toParse(c)
 	}
 }
@@ -213,6 +213,6 @@ func (l *Loop) abortTruncated(x *exchange) {
 // forgetFile takes an exchange's file out of the cache, so that the next request gets it as it is now.
 func (l *Loop) forgetFile(x *exchange) {
 	if x.file != nil && !x.file.Made {
-		l.closing = l.cache.Drop(x.file, l.closing)
+		l.closer.files = l.cache.Drop(x.file, l.closer.files)
 	}
 }

@@ -44,7 +44,7 @@ const refusalsMax = 16
 // holds what it is given.
 func (x *exchange) openRefused() {
 	l := x.loop
-	l.closing = l.cache.Reclaim(reclaimMax, l.closing)
+	l.closer.files = l.cache.Reclaim(reclaimMax, l.closer.files)
 	if x.refusals++; x.refusals > refusalsMax {
 		x.dropFound()
 		x.refusals = 1

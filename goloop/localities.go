@@ -11,7 +11,7 @@ import (
 type localities struct {
 	differ                     bool   // those from this machine have a congestion control of their own
 	loopbackNames, remoteNames []byte // by which a socket's is exchanged; nil where all connections have the same
-	wholes                     wholes
+	socketWaits                socketWaits
 }
 
 func newLocalities(k kernel.Kernel, cfg *Config) (localities, error) {
@@ -44,8 +44,8 @@ func (a *localities) of(peer netip.AddrPort) locality {
 	}
 }
 
-// wholes counts the last responses that may wait in their sockets.
-type wholes struct {
+// socketWaits counts the last responses that may wait in their sockets.
+type socketWaits struct {
 	left int           // to be allowed
 	open int           // of connections that are still sending: what they have not used yet they may use any time
 	at   time.Duration // when what is used may be looked at again
@@ -61,7 +61,7 @@ const (
 
 // take counts another response that may wait in its socket, or returns false if it may not. It is given back when the response
 // has gone.
-func (w *wholes) take(k kernel.Kernel) bool {
+func (w *socketWaits) take(k kernel.Kernel) bool {
 	if now := k.Now(); w.left == 0 && now >= w.at {
 		held, low := k.SocketMemory()
 		w.left = int(min(max(low/wholePart-held, 0)/LocalUnsentBytes-int64(w.open), wholeMost))
@@ -76,4 +76,4 @@ func (w *wholes) take(k kernel.Kernel) bool {
 	return true
 }
 
-func (w *wholes) give() { w.open-- }
+func (w *socketWaits) give() { w.open-- }

@@ -56,7 +56,7 @@ func (m *memoryReporter) SocketMemory() (int64, int64) {
 
 func TestRoomForWholeResponses(t *testing.T) {
 	k := &memoryReporter{now: time.Second}
-	var w wholes
+	var w socketWaits
 	granted := func() (n int) {
 		for n < 1000 && w.take(k) {
 			n++

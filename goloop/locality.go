@@ -34,7 +34,7 @@ func (l *Loop) addCongestion(c *conn, body int64) {
 	switch {
 	case c.locality == localityLoopback && body >= LocalBodyBytes:
 		names = l.localities.loopbackNames
-		whole = !c.current.keepAlive && l.localities.wholes.take(l.k)
+		whole = !c.current.keepAlive && l.localities.socketWaits.take(l.k)
 	case c.locality == localityRemote && body >= remoteBodyBytes:
 		names = l.localities.remoteNames
 	default:
@@ -49,7 +49,7 @@ func (l *Loop) addCongestion(c *conn, body int64) {
 		link = kernel.Link // a socket that had the system's is paced for ever, and sends by a timer what waits in it
 	}
 	if whole {
-		c.whole = true
+		c.waitsInSocket = true
 		l.batch.add(owner{}, kernel.Op{Kind: kernel.OpNotSent, Flags: link, FD: c.fd, Mask: LocalUnsentBytes})
 	}
 }

@@ -29,7 +29,7 @@ func (x *exchange) LookUp(q *handler.Lookup) bool {
 			return false
 		case class == kernel.Again:
 			if j == nil {
-				j = x.loop.newJob(kernel.JobLookUp, x.conn)
+				j = x.loop.jobs.take(kernel.JobLookUp, x.conn)
 			}
 			if !j.addWithSiblings(q, &a) {
 				return x.askLookUp(j)
@@ -82,7 +82,7 @@ func (x *exchange) findSiblings(q *handler.Lookup, a *handler.Alternative, file 
 			return false
 		}
 		if j == nil {
-			j = x.loop.newJob(kernel.JobLookUp, x.conn)
+			j = x.loop.jobs.take(kernel.JobLookUp, x.conn)
 		}
 		if !added {
 			if !j.room(1 + len(q.Suffixes)) {
@@ -153,7 +153,7 @@ func (x *exchange) recall(m *docroot.Mount, name []byte) *docroot.File {
 			return file
 		}
 	}
-	l.closing = l.cache.Drop(file, l.closing)
+	l.closer.files = l.cache.Drop(file, l.closer.files)
 	l.dropFile(&file)
 	return nil
 }
@@ -182,7 +182,7 @@ func (l *Loop) remember(m *docroot.Mount, name []byte, class kernel.Class, opene
 	if class == kernel.Done {
 		l.handler.Prepare(file)
 	}
-	l.closing = l.cache.Add(file, l.k.Now(), l.closing)
+	l.closer.files = l.cache.Add(file, l.k.Now(), l.closer.files)
 	return file
 }
 
@@ -234,7 +234,7 @@ func (j *job) clearNames() {
 // askLookUp lets a worker thread look names up. It always returns false: they are not known yet.
 func (x *exchange) askLookUp(j *job) bool {
 	if !x.loop.k.Ask(&j.Job) {
-		x.loop.freeJob(j)
+		x.loop.giveJob(j)
 		x.loop.retry(x.conn)
 		return false
 	}
@@ -279,7 +279,7 @@ func (l *Loop) onLookedUp(c *conn, j *job, alive bool) {
 func (l *Loop) onJob(x *exchange, exhausted bool) {
 	switch {
 	case x == nil && exhausted:
-		l.closing = l.cache.Reclaim(reclaimMax, l.closing)
+		l.closer.files = l.cache.Reclaim(reclaimMax, l.closer.files)
 	case x == nil:
 	case exhausted:
 		x.awaitsJob = false
@@ -293,6 +293,6 @@ func (l *Loop) onJob(x *exchange, exhausted bool) {
 // stepOpening is the step of CONN_OPENING: more is known of what the request asks for, and its response is decided again.
 func (l *Loop) stepOpening(x *exchange) {
 	assert(x.state == connstate.StateOpening && !x.awaitsJob, "a request is decided again outside of CONN_OPENING")
-	p := x.conn.part
-	l.respond(x.conn, p.buf[:p.n], &p.req)
+	b := x.conn.readBuf
+	l.respond(x.conn, b.bytes(), &b.req)
 }

@@ -33,12 +33,6 @@ const (
 	headBufferSlab  = 64
 )
 
-// hangUp is a descriptor that waits for the next cgo call to be closed, or to be shut for sending.
-type hangUp struct {
-	kind netKind
-	fd   int32
-}
-
 // Loop is one event loop. All methods but Shutdown belong to one goroutine.
 type Loop struct {
 	cfg       Config
@@ -55,6 +49,7 @@ type Loop struct {
 	rates      rates
 	localities localities
 	heads      headBuffers
+	readBufs   readBuffers
 	date       responseDate
 	trimming   trimming
 	shutdown   shutdown
@@ -72,28 +67,21 @@ type Loop struct {
 	parseq  slotQueue // connections with bytes of a next request in hand
 	sendq   slotQueue // connections with something to send
 	retries retries
-	hangUps []hangUp
-	closing []docroot.Descriptor // of files that nobody needs any more
-	slowly  []int32              // of them, those that workers close
+	closer  closer
 
 	scratch   []byte // where receives go: batchConnsMax pieces
 	req       request.Request
 	response  handler.Response
 	opened    kernel.Opened // out-parameters of the kernel, here so that they need no allocation
 	looked    kernel.Info
-	parts     freelist.List[*part]
 	exchanges freelist.List[*exchange]
-	headsMax  int
 
 	loader  *loader.Loader
 	reaps   bool          // the kernel has reported completed reads; Reap makes it stop reporting
 	stallAt time.Duration // when the loader is asked again to take back the buffers of clients that take nothing
 
-	jobs     []*job
-	checks   checkQueue
-	freeJobs freelist.List[*job]
-	finished []*kernel.Job
-	woken    bool // FinishedJobs must be called: a worker thread has finished, or Wake was called
+	jobs   jobs
+	checks checkQueue
 }
 
 // NewLoop returns a loop that serves the connections of the listening sockets, which it closes
@@ -129,11 +117,8 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if l.loader, err = loader.New(k, cfg.loader(l.clock.precise), cache, &l.counts, (*transferEvents)(l)); err != nil {
 		return nil, err
 	}
-	l.headsMax = d.Limits().HeadBytesMax
-	if l.headsMax <= 0 {
-		l.headsMax = request.DefaultHeadBytesMax
-	}
-	l.finished = make([]*kernel.Job, jobsFetchMax)
+	l.readBufs.init(k, d.Limits().HeadBytesMax)
+	l.jobs.finished = make([]*kernel.Job, jobsFetchMax)
 	if l.acceptor, err = newAcceptor(k, l.batch.ops, &l.cfg, listeners); err != nil {
 		return nil, err
 	}
@@ -187,12 +172,12 @@ func (l *Loop) Iterate() (bool, error) {
 	}
 	l.receive()
 	l.collect()
-	l.again()
+	l.resume()
 	l.loader.Submit()
 	l.reap()
 	l.send()
 	l.expire()
-	l.tidy()
+	l.housekeep()
 	l.counts.EventsPerIteration.Add(events)
 	l.recorder.flush()
 	l.publish()
@@ -206,9 +191,9 @@ func (l *Loop) Iterate() (bool, error) {
 	return !l.shutdown.draining || !l.ended(), nil
 }
 
-// tidy does what is due now and then: it ends a drain, resumes accepting, and lets go of files
+// housekeep does what is due now and then: it ends a drain, resumes accepting, and lets go of files
 // that nobody has asked for in a while.
-func (l *Loop) tidy() {
+func (l *Loop) housekeep() {
 	now := l.k.Now()
 	if l.shutdown.idleIsOver(now) {
 		l.closeIdle(now)
@@ -218,8 +203,8 @@ func (l *Loop) tidy() {
 		l.shed()
 	}
 	l.acceptor.update(l.k, l.batch.ops, now, l.connsLeft())
-	l.closing = l.trimming.run(l.cache, now, l.closing)
-	l.closeSlowly()
+	l.closer.files = l.trimming.run(l.cache, now, l.closer.files)
+	l.askCloses()
 	if now >= l.stallAt {
 		l.stallAt = now + l.cfg.StallTimeout/4
 		l.loader.Reclaim(now)
@@ -228,20 +213,20 @@ func (l *Loop) tidy() {
 
 // close gives everything back. The loop has no connections any more, or is beyond help.
 func (l *Loop) close() error {
-	l.closing = l.cache.Clear(l.closing)
+	l.closer.files = l.cache.Clear(l.closer.files)
 	for _, c := range l.conns.bySlot {
 		if c.state() != connstate.StateFree && c.fd >= 0 {
-			l.hangUps = append(l.hangUps, hangUp{kind: kernel.OpClose, fd: c.fd})
+			l.closer.add(kernel.OpClose, c.fd)
 			l.release(c)
 			c.fd = -1
 		}
 	}
-	for len(l.hangUps) > 0 || len(l.closing) > 0 {
-		l.addHangUps()
+	for !l.closer.isEmpty() {
+		l.addEnds()
 		l.run()
 	}
-	l.closeSlowly() // what the workers have no room for ends with the process
-	assert(l.localities.wholes.open == 0, "a connection that is gone may still let its response wait")
+	l.askCloses() // what the workers have no room for ends with the process
+	assert(l.localities.socketWaits.open == 0, "a connection that is gone may still let its response wait")
 	l.loader.CheckReleased()
 	l.recorder.flush()
 	return l.k.Close()

@@ -17,12 +17,12 @@ func (x *exchange) Make(m *docroot.Mount, key []byte, build handler.Build) (*doc
 	if x.isPipelined() {
 		return nil, handler.OutcomePending
 	}
-	j := x.loop.newJob(kernel.JobFunc, x.conn)
+	j := x.loop.jobs.take(kernel.JobFunc, x.conn)
 	j.mount = m
 	j.key = append(j.key, key...)
 	j.does(x.loop.k, build)
 	if !x.loop.k.Ask(&j.Job) {
-		x.loop.freeJob(j)
+		x.loop.giveJob(j)
 		x.loop.retry(x.conn)
 		return nil, handler.OutcomePending
 	}
@@ -41,7 +41,7 @@ func (x *exchange) recallMade(m *docroot.Mount, key []byte) *docroot.File {
 		return file
 	}
 	if fresh == docroot.Stale {
-		l.closing = l.cache.Drop(file, l.closing)
+		l.closer.files = l.cache.Drop(file, l.closer.files)
 		l.dropFile(&file)
 	}
 	return nil

@@ -10,7 +10,7 @@ import (
 )
 
 // job is a request to a worker thread, with what the loop needs when the response comes. Jobs are used
-// again; Job.Token is the index in Loop.jobs.
+// resume; Job.Token is the index in jobs.all.
 type job struct {
 	kernel.Job
 	slot  int32
@@ -25,73 +25,55 @@ type job struct {
 	dropped atomic.Bool // nobody waits for the outcome any more
 }
 
-// pendingJobs returns the number of jobs that worker threads have.
-func (l *Loop) pendingJobs() int { return len(l.jobs) - l.freeJobs.Len() + l.loader.JobsPending() }
-
-// newJob returns a job for a connection, or for none.
-func (l *Loop) newJob(kind kernel.JobKind, c *conn) *job {
-	j, ok := l.freeJobs.Take()
-	if !ok {
-		j = &job{}
-		j.Token = uint64(len(l.jobs))
-		l.jobs = append(l.jobs, j)
-	}
-	token, key, names, mounts := j.Token, j.key[:0], j.Names[:0], j.mounts[:0]
-	*j = job{slot: -1, key: key, mounts: mounts}
-	if c != nil {
-		j.slot, j.gen = c.slot, c.gen
-	}
-	j.Kind, j.Token, j.Names = kind, token, names
-	return j
+// giveJob gives a job back that the worker threads do not have.
+func (l *Loop) giveJob(j *job) {
+	file := l.jobs.give(j)
+	l.dropFile(&file)
 }
 
-func (l *Loop) freeJob(j *job) {
-	l.dropFile(&j.file)
-	j.mount = nil
-	j.clearNames()
-	l.freeJobs.Give(j)
-}
+// jobsPending returns the number of jobs that worker threads have, those of the loader included.
+func (l *Loop) jobsPending() int { return l.jobs.pending() + l.loader.JobsPending() }
 
 // askPrefetch lets a worker thread bring the next chunk of an exchange's file into memory.
 func (l *Loop) askPrefetch(x *exchange) {
 	c, b := x.conn, &x.sendfd
-	j := l.newJob(kernel.JobPrefetch, c)
+	j := l.jobs.take(kernel.JobPrefetch, c)
 	j.file = x.file
 	j.file.Hold()
 	j.FD, j.Offset, j.Len = x.file.FD, b.off, chunkBytes(b.off, b.end)
 	if !l.k.Ask(&j.Job) {
-		l.freeJob(j)
+		l.giveJob(j)
 		l.retry(c)
 		return
 	}
 	x.awaitsJob = true
 }
 
-// closeSlowly lets workers close the descriptors whose close may wait.
-func (l *Loop) closeSlowly() {
-	for n := len(l.slowly); n > 0; n-- {
-		j := l.newJob(kernel.JobClose, nil)
-		j.FD = l.slowly[n-1]
+// askCloses lets workers close the descriptors whose close may wait.
+func (l *Loop) askCloses() {
+	for n := len(l.closer.slow); n > 0; n-- {
+		j := l.jobs.take(kernel.JobClose, nil)
+		j.FD = l.closer.slow[n-1]
 		if !l.k.Ask(&j.Job) {
-			l.freeJob(j)
+			l.giveJob(j)
 			return
 		}
-		l.slowly = l.slowly[:n-1]
+		l.closer.slow = l.closer.slow[:n-1]
 	}
 }
 
 // collect takes in what the worker threads have done.
 func (l *Loop) collect() {
-	for l.woken || l.pendingJobs() > 0 {
-		l.woken = false
+	for l.jobs.woken || l.jobsPending() > 0 {
+		l.jobs.woken = false
 		//mutation:finished-jobs-one-by-one
-		n := l.k.FinishedJobs(l.finished)
-		for _, finished := range l.finished[:n] {
+		n := l.k.FinishedJobs(l.jobs.finished)
+		for _, finished := range l.jobs.finished[:n] {
 			if finished.Kind == kernel.JobRead || finished.Kind == kernel.JobPopulate {
 				l.loader.OnJob(finished)
 				continue
 			}
-			j := l.jobs[finished.Token]
+			j := l.jobs.all[finished.Token]
 			var c *conn
 			alive := false
 			if j.slot >= 0 {
@@ -108,9 +90,9 @@ func (l *Loop) collect() {
 				l.onPrefetched(c, j, alive)
 			case kernel.JobClose, kernel.JobRead, kernel.JobPopulate: // nothing follows, or it is the loader's
 			}
-			l.freeJob(j)
+			l.giveJob(j)
 		}
-		if n < len(l.finished) {
+		if n < len(l.jobs.finished) {
 			return
 		}
 	}

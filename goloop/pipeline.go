@@ -39,7 +39,7 @@ func (p *pipeline) pop() *exchange {
 // prepareNext decides the responses to the requests that have arrived behind the current one, as long as they are
 // complete and nothing about them has to be waited for. The other ones stay in the read buffer.
 func (l *Loop) prepareNext(c *conn) {
-	p := c.part
+	p := c.readBuf
 	done := 0
 	for c.pipeline.count < pipelinedMax {
 		buf := p.buf[done:p.n]
@@ -64,7 +64,7 @@ func (l *Loop) prepareNext(c *conn) {
 		p.n = copy(p.buf, p.buf[done:p.n])
 	}
 	if p.n == 0 {
-		l.dropPart(c)
+		l.dropReadBuf(c)
 	}
 }
 

@@ -69,8 +69,8 @@ func (l *Loop) receive() {
 	for _, slot := range l.recvq.take() {
 		c := l.conns.bySlot[slot]
 		//mutation:receive-queue-capped
-		c.inRecvq = false
-		if c.inParseq {
+		c.queued.receive = false
+		if c.queued.parse {
 			continue // what is in hand goes first, before the end that may stand behind it
 		}
 		switch c.state() {
@@ -83,8 +83,8 @@ func (l *Loop) receive() {
 			pieces = 0
 		}
 		op := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
-		if c.part != nil {
-			op.SetBuf(c.part.buf[c.part.n:])
+		if c.readBuf != nil {
+			op.SetBuf(c.readBuf.buf[c.readBuf.n:])
 		} else {
 			op.SetBuf(l.piece(pieces))
 			pieces++
@@ -121,9 +121,9 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 	case c.state() == connstate.StateLingering:
 		l.stepLingering(c, int(op.Result))
 	default:
-		if c.part != nil {
-			c.part.n += int(op.Result)
-			l.stepReading(c, c.part.buf[:c.part.n], &c.part.req)
+		if c.readBuf != nil {
+			c.readBuf.n += int(op.Result)
+			l.stepReading(c, c.readBuf.bytes(), &c.readBuf.req)
 			return
 		}
 		l.req.Reset(l.handler.Limits())
@@ -133,20 +133,20 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 
 // toParse lets the next turn look at the bytes of a next request that are in hand.
 func (l *Loop) toParse(c *conn) {
-	if !c.inParseq {
-		c.inParseq = true
+	if !c.queued.parse {
+		c.queued.parse = true
 		l.parseq.add(c.slot)
 	}
 }
 
-// again goes on with the connections that have bytes of a next request in hand, and with those
+// resume goes on with the connections that have bytes of a next request in hand, and with those
 // that have waited for a moment to ask for something again.
-func (l *Loop) again() {
+func (l *Loop) resume() {
 	for _, slot := range l.parseq.take() {
 		c := l.conns.bySlot[slot]
-		c.inParseq = false
-		if c.state() == connstate.StateInit && c.part != nil && c.part.n > 0 {
-			l.stepReading(c, c.part.buf[:c.part.n], &c.part.req)
+		c.queued.parse = false
+		if c.state() == connstate.StateInit && c.readBuf != nil && c.readBuf.n > 0 {
+			l.stepReading(c, c.readBuf.bytes(), &c.readBuf.req)
 		}
 	}
 	for _, slot := range l.retries.take(l.k.Now()) {
@@ -156,15 +156,15 @@ func (l *Loop) again() {
 		case c.state() == connstate.StatePrefetching && !c.current.awaitsJob:
 			l.askPrefetch(c.current)
 		case c.state() == connstate.StateWReady || c.state() == connstate.StateSending:
-			c.resting = false
+			c.sendPaused = false
 			l.toSend(c)
 		}
 	}
 }
 
-// introduce reads whom a proxy speaks for, and returns the bytes that follow, or false when the rest of
+// readProxyHeader reads whom a proxy speaks for, and returns the bytes that follow, or false when the rest of
 // it, or of the request, has to be waited for.
-func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, bool) {
+func (l *Loop) readProxyHeader(c *conn, buf []byte, req *request.Request) ([]byte, bool) {
 	n, peer, verdict := proxyproto.Parse(buf)
 	switch verdict {
 	case proxyproto.Incomplete:
@@ -172,7 +172,7 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 			l.begin(c)
 		}
 		l.touch(c)
-		l.keepPart(c, buf, req)
+		l.keepReceived(c, buf, req)
 		return nil, false
 	case proxyproto.Complete:
 	default:
@@ -180,16 +180,16 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 		l.abort(c, kernel.OpReset)
 		return nil, false
 	}
-	c.preface = false
+	c.proxyHeader = false
 	if peer.IsValid() {
 		c.peer = peer
 	}
-	if c.counted = l.conns.limits.enter(neighbourhood(c.peer.Addr())); !c.counted {
+	if c.countedForAddress = l.conns.limits.enter(addressGroup(c.peer.Addr())); !c.countedForAddress {
 		l.refuseAddress(c)
 		return nil, false
 	}
-	c.skip = max(n-len(buf), 0)
-	buf = l.skipBytes(c, buf, n-c.skip)
+	c.proxyHeaderLeft = max(n-len(buf), 0)
+	buf = l.skipBytes(c, buf, n-c.proxyHeaderLeft)
 	l.touch(c)
 	return buf, len(buf) > 0
 }
@@ -197,9 +197,9 @@ func (l *Loop) introduce(c *conn, buf []byte, req *request.Request) ([]byte, boo
 // skipBytes drops the first bytes of what has arrived of a head, and returns the others.
 func (l *Loop) skipBytes(c *conn, buf []byte, n int) []byte {
 	buf = buf[n:]
-	if c.part != nil {
-		c.part.n = copy(c.part.buf, buf)
-		buf = c.part.buf[:c.part.n]
+	if c.readBuf != nil {
+		c.readBuf.n = copy(c.readBuf.buf, buf)
+		buf = c.readBuf.bytes()
 	}
 	return buf
 }
@@ -207,15 +207,15 @@ func (l *Loop) skipBytes(c *conn, buf []byte, n int) []byte {
 // stepReading is the step of CONN_INIT and CONN_READING: more of a head has arrived.
 func (l *Loop) stepReading(c *conn, buf []byte, req *request.Request) {
 	assert(c.state() == connstate.StateInit || c.state() == connstate.StateReading, "a head is read outside of CONN_INIT and CONN_READING")
-	if c.preface {
+	if c.proxyHeader {
 		var more bool
-		if buf, more = l.introduce(c, buf, req); !more {
+		if buf, more = l.readProxyHeader(c, buf, req); !more {
 			return
 		}
 	}
-	if c.skip > 0 {
-		n := min(c.skip, len(buf))
-		c.skip -= n
+	if c.proxyHeaderLeft > 0 {
+		n := min(c.proxyHeaderLeft, len(buf))
+		c.proxyHeaderLeft -= n
 		if buf = l.skipBytes(c, buf, n); len(buf) == 0 {
 			l.touch(c)
 			return
@@ -228,7 +228,7 @@ func (l *Loop) stepReading(c *conn, buf []byte, req *request.Request) {
 	switch verdict {
 	case request.Incomplete:
 		l.touch(c)
-		l.keepPart(c, buf, req)
+		l.keepReceived(c, buf, req)
 	case request.Complete:
 		l.counts.Requests++
 		l.respond(c, buf, req)
@@ -240,37 +240,23 @@ func (l *Loop) stepReading(c *conn, buf []byte, req *request.Request) {
 	}
 }
 
-// keepPart keeps bytes that lie in the scratch memory, which the next batch overwrites.
-func (l *Loop) keepPart(c *conn, buf []byte, req *request.Request) {
-	if c.part != nil {
+// keepReceived keeps bytes that lie in the scratch memory, which the next batch overwrites.
+func (l *Loop) keepReceived(c *conn, buf []byte, req *request.Request) {
+	if c.readBuf != nil {
 		return
 	}
-	if c.part = l.newPart(); c.part == nil {
+	if c.readBuf = l.readBufs.take(); c.readBuf == nil {
 		l.abort(c, kernel.OpReset) // out of memory
 		return
 	}
-	c.part.n = copy(c.part.buf, buf)
-	c.part.req = *req
+	c.readBuf.n = copy(c.readBuf.buf, buf)
+	c.readBuf.req = *req
 }
 
-// newPart returns memory for a head, and for what follows it in the same receive, or nil if there
-// is none.
-func (l *Loop) newPart() *part {
-	if p, ok := l.parts.Take(); ok {
-		p.n = 0
-		return p
-	}
-	mem, err := l.k.Map(l.headsMax + receiveBytes)
-	if err != nil {
-		return nil
-	}
-	return &part{buf: mem}
-}
-
-// dropPart gives the memory of a head back.
-func (l *Loop) dropPart(c *conn) {
-	if c.part != nil {
-		l.parts.Give(c.part)
-		c.part = nil
+// dropReadBuf gives the connection's read buffer back.
+func (l *Loop) dropReadBuf(c *conn) {
+	if c.readBuf != nil {
+		l.readBufs.give(c.readBuf)
+		c.readBuf = nil
 	}
 }

@@ -13,7 +13,7 @@ func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
 	l.response.Reset()
 	if !l.responder.Respond(&l.response, req, buf, c.current) {
 		l.dropFile(&l.response.File)
-		l.keepPart(c, buf, req)
+		l.keepReceived(c, buf, req)
 		if c.state() != connstate.StateOpening && c.state() != connstate.StateFree {
 			l.setState(c, connstate.StateOpening)
 		}
@@ -41,12 +41,12 @@ func (l *Loop) ready(c *conn, r *handler.Response, req *request.Request, head, r
 	if x.keepAlive {
 		l.keepRest(c, rest)
 	} else {
-		l.dropPart(c)
+		l.dropReadBuf(c)
 	}
 	l.setState(c, connstate.StateWReady)
 	l.startBody(x)
 	l.toSend(c)
-	if x.keepAlive && !x.discarding && c.part != nil && !x.parts.more() {
+	if x.keepAlive && !x.discarding && c.readBuf != nil && !x.parts.more() {
 		l.prepareNext(c)
 	}
 }
@@ -54,17 +54,17 @@ func (l *Loop) ready(c *conn, r *handler.Response, req *request.Request, head, r
 // keepRest keeps the bytes that a client has sent after its request.
 func (l *Loop) keepRest(c *conn, rest []byte) {
 	if len(rest) == 0 {
-		l.dropPart(c)
+		l.dropReadBuf(c)
 		return
 	}
-	if c.part == nil {
-		if c.part = l.newPart(); c.part == nil {
+	if c.readBuf == nil {
+		if c.readBuf = l.readBufs.take(); c.readBuf == nil {
 			c.current.keepAlive = false // out of memory: this response is the last
 			return
 		}
 	}
-	c.part.n = copy(c.part.buf, rest)
-	c.part.req.Reset(l.handler.Limits())
+	c.readBuf.n = copy(c.readBuf.buf, rest)
+	c.readBuf.req.Reset(l.handler.Limits())
 }
 
 // retry lets a connection ask again in a moment.

@@ -7,8 +7,8 @@ import (
 
 // toSend lets the next send phase serve a connection.
 func (l *Loop) toSend(c *conn) {
-	if !c.inSendq {
-		c.inSendq = true
+	if !c.queued.send {
+		c.queued.send = true
 		l.sendq.add(c.slot)
 	}
 }
@@ -23,7 +23,7 @@ func (l *Loop) send() {
 	queue := l.sendq.take()
 	for _, slot := range queue {
 		c := l.conns.bySlot[slot]
-		c.inSendq = false
+		c.queued.send = false
 		//mutation:send-queue-capped
 		if !sendable(c) {
 			continue
@@ -33,25 +33,25 @@ func (l *Loop) send() {
 		}
 		l.addExchange(c.current)
 	}
-	l.addHangUps()
+	l.addEnds()
 	l.run()
 	for _, slot := range queue {
 		switch c := l.conns.bySlot[slot]; {
 		case sendable(c):
 			l.toSend(c) // a short count never means that the socket is full
-		case heldBack(c):
+		case needsPush(c):
 			l.addPush(c)
 		}
 	}
 	l.run()
 }
 
-// heldBack reports whether the socket holds bytes back for others that do not follow now: they have to be
+// needsPush reports whether the socket holds bytes back for others that do not follow now: they have to be
 // waited for, be it for a disk, for buffers or for a rate. Where the socket is full it needs no push: what
 // the client acknowledges makes room, and they follow.
-func heldBack(c *conn) bool {
+func needsPush(c *conn) bool {
 	//mutation:push-forgotten
-	return c.held && !c.blocked && c.fd >= 0 && c.state() != connstate.StateLingering
+	return c.pushPending && !c.writeBlocked && c.fd >= 0 && c.state() != connstate.StateLingering
 }
 
 // addPush lets the bytes leave that the socket holds back, which it would do for up to 200 ms (tcp(7), TCP_CORK).
@@ -59,35 +59,27 @@ func (l *Loop) addPush(c *conn) {
 	if !l.batch.room(1) {
 		l.run()
 	}
-	c.held = false
+	c.pushPending = false
 	l.batch.add(owner{}, kernel.Op{Kind: kernel.OpPush, FD: c.fd})
 }
 
 // sendable reports whether a connection has something to send and nothing to wait for.
 func sendable(c *conn) bool {
-	return !c.blocked && !c.resting && (c.state() == connstate.StateWReady || c.state() == connstate.StateSending)
+	return !c.writeBlocked && !c.sendPaused && (c.state() == connstate.StateWReady || c.state() == connstate.StateSending)
 }
 
-// addHangUps adds the descriptors that are to be closed.
-func (l *Loop) addHangUps() {
-	for len(l.hangUps) > 0 || len(l.closing) > 0 {
+// addEnds adds what is to be closed.
+func (l *Loop) addEnds() {
+	for !l.closer.isEmpty() {
 		if !l.batch.room(1) {
-			l.run() // which may find more of them
+			l.run() // which may find more
 			continue
 		}
-		if n := len(l.closing); n > 0 {
-			d := l.closing[n-1]
-			l.closing = l.closing[:n-1]
-			if d.Slow {
-				l.slowly = append(l.slowly, d.FD)
-			} else {
-				l.batch.add(owner{}, kernel.Op{Kind: kernel.OpClose, FD: d.FD})
-			}
-			continue
+		if fd, ok := l.closer.takeFile(); ok {
+			l.batch.add(owner{}, kernel.Op{Kind: kernel.OpClose, FD: fd})
+		} else if end, ok := l.closer.takeSocket(); ok {
+			l.batch.add(owner{}, kernel.Op{Kind: end.kind, FD: end.fd})
 		}
-		n := len(l.hangUps)
-		l.batch.add(owner{}, kernel.Op{Kind: l.hangUps[n-1].kind, FD: l.hangUps[n-1].fd})
-		l.hangUps = l.hangUps[:n-1]
 	}
 }
 
@@ -112,7 +104,7 @@ func (l *Loop) addExchange(x *exchange) {
 	l.rates.refund(&c.bucket, granted-added)
 	switch {
 	case granted == 0 && content > 0 && link == 0: // the rates allow nothing now, and the head is gone
-		c.resting = true
+		c.sendPaused = true
 		l.retry(c)
 	case added < content || x.parts.more():
 	case x.keepAlive:
@@ -182,13 +174,13 @@ func (l *Loop) sent(c *conn, op *kernel.Op) bool {
 		return true
 	case kernel.Again:
 		//mutation:full-socket-as-gone
-		c.blocked = true
+		c.writeBlocked = true
 		l.touch(c)
 		return false
 	case kernel.Canceled:
 		return false
 	case kernel.Exhausted: // no memory for the socket's buffer now
-		c.resting = true
+		c.sendPaused = true
 		l.retry(c)
 		return false
 	case kernel.PeerGone:

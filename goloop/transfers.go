@@ -25,7 +25,7 @@ func (e *transferEvents) connOf(t *loader.Transfer) *conn { return e.conns.bySlo
 // Loaded implements loader.Events.
 func (e *transferEvents) Loaded(t *loader.Transfer) {
 	l, c := (*Loop)(e), e.connOf(t)
-	c.refresh = true
+	c.deadline.restart = true
 	l.touch(c)
 	if c.state() == connstate.StateReadingAsync && t.Ready() {
 		l.stepReadingAsync(c.current)
@@ -67,12 +67,12 @@ func (l *Loop) stepClosing(c *conn) {
 // Blocked implements loader.Events.
 func (e *transferEvents) Blocked(t *loader.Transfer) bool {
 	c := e.connOf(t)
-	return c.state() == connstate.StateSending && c.blocked
+	return c.state() == connstate.StateSending && c.writeBlocked
 }
 
 // CloseLater implements loader.Events.
 func (e *transferEvents) CloseLater(list []docroot.Descriptor) {
-	e.closing = append(e.closing, list...)
+	e.closer.files = append(e.closer.files, list...)
 }
 
 // ReadSubmitted implements loader.Events.

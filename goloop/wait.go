@@ -46,15 +46,15 @@ func (l *Loop) watched(changes []kernel.Op) {
 		if changes[i].Result >= 0 {
 			continue
 		}
-		if c := l.tenant(changes[i].Token); c != nil {
+		if c := l.connOf(changes[i].Token); c != nil {
 			l.counts.WatchesFailed++
 			l.abort(c, kernel.OpReset)
 		}
 	}
 }
 
-// tenant returns the connection that a token was given for, or nil if it is over.
-func (l *Loop) tenant(token uint64) *conn {
+// connOf returns the connection that a token was given for, or nil if it is over.
+func (l *Loop) connOf(token uint64) *conn {
 	slot := token & connsLimit
 	if slot >= uint64(len(l.conns.bySlot)) {
 		return nil
@@ -74,55 +74,55 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		return
 	case token == kernel.TokenJobs:
 		//mutation:finished-jobs-forgotten
-		l.woken = true
+		l.jobs.woken = true
 		return
 	case token >= tokenListeners:
 		l.acceptor.onEvent(token)
 		return
 	}
-	c := l.tenant(token)
+	c := l.connOf(token)
 	if c == nil {
 		l.counts.StaleEvents++
 		return
 	}
 	switch c.state() {
 	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
-		if !c.inRecvq {
-			c.inRecvq = true
+		if !c.queued.receive {
+			c.queued.receive = true
 			l.recvq.add(c.slot)
 		}
 	case connstate.StateWReady, connstate.StateSending:
 		if ready&(kernel.Writable|kernel.Broken) == 0 {
-			c.noisy = true // the client is sending what is not wanted yet
+			c.epoll.unwanted = true // the client is sending what is not wanted yet
 			l.touch(c)
 			return
 		}
-		if c.resting {
-			l.quiet(c, ready) // it is not room that is missing
+		if c.sendPaused {
+			l.onUnwantedEvent(c, ready) // it is not room that is missing
 			return
 		}
-		c.blocked = false
+		c.writeBlocked = false
 		l.toSend(c)
 	default:
-		l.quiet(c, ready)
+		l.onUnwantedEvent(c, ready)
 	}
 }
 
-// quiet deals with an event that a connection has no use for now: it ends the connection if that is
+// onUnwantedEvent deals with an event that a connection has no use for now: it ends the connection if that is
 // broken, and else sees to it that the event is not reported again.
-func (l *Loop) quiet(c *conn, ready uint32) {
+func (l *Loop) onUnwantedEvent(c *conn, ready uint32) {
 	if ready&kernel.Broken != 0 {
 		l.counts.PeersGone++
 		l.abort(c, kernel.OpClose)
 		return
 	}
-	c.noisy = true
+	c.epoll.unwanted = true
 	l.touch(c)
 }
 
 // timeout returns how long the loop may wait; a negative time means without end.
 func (l *Loop) timeout() time.Duration {
-	if !l.sendq.isEmpty() || !l.parseq.isEmpty() || len(l.hangUps) > 0 || len(l.closing) > 0 || l.loader.CanSubmit() {
+	if !l.sendq.isEmpty() || !l.parseq.isEmpty() || !l.closer.isEmpty() || l.loader.CanSubmit() {
 		return 0
 	}
 	if l.shutdown.isDue() {
@@ -133,7 +133,7 @@ func (l *Loop) timeout() time.Duration {
 		l.acceptor.dueAt(now, l.connRoom()), l.deadlines.dueAt(), l.retries.dueAt(), l.readsDueAt(),
 		l.trimming.dueAt(l.cache.Len()), l.publisher.dueAt(), l.shutdown.dueAt(now),
 	)
-	if len(l.slowly) > 0 {
+	if len(l.closer.slow) > 0 {
 		at = min(at, now+retryAfter) // the workers had no room for them
 	}
 	if at == never {

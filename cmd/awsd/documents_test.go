@@ -19,6 +19,7 @@ func TestDocuments(t *testing.T) {
 	for _, d := range []struct{ file, name, want string }{
 		{"../../docs/operators-guide.md", "flags of aws", dropIn},
 		{"../../docs/operators-guide.md", "options of aws serve", config.Markdown(new(serveconfig.Options).Table(), 4)},
+		{"../../docs/configuration.md", "keys of sites", serveconfig.SiteReference(3)},
 	} {
 		old, err := os.ReadFile(d.file)
 		if err != nil {

@@ -272,8 +272,8 @@ func (a *Admin) news(samples []sample, loops int) *news {
 			out.Times[name] = quantilesOf(&to.n.Latency[p], &oldest.n.Latency[p])
 		}
 	}
-	out.Times["turn"] = quantilesOf(&to.n.IterationTime, &oldest.n.IterationTime)
-	out.Rates["events per turn"] = mean(&to.n.EventsPerIteration, &oldest.n.EventsPerIteration)
+	out.Times["iteration"] = quantilesOf(&to.n.IterationTime, &oldest.n.IterationTime)
+	out.Rates["events per iteration"] = mean(&to.n.EventsPerIteration, &oldest.n.EventsPerIteration)
 	out.Rates["operations per cgo call"] = mean(&to.n.OpsPerCgoCall, &oldest.n.OpsPerCgoCall)
 	out.Errors = []namedCount{
 		line("responses 4xx", func(n *stats.Counters) uint64 { return statuses(n, 400) }),

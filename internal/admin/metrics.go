@@ -31,7 +31,7 @@ func gauge(name, help string, value func(n *stats.Counters) int) simple {
 var simples = []simple{
 	count("awsd_accepted_connections_total", "Connections that were accepted.", func(n *stats.Counters) uint64 { return n.Accepted }),
 	count("awsd_accept_pauses_total", "Times that new connections stayed in the backlog because connections or descriptors were used up.", func(n *stats.Counters) uint64 { return n.AcceptPauses }),
-	count("awsd_rests_total", "Times that a loop without work rested, so that connections gathered.", func(n *stats.Counters) uint64 { return n.Coalesced }),
+	count("awsd_coalesced_waits_total", "Times that a loop without work rested, so that connections gathered.", func(n *stats.Counters) uint64 { return n.Coalesced }),
 	count("awsd_requests_total", "Complete requests.", func(n *stats.Counters) uint64 { return n.Requests }),
 	count("awsd_malformed_requests_total", "Request heads that were refused.", func(n *stats.Counters) uint64 { return n.Refused }),
 	count("awsd_responses_taken_total", "Responses that the client took in full.", func(n *stats.Counters) uint64 { return n.Completed }),
@@ -44,7 +44,7 @@ var simples = []simple{
 	count("awsd_watches_failed_total", "Connections that epoll had no room for.", func(n *stats.Counters) uint64 { return n.WatchesFailed }),
 	count("awsd_refused_password_checks_total", "Requests that got 503 because too many password checks waited.", func(n *stats.Counters) uint64 { return n.ChecksRefused }),
 	count("awsd_dropped_jobs_total", "Jobs that were not done because their client had gone.", func(n *stats.Counters) uint64 { return n.JobsDropped }),
-	count("awsd_turns_total", "Turns of the loops.", func(n *stats.Counters) uint64 { return n.Iterations }),
+	count("awsd_iterations_total", "Turns of the loops.", func(n *stats.Counters) uint64 { return n.Iterations }),
 	count("awsd_stale_events_total", "Events of connections that were over already.", func(n *stats.Counters) uint64 { return n.StaleEvents }),
 	count("awsd_cgo_calls_total", "Batches of operations, each one cgo call into C, besides the waits.", func(n *stats.Counters) uint64 { return n.CgoCalls }),
 	count("awsd_sendfile_stalls_avoided_total", "Parts of static files that were brought into memory off the loop before they were sent.", func(n *stats.Counters) uint64 { return n.ChunksPrefetched }),
@@ -59,7 +59,7 @@ var simples = []simple{
 	gauge("awsd_pool_waiting_connections", "Connections in line for buffers.", func(n *stats.Counters) int { return n.BufferWaiters }),
 	count("awsd_pool_short_total", "Times that the machine had no memory for the buffer pool to grow.", func(n *stats.Counters) uint64 { return n.PoolOutOfMemory }),
 	count("awsd_pool_waits_total", "Times that a connection had to wait for buffers.", func(n *stats.Counters) uint64 { return n.PoolWaits }),
-	count("awsd_pool_buffers_lent_total", "Buffers that were taken back from clients that took nothing.", func(n *stats.Counters) uint64 { return n.BuffersReclaimed }),
+	count("awsd_pool_buffers_reclaimed_total", "Buffers that were taken back from clients that took nothing.", func(n *stats.Counters) uint64 { return n.BuffersReclaimed }),
 	count("awsd_records_dropped_total", "Responses that the access log and the live page have missed.", func(n *stats.Counters) uint64 { return n.RecordsDropped }),
 }
 
@@ -71,8 +71,8 @@ var (
 	connectionsDesc = desc("awsd_connections", "Connections, by state.", "state")
 	responsesDesc   = desc("awsd_responses_total", "Responses, by status, and by the mount that the path belongs to and its kind.", "status", "mount", "kind")
 	phaseDesc       = desc("awsd_request_duration_seconds", "Time of the responses that were taken in full, by phase: the head to arrive, the disk to deliver, the client to take it, and in total.", "phase")
-	turnDesc        = desc("awsd_turn_duration_seconds", "Time of the loops' turns, without the wait.")
-	eventsDesc      = desc("awsd_turn_events", "Readiness events per turn.")
+	iterationDesc   = desc("awsd_iteration_duration_seconds", "Time of the loops' iterations, without the wait.")
+	eventsDesc      = desc("awsd_iteration_events", "Readiness events per iteration.")
 	opsDesc         = desc("awsd_cgo_call_operations", "Operations per batch.")
 	submittedDesc   = desc("awsd_reads_submitted_total", "Reads that were handed over, by read method: from the page cache, past it, or by a worker thread.", "method")
 	readDesc        = desc("awsd_read_duration_seconds", "Time of the reads that brought bytes, by read method.", "method")
@@ -88,7 +88,7 @@ var (
 
 // Describe implements prometheus.Collector. Each Collect makes new metrics.
 func (a *Admin) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connectionsDesc, responsesDesc, phaseDesc, turnDesc} {
+	for _, d := range []*prometheus.Desc{connectionsDesc, responsesDesc, phaseDesc, iterationDesc} {
 		out <- d
 	}
 }
@@ -118,7 +118,7 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 			out <- durations(phaseDesc, &n.Latency[p], name)
 		}
 	}
-	out <- durations(turnDesc, &n.IterationTime)
+	out <- durations(iterationDesc, &n.IterationTime)
 	out <- sizes(eventsDesc, &n.EventsPerIteration)
 	out <- sizes(opsDesc, &n.OpsPerCgoCall)
 	for r, v := range submitted(&n) {

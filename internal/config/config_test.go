@@ -233,11 +233,11 @@ func TestSize(t *testing.T) {
 		s    string
 		want Size
 	}{{"0", 0}, {"131072", 128 << 10}, {"128K", 128 << 10}, {"128KiB", 128 << 10}, {"128 kb", 128 << 10}, {"1G", 1 << 30}, {"5B", 5}} {
-		got, err := parseSize(c.s)
+		got, err := ParseSize(c.s)
 		if err != nil || got != c.want {
-			t.Errorf("parseSize(%q) = %d, %v, want %d", c.s, got, err, c.want)
+			t.Errorf("ParseSize(%q) = %d, %v, want %d", c.s, got, err, c.want)
 		}
-		if again, err := parseSize(got.String()); err != nil || again != got {
+		if again, err := ParseSize(got.String()); err != nil || again != got {
 			t.Errorf("%q is read as %d, %v, and was %d", got.String(), again, err, got)
 		}
 	}

@@ -65,8 +65,8 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10)
 }
 
-// parseSize parses the output of String. K, KB and KiB mean the same, because sizes are powers of two here.
-func parseSize(s string) (Size, error) {
+// ParseSize parses the output of String. K, KB and KiB mean the same, because sizes are powers of two here.
+func ParseSize(s string) (Size, error) {
 	digits := strings.TrimRight(s, "KMGiBkmgb ")
 	n, err := strconv.ParseInt(strings.ReplaceAll(digits, "_", ""), 10, 64)
 	if err != nil {
@@ -182,7 +182,7 @@ func (o *Option) parse(s string) (any, error) {
 		v, err := parseInt(s, 64)
 		return v, o.bounded(v, s, err)
 	case *Size:
-		v, err := parseSize(s)
+		v, err := ParseSize(s)
 		return v, o.bounded(int64(v), s, err)
 	case *time.Duration:
 		v, err := time.ParseDuration(s)

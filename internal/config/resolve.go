@@ -14,6 +14,7 @@ type Sources struct {
 	Environ []string // NAME=value, as in os.Environ
 	File    string   // the name of the configuration file, for messages
 	Text    []byte   // its contents
+	Tables  []string // names of tables in the file that are not options; the caller reads them (ReadTree)
 	Own     []string // known variables that begin with Prefix and are not options
 }
 
@@ -41,7 +42,7 @@ func Resolve(groups []Group, src Sources) (origins Origins, warnings []string, e
 		o.reset()
 		origins[o.Name] = OriginDefault
 	})
-	r := fileReader{byName: byName, names: names, former: former, file: src.File, origins: origins}
+	r := fileReader{byName: byName, names: names, former: former, file: src.File, tables: src.Tables, origins: origins}
 	errs = append(errs, r.read(src.Text)...)
 	strangers, envErrs := readEnviron(byName, names, src, origins)
 	warnings, errs = append(append(warnings, r.warnings...), strangers...), append(errs, envErrs...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,8 @@ type fileReader struct {
 	names   []string
 	former  map[string]*Option
 	file    string
+	tables  []string // Sources.Tables
+	inTable bool     // the last header was that of one of tables
 	origins Origins
 	parser  unstable.Parser
 
@@ -74,7 +77,16 @@ func (r *fileReader) expression(e *unstable.Node) error {
 	name := strings.Join(parts, ".")
 	at := fmt.Sprintf("%s:%d", r.file, line)
 	if e.Kind != unstable.KeyValue {
+		if r.inTable = slices.Contains(r.tables, parts[0]); r.inTable {
+			return nil
+		}
+		if len(r.tables) > 0 {
+			return fmt.Errorf("%s: unknown table [%s]%s", at, name, didYouMean(parts[0], append(slices.Clone(r.tables), r.names...)))
+		}
 		return fmt.Errorf("%s: [%s] is a table; write the options as keys outside of any table%s", at, name, didYouMean(name, r.names))
+	}
+	if r.inTable || slices.Contains(r.tables, parts[0]) {
+		return nil
 	}
 	o := r.byName[name]
 	if was := r.former[name]; was != nil {

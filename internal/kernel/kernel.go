@@ -152,6 +152,9 @@ type Directories interface {
 	// in no particular order, and the number of further entries. A link counts as its target, and is omitted
 	// if the target is outside of the root. Names for which hide returns true are omitted and not counted.
 	ReadDirectory(root Root, name string, entriesMax int, hide func(name string) bool) (entries []DirectoryEntry, more int, class Class)
+	// ReadStart returns the first bytes of a regular file, at most bytesMax of them. Names and links have the same meaning as
+	// for a job of kind JobLookUp; Absent also means that the name is not that of a regular file.
+	ReadStart(root Root, name string, bytesMax int) (start []byte, class Class)
 	// MemoryFile returns an open file without a name that contains the bytes.
 	MemoryFile(content []byte) (Opened, Class)
 }

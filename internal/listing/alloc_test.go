@@ -13,6 +13,8 @@ func TestNoAllocation(t *testing.T) {
 	entries := manyEntries(500)
 	p := page("/a/b/", slices.Clone(entries)...)
 	html, text := p.AppendHTML(nil), p.AppendJSON(nil)
+	described := *p
+	described.Readme = Readme{"README", []byte("text")}
 	room := make([]byte, 0, 2*len(html))
 	for _, c := range []struct {
 		name string
@@ -21,8 +23,11 @@ func TestNoAllocation(t *testing.T) {
 	}{
 		{"AppendHTML with room", 0, func() { p.AppendHTML(room) }},
 		{"AppendJSON with room", 0, func() { p.AppendJSON(room) }},
+		{"AppendText with room", 0, func() { p.AppendText(room) }},
+		{"AppendHTML with room and a README", 1, func() { described.AppendHTML(room) }},
 		{"AppendHTML", 1, func() { p.AppendHTML(nil) }},
 		{"AppendJSON", 1, func() { p.AppendJSON(nil) }},
+		{"AppendText", 1, func() { p.AppendText(nil) }},
 		{"Sort", 0, func() { copy(p.Entries, entries); p.Sort() }},
 		{"ParseOrder", 0, func() { ParseOrder([]byte("sort=size&order=desc")) }},
 	} {

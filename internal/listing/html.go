@@ -1,24 +1,10 @@
 package listing
 
 import (
-	_ "embed" // The style is a file of its own, so that editors know what it is.
 	"math"
 	"slices"
 	"strings"
 )
-
-// style is the content of the page's style element. It holds no '<' and no '&'.
-//
-//go:embed style.css
-var style string
-
-// ContentSecurityPolicy is the value of the header field to send with the page. It permits the page's own
-// style and the empty icon, and no script, frame, form or other request.
-const ContentSecurityPolicy = "default-src 'none'; style-src '" + styleHash + "'; img-src data:; " +
-	"base-uri 'none'; form-action 'none'"
-
-// styleHash identifies the style by its content; a test prints the correct value.
-const styleHash = "sha256-pet2LjlghnNGR083Sd7+Vg2idDSeKvAZLuEnxVifQ/M="
 
 // crumbsMax is the number of directories in the breadcrumb trail, in addition to the root. Without a limit,
 // the size of the links would grow with the square of the depth.
@@ -29,7 +15,7 @@ const crumbsMax = 8
 func (p *Page) AppendHTML(dst []byte) []byte {
 	const row = `<tr><th scope="row"><a href=""><bdi></bdi></a></th><td title="1,234,567 bytes">1.2 MiB</td>` +
 		`<td><time datetime="2006-01-02T15:04:05Z">2006-01-02 15:04</time></td></tr>`
-	dst = slices.Grow(dst, len(style)+p.guess(len(row), 2))
+	dst = slices.Grow(dst, len(style)+len(script)+len(p.Readme.Text)+p.guess(len(row), 2))
 	dst = p.appendTop(dst)
 	var directories, files, bytesTotal uint64
 	for i := range p.Entries {
@@ -47,7 +33,9 @@ func (p *Page) AppendHTML(dst []byte) []byte {
 	if len(p.Entries) == 0 {
 		dst = append(dst, "<tr><td colspan=\"3\" class=\"empty\">This directory is empty.</td></tr>\n"...)
 	}
-	dst = append(dst, "</tbody>\n</table>\n</main>\n<footer>"...)
+	dst = append(dst, "</tbody>\n</table>\n"...)
+	dst = appendReadme(dst, &p.Readme)
+	dst = append(dst, "</main>\n<footer>"...)
 	dst = appendCount(dst, directories, "directory", "directories")
 	dst = append(dst, ", "...)
 	dst = appendCount(dst, files, "file", "files")
@@ -94,6 +82,16 @@ func (p *Page) appendTop(dst []byte) []byte {
 		dst = append(dst, `<p class="note">This directory is too large to list in full: `...)
 		dst = appendCount(dst, uint64(p.Truncated), "more name", "more names")
 		dst = append(dst, " cannot be shown.</p>\n"...)
+	}
+	if len(p.Entries) > 1 {
+		dst = append(dst, `<div id="filter" role="search" hidden="">
+<label for="words">Filter</label>
+<input id="words" type="search" autocomplete="off" autocapitalize="none" spellcheck="false"/>
+<output for="words"></output>
+</div>
+<script>`...)
+		dst = append(dst, script...)
+		dst = append(dst, "</script>\n"...)
 	}
 	dst = append(dst, "<table>\n<caption>Content of <bdi>"...)
 	dst = appendText(dst, p.Path)

@@ -1,8 +1,7 @@
 package listing
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -48,6 +47,7 @@ type document struct {
 	texts    []string   // the text of every bdi
 	titles   []string   // the title element, and the title attributes
 	cells    [][]string // the text of the cells of the table's body, row by row
+	readme   string     // the text of the pre, without the line feed that HTML ignores
 }
 
 // parse reads a page as XML, strictly: a stray '<', an unknown reference, an attribute without quotes or an
@@ -84,7 +84,7 @@ func parse(t testing.TB, html []byte) document {
 			}
 			skeleton.WriteString(">\n")
 			switch token.Name.Local {
-			case "bdi", "title", "td":
+			case "bdi", "title", "td", "pre":
 				text.Reset()
 			case "tr":
 				d.cells = append(d.cells, nil)
@@ -100,6 +100,8 @@ func parse(t testing.TB, html []byte) document {
 				d.texts = append(d.texts, text.String())
 			case "title":
 				d.titles = append(d.titles, text.String())
+			case "pre":
+				d.readme = strings.TrimPrefix(text.String(), "\n")
 			case "td", "th":
 				d.cells[len(d.cells)-1] = append(d.cells[len(d.cells)-1], text.String())
 			}
@@ -116,18 +118,26 @@ func parse(t testing.TB, html []byte) document {
 	return d
 }
 
-// checkHTML fails unless a page whose entries and directory have this name is built like one whose entries have
-// a harmless name, and every link leads to where it should.
-func checkHTML(t *testing.T, name string) {
+// checkHTML fails unless a page whose entries, directory and README have this name is built like one whose entries have
+// a harmless name, every link leads to where it should, and the text of the README is shown.
+func checkHTML(t *testing.T, name string, readme []byte) {
 	t.Helper()
 	directory := strings.Trim(strings.ReplaceAll(name, "/", "_"), ".") + "~"
 	path := "/top/" + directory + "/"
-	html := page(path, bothKinds(name)...).AppendHTML(nil)
+	hostile, harmless := page(path, bothKinds(name)...), page("/top/plain/", bothKinds("plain")...)
+	hostile.Readme = Readme{name, readme}
+	if isText(readme) {
+		harmless.Readme = Readme{"plain", make([]byte, 0)}
+	}
+	if isText(readme) && len(readme) > ReadmeBytesMax {
+		harmless.Readme.Text = bytes.Repeat([]byte("x"), ReadmeBytesMax+1)
+	}
+	html := hostile.AppendHTML(nil)
 	if !utf8.Valid(html) {
 		t.Fatalf("%q: not UTF-8", name)
 	}
 	got := parse(t, html)
-	want := parse(t, page("/top/plain/", bothKinds("plain")...).AppendHTML(nil))
+	want := parse(t, harmless.AppendHTML(nil))
 	if got.skeleton != want.skeleton {
 		t.Fatalf("%q breaks out:\n%s", name, html)
 	}
@@ -137,6 +147,12 @@ func checkHTML(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	links := []string{"", "/", "/top/", path, path, path, path, "/top/", path + name + "/", path + name}
+	if isText(readme) {
+		links = append(links, path+name)
+		if shown := shownText(readme); got.readme != shown {
+			t.Errorf("README %q is shown as %q, want %q", readme, got.readme, shown)
+		}
+	}
 	if len(got.links) != len(links) {
 		t.Fatalf("%q: links %q", name, got.links)
 	}
@@ -231,12 +247,15 @@ func checkJSON(t *testing.T, name string) {
 
 func TestHostileNames(t *testing.T) {
 	for _, name := range hostileNames {
-		checkHTML(t, name)
+		checkHTML(t, name, []byte(name))
 		checkJSON(t, name)
+		checkText(t, name)
 	}
 	for b := range 256 {
-		checkHTML(t, string([]byte{'x', byte(b), 'y'}))
-		checkJSON(t, string([]byte{'x', byte(b), 'y'}))
+		name := string([]byte{'x', byte(b), 'y'})
+		checkHTML(t, name, []byte(name))
+		checkJSON(t, name)
+		checkText(t, name)
 	}
 }
 
@@ -244,7 +263,7 @@ func TestHostileNames(t *testing.T) {
 func TestNoRawName(t *testing.T) {
 	const name = `"'<script>&x`
 	html := string(page("/"+name+"/", bothKinds(name)...).AppendHTML(nil))
-	for _, raw := range []string{`<script`, `"'`, `&x`} {
+	for _, raw := range []string{`'<script`, `"'`, `&x`} {
 		if strings.Contains(html, raw) {
 			t.Errorf("%q stands in the page", raw)
 		}
@@ -304,7 +323,7 @@ func TestPageParts(t *testing.T) {
 		{
 			"root", root,
 			[]string{"<h1>/</h1>", "<title>Index of /</title>", `aria-label="Breadcrumb"`, "This directory is empty.", ">0 directories, 0 files · as of "},
-			[]string{"Parent directory", `class="note"`, "../"},
+			[]string{"Parent directory", `class="note"`, "../", "<script", "<input"},
 		},
 		{
 			"directory", some,
@@ -314,9 +333,10 @@ func TestPageParts(t *testing.T) {
 				`<li><a aria-current="page" href="./"><bdi>c</bdi></a></li>`,
 				`directories first, by name, ascending</caption>`, `aria-sort="ascending"><a rel="nofollow" href="?sort=name&amp;order=desc">Name`,
 				`<th scope="col"><a rel="nofollow" href="?sort=size&amp;order=desc">Size</a>`,
+				`<div id="filter" role="search" hidden="">`, `<label for="words">Filter</label>`, `<input id="words" type="search"`,
 				`1 directory, 1 file, <span title="1,536 bytes">1.5 KiB</span> · as of <time datetime="2026-11-23T04:20:30Z">2026-11-23 04:20 UTC</time>`,
 			},
-			[]string{"This directory is empty.", `class="note"`, "<script", "http:", "https:", "src="},
+			[]string{"This directory is empty.", `class="note"`, "<section", "http:", "https:", "src="},
 		},
 		{"name down", byNameDown, []string{`aria-sort="descending"><a rel="nofollow" href="./">Name`}, nil},
 		{"size", bySize, []string{`aria-sort="ascending"><a rel="nofollow" href="?sort=size&amp;order=desc">Size`, `href="./">Name</a>`}, nil},
@@ -441,33 +461,18 @@ func TestMoment(t *testing.T) {
 	}
 }
 
-// TestContentSecurityPolicy: the hash in the policy is that of the style, as the page holds it.
-func TestContentSecurityPolicy(t *testing.T) {
-	html := string(page("/").AppendHTML(nil))
-	_, inner, _ := strings.Cut(html, "<style>")
-	inner, _, _ = strings.Cut(inner, "</style>")
-	sum := sha256.Sum256([]byte(inner))
-	if want := "sha256-" + base64.StdEncoding.EncodeToString(sum[:]); styleHash != want {
-		t.Errorf("styleHash is %q, want %q", styleHash, want)
-	}
-	if strings.ContainsAny(style, "<&") {
-		t.Error("the style holds a character of markup")
-	}
-	if strings.Contains(style, "url(") || strings.Contains(style, "@import") {
-		t.Error("the style asks for something from outside")
-	}
-}
-
-// FuzzName: no name breaks out of its place, in the page or in the JSON, and its links lead to it.
+// FuzzName: no name and no README breaks out of its place, in the page, in the JSON or in the text, and the links of a name
+// lead to it.
 func FuzzName(f *testing.F) {
 	for _, name := range hostileNames {
-		f.Add(name)
+		f.Add(name, []byte(name))
 	}
-	f.Fuzz(func(t *testing.T, name string) {
+	f.Fuzz(func(t *testing.T, name string, readme []byte) {
 		if name == "" || name == "." || name == ".." || len(name) > 4096 {
 			return
 		}
-		checkHTML(t, name)
+		checkHTML(t, name, readme)
 		checkJSON(t, name)
+		checkText(t, name)
 	})
 }

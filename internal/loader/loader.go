@@ -25,20 +25,23 @@ type Config struct {
 	Traced bool // Events.ReadSubmitted and Events.ReadReturned are called
 }
 
-// Events is what a loop does about what happens to its transfers. The methods are called from within Submit, Reap, OnJob
-// and Reclaim.
+// Events is what a loop does about what happens to its transfers. The methods are called from within Submit, Reap,
+// OnJob and Reclaim.
 type Events interface {
 	// Loaded says that another chunk is loaded.
 	Loaded(t *Transfer)
-	// Failed says that the file can't be read as promised; truncated: it has become shorter. The loop releases the transfer.
+	// Failed says that the file can't be read as promised; truncated: it has become shorter. The loop releases the
+	// transfer before it returns.
 	Failed(t *Transfer, truncated bool)
-	// Returned says that the last read of a released transfer has returned: the kernel has none of its buffers any more.
+	// Returned says that the last read of a released transfer has returned: the kernel has none of its buffers any
+	// more.
 	Returned(t *Transfer)
 	// Blocked reports whether the client takes no bytes now.
 	Blocked(t *Transfer) bool
-	// CloseLater gives up descriptors that are to be closed.
+	// CloseLater gives descriptors to the loop, which closes them. The list is valid until CloseLater returns.
 	CloseLater(list []docroot.Descriptor)
-	// ReadSubmitted and ReadReturned follow a read, by the number of its buffer. They are called if Config.Traced is on.
+	// ReadSubmitted and ReadReturned follow a read, by the number of its buffer. They are called if Config.Traced
+	// is on.
 	ReadSubmitted(t *Transfer, buffer int, offset int64, bytes int)
 	ReadReturned(t *Transfer, buffer int, result int64)
 }
@@ -52,35 +55,50 @@ type Loader struct {
 	counts *stats.Counters
 
 	pool      pool
-	transfers []*Transfer // those that are not released
-	recycled  freelist.List[*Transfer]
-	reading   int              // transfers with chunks that are queued or in flight
-	cold      queue[int32]     // buffers whose reads wait for a disk, to be submitted when there is a slot for one of their kind
-	ready     queue[int32]     // the other buffers whose reads are to be submitted; some may turn out to wait for a disk
-	readyCost int              // of those
-	deferred  queue[*Transfer] // those that queue their reads when ready is short
+	transfers []*Transfer              // those that are not released
+	recycled  freelist.List[*Transfer] // those that Start may return again
+	reading   int                      // transfers with chunks that are queued or in flight
 
-	slots   slots
-	retryAt time.Duration // no read is submitted before it while refused is set
-	refused bool          // the kernel, or the worker threads, took no more
-	jobs    jobs
-	closing []docroot.Descriptor // memory for what goes to Events.CloseLater
+	ready    readyQueue
+	direct   queue[int32] // buffers whose reads are to be submitted past the page cache
+	thread   queue[int32] // buffers whose reads are for worker threads
+	deferred deferred
+
+	slots       slots
+	slotPause   pause // after the kernel took no more reads
+	threadPause pause // after the worker threads took no more
+	jobs        jobs
+	closing     []docroot.Descriptor // memory for what goes to Events.CloseLater
 }
 
-// slots is the kernel's room for reads, and those that are being handed over.
+// slots is the reads that the kernel has, and those that a Submit hands over.
 type slots struct {
-	inFlight       int // reads that the kernel has
-	inFlightDirect int // of them, those that wait for a disk
-	reads          []kernel.Read
-	buffers        []int32 // of reads
-	done           []kernel.ReadDone
+	inFlight       int               // reads that the kernel has
+	inFlightDirect int               // of them, those past the page cache
+	reads          []kernel.Read     // those that are handed over
+	buffers        []int32           // of reads, in the same order
+	done           []kernel.ReadDone // memory for Reap
 }
 
-// retryAfter is how long the loader waits when the kernel or the worker threads take no more.
+// pause is a time in which nothing is submitted, because that was refused a moment ago.
+type pause struct {
+	on    bool
+	until time.Duration
+}
+
+// retryAfter is how long a pause is.
 const retryAfter = 10 * time.Millisecond
 
-// New returns a loader without any memory: its pool grows when somebody waits. The error is that of reserving addresses for
-// the pool.
+func (p *pause) begin(now time.Duration) { p.on, p.until = true, now+retryAfter }
+
+// over ends the pause if its time has passed, and reports whether there is none.
+func (p *pause) over(now time.Duration) bool {
+	p.on = p.on && now < p.until
+	return !p.on
+}
+
+// New returns a loader without any memory: its pool grows when somebody waits. The error is that of reserving
+// addresses for the pool.
 func New(k kernel.Kernel, cfg Config, cache *docroot.Cache, counts *stats.Counters, events Events) (*Loader, error) {
 	l := &Loader{cfg: cfg, k: k, cache: cache, counts: counts, events: events}
 	if err := l.pool.init(k, &cfg); err != nil {
@@ -105,32 +123,36 @@ func (l *Loader) Waiting() int { return l.pool.waiting() }
 // Buffers returns how many buffers the pool may have, and how many of those no transfer has.
 func (l *Loader) Buffers() (total, unused int) { return len(l.pool.buffers), l.pool.unused() }
 
-// CanSubmit reports whether a read can be submitted at once.
+// CanSubmit reports whether a read can be submitted at once. Reads for worker threads wait only for a moment that
+// RetryAt returns.
 func (l *Loader) CanSubmit() bool {
-	if l.refused {
+	if l.slotPause.on {
 		return false
 	}
 	return !l.ready.empty() && (l.slots.inFlight < l.k.Slots() || l.k.Slots() == 0) ||
-		!l.cold.empty() && l.diskSlots() > 0
+		!l.direct.empty() && l.directSlots() > 0
 }
 
 // RetryAt returns when reads that were refused may be submitted, or false when none are waiting.
-func (l *Loader) RetryAt() (time.Duration, bool) { return l.retryAt, l.refused && l.readsQueued() }
+func (l *Loader) RetryAt() (at time.Duration, waiting bool) {
+	slots := l.slotPause.on && (!l.ready.empty() || !l.direct.empty())
+	thread := l.threadPause.on && !l.thread.empty()
+	switch {
+	case slots && thread:
+		return min(l.slotPause.until, l.threadPause.until), true
+	case thread:
+		return l.threadPause.until, true
+	default:
+		return l.slotPause.until, slots
+	}
+}
 
-// CheckReleased panics if something is counted to a transfer that there is not. It is meant for the end of a loop.
+// CheckReleased panics if a transfer has not been released, or if buffers have been lost. It is for the end of a loop.
 func (l *Loader) CheckReleased() {
 	p := &l.pool
 	assert(len(l.transfers) == 0, "a transfer has not been released")
 	assert(p.available+p.held[shareMemory]+p.held[shareDisk] == p.grown, "a buffer counts to no share, or to both")
 	assert(l.reading == 0, "a transfer that is released still counts among those that read")
-}
-
-func (l *Loader) readsQueued() bool { return !l.ready.empty() || !l.cold.empty() }
-
-// refuse lets no read be submitted for a moment.
-func (l *Loader) refuse() {
-	l.refused = true
-	l.retryAt = max(l.retryAt, l.k.Now()+retryAfter)
 }
 
 // now returns the time by which latencies are measured.

@@ -6,10 +6,10 @@ import (
 	"aws/internal/stats"
 )
 
-// chooseMethod decides by which read method a chunk is read. What is in memory is copied from
-// there; what is not is read past the page cache, because a buffered read would wait for the
-// disk inside io_submit. A file or kernel that can do neither has worker threads. Where the chunk before was in
-// memory (resident), nobody is asked whether this one is, too: if not, the read says so.
+// chooseMethod decides by which read method a chunk is read. What is in the page cache is copied from there. What
+// is not is read past it, because a buffered read would wait for the disk inside io_submit. If the file or the
+// kernel can do neither, a worker thread reads. If the chunk before was resident, this one is not probed for: the
+// read fails if it is not.
 func (l *Loader) chooseMethod(f *docroot.File, b *buffer, resident bool) stats.ReadMethod {
 	//mutation:remote-file-by-aio
 	if f.Remote {
@@ -74,23 +74,25 @@ func (l *Loader) openDirect(f *docroot.File) bool {
 	}
 }
 
-// fallBack lets a read be tried by the next read method.
-func (l *Loader) fallBack(b *buffer, class kernel.Class) {
+// fallBack queues a read again, for the next read method.
+func (l *Loader) fallBack(i int32, class kernel.Class) {
+	b := &l.pool.buffers[i]
 	f := b.transfer.file
-	switch b.method {
-	case stats.ReadNoWait:
-		l.moveToDisk(b.transfer)
+	wasNoWait := b.method == stats.ReadNoWait
+	b.method = stats.ReadThread
+	switch {
+	case wasNoWait:
 		if class == kernel.Unsupported {
 			f.NoWaitOff.Store(true)
 		}
-		b.method = stats.ReadThread
 		if l.openDirect(f) {
 			b.method = stats.ReadDirect
 		}
-	default:
-		if class == kernel.Unsupported {
-			f.DirectOff.Store(true)
-		}
-		b.method = stats.ReadThread
+	case class == kernel.Unsupported:
+		f.DirectOff.Store(true)
+	}
+	l.enqueue(i)
+	if wasNoWait {
+		l.moveToDisk(b.transfer)
 	}
 }

@@ -19,36 +19,37 @@ const (
 
 // buffer is one buffer of the pool, and what is read into it.
 type buffer struct {
-	mem      []byte
-	transfer *Transfer
-	state    bufferState
-	method   stats.ReadMethod // of the read that is queued or in flight
-	share    share
-	cost     int // of the read that is queued in Loader.ready
-	chunk    int64
-	bytes    int           // of the file, that belong into it
-	filled   int           // of those, at its front, that are in it
-	readFrom int           // offset within the buffer at which the read in flight begins
-	since    time.Duration // when that read was submitted
+	mem         []byte
+	transfer    *Transfer
+	state       bufferState
+	method      stats.ReadMethod // of the read that is queued or in flight
+	share       share
+	cost        int // of the read while it is in Loader.ready
+	chunk       int64
+	bytes       int           // of the file, that belong into it
+	filled      int           // of those, at its front, that are in it
+	readFrom    int           // offset within the buffer at which the read in flight begins
+	submittedAt time.Duration // of that read
 }
 
-// pool is a loader's buffers. It begins without memory, and grows by a part at a time, when a transfer waits. Where memory
-// comes in huge pages, so many that a read or a send meets few of them, the kernel has to clear and sometimes to
-// compact some for a part: a worker thread waits for that.
+// pool is a loader's buffers. It begins without memory, and grows by a part at a time, when a transfer waits. A
+// worker thread has the kernel allocate the memory of a part, because that takes time: a part is a huge page where
+// there are some, which the kernel clears, and may have to make by compaction.
 type pool struct {
 	mem       []byte
 	buffers   []buffer
 	part      int           // buffers by which it grows
 	grown     int           // buffers at the front that have memory
-	growth    *job          // that brings memory for the next part; nil: there is none
-	growthAt  time.Duration // when that was given to the worker threads
-	growAfter time.Duration // no growth before it; 0 unless the machine had no memory for more
+	growth    *job          // the job that brings memory for the next part; nil: none
+	growthAt  time.Duration // when the worker threads were given that job
+	growAfter time.Duration // time before which the pool does not grow; 0 unless the machine had no memory for more
 
-	free         []int32
-	available    int                          // buffers that are free and allocated to nobody
-	held         [shareCount]int              // the other ones, by the share that they count to
+	free         []int32                      // buffers that have memory and no chunk; some may be allocated to transfers
+	available    int                          // buffers of free that are allocated to nobody
+	held         [shareCount]int              // buffers that are allocated or have a chunk, by share
 	waiters      [shareCount]queue[*Transfer] // transfers that wait for buffers
-	windowChunks int64                        // that a window has at the most
+	left         int                          // of them, those that have been released
+	windowChunks int64                        // chunks that a window has at the most
 }
 
 // A pool grows by the size of a huge page of most processors, and in so many parts at least.
@@ -89,7 +90,9 @@ func (p *pool) size() int {
 func (p *pool) unused() int { return p.available + len(p.buffers) - p.grown }
 
 // waiting returns the number of transfers that wait for buffers.
-func (p *pool) waiting() int { return p.waiters[shareMemory].len() + p.waiters[shareDisk].len() }
+func (p *pool) waiting() int {
+	return p.waiters[shareMemory].len() + p.waiters[shareDisk].len() - p.left
+}
 
 // addGrowth makes buffers of the part that was asked for.
 func (p *pool) addGrowth() {

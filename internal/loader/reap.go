@@ -5,8 +5,8 @@ import (
 	"aws/internal/stats"
 )
 
-// Reap takes in the reads that have completed. reported says that the kernel has reported some: it goes on to do so until Reap
-// has found none.
+// Reap takes in the reads that have completed. reported says that the kernel has reported some: it goes on to do
+// so until Reap has found none.
 func (l *Loader) Reap(reported bool) {
 	s := &l.slots
 	for s.inFlight > 0 || reported {
@@ -41,16 +41,18 @@ func (l *Loader) onRead(i int32, result int64) {
 	switch class := kernel.Classify(result); {
 	case class == kernel.Again && b.method == stats.ReadNoWait:
 		l.counts.ReadsMissed++
-		l.fallBack(b, class)
-		l.enqueue(i)
+		l.fallBack(i, class)
 		return
 	case class == kernel.Unsupported && b.method != stats.ReadThread:
-		l.fallBack(b, class)
-		l.enqueue(i)
+		l.fallBack(i, class)
 		return
 	case class == kernel.Again || class == kernel.Exhausted:
 		l.enqueue(i)
-		l.refuse()
+		if b.method == stats.ReadThread {
+			l.threadPause.begin(l.k.Now())
+		} else {
+			l.slotPause.begin(l.k.Now())
+		}
 		return
 	case class != kernel.Done:
 		l.counts.DiskFaults++
@@ -59,6 +61,10 @@ func (l *Loader) onRead(i int32, result int64) {
 	}
 	//mutation:short-read-as-whole
 	filled := min(b.readFrom+int(result), b.bytes)
+	if filled <= b.filled && b.readFrom < b.filled {
+		l.fallBack(i, kernel.Done) // a direct read ended before what is missing, and says nothing about it
+		return
+	}
 	if filled <= b.filled {
 		l.counts.Truncated++
 		l.fail(i, t, true)
@@ -103,7 +109,7 @@ func (l *Loader) noteReturned(i int32, b *buffer, result int64) {
 		return
 	}
 	l.counts.ReadsDone++
-	l.counts.ReadLatency[b.method].Add(l.now() - b.since)
+	l.counts.ReadLatency[b.method].Add(l.now() - b.submittedAt)
 }
 
 // fail gives a transfer up whose file can't be read as promised. The buffer of the read that

@@ -1,6 +1,6 @@
 package loader
 
-// share says which part of the pool a transfer's buffers count to.
+// share says to which part of the pool a transfer's buffers count.
 type share uint8
 
 const (
@@ -9,15 +9,15 @@ const (
 	shareCount
 )
 
-// sharePart is which part of the pool is kept for each share, and diskSlotsPart which part of the slots, at
-// least, for reads from memory.
+// sharePart is which part of the pool is kept for each share, and slotsPart which part of the kernel's slots
+// for reads from memory, and of those that are free for reads past the page cache.
 const (
-	sharePart     = 8
-	diskSlotsPart = 4
+	sharePart = 8
+	slotsPart = 4
 )
 
-// reserved returns how many buffers are kept for a share beyond those that it holds: a part of the pool, but
-// never what a whole window of the other share would need.
+// reserved returns how many buffers are kept for a share beyond those that it holds: a part of the pool, less
+// if the rest of the pool would be smaller than a window.
 func (p *pool) reserved(s share) int {
 	part := min(p.size()/sharePart, p.size()-int(p.windowChunks))
 	return max(part-p.held[s], 0)
@@ -43,9 +43,10 @@ func (p *pool) release(s share, n int) {
 	assert(p.held[s] >= 0, "a buffer is released that was not held")
 }
 
-// refill returns how many buffers a transfer gets that has just sent one. Transfers that wait go before it, but
-// those that wait for a disk not before one whose file is in memory. One that has found out that its file is not in memory
-// takes what it needs to keep the disk busy.
+// refill returns how many buffers a transfer gets that has just sent one. It gets none while others wait; but one
+// whose file is in memory does not make way for those that wait for a disk. From memory a transfer gets one, which
+// is the one that it has sent. For a disk it gets all that its window lacks, so that the disk has several reads at
+// a time.
 func (l *Loader) refill(t *Transfer) int {
 	p := &l.pool
 	if !p.waiters[t.share].empty() || t.share == shareDisk && p.waiting() > 0 {
@@ -53,9 +54,9 @@ func (l *Loader) refill(t *Transfer) int {
 	}
 	most := 1
 	if t.share == shareDisk {
-		most = int(t.limit)
+		most = int(t.windowMax)
 	}
-	n := int(min(t.limit-(t.next-t.head), t.last-t.next)) - t.allocated
+	n := int(min(t.windowMax-(t.next-t.head), t.endChunk-t.next)) - t.allocated
 	for n = min(n, most, p.available); n > 0 && !p.mayHold(t.share, n); {
 		n--
 	}
@@ -79,4 +80,5 @@ func (l *Loader) moveToDisk(t *Transfer) {
 	p.held[shareMemory] -= n
 	p.held[shareDisk] += n
 	t.share = shareDisk
+	l.allocate() // less is reserved for the disk's share now
 }

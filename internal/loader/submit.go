@@ -1,7 +1,6 @@
 package loader
 
 import (
-	"aws/internal/docroot"
 	"aws/internal/kernel"
 	"aws/internal/stats"
 )
@@ -16,32 +15,42 @@ const readCostPart = 8
 func (l *Loader) enqueue(i int32) {
 	b := &l.pool.buffers[i]
 	b.cost = max(b.bytes-b.filled, len(b.mem)/readCostPart)
-	l.readyCost += b.cost
+	l.ready.cost += b.cost
+	l.ready.pushed++
 	l.ready.push(i)
 }
 
 // dequeue takes the first read out of Loader.ready.
-func (l *Loader) dequeue() { l.readyCost -= l.pool.buffers[l.ready.pop()].cost }
+func (l *Loader) dequeue() {
+	l.ready.cost -= l.pool.buffers[l.ready.pop()].cost
+	l.ready.popped++
+}
 
 // Submit hands queued reads to the kernel, in order and in one call, and those that kernel AIO
 // can't do to the worker threads. What is left has its turn in the next iteration.
 func (l *Loader) Submit() {
-	if l.k.Now() < l.retryAt && l.refused {
-		return
-	}
-	l.refused = false
-	if l.readsQueued() && l.collect() {
+	now := l.k.Now()
+	if l.slotPause.over(now) && l.collect() {
 		l.submitCollected()
 	}
-	for l.readyCost < l.iterationCost() && !l.deferred.empty() {
-		t := l.deferred.pop()
+	if l.threadPause.over(now) {
+		l.askReads()
+	}
+	l.resume()
+}
+
+// resume queues the reads of transfers that were deferred.
+func (l *Loader) resume() {
+	for d := &l.deferred; !d.empty() && (l.ready.cost < l.iterationCost() || l.ready.popped >= d.after); {
+		t := d.pop()
 		t.deferred = false
 		if t.released {
 			l.recycle(t)
 			continue
 		}
 		//mutation:deferred-reads-forgotten
-		l.queueReads(t)
+		l.queueReadsNow(t)
+		d.after = l.ready.pushed
 	}
 }
 
@@ -50,8 +59,9 @@ func (l *Loader) Submit() {
 func (l *Loader) collect() bool {
 	s := &l.slots
 	s.reads, s.buffers = s.reads[:0], s.buffers[:0]
+	room := l.memorySlots()
 	cost := 0
-	for !l.ready.empty() && !l.refused {
+	for !l.ready.empty() {
 		i := l.ready.peek()
 		b := &l.pool.buffers[i]
 		t := b.transfer
@@ -62,24 +72,25 @@ func (l *Loader) collect() bool {
 		}
 		switch l.chooseMethod(t.file, b, t.resident) {
 		case stats.ReadThread:
-			if l.askRead(i, b) {
-				l.dequeue()
-			}
+			l.dequeue()
+			l.thread.push(i)
+			l.moveToDisk(t)
 			continue
 		case stats.ReadDirect:
 			l.dequeue()
-			l.cold.push(i)
+			l.direct.push(i)
+			l.moveToDisk(t)
 			continue
 		case stats.ReadAuto, stats.ReadNoWait, stats.ReadMethodCount:
 		}
-		if len(s.reads) == l.k.Slots()-s.inFlight || cost >= l.iterationCost() {
+		if len(s.reads) == room || cost >= l.iterationCost() {
 			break
 		}
 		cost += b.cost
 		l.dequeue()
 		l.collectRead(i, b)
 	}
-	l.collectCold(cost)
+	l.collectDirect(cost)
 	return len(s.reads) > 0
 }
 
@@ -98,26 +109,33 @@ func (l *Loader) collectRead(i int32, b *buffer) {
 	l.slots.buffers = append(l.slots.buffers, i)
 }
 
-// diskSlots returns how many reads that wait for a disk may still be submitted.
-func (l *Loader) diskSlots() int {
-	slots := l.k.Slots()
-	return min(slots-l.slots.inFlight, max(slots-slots/diskSlotsPart, 1)-l.slots.inFlightDirect)
+// memorySlots returns how many reads from the page cache may be submitted at once: a part of the slots is left for
+// those that go past it, if there are some.
+func (l *Loader) memorySlots() int {
+	unused := l.k.Slots() - l.slots.inFlight
+	return unused - max(min(unused/slotsPart, l.direct.len(), l.directSlots()), 0)
 }
 
-// collectCold adds the reads that wait for a disk: as many as the cost of the others
+// directSlots returns how many reads past the page cache may be submitted at once.
+func (l *Loader) directSlots() int {
+	slots := l.k.Slots()
+	return min(slots-l.slots.inFlight, max(slots-slots/slotsPart, 1)-l.slots.inFlightDirect)
+}
+
+// collectDirect adds the reads that go past the page cache: as many as the cost of the others
 // leaves room for, and a part of SubmitsMax in any case.
-func (l *Loader) collectCold(cost int) {
-	most := max(l.cfg.SubmitsMax-cost/l.cfg.BufferBytes, l.cfg.SubmitsMax/diskSlotsPart, 1)
-	most = min(most, l.diskSlots(), l.k.Slots()-l.slots.inFlight-len(l.slots.reads))
-	for most > 0 && !l.cold.empty() {
-		i := l.cold.pop()
+func (l *Loader) collectDirect(cost int) {
+	most := max(l.cfg.SubmitsMax-cost/l.cfg.BufferBytes, l.cfg.SubmitsMax/slotsPart, 1)
+	most = min(most, l.directSlots(), l.k.Slots()-l.slots.inFlight-len(l.slots.reads))
+	for most > 0 && !l.direct.empty() {
+		i := l.direct.pop()
 		b := &l.pool.buffers[i]
 		if b.transfer.released {
 			l.dropQueued(i)
 			continue
 		}
 		if l.chooseMethod(b.transfer.file, b, false) != stats.ReadDirect {
-			l.enqueue(i) // another read has found out that it can't be done
+			l.thread.push(i) // another read has found out that it can't be done
 			continue
 		}
 		l.collectRead(i, b)
@@ -125,8 +143,8 @@ func (l *Loader) collectCold(cost int) {
 	}
 }
 
-// readOf describes the read that brings what is missing of a chunk. A direct one begins and ends at
-// multiples of the alignment: it may bring bytes again that are there already, and asks for more
+// readOf describes the read that brings what is missing of a chunk. A direct one begins and ends at multiples of
+// the alignment, in the file and in memory: it may bring bytes again that are there already, and asks for more
 // than the file has at its end.
 func (l *Loader) readOf(b *buffer, token uint64) kernel.Read {
 	f := b.transfer.file
@@ -134,11 +152,13 @@ func (l *Loader) readOf(b *buffer, token uint64) kernel.Read {
 	r := kernel.Read{FD: f.FD, NoWait: true, Token: token}
 	from, to := b.filled, b.bytes
 	if b.method == stats.ReadDirect {
-		align := int(f.FileAlign)
 		r.FD, r.NoWait = f.Direct.Load(), false
 		//mutation:direct-read-unaligned
-		from = from / align * align
-		to = (to + align - 1) / align * align
+		from = from / int(f.FileAlign) * int(f.FileAlign)
+		for from%int(f.MemAlign) != 0 { // 0 is a multiple of both
+			from -= int(f.FileAlign)
+		}
+		to = (to + int(f.FileAlign) - 1) / int(f.FileAlign) * int(f.FileAlign)
 	}
 	b.readFrom = from
 	r.Offset = b.chunk*int64(len(b.mem)) + int64(from)
@@ -167,34 +187,29 @@ func (l *Loader) submitCollected() {
 		}
 		if class == kernel.Again || class == kernel.Exhausted || class == kernel.Done {
 			l.counts.ReadsRefused++
-			break
+			//mutation:refused-reads-forgotten
+			l.requeue(buffers)
+			l.slotPause.begin(l.k.Now())
+			return
 		}
 		// That one read can't be done this way.
-		i := buffers[0]
-		l.fallBack(&l.pool.buffers[i], class)
-		l.enqueue(i)
+		l.fallBack(buffers[0], class)
 		reads, buffers = reads[1:], buffers[1:]
-	}
-	// The kernel takes no more for now: the others wait, in front of those that are queued.
-	//mutation:refused-reads-forgotten
-	l.requeue(buffers)
-	l.refused = true
-	if l.slots.inFlight == 0 || len(buffers) > 0 {
-		l.refuse()
 	}
 }
 
-// requeue puts reads back in front of their queues, in order: those that wait for a disk are behind the others
-// in what was collected.
+// requeue puts reads that were refused back in front of their queues, in order: those past the page cache are
+// behind the others in what was collected.
 func (l *Loader) requeue(list []int32) {
 	n := 0
 	for n < len(list) && l.pool.buffers[list[n]].method != stats.ReadDirect {
 		n++
 	}
-	l.ready.pushFront(list[:n])
-	l.cold.pushFront(list[n:])
+	l.ready.pushFront(list[:n]...)
+	l.direct.pushFront(list[n:]...)
 	for _, i := range list[:n] {
-		l.readyCost += l.pool.buffers[i].cost
+		l.ready.cost += l.pool.buffers[i].cost
+		l.ready.popped--
 	}
 }
 
@@ -204,57 +219,9 @@ func (l *Loader) noteSubmitted(i int32) {
 	b.state = bufferInFlight
 	b.transfer.queued--
 	b.transfer.inFlight++
-	b.since = l.now()
+	b.submittedAt = l.now()
 	l.counts.ReadsInFlight++
 	if l.cfg.Traced {
 		l.events.ReadSubmitted(b.transfer, int(i), b.chunk*int64(len(b.mem))+int64(b.readFrom), b.bytes-b.readFrom)
 	}
-}
-
-// job is a job of a loader, with what it needs when the job comes back.
-type job struct {
-	kernel.Job
-	file   *docroot.File // held while a worker thread reads it
-	buffer int32         // of a JobRead
-}
-
-// askRead has a worker thread read what is missing of a chunk.
-func (l *Loader) askRead(i int32, b *buffer) bool {
-	f := b.transfer.file
-	j := l.jobs.take(kernel.JobRead)
-	j.file, j.buffer = f, i
-	f.Hold()
-	j.FD = f.FD
-	j.Offset = b.chunk*int64(len(b.mem)) + int64(b.filled)
-	j.Buf = b.mem[b.filled:b.bytes]
-	if !l.k.Ask(&j.Job) {
-		l.giveJob(j)
-		l.refuse()
-		return false
-	}
-	b.readFrom = b.filled
-	l.noteSubmitted(i)
-	l.counts.ReadsByThread++
-	return true
-}
-
-// giveJob gives a job back that the worker threads do not have.
-func (l *Loader) giveJob(j *job) {
-	if j.file != nil {
-		l.closing = j.file.Release(l.closing[:0])
-		l.events.CloseLater(l.closing)
-		j.file = nil
-	}
-	l.jobs.give(j)
-}
-
-// OnJob takes in a job of kind JobRead or JobPopulate that a worker thread has done.
-func (l *Loader) OnJob(done *kernel.Job) {
-	j := l.jobs.all[done.Token]
-	if j.Kind == kernel.JobPopulate {
-		l.onGrowth(j)
-	} else {
-		l.onRead(j.buffer, j.Result)
-	}
-	l.giveJob(j)
 }

@@ -7,9 +7,10 @@ import (
 	"aws/internal/kernel"
 )
 
-// Transfer is a range of a file that is loaded and sent. The chunks from head up to next are its window.
+// Transfer is a range of a file that is loaded and sent. Chunk n of a file is its nth piece of the size of a
+// buffer. The chunks from head up to next are the transfer's window: each has a buffer.
 type Transfer struct {
-	// Owner is the loop's: whose transfer it is.
+	// Owner is what Start was given: a number by which the loop knows for whom the transfer is.
 	Owner uint64
 
 	loader *Loader
@@ -18,40 +19,41 @@ type Transfer struct {
 	end    int64 // of the range
 	index  int   // in Loader.transfers
 
-	buffers   []int32 // the buffer of chunk n is at n modulo the length; -1: none
+	buffers   []int32 // the buffer of chunk n of the window is at n modulo the length; -1: it has been freed
 	head      int64   // the chunk that is being sent
-	next      int64   // the first chunk that has not been asked for
-	last      int64   // the chunk behind the last one of the range
-	allocated int     // buffers that may still be taken
+	next      int64   // the first chunk that no buffer has been taken for
+	endChunk  int64   // the chunk at which the range ends: the first one that has no byte of it
+	windowMax int64   // chunks that the window may have
+	allocated int     // buffers that are the transfer's, and that no chunk has taken yet
 	queued    int     // chunks whose reads are queued
 	inFlight  int     // chunks whose reads are in flight
-	limit     int64   // chunks that the window may hold
-	complete  bool    // all of the range is loaded before the first byte is sent
-	resident  bool    // the latest read found its bytes in memory
+	whole     bool    // nothing is sent before all of the range is loaded
+	resident  bool    // the latest read, or the probe before the first one, found its bytes in the page cache
 	share     share   // that its buffers count to
-	waiting   bool    // it is in the pool's queue of its share
-	deferred  bool    // it is in Loader.deferred
+	waiting   bool    // true exactly while it is in the pool's waiters
+	deferred  bool    // true exactly while it is in Loader.deferred
 	released  bool
-	since     time.Duration // when its window moved last
+	movedAt   time.Duration // when its window moved last
 }
 
-// Start begins to load the bytes [offset, end) of a file, of which there must be one at least. The loop holds the file until it has
-// released the transfer.
+// Start begins to load the bytes [offset, end) of a file, of which there must be one at least. The loop holds the
+// file until it has released the transfer.
 func (l *Loader) Start(file *docroot.File, offset, end int64, owner uint64) *Transfer {
 	size := int64(l.cfg.BufferBytes)
 	t := l.newTransfer()
 	t.Owner, t.file, t.offset, t.end = owner, file, offset, end
 	t.head = offset / size
 	t.next = t.head
-	t.last = (end-1)/size + 1
-	t.limit = l.pool.windowChunks
-	t.complete = t.last-t.head <= t.limit
+	t.endChunk = (end-1)/size + 1
+	t.windowMax = l.pool.windowChunks
+	t.whole = t.endChunk-t.head <= t.windowMax
 	probed := min(end-offset, size)
-	if t.complete {
+	if t.whole {
 		probed = end - offset // all of it is read at once if it is there
 	}
 	t.share = shareDisk
-	t.resident = l.k.Slots() > 0 && !file.Remote && !file.NoWaitOff.Load() && l.k.Probe(file.FD, offset, probed) == kernel.ResidencyFull
+	t.resident = l.k.Slots() > 0 && !file.Remote && !file.NoWaitOff.Load() &&
+		l.k.Probe(file.FD, offset, probed) == kernel.ResidencyFull
 	if t.resident {
 		t.share = shareMemory
 	}
@@ -73,8 +75,9 @@ func (l *Loader) newTransfer() *Transfer {
 	return t
 }
 
-// Release gives back what a transfer holds of the pool. It reports whether the kernel still has buffers of it; if so,
-// Events.Returned follows when it has none.
+// Release gives back what a transfer holds of the pool. The loop must not use the transfer afterwards. Release
+// reports whether the kernel, or a worker thread, still has buffers of it; if so, Events.Returned follows when
+// they have none.
 func (t *Transfer) Release() (inFlight bool) {
 	l := t.loader
 	for chunk := t.head; chunk < t.next; chunk++ {
@@ -96,6 +99,9 @@ func (t *Transfer) Release() (inFlight bool) {
 	l.transfers[t.index] = moved
 	l.transfers = l.transfers[:len(l.transfers)-1]
 	t.released = true
+	if t.waiting {
+		l.pool.left++
+	}
 	inFlight = t.inFlight > 0
 	l.recycle(t)
 	l.allocate()
@@ -115,7 +121,7 @@ func (t *Transfer) at(chunk int64) int32 { return t.buffers[chunk%int64(len(t.bu
 
 func (t *Transfer) set(chunk int64, buffer int32) { t.buffers[chunk%int64(len(t.buffers))] = buffer }
 
-// busy returns how many chunks are on their way.
+// busy returns how many chunks are on their way: their reads are queued or in flight.
 func (t *Transfer) busy() int { return t.queued + t.inFlight }
 
 // Remaining returns how many bytes of the range have not been sent.
@@ -123,14 +129,14 @@ func (t *Transfer) Remaining() int64 { return t.end - t.offset }
 
 // Ready reports whether bytes can be sent now.
 func (t *Transfer) Ready() bool {
-	if t.complete {
-		return t.next == t.last && t.busy() == 0
+	if t.whole {
+		return t.next == t.endChunk && t.busy() == 0
 	}
 	return t.next > t.head && t.loader.pool.buffers[t.at(t.head)].state == bufferLoaded
 }
 
-// Chunk returns the bytes of the nth chunk to be sent, counted from 0, or nil if it is not loaded. They stay as they are
-// until Advance has passed them, or the transfer is released.
+// Chunk returns the bytes of the nth chunk to be sent, counted from 0, or nil if it is not loaded. They stay as
+// they are until Advance has passed them, or the transfer is released.
 func (t *Transfer) Chunk(n int) []byte {
 	chunk := t.head + int64(n)
 	if chunk >= t.next {
@@ -149,8 +155,8 @@ func (t *Transfer) Chunk(n int) []byte {
 	return bytes
 }
 
-// Advance takes note that the next n bytes have been sent; n is at most the length of the first chunk. A buffer whose chunk
-// has been sent takes the transfer's next chunk, unless somebody waits: then it goes back to the pool.
+// Advance takes note that the next n bytes have been sent; n is at most the length of the first chunk. A buffer
+// whose chunk has been sent takes the transfer's next chunk, unless somebody waits: then it goes back to the pool.
 func (t *Transfer) Advance(n int64) {
 	l := t.loader
 	t.offset += n
@@ -160,8 +166,8 @@ func (t *Transfer) Advance(n int64) {
 	l.pool.putFree(t.at(t.head))
 	t.set(t.head, -1)
 	t.head++
-	t.complete = false
-	t.since = l.k.Now()
+	t.whole = false
+	t.movedAt = l.k.Now()
 	if n := l.refill(t); n > 0 {
 		l.pool.allocate(t, n)
 		l.queueReads(t)
@@ -171,9 +177,9 @@ func (t *Transfer) Advance(n int64) {
 	l.allocate()
 }
 
-// Await says that the loop has nothing to send: the transfer waits for buffers unless reads of it are on their way.
+// Await says that the loop has nothing to send: the transfer waits for buffers unless it has some.
 func (t *Transfer) Await() {
-	if t.allocated == 0 && t.busy() == 0 {
+	if t.allocated == 0 && t.next == t.head {
 		t.loader.wait(t)
 	}
 }
@@ -194,15 +200,15 @@ func (l *Loader) wait(t *Transfer) {
 // wanted returns how many buffers a transfer would take if it got them. What is in memory and is not sent as a whole is
 // read one chunk at a time.
 func (l *Loader) wanted(t *Transfer) int64 {
-	if t.share == shareMemory && !t.complete {
-		return min(t.limit, t.last-t.next, readsMin)
+	if t.share == shareMemory && !t.whole {
+		return min(t.windowMax, t.endChunk-t.next, readsMin)
 	}
-	return min(t.limit, t.last-t.next)
+	return min(t.windowMax, t.endChunk-t.next)
 }
 
-// allocate gives the free buffers to those who wait longest. While so many wait that the pool
-// has no window for each, they get less than a window: else a thousand clients that read slowly would be
-// in front of the next one, a pool of windows at a time.
+// allocate gives the free buffers to the transfers that wait longest. While so many wait that the pool has no
+// window for each, they get less than a window: else the next one would wait until a thousand clients that read
+// slowly have had theirs, a pool of windows at a time.
 func (l *Loader) allocate() {
 	for s := range shareCount {
 		l.allocateShare(s)
@@ -225,11 +231,12 @@ func (l *Loader) allocateShare(s share) {
 				}
 				return
 			}
-			t.complete = t.complete && n == wanted
+			t.whole = t.whole && n == wanted
 			p.allocate(t, n)
-			t.since = l.k.Now()
-			t.waiting = false
+			t.movedAt = l.k.Now()
 			l.queueReads(t)
+		} else {
+			p.left--
 		}
 		q.pop()
 		t.waiting = false
@@ -240,23 +247,32 @@ func (l *Loader) allocateShare(s share) {
 // readsMin is how many reads a transfer may have in flight, however many the others have.
 const readsMin = 2
 
-// queueReads queues reads for the transfer's next chunks.
+// queueReads queues reads for the transfer's next chunks, or defers that. A file that is in memory and is sent as
+// a whole is loaded when those before it are: it is sent at once then, while it is still in the processor's cache,
+// and its buffers serve the next one.
 func (l *Loader) queueReads(t *Transfer) {
-	// A file that is in memory and is sent as a whole is loaded when those before it are: it is sent at once then, while it is still
-	// in the processor's cache, and its buffers serve the next one.
-	if t.complete && t.resident && t.next == t.head && l.readyCost >= l.iterationCost() {
-		if !t.deferred {
-			t.deferred = true
-			l.deferred.push(t)
-		}
+	if !t.whole || !t.resident || t.next > t.head || l.ready.cost < l.iterationCost() {
+		l.queueReadsNow(t)
 		return
 	}
-	// What is copied from memory is there at once: one chunk at a time, so that it is still in the
-	// processor's cache when it is sent. A disk is better asked for several.
+	if t.deferred {
+		return
+	}
+	if l.deferred.empty() {
+		l.deferred.after = l.ready.pushed
+	}
+	t.deferred = true
+	l.deferred.push(t)
+}
+
+// queueReadsNow queues reads for the transfer's next chunks.
+func (l *Loader) queueReadsNow(t *Transfer) {
+	// What is in memory and is not sent as a whole is read one chunk at a time, so that the chunk is still in the
+	// processor's cache when it is sent. A disk is faster with several reads at a time.
 	was := t.busy()
 	size := int64(l.cfg.BufferBytes)
-	for depth := l.depth(t); t.allocated > 0 && t.busy() < depth && t.next < t.last &&
-		(t.complete || !t.resident || t.next == t.head); {
+	for depth := l.depth(t); t.allocated > 0 && t.busy() < depth && t.next < t.endChunk &&
+		(t.whole || !t.resident || t.next == t.head); {
 		i := l.pool.takeFree()
 		b := &l.pool.buffers[i]
 		*b = buffer{
@@ -274,11 +290,11 @@ func (l *Loader) queueReads(t *Transfer) {
 	}
 }
 
-// depth returns how many reads a transfer may have in flight. A file that is in memory and is sent as a whole is asked for all at
-// once: each read is over when it has been submitted.
+// depth returns how many chunks of a transfer may be on their way. All of a file that is in memory and is sent as
+// a whole is read at once: each read is complete when it has been submitted.
 func (l *Loader) depth(t *Transfer) int {
-	if t.complete && t.resident {
-		return int(t.limit)
+	if t.whole && t.resident {
+		return int(t.windowMax)
 	}
 	most, reading := l.cfg.ReadsPerTransferMax, l.reading
 	if t.busy() == 0 {
@@ -290,15 +306,15 @@ func (l *Loader) depth(t *Transfer) int {
 	return most
 }
 
-// Reclaim takes the buffers back that are loaded for clients that have not taken one of them for a
-// while, when others wait for buffers. The file is still there to be read again; such a client
-// gets one buffer at a time from now on.
+// Reclaim takes the buffers back that are loaded for clients that have not taken one of them for a while, when
+// others wait for buffers. The file can be read again; such a client gets one buffer at a time from now on.
+// Reclaim also asks again for memory that was refused. The loop calls it several times in a StallTimeout.
 func (l *Loader) Reclaim(now time.Duration) {
 	if l.pool.waiting() == 0 {
 		return
 	}
 	for _, t := range l.transfers {
-		if t.busy() > 0 || now-t.since < l.cfg.StallTimeout || !l.events.Blocked(t) {
+		if t.busy() > 0 || now-t.movedAt < l.cfg.StallTimeout || !l.events.Blocked(t) {
 			continue
 		}
 		for chunk := t.head; chunk < t.next; chunk++ {
@@ -309,9 +325,9 @@ func (l *Loader) Reclaim(now time.Duration) {
 		l.pool.release(t.share, t.allocated)
 		t.allocated = 0
 		t.next = t.head
-		t.limit = 1
-		t.complete = false
-		t.since = now
+		t.windowMax = 1
+		t.whole = false
+		t.movedAt = now
 	}
 	l.allocate()
 }

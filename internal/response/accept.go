@@ -1,5 +1,7 @@
 package response
 
+import "strings"
+
 const (
 	unlisted  = -1
 	weightMax = 1000
@@ -74,19 +76,21 @@ func parseWeight(b []byte) (thousandths int, ok bool) {
 	return n, n <= weightMax
 }
 
-// PrefersJSON reports whether the lines of Accept (RFC 9110 section 12.5.1) prefer application/json to
-// text/html: by weight, then by the more specific media range. If neither is preferred, for example without
-// a line or with `*/*`, the response is HTML. Parameters other than the weight are ignored.
-func PrefersJSON(lines [][]byte) bool {
-	json := accepted(lines, "application/", "json")
-	html := accepted(lines, "text/", "html")
-	if json.weight <= 0 {
-		return false
+// NegotiateType returns the index of the media type in types that the lines of Accept (RFC 9110 section 12.5.1) prefer:
+// by weight, then by the more specific media range, then by the order of types. If none is acceptable, for example
+// without a line, it is the first. The types are in lower case and without parameters, such as "text/html". Parameters
+// in the lines other than the weight are ignored.
+func NegotiateType(lines [][]byte, types []string) int {
+	var best acceptance
+	choice := 0
+	for i, mediaType := range types {
+		kind := strings.IndexByte(mediaType, '/') + 1
+		a := accepted(lines, mediaType[:kind], mediaType[kind:])
+		if a.weight > best.weight || (a.weight == best.weight && a.weight > 0 && a.exact > best.exact) {
+			best, choice = a, i
+		}
 	}
-	if json.weight != html.weight {
-		return json.weight > html.weight
-	}
-	return json.exact > html.exact
+	return choice
 }
 
 // acceptance is the result for a media type: the weight of the most specific range that matches it.

@@ -96,43 +96,112 @@ func TestCodingNames_9110_8_4_1(t *testing.T) {
 	}
 }
 
-func TestPrefersJSON_9110_12_5_1(t *testing.T) {
+// listingTypes are three types as a listing has them.
+var listingTypes = []string{"text/html", "application/json", "text/plain"}
+
+func TestNegotiateType_9110_12_5_1(t *testing.T) {
 	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+	const html, json, plain = 0, 1, 2
 	for _, c := range []struct {
 		accept string
-		want   bool
+		want   int
 	}{
-		{"absent", false},
-		{"", false},
-		{"*/*", false},
-		{browser, false},
-		{"application/json", true},
-		{"Application/JSON", true},
-		{"application/json; charset=utf-8", true},
-		{"application/json, */*", true},
-		{"application/json, text/plain, */*", true},
-		{"application/json, text/html", false},
-		{"application/json, text/html;q=0.9", true},
-		{"application/json;q=0.5, text/html", false},
-		{"application/json;q=0.5, */*", false},
-		{"application/*", true},
-		{"application/*, text/*", false},
-		{"text/*, application/json", true},
-		{"text/html;q=0, */*", true},
-		{"application/json;q=0, */*", false},
-		{"application/json;q=0", false},
-		{"application/problem+json", false},
-		{"text/html|application/json;q=0.9", false},
-		{"text/html;q=0.8|application/json;q=0.9", true},
-		{`text/html;a="b,application/json;q=1", application/json;q=0.1`, false},
-		{`application/json;a="\"", text/html;q=0.1`, true},
-		{"application/json;q=x", false},
-		{"json", false},
+		// The first type, if the client has no preference or accepts none.
+		{"absent", html},
+		{"", html},
+		{"*/*", html},
+		{"*/*;q=0.1", html},
+		{"text/*", html},
+		{"*/*;q=0", html},
+		{"image/png", html},
+		{"text/html;q=0", html},
+		{"text/*;q=0, application/*;q=0", html},
+		{browser, html},
+		// One type.
+		{"text/html", html},
+		{"application/json", json},
+		{"Application/JSON", json},
+		{"application/json; charset=utf-8", json},
+		{"application/*", json},
+		{"text/plain", plain},
+		{"TEXT/Plain", plain},
+		{"text/plain;charset=utf-8", plain},
+		{"text/plain;q=0.001", plain},
+		// By weight.
+		{"application/json, text/html;q=0.9", json},
+		{"application/json;q=0.5, text/html", html},
+		{"application/json;q=0.5, */*", html},
+		{"text/plain, text/html;q=0.9", plain},
+		{"text/plain;q=0.9, text/html", html},
+		{"text/plain;q=0.9, text/html;q=0.8, application/json;q=0.7", plain},
+		{"text/plain;q=0.7, text/html;q=0.8, application/json;q=0.9", json},
+		{"text/plain;q=0.8, text/html;q=0.9, application/json;q=0.7", html},
+		{"text/plain;q=0.5, */*;q=0.1", plain},
+		{"text/plain;q=0.5, */*", html},
+		{"text/*;q=0.5, application/json;q=0.4", html},
+		{"text/*, text/html;q=0.5", plain},
+		{"text/*;q=0.3, text/html;q=0, application/json;q=0.2", plain},
+		// By the more specific range, if the weights are equal.
+		{"application/json, */*", json},
+		{"text/plain, */*", plain},
+		{"text/plain, text/*", plain},
+		{"text/*, application/json", json},
+		{"text/*, */*", html},
+		{"application/*, text/plain", plain},
+		// By the order of the types, if the ranges are equally specific.
+		{"application/json, text/html", html},
+		{"application/*, text/*", html},
+		{"text/plain, text/html", html},
+		{"application/json, text/plain, */*", json},
+		{"text/plain, application/json", json},
+		// Types that are excluded.
+		{"text/html;q=0, */*", json},
+		{"text/html;q=0, text/*", plain},
+		{"text/html;q=0, application/json;q=0, */*", plain},
+		{"application/json;q=0, */*", html},
+		{"application/json;q=0", html},
+		{"text/plain;q=0, text/html;q=0.1", html},
+		{"application/problem+json", html},
+		{"text/plaintext", html},
+		// Lines and grammar.
+		{"text/html|application/json;q=0.9", html},
+		{"text/html;q=0.8|application/json;q=0.9", json},
+		{"text/html;q=0.8|application/json;q=0.9|text/plain", plain},
+		{`text/html;a="b,application/json;q=1", application/json;q=0.1`, html},
+		{`application/json;a="\"", text/html;q=0.1`, json},
+		{"application/json;q=x", html},
+		{"text/plain;q=2, application/json;q=0.1", json},
+		{"json", html},
+		{"plain", html},
+		{"text/", html},
 	} {
-		if got := PrefersJSON(splitLines(c.accept)); got != c.want {
-			t.Errorf("%q: %t", c.accept, got)
+		if got := NegotiateType(splitLines(c.accept), listingTypes); got != c.want {
+			t.Errorf("%q: %s, want %s", c.accept, listingTypes[got], listingTypes[c.want])
 		}
 	}
+	if got := NegotiateType(splitLines("text/plain"), nil); got != 0 {
+		t.Errorf("without types: %d", got)
+	}
+}
+
+// FuzzNegotiateType: the chosen type is also preferred to each of the others alone.
+func FuzzNegotiateType(f *testing.F) {
+	for _, s := range []string{"text/plain, */*;q=0.1", "text/*;q=0.5, application/json", "", "*/*;q=0", `text/html;a="b,c";q=0.1`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		lines := [][]byte{line}
+		choice := NegotiateType(lines, listingTypes)
+		for i, other := range listingTypes {
+			pair, want := []string{listingTypes[choice], other}, 0
+			if i < choice {
+				pair, want = []string{other, listingTypes[choice]}, 1
+			}
+			if NegotiateType(lines, pair) != want {
+				t.Fatalf("%q: %s is chosen, but %s is preferred", line, listingTypes[choice], other)
+			}
+		}
+	})
 }
 
 // FuzzNegotiateCoding: the choice is available, and refusing it makes another choice.
@@ -153,7 +222,6 @@ func FuzzNegotiateCoding(f *testing.F) {
 		if again, ok := NegotiateCoding(append(lines, refusal), Codings(available)); ok && again == c {
 			t.Fatalf("%q: %v although refused", line, c)
 		}
-		PrefersJSON(lines)
 	})
 }
 

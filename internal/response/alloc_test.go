@@ -47,7 +47,7 @@ func TestNoAllocation(t *testing.T) {
 		"preferences": func() {
 			lines := [2][]byte{[]byte("gzip;q=0.5, br"), value}
 			NegotiateCoding(lines[:1], Codings(0).With(Identity).With(Brotli))
-			PrefersJSON(lines[1:])
+			NegotiateType(lines[1:], listingTypes)
 		},
 	} {
 		if n := testing.AllocsPerRun(100, f); n != 0 {

@@ -76,6 +76,32 @@ func (k *Kernel) ReadDirectory(root kernel.Root, name string, entriesMax int, hi
 	return slices.Clone(read.Entries), read.More, kernel.Done
 }
 
+// ReadStart implements kernel.Directories. The file is closed again at once.
+func (k *Kernel) ReadStart(root kernel.Root, name string, bytesMax int) ([]byte, kernel.Class) {
+	t := k.tree(root)
+	if t == nil {
+		return nil, kernel.Fault
+	}
+	var opened kernel.Opened
+	e := t.names[name]
+	if class := k.openEntry(e, e == nil && t.isDirectory(name), &opened); class != kernel.Done {
+		return nil, class
+	}
+	d := k.table[opened.FD]
+	defer k.remove(d)
+	start := make([]byte, min(opened.Size, int64(bytesMax)))
+	for done := 0; done < len(start); {
+		n := k.readFile(d, start[done:], int64(done), int64(len(start)-done), true)
+		if n < 0 {
+			return nil, kernel.Fault
+		}
+		done += int(n)
+	}
+	k.fetch(d.file, 0, int64(len(start)))
+	k.tracef("read the start of %q: %d bytes", name, len(start))
+	return start, kernel.Done
+}
+
 // MemoryFile implements kernel.Directories.
 func (k *Kernel) MemoryFile(content []byte) (kernel.Opened, kernel.Class) {
 	if k.full() || k.strikes(FaultOpenExhausted) {

@@ -36,7 +36,7 @@ type Counters struct {
 	ExpiredBy        [connstate.DeadlineCount]uint64 // and which, by LimitNames
 	WatchesFailed    uint64                          // epoll_ctl refused a connection
 
-	IterationTime      Histogram // from the end of the wait to the end of the turn, if the counters are published
+	IterationTime      Histogram // from the end of the wait to the end of the iteration, if the counters are published
 	EventsPerIteration Sizes
 	OpsPerCgoCall      Sizes
 
@@ -68,12 +68,12 @@ type Counters struct {
 
 // String returns the counters as lines of name and value.
 func (n *Counters) String() string {
-	return fmt.Sprintf(`turns %d, events %d (stale %d), cgo calls %d
-accepted %d (pauses %d, over the limit %d, rests %d), requests %d (refused %d), bytes sent %d
+	return fmt.Sprintf(`iterations %d, events %d (stale %d), cgo calls %d
+accepted %d (pauses %d, over the limit %d, coalesced %d), requests %d (refused %d), bytes sent %d
 peers gone %d, resets %d, truncated %d, disk faults %d, expired %d, watches failed %d
 opens: on the loop %d, by worker threads %d; static chunks prefetched %d; password checks refused %d; jobs dropped %d
 reads: RWF_NOWAIT %d (missed %d), O_DIRECT %d, by worker threads %d; short %d, refused for now %d
-buffers: waits %d, lent %d, short of memory %d
+buffers: waits %d, reclaimed %d, short of memory %d
 `,
 		n.Iterations, n.Events, n.StaleEvents, n.CgoCalls,
 		n.Accepted, n.AcceptPauses, n.OverAddressLimit, n.Coalesced, n.Requests, n.Refused, n.BytesSent,

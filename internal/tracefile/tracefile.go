@@ -44,7 +44,7 @@ const (
 type event struct {
 	at       int64 // nanoseconds since the file was opened
 	conn     uint64
-	a, b     int64 // offset and bytes of a read, or its result, or the number of a turn's events
+	a, b     int64 // offset and bytes of a read, or its result, or the number of an iteration's events
 	read     int32
 	what     what
 	from, to connstate.State
@@ -89,9 +89,9 @@ type File struct {
 
 // loop is what the writer knows of a loop.
 type loop struct {
-	conns map[uint64]*conn
-	reads map[int32]read
-	turn  int64 // when it began; -1: between turns
+	conns     map[uint64]*conn
+	reads     map[int32]read
+	iteration int64 // when it began; -1: between iterations
 }
 
 // conn is a connection whose track has been begun.
@@ -132,7 +132,7 @@ func newFile(w io.Writer, end func() error, name string, loops int, bytesMax int
 	}
 	for i := range loops {
 		f.rings[i] = &ring{}
-		f.loops[i] = loop{conns: map[uint64]*conn{}, reads: map[int32]read{}, turn: -1}
+		f.loops[i] = loop{conns: map[uint64]*conn{}, reads: map[int32]read{}, iteration: -1}
 	}
 	go f.run()
 	return f
@@ -188,7 +188,7 @@ func (f *File) run() {
 	_, _ = f.w.WriteString(opening)
 	for i := range f.loops {
 		f.meta("process_name", i, 0, `"name":`+strconv.Quote(fmt.Sprintf("loop %d", i)))
-		f.meta("thread_name", i, 0, `"name":"turns"`)
+		f.meta("thread_name", i, 0, `"name":"iterations"`)
 		f.meta("thread_sort_index", i, 0, `"sort_index":0`)
 	}
 	ticker := time.NewTicker(drainEvery)
@@ -283,12 +283,12 @@ func (f *File) event(i int, e *event) {
 		f.span("read", i, trackOf(r.conn, r.lane+1), r.since, e.at,
 			`"offset":`, r.offset, `,"bytes":`, r.bytes, `,"result":`, e.a)
 	case whatTurnBegin:
-		l.turn = e.at
+		l.iteration = e.at
 	case whatTurnEnd:
-		if l.turn >= 0 {
-			f.span("turn", i, 0, l.turn, e.at, `"events":`, e.a)
+		if l.iteration >= 0 {
+			f.span("iteration", i, 0, l.iteration, e.at, `"events":`, e.a)
 		}
-		l.turn = -1
+		l.iteration = -1
 	}
 }
 

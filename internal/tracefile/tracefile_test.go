@@ -96,7 +96,7 @@ func TestLifeOfAConnection(t *testing.T) {
 	}
 	list := parse(t, text)
 	for state, want := range map[string]int{
-		"CONN_INIT": 2, "CONN_READING": 1, "CONN_WREADY": 1, "CONN_READING_ASYNC": 1, "CONN_SENDING": 1, "CONN_FREE": 0, "turn": 2, "read": 2,
+		"CONN_INIT": 2, "CONN_READING": 1, "CONN_WREADY": 1, "CONN_READING_ASYNC": 1, "CONN_SENDING": 1, "CONN_FREE": 0, "iteration": 2, "read": 2,
 	} {
 		if got := spans(list, state); len(got) != want {
 			t.Errorf("%d spans of %s, not %d", len(got), state, want)
@@ -113,7 +113,7 @@ func TestLifeOfAConnection(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	if turn := spans(list, "turn")[0]; turn.Tid != 0 || turn.Args["events"] != 3.0 {
+	if turn := spans(list, "iteration")[0]; turn.Tid != 0 || turn.Args["events"] != 3.0 {
 		t.Errorf("%+v", turn)
 	}
 	if !strings.Contains(string(text), `"conn 7 read 2"`) {

@@ -100,7 +100,7 @@ func TestPoolHeld(t *testing.T) {
 			clientGroup.hangUp()
 			output := stop(t, server)
 			t.Log(lines(output, "buffers:"))
-			if strings.Contains(output, "lent 0\n") {
+			if strings.Contains(output, "reclaimed 0\n") {
 				t.Errorf("no buffer was taken back, so the pool was not held:\n%s", output)
 			}
 		})

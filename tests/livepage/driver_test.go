@@ -116,6 +116,16 @@ func (b *browser) eval(script string, value any) {
 	b.call(http.MethodPost, "/execute/sync", map[string]any{"script": script, "args": []any{}}, value)
 }
 
+// press types keys into what has the focus. Keys without a character have the numbers that WebDriver gives them.
+func (b *browser) press(keys string) {
+	b.t.Helper()
+	var actions []any
+	for _, key := range keys {
+		actions = append(actions, map[string]any{"type": "keyDown", "value": string(key)}, map[string]any{"type": "keyUp", "value": string(key)})
+	}
+	b.call(http.MethodPost, "/actions", map[string]any{"actions": []any{map[string]any{"type": "key", "id": "keyboard", "actions": actions}}}, nil)
+}
+
 // devtools makes a call of Chromium's own protocol.
 func (b *browser) devtools(command string, params map[string]any, value any) {
 	b.t.Helper()

@@ -185,7 +185,7 @@ func TestDrain(t *testing.T) {
 			seen[e.Name]++
 		}
 	}
-	for _, name := range []string{"CONN_READING", "CONN_WREADY", "CONN_SENDING", "read", "turn"} {
+	for _, name := range []string{"CONN_READING", "CONN_WREADY", "CONN_SENDING", "read", "iteration"} {
 		if seen[name] == 0 {
 			t.Errorf("no span of %s in the trace: %v", name, seen)
 		}

@@ -8,17 +8,16 @@ import (
 	"aws/internal/kernel"
 	"aws/internal/listing"
 	"aws/internal/request"
-	"aws/internal/response"
 )
 
-const contentSecurityPolicy = listing.ContentSecurityPolicy
+var contentSecurityPolicy = listing.ContentSecurityPolicy
 
 // list makes the listing of a directory the request's file. It is read and rendered on a worker thread.
 func (d *decision) list(mount *docroot.Mount, name, path []byte) (class kernel.Class, known bool) {
 	query := d.request.Query()
 	d.scratch.lines = d.request.AppendLines(d.scratch.lines[:0], request.Accept, d.head)
 	page := &listingJob{
-		server: d.server, root: mount.Root, order: listing.ParseOrder(query.Of(d.head)), json: response.PrefersJSON(d.scratch.lines),
+		server: d.server, root: mount.Root, order: listing.ParseOrder(query.Of(d.head)), format: listing.NegotiateFormat(d.scratch.lines),
 		directory: string(name), path: string(path), unix: d.now.Unix,
 	}
 	d.scratch.bytes = page.appendKey(d.scratch.bytes[:0])
@@ -44,7 +43,7 @@ type listingJob struct {
 	directory string // beneath root
 	path      string // of the directory
 	order     listing.Order
-	json      bool
+	format    listing.Format
 	unix      int64
 }
 
@@ -52,16 +51,14 @@ type listingJob struct {
 // of the listing. It ends like the name of a file of its media type.
 func (j *listingJob) appendKey(b []byte) []byte {
 	b = append(append(b, j.directory...), 0)
-	b = append(b, j.order.String()...)
-	if j.json {
-		return append(b, ".json"...)
-	}
-	return append(b, ".html"...)
+	return append(append(b, j.order.String()...), j.format.Extension()...)
 }
 
 // render reads the directory and renders its listing into a file in memory.
 func (j *listingJob) render(k kernel.Directories) (kernel.Opened, kernel.Class) {
-	entries, truncated, class := k.ReadDirectory(j.root, j.directory, j.server.options.ListMax, j.server.hidesEntry(j.path))
+	var names listing.ReadmeNames
+	hide := collectReadmes(&names, j.server.hidesEntry(j.path))
+	entries, truncated, class := k.ReadDirectory(j.root, j.directory, j.server.options.ListMax, hide)
 	if class != kernel.Done {
 		return kernel.Opened{}, class
 	}
@@ -72,10 +69,12 @@ func (j *listingJob) render(k kernel.Directories) (kernel.Opened, kernel.Class) 
 		})
 	}
 	page.Sort()
-	if j.json {
-		return k.MemoryFile(page.AppendJSON(nil))
+	if j.format == listing.HTML {
+		if page.Readme, class = readReadme(k, j.root, j.directory, &names); class != kernel.Done {
+			return kernel.Opened{}, class
+		}
 	}
-	return k.MemoryFile(page.AppendHTML(nil))
+	return k.MemoryFile(page.Append(nil, j.format))
 }
 
 // hidesEntry returns what reports whether a name in a directory is not to be shown: it is a dot file, or not everybody who may

@@ -185,6 +185,11 @@ func (directories) ReadDirectory(_ kernel.Root, _ string, _ int, hide func(name 
 	return entries, 0, kernel.Done
 }
 
+// ReadStart implements kernel.Directories. There is no README.
+func (directories) ReadStart(kernel.Root, string, int) ([]byte, kernel.Class) {
+	return nil, kernel.Absent
+}
+
 // MemoryFile implements kernel.Directories.
 func (directories) MemoryFile(content []byte) (kernel.Opened, kernel.Class) {
 	return kernel.Opened{Info: kernel.Info{Size: int64(len(content)), Dev: uint64(len(content))}}, kernel.Done

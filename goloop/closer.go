@@ -1,0 +1,46 @@
+package goloop
+
+import "aws/internal/docroot"
+
+// closer holds the descriptors that are to be closed, or shut for sending, by the next batch or by a worker thread.
+type closer struct {
+	sockets []socketEnd          // of connections and listeners
+	files   []docroot.Descriptor // of files that nobody needs any more
+	slow    []int32              // of files whose close may wait: worker threads close them
+}
+
+// socketEnd is a socket with the operation that ends it: OpClose, OpReset or OpShutdown.
+type socketEnd struct {
+	kind netKind
+	fd   int32
+}
+
+// add lets a socket be ended.
+func (s *closer) add(kind netKind, fd int32) { s.sockets = append(s.sockets, socketEnd{kind, fd}) }
+
+// takeFile takes a file that the batch can close, or returns false when there is none. Those whose close may wait are put aside.
+func (s *closer) takeFile() (int32, bool) {
+	for n := len(s.files); n > 0; n = len(s.files) {
+		d := s.files[n-1]
+		s.files = s.files[:n-1]
+		if !d.Slow {
+			return d.FD, true
+		}
+		s.slow = append(s.slow, d.FD)
+	}
+	return -1, false
+}
+
+// takeSocket takes a socket, or returns false when there is none.
+func (s *closer) takeSocket() (socketEnd, bool) {
+	n := len(s.sockets)
+	if n == 0 {
+		return socketEnd{}, false
+	}
+	end := s.sockets[n-1]
+	s.sockets = s.sockets[:n-1]
+	return end, true
+}
+
+// isEmpty reports whether there is nothing for a batch to do.
+func (s *closer) isEmpty() bool { return len(s.sockets) == 0 && len(s.files) == 0 }

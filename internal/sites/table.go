@@ -1,0 +1,107 @@
+package sites
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Table contains the sites of a server.
+type Table struct {
+	sites            []*CompiledSite
+	routes           []*CompiledRoute
+	exact            map[string]*CompiledSite
+	wildcards        map[string]*CompiledSite // by the part from the first dot on
+	wildcardBytesMax int                      // length of the longest key of wildcards
+	fallback         *CompiledSite            // the default site, or nil
+	only             *CompiledSite            // fallback, if no site has a host
+}
+
+// CompiledSite is a site whose routes have their effective properties.
+type CompiledSite struct {
+	prefixes         prefixes // of the routes; "/" is the first
+	nodes            []node   // by prefix
+	exactRedirects   map[string]*CompiledRedirect
+	redirectPrefixes prefixes
+	prefixRedirects  []*CompiledRedirect // by prefix
+
+	Name   string
+	Number int // index in Table.Sites
+	From   Origin
+	Hosts  []Host
+}
+
+// Sites returns the sites, in the order given to NewTable.
+func (t *Table) Sites() []*CompiledSite { return t.sites }
+
+// Routes returns the routes of all sites, by their numbers.
+func (t *Table) Routes() []*CompiledRoute { return t.routes }
+
+// NewTable compiles sites. Each site inherits the properties of defaults that it does not set. The problems are sorted by
+// their places. If one of them is not a warning, the table is nil.
+func NewTable(defaults Properties, sites []Site) (*Table, []Problem) {
+	c := checker{hosts: map[string]Origin{}}
+	t := &Table{exact: map[string]*CompiledSite{}, wildcards: map[string]*CompiledSite{}}
+	c.properties("[defaults]", &defaults)
+	for i := range sites {
+		c.site(&sites[i])
+	}
+	c.defaultSites(sites)
+	if !c.failed() {
+		patterns := globLists{}
+		for i := range sites {
+			t.add(defaults, &sites[i], patterns)
+		}
+		if len(t.exact)+len(t.wildcards) == 0 {
+			t.only = t.fallback
+		}
+		c.compiled(t)
+	}
+	slices.SortStableFunc(c.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.From.Source, b.From.Source), cmp.Compare(a.From.Line, b.From.Line), cmp.Compare(a.From.Column, b.From.Column),
+			cmp.Compare(a.Text, b.Text))
+	})
+	if c.failed() {
+		return nil, c.problems
+	}
+	return t, c.problems
+}
+
+// add compiles a site that has no problems.
+func (t *Table) add(defaults Properties, site *Site, patterns globLists) {
+	s := &CompiledSite{Name: site.name(), Number: len(t.sites), From: site.From, Hosts: site.Hosts}
+	t.sites = append(t.sites, s)
+	for _, h := range site.Hosts {
+		key, wildcard, err := hostKey(h.Name)
+		switch {
+		case err != nil: // has been reported
+		case wildcard:
+			t.wildcards[key] = s
+			t.wildcardBytesMax = max(t.wildcardBytesMax, len(key))
+		default:
+			t.exact[key] = s
+		}
+	}
+	if site.Default {
+		t.fallback = s
+	}
+	base := inherit(inherit(Properties{}, defaults, "/"), site.Properties, "/")
+	s.compileRoutes(base, site.From, site.Routes, patterns, func(r *CompiledRoute) {
+		r.Number = len(t.routes)
+		t.routes = append(t.routes, r)
+	})
+	s.compileRedirects(site.Redirects)
+}
+
+// name returns the name of a site in messages.
+func (s *Site) name() string {
+	switch {
+	case s.Name != "":
+		return s.Name
+	case len(s.Hosts) > 0:
+		return s.Hosts[0].Name
+	case s.Default:
+		return "default"
+	}
+	return fmt.Sprintf("at line %d", s.From.Line)
+}
