@@ -46,7 +46,7 @@ var mutations = []mutation{
 	},
 	{
 		"direct-read-unaligned", "A direct read goes on where the short one before it ended.",
-		dropIn, drop(),
+		dropIn, replace("$b.$readFrom = $from", "$from = $b.filled; $b.$readFrom = $from"),
 	},
 	{
 		"remote-file-by-aio", "A remote file is read by kernel AIO.",
