@@ -274,7 +274,7 @@ sim-long: ## SEEDS=1000000 seeds of the simulation, from FIRST=100000 on
 	$(GO) test ./tests/sim -count=1 -timeout 0 -seeds $(or $(SEEDS),1000000) -first $(or $(FIRST),100000)
 
 mutations: ## the deliberate bugs that the simulation has to find, and how many seeds each took
-	$(GO) run ./tests/sim/mutate
+	$(GO) run ./scripts/mutate
 
 soak: build ## mixed load with faults for DURATION=10m, and what is left afterwards
 	DURATION=$(or $(DURATION),10m) $(GO) test ./tests/soak -count=1 -timeout 0 -v

@@ -144,7 +144,7 @@ func (cfg *Config) Check() error {
 		}
 	}
 	for _, v := range []limit{ // for which 0 means that there is none
-		{"GatherAbove", int64(cfg.CoalesceAbove)},
+		{"CoalesceAbove", int64(cfg.CoalesceAbove)},
 		{"DeferAbove", int64(cfg.DeferAbove)},
 		{"ReadsShared", int64(cfg.ReadsShared)},
 		{"ConnsPerAddressMax", int64(cfg.ConnsPerAddressMax)},

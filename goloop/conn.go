@@ -153,13 +153,13 @@ func (l *Loop) settle() {
 		}
 		l.deadlines.arm(c, l.k.Now())
 		want := wantedEvents(c)
+		//mutation:wakeup-lost
 		if !c.epoll.registered {
 			if want != 0 || c.awaitsMade() { // with no interest, epoll still reports a reset: nobody waits for the job then
 				l.change(kernel.OpEpollAdd, c, want)
 				c.epoll.registered = true
 			}
 		} else if want&^c.epoll.mask != 0 || c.epoll.unwanted {
-			//mutation:wakeup-lost
 			l.change(kernel.OpEpollMod, c, want)
 		}
 		c.epoll.unwanted = false

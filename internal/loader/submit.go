@@ -153,13 +153,13 @@ func (l *Loader) readOf(b *buffer, token uint64) kernel.Read {
 	from, to := b.filled, b.bytes
 	if b.method == stats.ReadDirect {
 		r.FD, r.NoWait = f.Direct.Load(), false
-		//mutation:direct-read-unaligned
 		from = from / int(f.FileAlign) * int(f.FileAlign)
 		for from%int(f.MemAlign) != 0 { // 0 is a multiple of both
 			from -= int(f.FileAlign)
 		}
 		to = (to + int(f.FileAlign) - 1) / int(f.FileAlign) * int(f.FileAlign)
 	}
+	//mutation:direct-read-unaligned
 	b.readFrom = from
 	r.Offset = b.chunk*int64(len(b.mem)) + int64(from)
 	r.Buf = b.mem[from:to]

@@ -100,9 +100,7 @@ var redirectKeys = []siteKey[sites.Redirect]{
 				r.expected(n, "a status, such as 308")
 				return
 			}
-			if d.Status, _ = r.integer(n, 0, 999); d.Status == 0 {
-				d.Status = -1
-			}
+			d.Status, _ = r.integer(n, 300, 399)
 		},
 	},
 	{

@@ -133,6 +133,7 @@ func TestSiteMistakes(t *testing.T) {
 		{site + "[[site.route]]\npath = \"\"\n", []string{`5:1: path is empty; write "/"`}},
 		{site + "[[site.redirect]]\nform = \"/a\"\nto = \"/b\"\n", []string{`4:8: the redirect has no "from"`, `5:1: unknown key "form" in [[site.redirect]]; did you mean from?`}},
 		{site + "[[site.redirect]]\nfrom = \"/a\"\nto = \"/b\"\nstatus = \"301\"\nquery = \"no\"\n", []string{"7:1: status: it is a string; expected a status", `8:1: query: "no" is none of keep, drop`}},
+		{site + "[[site.redirect]]\nfrom = \"/a\"\nto = \"/b\"\nstatus = 0\n", []string{"7:1: status: 0 is not a number from 300 to 399"}},
 	} {
 		_, err := ReadSites("site.toml", []byte(c.text))
 		if err == nil {

@@ -273,7 +273,7 @@ func (k *Kernel) wait(timeout time.Duration) ([]kernel.Event, error) {
 	}
 }
 
-// Turns returns how often Wait has been called.
+// Iterations returns how often Wait has been called.
 func (k *Kernel) Iterations() int { return k.turns }
 
 // Close implements kernel.Kernel.

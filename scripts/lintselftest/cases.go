@@ -59,7 +59,7 @@ var violations = []violation{
 	{"internal/loader/up.go", "what it needs of a loop is in loader.Events (depguard)", importing("loader", "aws/internal/handler")},
 	{"internal/loader/sim.go", "what it needs of a loop is in loader.Events (depguard)", importing("loader", "aws/internal/simkernel")},
 	{"internal/loader/up_test.go", "what it needs of a loop is in loader.Events (depguard)", importing("loader", "aws/internal/handler")},
-	{"internal/handler/own/up.go", "what they need of a loop is in handler.Finder (depguard)", importing("own", "aws/internal/loader")},
+	{"internal/handler/own/up.go", "what they need of a loop is in handler.Files (depguard)", importing("own", "aws/internal/loader")},
 	{"internal/stats/up.go", "a counter is a number that the loop adds to (depguard)", importing("stats", "aws/internal/kernel")},
 	{"internal/connstate/up.go", "pass what it needs as an argument (depguard)", importing("connstate", "aws/internal/docroot")},
 	{"internal/freelist/up.go", "make it a type parameter (depguard)", importing("freelist", "aws/internal/kernel")},

@@ -46,7 +46,7 @@ var mutations = []mutation{
 	},
 	{
 		"direct-read-unaligned", "A direct read goes on where the short one before it ended.",
-		dropIn, drop(),
+		dropIn, replace("$b.$readFrom = $from", "$from = $b.filled; $b.$readFrom = $from"),
 	},
 	{
 		"remote-file-by-aio", "A remote file is read by kernel AIO.",
@@ -144,7 +144,7 @@ var mutations = []mutation{
 	// goloop: what is received.
 	{
 		"wakeup-lost", "Epoll is not asked for more when a registered connection begins to wait for room.",
-		dropIn, replace("$change", "if c.noisy { $change }"),
+		dropIn, replace("$want &^ $mask != 0 || $unwanted", "$unwanted"),
 	},
 	{
 		"reset-before-response", "A request body that is too long, or malformed, ends the connection at once.",

@@ -14,7 +14,7 @@
 // that are there in compressed forms, and requests with bodies, some of them too long or broken. Each response is
 // compared byte for byte with what it may have been made of.
 //
-// mutations holds deliberate bugs, each of which the simulation must find:
+// The simulation must find each of the deliberate bugs of scripts/mutate:
 //
-//	go run ./tests/sim/mutate
+//	go run ./scripts/mutate
 package sim

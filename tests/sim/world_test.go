@@ -133,6 +133,7 @@ func (w *world) drawOptions(rnd *rand.Rand) {
 		RangesMax: pick(rnd, 0, 0, 2), List: rnd.IntN(4) > 0, ListMax: pick(rnd, 0, 0, 2), Precompress: rnd.IntN(4) > 0,
 		Body: request.BodyLimits{BytesMax: pick(rnd, int64(0), 100, 5000), OverheadBytesMax: pick(rnd, 0, 100)},
 	}
+	ages := rand.New(rand.NewPCG(w.seed, 40))
 	for _, p := range w.site {
 		for _, c := range codings {
 			if rnd.IntN(4) > 0 {
@@ -140,6 +141,9 @@ func (w *world) drawOptions(rnd *rand.Rand) {
 			}
 			form := &page{name: p.name + suffixes[c], size: w.drawSize()}
 			form.file = w.tree.Add(form.name, form.size)
+			if ages.IntN(8) == 0 { // it was made from an earlier version of the file
+				form.file.Age(time.Hour)
+			}
 			w.site = append(w.site, form)
 		}
 	}
