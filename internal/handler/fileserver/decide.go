@@ -70,7 +70,9 @@ func (d *decision) decide() (s response.Status, known bool) {
 		return d.fail(s), true
 	}
 	if d.request.TargetForm() == request.AsteriskForm {
-		d.takeSitePolicy()
+		if d.takeSitePolicy(); !d.admits(d.policy) {
+			return d.fail(response.Forbidden), true
+		}
 		return d.allowMethods(), true
 	}
 	path, verdict := request.ResolvePath(d.scratch.path[:0], d.request.Path().Of(d.head))

@@ -134,11 +134,16 @@ root = "/b"
 [[site]]
 hosts = ["x.b.example"]
 root = "/x"
+[[site]]
+hosts = ["closed"]
+root = "/c"
+deny = ["all"]
 `
 	s := newSites(t, hosts)
 	s.add(t, "a.example/ static", "index.html", "f")
 	s.add(t, "*.b.example/ static", "bf")
 	s.add(t, "x.b.example/ static", "xf")
+	s.Client = netip.MustParseAddr("192.0.2.1")
 	s.do(t, []siteExchange{
 		{host: "a.example", path: "/f", want: "200 f"},
 		{host: "A.Example.:8080", path: "/f", want: "200 f"},
@@ -155,6 +160,8 @@ root = "/x"
 		{method: "POST", host: "other", path: "/f", want: "405 405 Method Not Allowed"},
 		{method: "OPTIONS", host: "other", path: "*", want: "421 421 Misdirected Request"},
 		{method: "OPTIONS", host: "a.example", path: "*", want: "204"},
+		{method: "OPTIONS", host: "closed", path: "*", want: "403 403 Forbidden"},
+		{host: "closed", path: "/../x", want: "400 400 Bad Request"},
 		{method: "OPTIONS", host: "other", path: "http://a.example", want: "204"},
 	})
 	if e := s.Do(t, "GET /f HTTP/1.0\n\n"); e.Status != 421 {
