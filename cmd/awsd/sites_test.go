@@ -59,8 +59,11 @@ func TestSiteMistakes(t *testing.T) {
 	}{
 		{"an option of a single site", "list = true\n[[site]]\ndefault = true\nrespond = 404\n", nil, command.ExitUsage, []string{"list (", "aws.toml:1) is for a server with a single site"}},
 		{"ROOT", "[[site]]\ndefault = true\nrespond = 404\n", []string{"/tmp"}, command.ExitUsage, []string{"root (flag --root) is for a server with a single site"}},
-		{"a missing root, users and page", "[[site]]\ndefault = true\nroot = \"/nonexistent\"\nauth = \"/nonexistent/users\"\nerror-pages.404 = \"/nonexistent/404.html\"\n", nil,
-			command.ExitError, []string{"aws.toml:3: root /nonexistent: ", "aws.toml:4: auth /nonexistent/users: ", "aws.toml:5: error-pages: the page of 404: "}},
+		{
+			"a missing root, users and page", "[[site]]\ndefault = true\nroot = \"/nonexistent\"\nauth = \"/nonexistent/users\"\nerror-pages.404 = \"/nonexistent/404.html\"\n", nil,
+			command.ExitError,
+			[]string{"aws.toml:3: root /nonexistent: ", "aws.toml:4: auth /nonexistent/users: ", "aws.toml:5: error-pages: the page of 404: "},
+		},
 		{"an unknown key", "[[site]]\ndefault = true\nroots = \"/\"\n", nil, command.ExitUsage, []string{`aws.toml:3:1: unknown key "roots" in [[site]]; did you mean root?`}},
 		{"mistakes inside and outside of tables", "lisen = 1\n[[site]]\ndefault = 1\n", nil, command.ExitUsage, []string{`aws.toml:1: unknown key "lisen"`, "aws.toml:3:1: default: it is a whole number"}},
 		{"keys that are not supported", "[[site]]\ndefault = true\nrespond = 404\ncompress = true\nrate = 1\nsymlinks = \"never\"\n", nil, command.ExitUsage, []string{`unknown key "compress"`, `unknown key "rate"`, `unknown key "symlinks"`}},
