@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"aws/internal/config"
+	"aws/internal/kernel"
 	"aws/internal/logging"
 	"aws/internal/sandbox"
 	"aws/internal/serveconfig"
@@ -60,6 +61,9 @@ func (s *fileServer) check(explained string, stdout io.Writer) error {
 		return err
 	}
 	if _, err := o.Watch.AdminAddress(); err != nil {
+		return err
+	}
+	if _, err := kernel.RaiseDescriptors(); err != nil {
 		return err
 	}
 	handler, closeRoots, err := s.handler()

@@ -129,6 +129,10 @@ func warnEffects(o *serveconfig.Options, origins config.Origins, report *logging
 // from is nil unless a supervisor has started it.
 func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from *supervisor.Handover) error {
 	o, worker := s.options, from != nil
+	descriptors, err := kernel.RaiseDescriptors() // before there are many roots
+	if err != nil {
+		return err
+	}
 	handler, closeRoots, err := s.handler()
 	defer closeRoots()
 	if err != nil {
@@ -145,9 +149,8 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	if sockets != nil {
 		cfg.Listen, cfg.Sockets, cfg.Loops = sockets.Addresses(), sockets.Descriptors(), len(sockets.Descriptors())
 	}
-	descriptors, err := kernel.RaiseDescriptors()
-	if err != nil {
-		return err
+	if o.Sites != nil {
+		descriptors -= len(handler.Mounts()) // of their roots
 	}
 	serveconfig.Fit(cfg, descriptors)
 	o.Give.WarnRoot = !worker

@@ -65,28 +65,30 @@ func (r *fileReader) expression(e *unstable.Node) error {
 		return nil // a comment
 	}
 	var parts []string
-	line := 0
+	var begin unstable.Range
 	keys := e.Key()
 	for keys.Next() {
 		key := keys.Node()
-		if line == 0 {
-			line = r.parser.Shape(key.Raw).Start.Line
+		if parts == nil {
+			begin = key.Raw
 		}
 		parts = append(parts, string(key.Data))
 	}
+	foreign := slices.Contains(r.tables, parts[0])
+	if e.Kind != unstable.KeyValue {
+		r.inTable = foreign
+	}
+	if r.inTable || foreign {
+		return nil // before the line is counted, which takes long in a file with many tables
+	}
 	name := strings.Join(parts, ".")
+	line := r.parser.Shape(begin).Start.Line
 	at := fmt.Sprintf("%s:%d", r.file, line)
 	if e.Kind != unstable.KeyValue {
-		if r.inTable = slices.Contains(r.tables, parts[0]); r.inTable {
-			return nil
-		}
 		if len(r.tables) > 0 {
 			return fmt.Errorf("%s: unknown table [%s]%s", at, name, didYouMean(parts[0], append(slices.Clone(r.tables), r.names...)))
 		}
 		return fmt.Errorf("%s: [%s] is a table; write the options as keys outside of any table%s", at, name, didYouMean(name, r.names))
-	}
-	if r.inTable || slices.Contains(r.tables, parts[0]) {
-		return nil
 	}
 	o := r.byName[name]
 	if was := r.former[name]; was != nil {
