@@ -201,7 +201,9 @@ func (s *fileServer) announce(r *command.Process, mounts []*docroot.Mount) {
 	for _, a := range r.Server.Addrs() {
 		s.report.Info("listening at "+a.URL(), "url", a.URL())
 	}
-	if s.options.Sites != nil && len(mounts) > announcedMax {
+	if s.single != nil {
+		mounts = s.single.Mounts // in the order of the options
+	} else if len(mounts) > announcedMax {
 		n := len(s.options.Sites.Sites())
 		s.report.Info(fmt.Sprintf("%d sites serve %d directories", n, len(mounts)), "sites", n, "directories", len(mounts))
 		mounts = nil

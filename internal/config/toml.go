@@ -86,7 +86,11 @@ func (r *fileReader) expression(e *unstable.Node) error {
 	at := fmt.Sprintf("%s:%d", r.file, line)
 	if e.Kind != unstable.KeyValue {
 		if len(r.tables) > 0 {
-			return fmt.Errorf("%s: unknown table [%s]%s", at, name, didYouMean(parts[0], append(slices.Clone(r.tables), r.names...)))
+			hint := didYouMean(parts[0], append(slices.Clone(r.tables), r.names...))
+			if hint == "" {
+				hint = "; write the options as keys outside of any table"
+			}
+			return fmt.Errorf("%s: unknown table [%s]%s", at, name, hint)
 		}
 		return fmt.Errorf("%s: [%s] is a table; write the options as keys outside of any table%s", at, name, didYouMean(name, r.names))
 	}

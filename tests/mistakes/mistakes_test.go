@@ -313,7 +313,7 @@ var mistakes = []mistake{
 	},
 	{
 		name: "table", args: []string{"serve", "--config", "table.toml"}, status: 2,
-		thing: "table.toml:1: ", cause: "[server] is a table; ", remedy: "write the options as keys outside of any table",
+		thing: "table.toml:1: ", cause: "unknown table [server]; ", remedy: "write the options as keys outside of any table",
 	},
 	{
 		name: "awsd missing", args: []string{"$BIN/aws", "serve", "site"}, status: 1,
