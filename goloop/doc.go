@@ -2,9 +2,9 @@
 // connection.
 //
 // A Loop lives on a kernel.Kernel and on nothing else, so that the same code runs on Linux and in a
-// simulation. A turn of the loop is a list of phases, each one cgo call into the kernel at the
+// simulation. An iteration of the loop is a list of phases, each one cgo call into the kernel at the
 // most; Loop.Iterate lists them. Nothing inside one phase starts another: what a phase leaves to do
-// is put into a queue that a later phase, or the next turn, empties.
+// is put into a queue that a later phase, or the next iteration, empties.
 //
 // # States
 //
