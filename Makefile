@@ -112,7 +112,7 @@ test: ## everything that CI runs, with a closing summary
 .PHONY: unit vet race sanitize sim contract crosscheck hostile fuzz-smoke fuzz
 vet: step-vet ## go vet
 unit: step-unit ## the tests of every package that need no binary
-race: step-race ## the unit tests under the race detector
+race: step-race ## the tests of cgo, goloop and internal under the race detector, shortened
 sanitize: step-cgocheck step-race step-asan ## the packages that touch C under cgocheck2, the race detector and the address sanitizer
 sim: step-sim ## the loop on the simulated kernel, at length
 contract: step-contract ## the requirements of the classic server's own tests, one by one
