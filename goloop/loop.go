@@ -211,7 +211,7 @@ func (l *Loop) housekeep() {
 	}
 }
 
-// close gives everything back. The loop has no connections any more, or is beyond help.
+// close releases everything. The loop has no connections any more, or has failed.
 func (l *Loop) close() error {
 	l.closer.files = l.cache.Clear(l.closer.files)
 	for _, c := range l.conns.bySlot {

@@ -71,12 +71,12 @@ func (l *Loop) receive() {
 		//mutation:receive-queue-capped
 		c.queued.receive = false
 		if c.queued.parse {
-			continue // what is in hand goes first, before the end that may stand behind it
+			continue // received bytes are parsed before a following end of input
 		}
 		switch c.state() {
 		case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		default:
-			continue // it is over, or no longer wants to hear
+			continue // it is closed, or its state does not receive
 		}
 		if pieces == batchConnsMax || !l.batch.room(1) {
 			l.run()
@@ -131,7 +131,7 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 	}
 }
 
-// toParse lets the next turn look at the bytes of a next request that are in hand.
+// toParse lets the next iteration parse the received bytes of a next request.
 func (l *Loop) toParse(c *conn) {
 	if !c.queued.parse {
 		c.queued.parse = true
