@@ -1,6 +1,7 @@
 package goloop
 
 import (
+	"net/netip"
 	"time"
 
 	"aws/internal/docroot"
@@ -47,6 +48,9 @@ func (x *exchange) Release(file *docroot.File) { x.loop.dropFile(&file) }
 func (x *exchange) Moment() handler.Moment {
 	return handler.Moment{Date: x.loop.date.text[:], Unix: x.loop.k.Wall(), Monotonic: x.loop.k.Now(), Ending: x.loop.shutdown.draining}
 }
+
+// Client implements handler.Files.
+func (x *exchange) Client() netip.Addr { return x.conn.peer.Addr() }
 
 // Random implements handler.Files.
 func (x *exchange) Random() uint64 { return x.loop.k.Random() }

@@ -15,29 +15,42 @@ import (
 // checkCommand says what aws serve would do.
 func checkCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 	var line commandLine
+	var explained string
 	cmd := newCommand("check [ROOT]", "validate the configuration of serve and print the effective one", oneRoot,
 		func(_ *cobra.Command, args []string) error {
 			o, origins, err := line.options(args, report)
 			if err != nil {
 				return err
 			}
-			if _, err := stdout.Write(config.AppendTOML(nil, o.Table(), origins)); err != nil {
-				return err
+			if explained == "" {
+				text := config.AppendTOML(nil, o.EffectiveTable(), origins)
+				if o.Sites != nil {
+					text = append(text, serveconfig.DescribeSites(o.Sites)...)
+				}
+				if _, err := stdout.Write(text); err != nil {
+					return err
+				}
 			}
-			return located(errors.Join(warnEffects(o, origins, report), check(o, report)), origins)
+			s := &fileServer{options: o, report: report}
+			return located(errors.Join(warnEffects(o, origins, report), s.check(explained, stdout)), origins)
 		})
 	cmd.Long = `Reads the same flags, variables and configuration file as "serve". Prints the resulting options as a
 TOML file, with the origin of each value, and reports what is wrong. It opens the directories and files
 that serve would open. It does not bind an address, and changes nothing.
 
+With --explain it prints instead which site and route a URL belongs to, which properties apply there and which line each
+comes from, and the response that a client of this machine gets for it.
+
 Exit status: 0 if serve would start, 1 if a file or directory cannot be used, 2 if an option is wrong.`
 	line.flags(cmd.Flags())
+	cmd.Flags().StringVar(&explained, "explain", "", "explain the response to a request for `URL`")
 	return cmd
 }
 
 // check returns the first thing that would keep aws serve from starting, apart from addresses that
-// are in use.
-func check(o *serveconfig.Options, report *logging.Reporter) error {
+// are in use. It explains a URL if there is one.
+func (s *fileServer) check(explained string, stdout io.Writer) error {
+	o := s.options
 	if addrs, err := o.Listening.Addresses(); err != nil {
 		return err
 	} else if len(addrs) == 0 {
@@ -49,12 +62,12 @@ func check(o *serveconfig.Options, report *logging.Reporter) error {
 	if _, err := o.Watch.AdminAddress(); err != nil {
 		return err
 	}
-	so, closeRoots, err := o.Handler(func(string, ...any) {}, report)
+	handler, closeRoots, err := s.handler()
 	defer closeRoots()
 	if err != nil {
 		return err
 	}
-	if _, err := o.Server(so); err != nil {
+	if _, err := o.ServerOf(handler); err != nil {
 		return err
 	}
 	if o.Give.User != "" {
@@ -62,5 +75,8 @@ func check(o *serveconfig.Options, report *logging.Reporter) error {
 			return err
 		}
 	}
-	return nil
+	if explained == "" {
+		return nil
+	}
+	return explain(stdout, o.Sites, handler, explained)
 }

@@ -26,6 +26,9 @@ func untouched(origins config.Origins) bool {
 // chosen that. The process has given up by then what it does not need, so that a directory that only root may enter is
 // found out.
 func hints(so *fileserver.Options, untouched bool, report *logging.Reporter) {
+	if so == nil {
+		return // there are sites
+	}
 	for _, m := range so.Mounts {
 		if m.Prefix != "/" {
 			continue

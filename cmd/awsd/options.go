@@ -49,7 +49,7 @@ func (l *commandLine) options(args []string, report *logging.Reporter) (*serveco
 		}
 		given["root"] = args[:1]
 	}
-	src := config.Sources{Given: given, Environ: os.Environ(), Own: []string{configEnv, supervisor.SocketsEnv, supervisor.SettingsEnv, command.StartedAsEnv}}
+	src := config.Sources{Given: given, Environ: os.Environ(), Tables: serveconfig.SiteTables, Own: []string{configEnv, supervisor.SocketsEnv, supervisor.SettingsEnv, command.StartedAsEnv}}
 	src.File = l.configFile()
 	if src.File != "" {
 		var err error
@@ -63,10 +63,23 @@ func (l *commandLine) options(args []string, report *logging.Reporter) (*serveco
 	for _, s := range warnings {
 		report.Warn(s)
 	}
-	if err != nil {
+	if err := errors.Join(err, readSites(o, origins, &src)); err != nil {
 		return nil, nil, command.ConfigError(err)
 	}
 	return o, origins, nil
+}
+
+// readSites reads the sites of the configuration file, if it has some. A malformed file has been reported before.
+func readSites(o *serveconfig.Options, origins config.Origins, src *config.Sources) error {
+	if _, err := config.ReadTree(src.File, src.Text); err != nil {
+		return nil
+	}
+	s, err := serveconfig.ReadSites(src.File, src.Text)
+	if s == nil || err != nil {
+		return err
+	}
+	o.Sites, o.SiteWarnings, err = s.Compile()
+	return errors.Join(serveconfig.SiteConflicts(origins), err)
 }
 
 // configFile returns the name of the configuration file, or nothing if there is none.

@@ -11,6 +11,8 @@ import (
 
 	"aws/internal/command"
 	"aws/internal/config"
+	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 	"aws/internal/listeners"
@@ -27,7 +29,8 @@ import (
 type fileServer struct {
 	options   *serveconfig.Options
 	origins   config.Origins
-	untouched bool // no option was given
+	untouched bool                // no option was given
+	single    *fileserver.Options // what is served, if there are no sites
 	start     *logging.StartUp
 	report    *logging.Reporter
 	stdout    io.Writer
@@ -61,7 +64,7 @@ If the directory ROOT/dynamic exists, it is served at /dynamic/ with asynchronou
 
 Each option is a flag, an environment variable (AWSD_KEEPALIVE_TIMEOUT for --keepalive-timeout) and a key of the
 configuration file that --config names (keepalive-timeout = "1m"). A flag has precedence over a variable, and a
-variable over the file.`
+variable over the file. A file can also have tables that describe several sites: see docs/configuration.md.`
 	return cmd
 }
 
@@ -74,8 +77,12 @@ func reportOrigins(report *logging.Reporter, origins config.Origins) {
 	}
 }
 
-// doing notes what is about to be done, which may take long.
-func (s *fileServer) doing(format string, args ...any) { s.start.Doing(s.report, format, args...) }
+// doing notes what is about to be done, which may take long. Nothing is noted by check, which has no start.
+func (s *fileServer) doing(format string, args ...any) {
+	if s.start != nil {
+		s.start.Doing(s.report, format, args...)
+	}
+}
 
 // run runs the file server until it is asked to end. With --supervise this process only starts others that do, with the
 // sockets that it binds for them.
@@ -122,12 +129,12 @@ func warnEffects(o *serveconfig.Options, origins config.Origins, report *logging
 // from is nil unless a supervisor has started it.
 func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from *supervisor.Handover) error {
 	o, worker := s.options, from != nil
-	so, closeRoots, err := o.Handler(s.doing, s.report)
+	handler, closeRoots, err := s.handler()
 	defer closeRoots()
 	if err != nil {
 		return err
 	}
-	cfg, err := o.Server(so)
+	cfg, err := o.ServerOf(handler)
 	if err != nil {
 		return err
 	}
@@ -144,7 +151,7 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	}
 	serveconfig.Fit(cfg, descriptors)
 	o.Give.WarnRoot = !worker
-	for _, m := range so.Mounts {
+	for _, m := range handler.Mounts() {
 		o.Give.Readable = append(o.Give.Readable, command.Readable(m.Dir)...)
 	}
 	o.Watch.Succeeds, o.Watch.NewAdmin = worker, newAdmin
@@ -160,27 +167,51 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	return command.Run(cfg, &command.ProcessOptions{
 		Give: &o.Give, Watch: watch, Verbose: o.Verbose, Report: s.report, Start: s.start, Worker: worker, Idle: idle,
 		Serves: func(r *command.Process) (end func()) {
-			s.announce(r, so)
+			s.announce(r, handler.Mounts())
 			return s.notify(r, from)
 		},
 	})
 }
 
+// handler opens what is to be served.
+func (s *fileServer) handler() (h handler.Handler, closeRoots func(), err error) {
+	if s.options.Sites != nil {
+		return s.options.SiteHandler(s.doing)
+	}
+	so, closeRoots, err := s.options.Handler(s.doing, s.report)
+	if err != nil {
+		return nil, closeRoots, err
+	}
+	s.single = so
+	if h, err = fileserver.New(*so); err != nil {
+		err = command.UsageError(err)
+	}
+	return h, closeRoots, err
+}
+
+// announcedMax bounds how many directories are announced one by one.
+const announcedMax = 20
+
 // announce reports where the server listens and what it serves, and what somebody who starts it for the first time does not
 // expect.
-func (s *fileServer) announce(r *command.Process, so *fileserver.Options) {
+func (s *fileServer) announce(r *command.Process, mounts []*docroot.Mount) {
 	for _, a := range r.Server.Addrs() {
 		s.report.Info("listening at "+a.URL(), "url", a.URL())
 	}
-	for _, m := range so.Mounts {
+	if s.options.Sites != nil && len(mounts) > announcedMax {
+		n := len(s.options.Sites.Sites())
+		s.report.Info(fmt.Sprintf("%d sites serve %d directories", n, len(mounts)), "sites", n, "directories", len(mounts))
+		mounts = nil
+	}
+	for _, m := range mounts {
 		below := m.Prefix[m.Strip:]
 		if below != "" && kernel.LookUp(m.Root, below) != kernel.Directory {
 			continue // nobody needs to know of it
 		}
 		dir := path.Join(command.ShownDir(m.Dir), below)
-		s.report.Info(fmt.Sprintf("%s serves %s (%s)", m.Prefix, dir, m.Kind), "prefix", m.Prefix, "dir", dir, "kind", m.Kind.String())
+		s.report.Info(fmt.Sprintf("%s serves %s (%s)", m.Label(), dir, m.Kind), "prefix", m.Label(), "dir", dir, "kind", m.Kind.String())
 	}
-	hints(so, s.untouched, s.report)
+	hints(s.single, s.untouched && s.options.Sites == nil, s.report)
 }
 
 // notify notifies the supervisor, or else systemd, that the server serves, and from then on that it is alive. The function

@@ -219,7 +219,7 @@ func (a *Admin) mountLabels() []mountLabel {
 		mounts := (*s).Mounts()
 		labels = append(labels, make([]mountLabel, len(mounts))...)
 		for _, m := range mounts {
-			labels[m.Number] = mountLabel{m.Prefix, m.Kind.String()}
+			labels[m.Number] = mountLabel{m.Label(), m.Kind.String()}
 		}
 	}
 	return labels

@@ -29,6 +29,7 @@ func (k Kind) String() string {
 // root: if Strip is shorter than the prefix, the mount is a part of that root whose files are sent in
 // another way.
 type Mount struct {
+	Site   string // the name of the site that it belongs to; empty if there is only one
 	Prefix string // begins and ends with a slash
 	Strip  int    // number of bytes to remove from the front of a path to get a name relative to Root
 	Root   kernel.Root
@@ -42,6 +43,9 @@ func (m *Mount) Name(path []byte) []byte { return path[m.Strip:] }
 
 // Path returns the path for a name below the mount's root.
 func (m *Mount) Path(name string) string { return m.Prefix[:m.Strip] + name }
+
+// Label names the mount in statistics.
+func (m *Mount) Label() string { return m.Site + m.Prefix }
 
 // HasOwnRoot reports whether the mount's prefix refers to its root, so that it is a directory regardless of
 // other mounts.

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"net/netip"
 	"time"
 
 	"aws/internal/docroot"
@@ -31,6 +32,8 @@ type Files interface {
 	Release(f *docroot.File)
 	// Moment returns the time of the response. It is the same in all calls for one call of a Responder.
 	Moment() Moment
+	// Client returns the address of the client, or the zero Addr for one that has none (a Unix socket).
+	Client() netip.Addr
 	// Random returns a number that nobody outside can predict.
 	Random() uint64
 }

@@ -284,3 +284,8 @@ func openTrying(root Root, name string) (fd int32, errno syscall.Errno) {
 
 // String returns the descriptor of the root, for messages to developers.
 func (r Root) String() string { return fmt.Sprintf("root %d", int32(r)) }
+
+// OpenFile opens a name below a root as a worker thread does: it may block on a disk.
+func OpenFile(root Root, name string, file *Opened) Class {
+	return openWaiting(root, []byte(name), file)
+}

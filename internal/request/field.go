@@ -23,6 +23,7 @@ const (
 	UserAgent
 	Referer
 	Authorization
+	Origin
 
 	fieldCount
 	fieldUnknown = fieldCount
@@ -31,7 +32,7 @@ const (
 var fieldNames = [fieldCount]string{
 	"host", "connection", "content-length", "transfer-encoding", "expect", "range", "if-range", "if-match",
 	"if-none-match", "if-modified-since", "if-unmodified-since", "accept", "accept-encoding",
-	"user-agent", "referer", "authorization",
+	"user-agent", "referer", "authorization", "origin",
 }
 
 // String returns the field's name in lower case.

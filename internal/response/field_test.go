@@ -58,7 +58,7 @@ func TestAppendStatusLine_9112_4(t *testing.T) {
 			known++
 		}
 	}
-	if known != 24 {
+	if known != 28 {
 		t.Errorf("%d reason phrases", known)
 	}
 }

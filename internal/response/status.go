@@ -15,7 +15,10 @@ const (
 	NoContent           Status = 204
 	PartialContent      Status = 206
 	MovedPermanently    Status = 301
+	Found               Status = 302
 	NotModified         Status = 304
+	TemporaryRedirect   Status = 307
+	PermanentRedirect   Status = 308
 	BadRequest          Status = 400
 	Unauthorized        Status = 401
 	Forbidden           Status = 403
@@ -23,6 +26,7 @@ const (
 	MethodNotAllowed    Status = 405
 	NotAcceptable       Status = 406
 	RequestTimeout      Status = 408
+	Gone                Status = 410
 	PreconditionFailed  Status = 412
 	ContentTooLarge     Status = 413
 	URITooLong          Status = 414
@@ -50,8 +54,14 @@ func (s Status) Reason() string {
 		return "Partial Content"
 	case MovedPermanently:
 		return "Moved Permanently"
+	case Found:
+		return "Found"
 	case NotModified:
 		return "Not Modified"
+	case TemporaryRedirect:
+		return "Temporary Redirect"
+	case PermanentRedirect:
+		return "Permanent Redirect"
 	case BadRequest:
 		return "Bad Request"
 	case Unauthorized:
@@ -66,6 +76,8 @@ func (s Status) Reason() string {
 		return "Not Acceptable"
 	case RequestTimeout:
 		return "Request Timeout"
+	case Gone:
+		return "Gone"
 	case PreconditionFailed:
 		return "Precondition Failed"
 	case ContentTooLarge:

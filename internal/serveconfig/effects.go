@@ -34,7 +34,7 @@ func (e *effects) warn(format string, args ...any) {
 
 // Effects returns what is set and does nothing, as warnings, or an error for the first of it that is refused.
 func (o *Options) Effects(origins config.Origins) (warnings []string, err error) {
-	e := &effects{origins: origins}
+	e := &effects{origins: origins, warnings: slices.Clone(o.SiteWarnings)}
 	o.needs(e)
 	o.clients.proxyEffects(e, &o.Listening)
 	if o.limits.rate > 0 && o.limits.rateTotal > 0 && o.limits.rate >= o.limits.rateTotal {
@@ -70,7 +70,7 @@ func (o *Options) needs(e *effects) {
 		option, needed string
 		have           bool
 	}{
-		{"max-list-entries", "--list", o.files.list},
+		{"max-list-entries", "--list", o.files.list || o.Sites != nil},
 		{"start-timeout", "--supervise", o.Listening.Supervise},
 		{"access-log-format", "--access-log", o.Watch.Logs()},
 		{"trace-file-bytes", "--trace-file", o.Watch.Traces()},

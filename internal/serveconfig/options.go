@@ -7,11 +7,13 @@ import (
 	"aws/internal/command"
 	"aws/internal/config"
 	"aws/internal/docroot"
+	"aws/internal/handler"
 	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 	"aws/internal/logging"
 	"aws/internal/response"
 	"aws/internal/sandbox"
+	"aws/internal/sites"
 )
 
 // Options are the options of `aws serve`. The zero value has to be resolved: see Table.
@@ -21,6 +23,11 @@ type Options struct {
 	files     files
 	responses responses
 	limits    limits
+
+	// Sites are the sites of the configuration file. If there are some, SiteHandler makes the handler, and options that
+	// describe a single site do not apply.
+	Sites        *sites.Table
+	SiteWarnings []string // what can't have been meant in Sites; Effects returns them, too
 
 	Watch   command.ObserverOptions
 	Log     logging.Options
@@ -86,7 +93,12 @@ func (o *Options) Server(so *fileserver.Options) (*goloop.ServerConfig, error) {
 	if err != nil {
 		return nil, command.UsageError(err)
 	}
-	cfg := &goloop.ServerConfig{Loop: goloop.ServeConfig(), Handler: handler, Kernel: kernel.DefaultConfig()}
+	return o.ServerOf(handler)
+}
+
+// ServerOf is Server for a handler that has been made.
+func (o *Options) ServerOf(h handler.Handler) (*goloop.ServerConfig, error) {
+	cfg := &goloop.ServerConfig{Loop: goloop.ServeConfig(), Handler: h, Kernel: kernel.DefaultConfig()}
 	o.limits.addTo(cfg)
 	if err := o.Listening.addTo(cfg); err != nil {
 		return nil, err

@@ -39,8 +39,8 @@ func site(t *testing.T) string {
 	return root
 }
 
-// handler returns what the flags describe, what was done for it, and what was reported.
-func handler(t *testing.T, given config.Given) (so *fileserver.Options, done []string, log string, err error) {
+// handlerOf returns what the flags describe, what was done for it, and what was reported.
+func handlerOf(t *testing.T, given config.Given) (so *fileserver.Options, done []string, log string, err error) {
 	t.Helper()
 	o, _ := resolved(t, given)
 	var out bytes.Buffer
@@ -66,7 +66,7 @@ func TestMounts(t *testing.T) {
 		{config.Given{"dynamic": {"/=" + other}}, "/ dynamic"},
 	} {
 		c.given["root"] = []string{root}
-		so, _, _, err := handler(t, c.given)
+		so, _, _, err := handlerOf(t, c.given)
 		if err != nil {
 			t.Errorf("%v: %v", c.given, err)
 			continue
@@ -85,7 +85,7 @@ func TestMounts(t *testing.T) {
 func TestHandler(t *testing.T) {
 	root := site(t)
 	page := filepath.Join(root, "page.html")
-	so, done, log, err := handler(t, config.Given{
+	so, done, log, err := handlerOf(t, config.Given{
 		"root": {root}, "header": {"X-A:  b "}, "cache-control": {"*.css=max-age=1"}, "mime": {"x=text/x", "*.tar.x=text/y"},
 		"error-page": {"404=" + page}, "spa": {"missing.html"}, "auth": {"/page.html/=off"}, "max-ranges": {"7"}, "max-header-bytes": {"9K"},
 	})
@@ -121,7 +121,7 @@ func TestHandler(t *testing.T) {
 // TestServer sees the limits arrive, and those that the loop refuses named by their flags.
 func TestServer(t *testing.T) {
 	given := config.Given{"root": {site(t)}, "loops": {"3"}, "keepalive-timeout": {"7s"}, "drain-timeout": {"8s"}, "local-congestion": {"system"}, "proxy-from": {"unix", "10.0.0.0/8"}}
-	so, _, _, err := handler(t, given)
+	so, _, _, err := handlerOf(t, given)
 	if err != nil {
 		t.Fatal(err)
 	}

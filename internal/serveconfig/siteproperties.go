@@ -39,17 +39,8 @@ var propertyKeys = []siteKey[sites.Properties]{
 		flag(func(p *sites.Properties) **sites.Setting[bool] { return &p.DotFiles }),
 	},
 	{
-		"symlinks", "within-root, same-owner or never", "which symbolic links are followed",
-		"The default is within-root: those that stay below the root. same-owner: of those, the ones whose target belongs to the owner of the link.", `symlinks = "same-owner"`,
-		func(r *siteReader, n *config.Node, p *sites.Properties) {
-			if i := r.oneOf(n, sites.SymlinkPolicies); i >= 0 {
-				p.Symlinks = sites.Set(sites.SymlinkPolicy(i), r.from(n))
-			}
-		},
-	},
-	{
 		"try", "list of strings", "what is looked up for a path, in this order",
-		"`{path}` is the path; an element without it is a path of the site. An element that ends with a slash is a directory, another one a file. The first that exists is sent. If none exists, and the path is a directory without its slash, the client is redirected to it. The default is [\"{path}\"].",
+		"`{path}` is the path; an element without it is a path of the site. An element that ends with a slash is a directory, another one a file. The first that exists is sent. If none exists, the list has `{path}`, and the path is a directory without its slash, the client is redirected to it. The default is [\"{path}\"].",
 		`try = ["{path}", "{path}.html", "{path}/", "/index.html"]`,
 		names(func(p *sites.Properties) **sites.Setting[[]string] { return &p.Try }, `["{path}", "/index.html"]`),
 	},
@@ -118,25 +109,6 @@ var propertyKeys = []siteKey[sites.Properties]{
 	{
 		"deny", "list of networks", "clients that get 403", "It precedes allow. Not with match.", `deny = ["10.66.0.0/16"]`,
 		readNetworks(func(p *sites.Properties) **sites.Setting[[]netip.Prefix] { return &p.Deny }),
-	},
-	{
-		"rate", "size", "body bytes per second of a connection", "0 is no limit. The option limit-rate-total limits all connections together.", `rate = "2MiB"`,
-		func(r *siteReader, n *config.Node, p *sites.Properties) {
-			if n.Kind != config.NodeString && n.Kind != config.NodeInteger {
-				r.expected(n, `a size, such as 131072 or "2MiB"`)
-				return
-			}
-			size, err := config.ParseSize(n.Text)
-			if err != nil {
-				r.fail(n, "rate: %v", err)
-				return
-			}
-			p.Rate = sites.Set(int64(size), r.from(n))
-		},
-	},
-	{
-		"compress", "true or false", "compress text on the fly", "The default is false.", `compress = true`,
-		flag(func(p *sites.Properties) **sites.Setting[bool] { return &p.Compress }),
 	},
 	{
 		"precompressed", "true or false", "send NAME.zst, NAME.br or NAME.gz in place of NAME to clients that accept the coding", "The default is true.", `precompressed = false`,

@@ -14,6 +14,7 @@ import (
 type checker struct {
 	problems []Problem
 	hosts    map[string]Origin // where each host was named
+	names    map[string]Origin // where each site with a name is
 }
 
 func (c *checker) failed() bool {
@@ -33,6 +34,10 @@ func (c *checker) site(s *Site) {
 	if len(s.Hosts) == 0 && !s.Default {
 		c.refuse(s.From, `the site has no hosts; write hosts = ["example.org"], or default = true for the site of all hosts that no other site has`)
 	}
+	if before, twice := c.names[s.name()]; twice {
+		c.refuse(s.From, "another site has the name %s (at %s), and statistics would not distinguish them; write another name", s.name(), before)
+	}
+	c.names[s.name()] = s.From
 	for _, h := range s.Hosts {
 		key, _, err := hostKey(h.Name)
 		if err != nil {

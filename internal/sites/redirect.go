@@ -93,3 +93,10 @@ func (s *CompiledSite) compileRedirects(redirects []Redirect) {
 		s.prefixRedirects = append(s.prefixRedirects, byKey[string(s.redirectPrefixes.key(i))])
 	}
 }
+
+// Redirects returns the redirects, sorted by their paths.
+func (s *CompiledSite) Redirects() []*CompiledRedirect {
+	list := append(slices.Collect(maps.Values(s.exactRedirects)), s.prefixRedirects...)
+	slices.SortFunc(list, func(a, b *CompiledRedirect) int { return strings.Compare(a.Path, b.Path) })
+	return list
+}

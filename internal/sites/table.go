@@ -40,7 +40,7 @@ func (t *Table) Routes() []*CompiledRoute { return t.routes }
 // NewTable compiles sites. Each site inherits the properties of defaults that it does not set. The problems are sorted by
 // their places. If one of them is not a warning, the table is nil.
 func NewTable(defaults Properties, sites []Site) (*Table, []Problem) {
-	c := checker{hosts: map[string]Origin{}}
+	c := checker{hosts: map[string]Origin{}, names: map[string]Origin{}}
 	t := &Table{exact: map[string]*CompiledSite{}, wildcards: map[string]*CompiledSite{}}
 	c.properties("[defaults]", &defaults)
 	for i := range sites {

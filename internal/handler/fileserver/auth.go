@@ -40,11 +40,13 @@ func (v *verified) add(digest [sha256.Size]byte) {
 	v.digests[digest] = struct{}{}
 }
 
-// authorize reports whether the client may have what a rule covers (RFC 7617).
-func (d *decision) authorize(rule *docroot.AccessRule) (allowed, known bool) {
+// authorize reports whether the client may have what the rule of a policy covers (RFC 7617).
+func (d *decision) authorize(p *policy) (allowed, known bool) {
+	rule := p.rule
 	if rule == nil || rule.Users == nil {
 		return true, true
 	}
+	d.challenge = p.challenge
 	value, ok := d.single(request.Authorization)
 	if !ok {
 		return false, true
@@ -66,13 +68,24 @@ func (d *decision) authorize(rule *docroot.AccessRule) (allowed, known bool) {
 	return allowed, known
 }
 
-// authorizeFile reports whether the client may have the file that was found. It may have what the rule of the requested path
-// covers, but an index, or the fallback, has a path and a rule of its own.
-func (d *decision) authorizeFile(requested *docroot.AccessRule) (allowed, known bool) {
-	if rule := prepared(d.plain).rule; !requested.Includes(rule) {
-		return d.authorize(rule)
+// admits reports whether the client has an address that a policy admits.
+func (d *decision) admits(p *policy) bool {
+	return !p.restricted || p.properties.Admits(d.files.Client())
+}
+
+// refuseFile returns the status of a client who may not have the file that was found, or 0. The client may have what the
+// policy of the requested path covers, but an index, or another attempt, has a path and a policy of its own.
+func (d *decision) refuseFile() (s response.Status, known bool) {
+	p := prepared(d.plain).policy
+	if !d.policy.includesNetworks(p) && !d.admits(p) {
+		return d.fail(response.Forbidden), true
 	}
-	return true, true
+	if !d.policy.rule.Includes(p.rule) {
+		if allowed, known := d.authorize(p); !allowed {
+			return d.refuse(known)
+		}
+	}
+	return 0, true
 }
 
 // verify has a password compared with its hash on a worker thread.
@@ -121,9 +134,9 @@ func basicCredentials(into, value []byte) ([]byte, bool) {
 	return decoded, true
 }
 
-// challenge responds with a request for credentials (RFC 9110 section 15.5.2) or, where too many of them are being
+// refuse responds with a request for credentials (RFC 9110 section 15.5.2) or, where too many of them are being
 // checked, with one to come back later. Known is that of the check.
-func (d *decision) challenge(known bool) (response.Status, bool) {
+func (d *decision) refuse(known bool) (response.Status, bool) {
 	switch {
 	case !known:
 		return 0, false

@@ -8,9 +8,10 @@ import (
 	"aws/internal/kernel"
 	"aws/internal/request"
 	"aws/internal/response"
+	"aws/internal/sites"
 )
 
-// decision is one request on the way to its response. Its fields behind now are about the file that is sent.
+// decision is one request on the way to its response. Its fields behind policy are about the file that is sent.
 //
 // Its methods that find something out report known as false where that has to be waited for: the decision then ends, and
 // the same request gets a new one later. Those that compose a response return its status.
@@ -22,14 +23,18 @@ type decision struct {
 	head     []byte
 	files    handler.Files
 	now      handler.Moment
+	site     *sites.CompiledSite // nil: none has the host
+	policy   *policy             // of the requested path, as soon as that is known
 
 	plain        *docroot.File // what was found for the target; a reference, or nil
 	file         *docroot.File // what is sent: plain, or a sibling of it; the same reference, or another one
 	coding       response.Coding
-	varies       bool // the file has siblings, so the response depends on Accept-Encoding
-	listed       bool // the file is a directory's listing
-	bodiless     bool // the response has no body, whatever the method
-	checksNoMore bool // too many passwords are being checked
+	varies       bool   // the file has siblings, so the response depends on Accept-Encoding
+	listed       bool   // the file is a directory's listing
+	bodiless     bool   // the response has no body, whatever the method
+	siblings     bool   // the siblings of one of the names that are looked up may be sent
+	checksNoMore bool   // too many passwords are being checked
+	challenge    string // the value of WWW-Authenticate for who has shown no password
 }
 
 // handOver gives the file that is sent to the response, and releases all others.
@@ -61,25 +66,44 @@ func (d *decision) release(f *docroot.File) {
 // decide finds out what the response is about and composes it.
 func (d *decision) decide() (s response.Status, known bool) {
 	if s := d.refusal(); s != 0 {
+		d.takeSitePolicy()
 		return d.fail(s), true
 	}
 	if d.request.TargetForm() == request.AsteriskForm {
+		if d.takeSitePolicy(); !d.admits(d.policy) {
+			return d.fail(response.Forbidden), true
+		}
 		return d.allowMethods(), true
 	}
 	path, verdict := request.ResolvePath(d.scratch.path[:0], d.request.Path().Of(d.head))
 	d.scratch.path = path
 	if verdict != request.PathOK {
+		d.takeSitePolicy()
 		return d.fail(response.BadRequest), true
 	}
-	if d.server.hides(path) {
+	d.policy = d.server.policyOf(d.site, path)
+	if !d.admits(d.policy) {
+		return d.fail(response.Forbidden), true
+	}
+	if d.policy.hides(path) {
 		return d.fail(response.NotFound), true
 	}
-	rule := d.server.access.Match(path)
-	if d.request.Method == request.MethodOptions && d.server.allowsPreflight(rule) {
+	isOptions := d.request.Method == request.MethodOptions
+	if isOptions && d.policy.allowsPreflight() {
 		return d.allowMethods(), true
 	}
-	if allowed, known := d.authorize(rule); !allowed {
-		return d.challenge(known)
+	if allowed, known := d.authorize(d.policy); !allowed {
+		return d.refuse(known)
+	}
+	redirect, rest := d.site.Redirect(path)
+	switch {
+	case redirect == nil && d.policy.respond == nil:
+	case isOptions:
+		return d.allowMethods(), true
+	case redirect != nil:
+		return d.redirectTo(redirect, rest), true
+	default:
+		return d.respondFixed(d.policy.respond), true
 	}
 	class, known := d.lookUp(path)
 	if !known {
@@ -88,10 +112,10 @@ func (d *decision) decide() (s response.Status, known bool) {
 	if class != kernel.Done {
 		return d.respondWithout(class, path), true
 	}
-	if allowed, known := d.authorizeFile(rule); !allowed {
-		return d.challenge(known)
+	if s, known := d.refuseFile(); s != 0 || !known {
+		return s, known
 	}
-	if d.request.Method == request.MethodOptions {
+	if isOptions {
 		return d.allowMethods(), true
 	}
 	d.negotiate()
@@ -129,7 +153,7 @@ func (d *decision) refusal() response.Status {
 	switch {
 	case d.request.TargetForm() == request.AsteriskForm && d.request.Method != request.MethodOptions:
 		return response.BadRequest
-	case d.misdirected():
+	case d.site == nil || d.misdirected():
 		return response.MisdirectedRequest
 	}
 	return 0
@@ -150,8 +174,8 @@ func (d *decision) examineBody() response.Status {
 	}
 	r := d.response
 	r.HasBody = true
-	r.Body.Reset(length, chunked, &d.server.options.Body)
-	if length > d.server.options.Body.BytesMax {
+	r.Body.Reset(length, chunked, &d.server.body)
+	if length > d.server.body.BytesMax {
 		r.KeepAlive = false
 		return response.ContentTooLarge
 	}
@@ -168,8 +192,8 @@ func (d *decision) examineBody() response.Status {
 
 // hides reports whether a path has an element that begins with a dot and is not to be served.
 // /.well-known/ is meant to be seen (RFC 8615).
-func (s *fileServer) hides(path []byte) bool {
-	if s.options.DotFiles {
+func (p *policy) hides(path []byte) bool {
+	if p.dotFiles {
 		return false
 	}
 	const wellKnown = "/.well-known"

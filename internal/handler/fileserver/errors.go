@@ -9,14 +9,14 @@ import (
 func (d *decision) fail(s response.Status) response.Status {
 	d.releaseFiles()
 	r := d.response
-	r.Head = d.server.appendCommon(r.Head, s, d.now.Date, "")
+	r.Head = d.policy.appendCommon(r.Head, s, d.now.Date, "")
 	switch s {
 	case response.PreconditionFailed:
 		d.appendVary() // with another Accept-Encoding the condition might be met
 	case response.MethodNotAllowed, response.NotImplemented:
 		r.Head = response.AppendField(r.Head, "Allow", allowedMethods)
 	case response.Unauthorized:
-		r.Head = response.AppendField(r.Head, "WWW-Authenticate", `Basic realm="files", charset="UTF-8"`)
+		r.Head = response.AppendField(r.Head, "WWW-Authenticate", d.challenge)
 	case response.ServiceUnavailable:
 		r.Head = response.AppendField(r.Head, "Retry-After", "1")
 	default: // the others have no fields of their own
@@ -27,24 +27,42 @@ func (d *decision) fail(s response.Status) response.Status {
 
 // sendText ends a response whose body is the error page of its status, or else a short text.
 func (d *decision) sendText(s response.Status) {
-	r, text := d.response, d.scratch.bytes[:0]
-	mediaType := "text/plain; charset=utf-8"
-	if page, ok := d.server.options.ErrorPages[s]; ok {
-		mediaType = page.Type
-		text = append(text, page.Body...)
-	} else {
-		text = append(response.AppendInt(text, int64(s)), ' ')
-		text = append(append(text, s.Reason()...), '\n')
+	if page, ok := d.policy.errorPages[s]; ok {
+		d.sendBody(page.Type, page.Body)
+		return
 	}
+	text := append(response.AppendInt(d.scratch.bytes[:0], int64(s)), ' ')
+	text = append(append(text, s.Reason()...), '\n')
 	d.scratch.bytes = text
+	d.sendBody(d.policy.textType, text)
+}
+
+// sendBody ends a response whose body is in memory.
+func (d *decision) sendBody(mediaType string, body []byte) {
+	r := d.response
 	if d.bodiless {
-		text = nil
+		body = nil
 	} else {
 		r.Head = response.AppendField(r.Head, "Content-Type", mediaType)
 	}
-	r.Head = response.AppendFieldInt(r.Head, "Content-Length", int64(len(text)))
+	r.Head = response.AppendFieldInt(r.Head, "Content-Length", int64(len(body)))
 	d.endHead()
 	if d.request.Method != request.MethodHead {
-		r.Head = append(r.Head, text...)
+		r.Head = append(r.Head, body...)
 	}
+}
+
+// respondFixed responds without a file.
+func (d *decision) respondFixed(f *fixed) response.Status {
+	if f.body == nil && f.status >= 400 {
+		return d.fail(f.status)
+	}
+	r := d.response
+	r.Head = d.policy.appendCommon(r.Head, f.status, d.now.Date, "")
+	if f.status == response.NoContent {
+		d.endHead()
+	} else {
+		d.sendBody(f.mediaType, f.body)
+	}
+	return f.status
 }

@@ -18,13 +18,16 @@ var reserved = map[string]string{
 	"content-type":     "--mime sets media types",
 }
 
+// exposedFields are those that web pages of other origins may read besides the safelisted ones.
+const exposedFields = "Content-Range, ETag, Accept-Ranges, Content-Length"
+
 // commonFields returns the fields of every response, those of the options in place of the server's own of the same
 // name, and the Cache-Control of the options, which gives way to what is said of a file.
 func commonFields(o *Options) (fields []Field, cache string, err error) {
 	fields = []Field{{"Server", "aws"}, {"X-Content-Type-Options", "nosniff"}}
 	if o.CORS {
 		fields = append(fields, Field{"Access-Control-Allow-Origin", "*"},
-			Field{"Access-Control-Expose-Headers", "Content-Range, ETag, Accept-Ranges, Content-Length"})
+			Field{"Access-Control-Expose-Headers", exposedFields})
 	}
 	own := len(fields)
 	for _, f := range o.Fields {

@@ -14,7 +14,7 @@ const cacheControl = "Cache-Control"
 type preparation struct {
 	mediaType    string
 	cacheControl string
-	rule         *docroot.AccessRule // of the path that the file is at, whatever path it is sent for
+	policy       *policy // of the path that the file is at, whatever path it is sent for
 }
 
 // prepared returns what Prepare has kept with a file.
@@ -22,34 +22,28 @@ func prepared(f *docroot.File) *preparation { return f.Extra.(*preparation) }
 
 // Prepare implements handler.Handler.
 func (s *fileServer) Prepare(f *docroot.File) {
-	p := &preparation{}
+	site := s.siteOf[f.Mount]
+	if site == nil {
+		return // the outcome of a check of a password, which is never sent
+	}
+	name := f.Name
+	if f.Made { // a listing, whose name is a key of listingJob
+		name, _, _ = strings.Cut(name, "\x00")
+	}
+	name = f.Mount.Path(name)
+	p := &preparation{policy: s.policyOf(site, []byte(name))}
 	if f.Made {
-		s.prepareListing(f, p)
+		// What is said of files does not apply.
+		p.mediaType, p.cacheControl = response.WithCharset(s.types.Lookup(f.Name)), "no-cache"
 	} else {
-		name := f.Mount.Path(f.Name)
-		mediaType, ok := globMatch(s.options.TypeGlobs, name)
-		if !ok {
-			mediaType = s.options.Types.Lookup(f.Name)
-		}
-		p.mediaType = response.WithCharset(mediaType)
-		p.cacheControl, _ = globMatch(s.options.CacheControl, name)
-		p.rule = s.access.Match([]byte(name))
+		p.mediaType, p.cacheControl = p.policy.ofFiles.mediaType(p.policy, name), p.policy.ofFiles.cacheControl(p.policy, name)
 	}
 	v := f.Version()
 	f.Extra = p
-	f.Head = s.appendFileHead(nil, &fileHead{
+	f.Head = appendFileHead(nil, &fileHead{
 		status: response.OK, date: response.Undated, modifiedSeconds: response.FloorSeconds(f.MtimeNs), dated: v.Dated(),
 		file: f, preparation: p, length: f.Size,
 	})
-}
-
-// prepareListing prepares for a listing, whose name is a key of listingKey. The globs are about names of files, and
-// don't apply. The rule of the directory does.
-func (s *fileServer) prepareListing(f *docroot.File, p *preparation) {
-	directory, format, _ := strings.Cut(f.Name, "\x00")
-	p.rule = s.access.Match([]byte(f.Mount.Path(directory)))
-	p.mediaType = response.WithCharset(s.options.Types.Lookup(format))
-	p.cacheControl = "no-cache"
 }
 
 // fileHead describes the header section of a response about a file.
@@ -66,8 +60,8 @@ type fileHead struct {
 }
 
 // appendFileHead appends the header section of a response about a file, without the last fields.
-func (s *fileServer) appendFileHead(b []byte, h *fileHead) []byte {
-	b = s.appendCommon(b, h.status, h.date, h.preparation.cacheControl)
+func appendFileHead(b []byte, h *fileHead) []byte {
+	b = h.preparation.policy.appendCommon(b, h.status, h.date, h.preparation.cacheControl)
 	if h.dated {
 		b = response.AppendFieldDate(b, "Last-Modified", h.modifiedSeconds)
 	}
@@ -94,15 +88,15 @@ func (s *fileServer) appendFileHead(b []byte, h *fileHead) []byte {
 	return b
 }
 
-// appendCommon appends what every response begins with. Where cache is empty, Cache-Control is that of the options.
-func (s *fileServer) appendCommon(b []byte, status response.Status, date []byte, cache string) []byte {
+// appendCommon appends what every response begins with. Where cache is empty, Cache-Control is that of the policy.
+func (p *policy) appendCommon(b []byte, status response.Status, date []byte, cache string) []byte {
 	b = response.AppendStatusLine(b, status)
 	b = response.AppendFieldBytes(b, "Date", date)
-	for _, f := range s.common {
+	for _, f := range p.common {
 		b = response.AppendField(b, f.Name, f.Value)
 	}
 	if cache == "" {
-		cache = s.cacheControl
+		cache = p.cacheControl
 	}
 	if cache != "" {
 		b = response.AppendField(b, cacheControl, cache)
@@ -119,7 +113,7 @@ func (d *decision) appendHead(s response.Status, mediaType string, length int64)
 	if s == response.OK && f == d.plain && (validator || !v.Dated()) {
 		r.Head = response.AppendDated(r.Head, s, f.Head, d.now.Date)
 	} else {
-		r.Head = d.server.appendFileHead(r.Head, &fileHead{
+		r.Head = appendFileHead(r.Head, &fileHead{
 			status: s, date: d.now.Date, modifiedSeconds: seconds, dated: dated,
 			file: f, preparation: prepared(d.plain), mediaType: mediaType, coding: d.coding, length: length,
 		})
@@ -136,12 +130,15 @@ func (d *decision) appendVary() {
 	}
 	if d.listed {
 		r.Head = response.AppendField(r.Head, "Vary", "Accept")
-		r.Head = response.AppendField(r.Head, "Content-Security-Policy", contentSecurityPolicy)
+		if d.policy.listingField {
+			r.Head = response.AppendField(r.Head, "Content-Security-Policy", contentSecurityPolicy)
+		}
 	}
 }
 
 // endHead appends the last fields, which are about the connection, and ends the header section.
 func (d *decision) endHead() {
+	d.appendOrigin()
 	r := d.response
 	switch {
 	case !r.KeepAlive:

@@ -8,6 +8,7 @@ import (
 	"aws/internal/kernel"
 	"aws/internal/listing"
 	"aws/internal/request"
+	"aws/internal/sites"
 )
 
 var contentSecurityPolicy = listing.ContentSecurityPolicy
@@ -17,7 +18,7 @@ func (d *decision) list(mount *docroot.Mount, name, path []byte) (class kernel.C
 	query := d.request.Query()
 	d.scratch.lines = d.request.AppendLines(d.scratch.lines[:0], request.Accept, d.head)
 	page := &listingJob{
-		server: d.server, root: mount.Root, order: listing.ParseOrder(query.Of(d.head)), format: listing.NegotiateFormat(d.scratch.lines),
+		server: d.server, site: d.site, root: mount.Root, order: listing.ParseOrder(query.Of(d.head)), format: listing.NegotiateFormat(d.scratch.lines),
 		directory: string(name), path: string(path), unix: d.now.Unix,
 	}
 	d.scratch.bytes = page.appendKey(d.scratch.bytes[:0])
@@ -39,6 +40,7 @@ func (d *decision) list(mount *docroot.Mount, name, path []byte) (class kernel.C
 // listingJob is all that a worker thread needs to render a listing: it has copies of what belongs to the request.
 type listingJob struct {
 	server    *fileServer
+	site      *sites.CompiledSite
 	root      kernel.Root
 	directory string // beneath root
 	path      string // of the directory
@@ -57,8 +59,8 @@ func (j *listingJob) appendKey(b []byte) []byte {
 // render reads the directory and renders its listing into a file in memory.
 func (j *listingJob) render(k kernel.Directories) (kernel.Opened, kernel.Class) {
 	var names listing.ReadmeNames
-	hide := collectReadmes(&names, j.server.hidesEntry(j.path))
-	entries, truncated, class := k.ReadDirectory(j.root, j.directory, j.server.options.ListMax, hide)
+	hide := collectReadmes(&names, j.server.hidesEntry(j.site, j.path))
+	entries, truncated, class := k.ReadDirectory(j.root, j.directory, j.server.listMax, hide)
 	if class != kernel.Done {
 		return kernel.Opened{}, class
 	}
@@ -79,9 +81,9 @@ func (j *listingJob) render(k kernel.Directories) (kernel.Opened, kernel.Class) 
 
 // hidesEntry returns what reports whether a name in a directory is not to be shown: it is a dot file, or not everybody who may
 // have the directory may have it.
-func (s *fileServer) hidesEntry(path string) func(name string) bool {
-	rule := s.access.Match([]byte(path))
+func (s *fileServer) hidesEntry(site *sites.CompiledSite, path string) func(name string) bool {
+	p := s.policyOf(site, []byte(path))
 	return func(name string) bool {
-		return strings.HasPrefix(name, ".") && !s.options.DotFiles || !rule.Includes(s.access.Match([]byte(path+name)))
+		return strings.HasPrefix(name, ".") && !p.dotFiles || !p.includes(s.policyOf(site, []byte(path+name)))
 	}
 }

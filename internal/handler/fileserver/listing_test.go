@@ -53,3 +53,11 @@ func TestListingsThatCantBe(t *testing.T) {
 		t.Errorf("a directory that is not there, with a fallback: %d, %q", e.Status, e.File)
 	}
 }
+
+// TestListingPrecondition has a condition on a listing that is not met: the file is released before the head is complete.
+func TestListingPrecondition(t *testing.T) {
+	s := newSite(t, func(o *Options) { o.List = true })
+	if e := s.Do(t, get("/list/", "If-Match: \"x\"")); e.Status != 412 || e.Header.Get("Content-Security-Policy") == "" {
+		t.Errorf("%d %v", e.Status, e.Header)
+	}
+}

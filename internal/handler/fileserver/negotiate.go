@@ -8,10 +8,18 @@ import (
 // siblingCodings are the codings of a file's precompressed siblings, in the order in which these are looked up.
 var siblingCodings = [...]response.Coding{response.Zstd, response.Brotli, response.Gzip}
 
+// siblingSuffixes are what the names of siblings end with.
+var siblingSuffixes = func() (suffixes []string) {
+	for _, c := range siblingCodings {
+		suffixes = append(suffixes, c.Suffix())
+	}
+	return suffixes
+}()
+
 // negotiate chooses between the file and its siblings (RFC 9110 section 12.5.3). A sibling that is older than the
 // file is stale, and one that fewer people may have is not sent to the others.
 func (d *decision) negotiate() {
-	if len(d.server.suffixes) == 0 || d.plain.Made {
+	if !prepared(d.plain).policy.precompress || d.plain.Made {
 		return
 	}
 	siblings := d.scratch.lookup.Siblings
@@ -23,7 +31,7 @@ func (d *decision) negotiate() {
 	for i, c := range siblingCodings {
 		f := siblings[i]
 		//mutation:stale-sibling
-		if f != nil && response.FormIsCurrent(d.plain.MtimeNs, f.MtimeNs) && prepared(d.plain).rule.Includes(prepared(f).rule) {
+		if f != nil && response.FormIsCurrent(d.plain.MtimeNs, f.MtimeNs) && prepared(d.plain).policy.includes(prepared(f).policy) {
 			available = available.With(c)
 			d.varies = true
 		}

@@ -1,6 +1,7 @@
 package fileserver
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"aws/internal/handler"
 	"aws/internal/request"
 	"aws/internal/response"
+	"aws/internal/sites"
 )
 
 // Options says what the file server serves and how. The zero value of each field is off.
@@ -45,11 +47,6 @@ type ErrorPage struct {
 	Body []byte
 }
 
-const (
-	rangesMaxDefault = 64
-	listMaxDefault   = 10000
-)
-
 // New returns the handler of `aws serve`. The error says which option is wrong.
 func New(o Options) (handler.Handler, error) {
 	table, err := docroot.NewTable(o.Mounts...)
@@ -59,18 +56,6 @@ func New(o Options) (handler.Handler, error) {
 	access, err := docroot.NewAccessTable(o.Access...)
 	if err != nil {
 		return nil, err
-	}
-	if o.Types == nil {
-		o.Types = response.NewMediaTypes()
-	}
-	if o.RangesMax == 0 {
-		o.RangesMax = rangesMaxDefault
-	}
-	if o.ListMax <= 0 {
-		o.ListMax = listMaxDefault
-	}
-	if o.Body.BytesMax <= 0 {
-		o.Body.BytesMax = request.DefaultBodyBytesMax
 	}
 	common, cache, err := commonFields(&o)
 	if err != nil {
@@ -83,17 +68,84 @@ func New(o Options) (handler.Handler, error) {
 			}
 		}
 	}
-	s := &fileServer{options: o, table: table, access: access, common: common, cacheControl: cache}
-	if o.SPA != "" {
-		s.fallback = []byte(o.SPA)
-		s.fallbackMount = table.Match(s.fallback)
+	routes, err := routeTable(&o)
+	if err != nil {
+		return nil, err
 	}
-	if o.Precompress {
-		for _, c := range siblingCodings {
-			s.suffixes = append(s.suffixes, c.Suffix())
+	s := newServer(&Common{Limits: o.Limits, Body: o.Body, RangesMax: o.RangesMax, ListMax: o.ListMax, Types: o.Types}, routes)
+	s.mounts = table.Mounts()
+	for _, m := range s.mounts {
+		s.siteOf[m] = routes.Sites()[0]
+	}
+	base := policy{
+		index: o.Index, list: o.List, dotFiles: o.DotFiles, precompress: o.Precompress, listingField: true,
+		challenge: defaultChallenge, common: common, cacheControl: cache, errorPages: o.ErrorPages,
+		textType: textType, attempts: []attempt{{directoryCounts: true}},
+		ofFiles: &filesByGlobs{types: s.types, typeGlobs: o.TypeGlobs, cacheControls: o.CacheControl},
+	}
+	for _, f := range o.Fields {
+		base.settled = append(base.settled, f.Name)
+	}
+	if o.CORS {
+		base.cors = &cors{methods: allowedMethods, maxAge: "86400"}
+	}
+	if o.SPA != "" {
+		// That of a directory does not count: a redirection there would never end.
+		base.attempts = append(base.attempts, attempt{path: []byte(o.SPA)})
+	}
+	for _, r := range routes.Routes() {
+		p := base
+		p.setMount(table.Match([]byte(r.Prefix)))
+		p.rule = access.Match([]byte(r.Prefix))
+		s.policies = append(s.policies, p)
+	}
+	s.resolvePaths()
+	s.fallback = s.policyOf(routes.Sites()[0], rootPath)
+	return s, nil
+}
+
+// filesByGlobs implements fileRules for Options.
+type filesByGlobs struct {
+	types                    *response.MediaTypes
+	typeGlobs, cacheControls []Glob
+}
+
+func (f *filesByGlobs) mediaType(_ *policy, path string) string {
+	mediaType, ok := globMatch(f.typeGlobs, path)
+	if !ok {
+		mediaType = f.types.Lookup(path)
+	}
+	return response.WithCharset(mediaType)
+}
+
+func (f *filesByGlobs) cacheControl(_ *policy, path string) string {
+	value, _ := globMatch(f.cacheControls, path)
+	return value
+}
+
+// routeTable returns the routes of a single site: one for each prefix of a mount or of an access rule.
+func routeTable(o *Options) (*sites.Table, error) {
+	prefixes := map[string]bool{"/": true}
+	site := sites.Site{Default: true}
+	add := func(prefix string) {
+		if !prefixes[prefix] {
+			prefixes[prefix] = true
+			site.Routes = append(site.Routes, sites.Route{Path: prefix})
 		}
 	}
-	return s, nil
+	for _, m := range o.Mounts {
+		add(m.Prefix)
+	}
+	for _, r := range o.Access {
+		add(r.Prefix)
+	}
+	table, problems := sites.NewTable(sites.Properties{}, []sites.Site{site})
+	for _, p := range problems {
+		if !p.Warning {
+			return nil, errors.New(p.Text)
+		}
+	}
+	return table, nil
 }
 
 // check reports why a glob can't be.

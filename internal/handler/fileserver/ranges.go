@@ -13,7 +13,7 @@ func (d *decision) sendRanges() response.Status {
 		return d.sendWhole()
 	}
 	var verdict response.RangeVerdict
-	d.scratch.ranges, verdict = response.ParseRanges(d.scratch.ranges[:0], value, d.file.Size, d.server.options.RangesMax)
+	d.scratch.ranges, verdict = response.ParseRanges(d.scratch.ranges[:0], value, d.file.Size, d.server.rangesMax)
 	switch {
 	case verdict == response.RangesIgnored:
 		return d.sendWhole()

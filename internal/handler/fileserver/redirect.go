@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"aws/internal/response"
+	"aws/internal/sites"
 )
 
 // redirect responds with the name of a directory, which has a slash at its end (RFC 9110 section 15.4.2), and the query of
@@ -11,7 +12,7 @@ import (
 // may have removed a part of that.
 func (d *decision) redirect(path []byte) response.Status {
 	r := d.response
-	r.Head = d.server.appendCommon(r.Head, response.MovedPermanently, d.now.Date, "")
+	r.Head = d.policy.appendCommon(r.Head, response.MovedPermanently, d.now.Date, "")
 	reference := response.AppendEscapedPath(d.scratch.bytes[:0], string(path[bytes.LastIndexByte(path, '/')+1:])+"/")
 	if query := d.request.Query(); query.Len > 0 {
 		reference = append(append(reference, '?'), query.Of(d.head)...)
@@ -20,4 +21,15 @@ func (d *decision) redirect(path []byte) response.Status {
 	r.Head = response.AppendFieldBytes(r.Head, "Location", reference)
 	d.sendText(response.MovedPermanently)
 	return response.MovedPermanently
+}
+
+// redirectTo responds with where a redirect of the site leads to. rest is what its asterisk stands for.
+func (d *decision) redirectTo(to *sites.CompiledRedirect, rest []byte) response.Status {
+	status := response.Status(to.Status)
+	r := d.response
+	r.Head = d.policy.appendCommon(r.Head, status, d.now.Date, "")
+	d.scratch.bytes = to.AppendLocation(d.scratch.bytes[:0], rest, d.request.Query().Of(d.head))
+	r.Head = response.AppendFieldBytes(r.Head, "Location", d.scratch.bytes)
+	d.sendText(status)
+	return status
 }

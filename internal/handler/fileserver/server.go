@@ -6,26 +6,30 @@ import (
 	"aws/internal/handler"
 	"aws/internal/request"
 	"aws/internal/response"
+	"aws/internal/sites"
 )
 
 // fileServer implements handler.Handler.
 type fileServer struct {
-	options       Options
-	table         *docroot.Table
-	access        *docroot.AccessTable
-	fallback      []byte         // Options.SPA
-	fallbackMount *docroot.Mount // of the fallback; nil: there is none
-	suffixes      []string       // of siblingCodings; empty without Options.Precompress
-	common        []Field        // of every response: the server's own, and those of the options
-	cacheControl  string         // of the options
-	verified      verified
+	limits    request.Limits
+	body      request.BodyLimits
+	rangesMax int
+	listMax   int
+	types     *response.MediaTypes
+
+	table    *sites.Table
+	policies []policy // by the numbers of routes
+	fallback *policy  // of requests that belong to no site
+	mounts   []*docroot.Mount
+	siteOf   map[*docroot.Mount]*sites.CompiledSite
+	verified verified
 }
 
 // Mounts implements handler.Handler.
-func (s *fileServer) Mounts() []*docroot.Mount { return s.table.Mounts() }
+func (s *fileServer) Mounts() []*docroot.Mount { return s.mounts }
 
 // Limits implements handler.Handler.
-func (s *fileServer) Limits() *request.Limits { return &s.options.Limits }
+func (s *fileServer) Limits() *request.Limits { return &s.limits }
 
 // NewResponder implements handler.Handler.
 func (s *fileServer) NewResponder() handler.Responder { return &responder{server: s} }
@@ -39,6 +43,7 @@ type responder struct {
 // scratch is memory that the requests of a loop use one after the other, so that none of them allocates.
 type scratch struct {
 	path, bytes   []byte
+	candidate     []byte // the path of an attempt
 	lines, others [][]byte
 	ranges        []response.Range
 	lookup        handler.Lookup
@@ -46,14 +51,16 @@ type scratch struct {
 
 func (s *responder) decision(r *handler.Response, req *request.Request, head []byte, files handler.Files) decision {
 	s.scratch.lookup.Reset()
-	return decision{server: s.server, scratch: &s.scratch, response: r, request: req, head: head, files: files, now: files.Moment()}
+	return decision{server: s.server, scratch: &s.scratch, response: r, request: req, head: head, files: files, now: files.Moment(), policy: s.server.fallback}
 }
 
 // Respond implements handler.Responder.
 func (s *responder) Respond(r *handler.Response, req *request.Request, head []byte, files handler.Files) bool {
 	d := s.decision(r, req, head, files)
 	r.KeepAlive = req.KeepAlive() && !d.now.Ending
+	d.chooseSite()
 	if status := d.examineBody(); status != 0 {
+		d.takeSitePolicy()
 		r.Status = d.fail(status)
 		return true
 	}

@@ -1,6 +1,7 @@
 package handlertest
 
 import (
+	"net/netip"
 	"time"
 
 	"aws/internal/docroot"
@@ -24,6 +25,7 @@ type Site struct {
 	Made    []kernel.Class    // with which the next calls of Make end, whatever the Build returns
 	Small   map[string]string // what Small returns, by the names of files
 	Ending  bool
+	Client  netip.Addr
 
 	Asked []string // the names that were looked up, in order
 	Keys  []string // of Make and Check
@@ -140,7 +142,11 @@ func (s files) Check(m *docroot.Mount, key []byte, build handler.Build) (*docroo
 		return nil, s.Outcome
 	}
 	_, class := build(nil)
-	return s.hold(docroot.NewFile(m, string(key), class, &kernel.Opened{FD: -1})), handler.OutcomeDone
+	f := docroot.NewFile(m, string(key), class, &kernel.Opened{FD: -1})
+	if class == kernel.Done {
+		s.handler.Prepare(f)
+	}
+	return s.hold(f), handler.OutcomeDone
 }
 
 // Small implements handler.Files.
@@ -167,6 +173,9 @@ func (s files) Moment() handler.Moment {
 		Date: response.AppendDate(make([]byte, response.DateBytes)[:0], NowUnix), Unix: NowUnix, Monotonic: time.Hour, Ending: s.Ending,
 	}
 }
+
+// Client implements handler.Files.
+func (s files) Client() netip.Addr { return s.Site.Client }
 
 // Random implements handler.Files.
 func (s files) Random() uint64 { return 0x0123456789abcdef }

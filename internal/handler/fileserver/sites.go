@@ -1,0 +1,266 @@
+package fileserver
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"aws/internal/docroot"
+	"aws/internal/handler"
+	"aws/internal/kernel"
+	"aws/internal/response"
+	"aws/internal/sites"
+)
+
+// SiteOptions says which sites the file server serves. What the properties of routes name has been opened and read.
+type SiteOptions struct {
+	Common
+	Table *sites.Table
+	Roots map[*sites.Setting[sites.Root]]kernel.Root // of all routes
+	Users map[string]*docroot.Passwords              // by the names of their files
+	Pages map[string][]byte                          // error pages, by the names of their files
+}
+
+// NewSites returns the handler of `aws serve` for sites. A route has one mount for its root, and a second one if some of its
+// files are read asynchronously and some are not.
+func NewSites(o *SiteOptions) handler.Handler {
+	c := siteCompiler{
+		options: o, server: newServer(&o.Common, o.Table), mounts: map[mountKey]*docroot.Mount{},
+		rules: map[string]*docroot.AccessRule{}, pages: map[*sites.ErrorPage]map[response.Status]ErrorPage{},
+		tries: map[*sites.Setting[[]string]][]attempt{}, origins: map[*sites.Setting[sites.CORS]]*cors{}, heads: map[headsKey]heads{},
+	}
+	s := c.server
+	for _, r := range o.Table.Routes() {
+		s.policies = append(s.policies, c.policy(r))
+	}
+	s.resolvePaths()
+	if site := o.Table.Site(nil); site != nil {
+		s.fallback = s.policyOf(site, rootPath)
+	} else {
+		p := c.policy(&sites.CompiledRoute{})
+		s.fallback = &p
+	}
+	return s
+}
+
+// siteCompiler makes policies. What is the same for many routes, they share.
+type siteCompiler struct {
+	options *SiteOptions
+	server  *fileServer
+	mounts  map[mountKey]*docroot.Mount
+	rules   map[string]*docroot.AccessRule
+	pages   map[*sites.ErrorPage]map[response.Status]ErrorPage
+	tries   map[*sites.Setting[[]string]][]attempt
+	origins map[*sites.Setting[sites.CORS]]*cors
+	heads   map[headsKey]heads
+}
+
+// heads are the fields of every response, which depend on header settings and CORS alone.
+type heads struct {
+	common  []Field
+	settled []string
+}
+
+type headsKey struct {
+	first *sites.Header // routes that inherit all share the slice
+	cors  *cors
+}
+
+type mountKey struct {
+	root *sites.Setting[sites.Root]
+	kind docroot.Kind
+}
+
+// policy returns the policy of a route, without what depends on other policies.
+func (c *siteCompiler) policy(r *sites.CompiledRoute) policy {
+	q := &r.Properties
+	p := policy{
+		index: q.Index.Or(defaultIndex), list: q.List.Or(false), dotFiles: q.DotFiles.Or(false), precompress: q.Precompressed.Or(true),
+		properties: q, restricted: q.Allow != nil || q.Deny != nil, ofFiles: filesByProperties{c.server.types}, challenge: defaultChallenge, textType: textType, attempts: c.attempts(q.Try),
+	}
+	if q.Auth != nil && q.Auth.Value.File != "" {
+		p.rule, p.challenge = c.rule(q.Auth.Value.File), challengeOf(q.Realm.Or(defaultRealm))
+	}
+	if q.CORS != nil && len(q.CORS.Value.Origins) > 0 {
+		p.cors = c.corsOf(q.CORS)
+	}
+	p.common, p.settled = c.fields(q.Headers, p.cors)
+	p.listingField = !p.settles("Content-Security-Policy")
+	p.errorPages = c.errorPages(q)
+	switch {
+	case q.Respond != nil:
+		p.respond = fixedOf(&q.Respond.Value)
+	case q.Root != nil:
+		p.setMount(c.mount(r))
+	}
+	return p
+}
+
+// mount returns the mount of a route that has a root.
+func (c *siteCompiler) mount(r *sites.CompiledRoute) *docroot.Mount {
+	key := mountKey{root: r.Properties.Root}
+	if r.Properties.Dynamic.Or(false) {
+		key.kind = docroot.Dynamic
+	}
+	if m := c.mounts[key]; m != nil {
+		return m
+	}
+	root := key.root.Value
+	m := &docroot.Mount{
+		Site: r.Site.Name, Prefix: root.Base, Strip: len(root.Base), Root: c.options.Roots[key.root], Kind: key.kind, Dir: root.Directory,
+		Number: len(c.mounts) + 1,
+	}
+	c.mounts[key] = m
+	c.server.mounts = append(c.server.mounts, m)
+	c.server.siteOf[m] = r.Site
+	return m
+}
+
+// rule returns the rule of a file with users. All routes that name the file have the same.
+func (c *siteCompiler) rule(file string) *docroot.AccessRule {
+	r := c.rules[file]
+	if r == nil {
+		r = &docroot.AccessRule{Prefix: file, Users: c.options.Users[file]}
+		c.rules[file] = r
+	}
+	return r
+}
+
+// filesByProperties implements fileRules for sites.
+type filesByProperties struct{ types *response.MediaTypes }
+
+func (f filesByProperties) mediaType(p *policy, path string) string {
+	charset := p.properties.Charset.Or("utf-8")
+	mediaType, ok := p.properties.MediaType(path)
+	if !ok {
+		mediaType = strings.TrimSuffix(f.types.Lookup(path), "; charset=utf-8") // which the table adds
+	}
+	if charset == "" || response.WithCharset(mediaType) == mediaType {
+		return mediaType
+	}
+	return mediaType + "; charset=" + charset
+}
+
+func (f filesByProperties) cacheControl(p *policy, _ string) string {
+	return p.properties.CacheControl.Or("")
+}
+
+// errorPages returns the error pages of a route.
+func (c *siteCompiler) errorPages(p *sites.Properties) map[response.Status]ErrorPage {
+	if len(p.ErrorPages) == 0 {
+		return nil
+	}
+	key := &p.ErrorPages[0] // routes that inherit all share the slice
+	if pages := c.pages[key]; pages != nil {
+		return pages
+	}
+	pages := map[response.Status]ErrorPage{}
+	for _, e := range p.ErrorPages {
+		pages[e.Status] = ErrorPage{Type: response.WithCharset(c.server.types.Lookup(e.File)), Body: c.options.Pages[e.File]}
+	}
+	c.pages[key] = pages
+	return pages
+}
+
+// defaultIndex is what stands for a directory.
+var defaultIndex = []string{"index.html"}
+
+// attempts returns the attempts of a try list.
+func (c *siteCompiler) attempts(try *sites.Setting[[]string]) []attempt {
+	attempts, ok := c.tries[try]
+	if !ok {
+		attempts = attemptsOf(try)
+		c.tries[try] = attempts
+	}
+	return attempts
+}
+
+// attemptsOf returns the attempts of a try list. Where a list has the path itself, a directory without its slash is there if
+// nothing else is.
+func attemptsOf(try *sites.Setting[[]string]) []attempt {
+	list := try.Or([]string{sites.TryPath})
+	var attempts []attempt
+	for i, element := range list {
+		suffix, ok := strings.CutPrefix(element, sites.TryPath)
+		if !ok {
+			attempts = append(attempts, attempt{path: []byte(element)})
+			continue
+		}
+		attempts = append(attempts, attempt{suffix: suffix, directoryCounts: suffix == "" && i == len(list)-1})
+	}
+	if !attempts[len(attempts)-1].directoryCounts && slices.Contains(list, sites.TryPath) {
+		attempts = append(attempts, attempt{directoryCounts: true, onlyName: true})
+	}
+	return attempts
+}
+
+// fields returns what fieldsOf returns, once for all routes that have the same.
+func (c *siteCompiler) fields(headers []sites.Header, cors *cors) (common []Field, settled []string) {
+	key := headsKey{cors: cors}
+	if len(headers) > 0 {
+		key.first = &headers[0]
+	}
+	h, ok := c.heads[key]
+	if !ok {
+		h.common, h.settled = fieldsOf(headers, cors)
+		c.heads[key] = h
+	}
+	return h.common, h.settled
+}
+
+// corsOf returns the form of a setting that requests use.
+func (c *siteCompiler) corsOf(s *sites.Setting[sites.CORS]) *cors {
+	o := c.origins[s]
+	if o == nil {
+		o = newCORS(&s.Value)
+		c.origins[s] = o
+	}
+	return o
+}
+
+// fieldsOf returns the fields of every response of a route, and the names of those that the configuration settles.
+func fieldsOf(headers []sites.Header, c *cors) (fields []Field, settled []string) {
+	fields = []Field{{"Server", "aws"}, {"X-Content-Type-Options", "nosniff"}}
+	if c != nil {
+		if c.origins == nil {
+			fields = append(fields, Field{"Access-Control-Allow-Origin", "*"})
+		}
+		fields = append(fields, Field{"Access-Control-Expose-Headers", exposedFields})
+	}
+	for _, h := range headers {
+		if h.Change != sites.HeaderAdd {
+			settled = append(settled, h.Name)
+			fields = slices.DeleteFunc(fields, func(f Field) bool { return strings.EqualFold(f.Name, h.Name) })
+		}
+		if h.Change != sites.HeaderRemove {
+			fields = append(fields, Field{h.Name, h.Value})
+		}
+	}
+	return fields, settled
+}
+
+func newCORS(s *sites.CORS) *cors {
+	c := &cors{origins: s, methods: "GET, HEAD"}
+	if slices.Contains(s.Origins, "*") {
+		c.origins = nil
+	}
+	if len(s.Methods) > 0 {
+		c.methods = strings.Join(s.Methods, ", ")
+	}
+	if s.MaxAge > 0 {
+		c.maxAge = strconv.FormatInt(int64(s.MaxAge/time.Second), 10)
+	}
+	return c
+}
+
+func fixedOf(r *sites.Respond) *fixed {
+	f := &fixed{status: r.Status, mediaType: textType}
+	if r.Type != "" {
+		f.mediaType = response.WithCharset(r.Type)
+	}
+	if r.Body != "" {
+		f.body = []byte(r.Body)
+	}
+	return f
+}
