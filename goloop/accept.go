@@ -8,8 +8,8 @@ import (
 	"aws/internal/kernel"
 )
 
-// connsLeft reports whether another connection may be accepted.
-func (l *Loop) connsLeft() bool { return l.conns.limits.left() }
+// hasRoomForConn reports whether another connection may be accepted.
+func (l *Loop) hasRoomForConn() bool { return l.conns.limits.hasRoom() }
 
 // addAccepts adds accepts for the ready listeners to the batch, each linked to a receive. Only a
 // connection that has sent nothing yet is registered with epoll. It returns the number of scratch pieces in use.
@@ -146,7 +146,7 @@ func (l *Loop) shed() {
 
 // connRoom returns whether the acceptor may accept, or when it may.
 func (l *Loop) connRoom() connRoom {
-	r := connRoom{left: l.connsLeft(), elsewhere: l.conns.live() < l.cfg.ConnsMax, shedAt: never}
+	r := connRoom{left: l.hasRoomForConn(), elsewhere: l.conns.live() < l.cfg.ConnsMax, shedAt: never}
 	if c := l.deadlines.first(connstate.DeadlineIdle); c != nil {
 		r.shedAt = l.deadlines.armedAt(c) + shedAfter
 	}

@@ -208,9 +208,9 @@ func (l *Loop) dropFile(f **docroot.File) {
 	}
 }
 
-// over ends a connection whose descriptor is closed, or is about to be. If the kernel still owns
+// endConn ends a connection whose descriptor is closed, or is about to be. If the kernel still owns
 // one of its buffers, the slot waits for it.
-func (l *Loop) over(c *conn) {
+func (l *Loop) endConn(c *conn) {
 	l.release(c)
 	c.fd = -1
 	if c.countedForAddress {
@@ -234,5 +234,5 @@ func (l *Loop) abort(c *conn, how netKind) {
 		l.counts.Resets++
 	}
 	l.closer.add(how, c.fd)
-	l.over(c)
+	l.endConn(c)
 }

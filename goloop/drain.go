@@ -45,7 +45,7 @@ func (l *Loop) closeIdle(now time.Duration) {
 			continue
 		}
 		if pieces == batchConnsMax || !l.batch.room(2) {
-			l.run()
+			l.runBatch()
 			pieces = 0
 		}
 		recv := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
@@ -54,7 +54,7 @@ func (l *Loop) closeIdle(now time.Duration) {
 		l.batch.add(ownerOf(roleReceive, c), recv)
 		l.batch.add(ownerOf(roleClose, c), kernel.Op{Kind: kernel.OpClose, Flags: kernel.IfAgain, FD: c.fd})
 	}
-	l.run()
+	l.runBatch()
 }
 
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a

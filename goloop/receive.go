@@ -7,8 +7,8 @@ import (
 	"aws/internal/request"
 )
 
-// run makes the cgo call and gives each operation's result to its owner.
-func (l *Loop) run() {
+// runBatch makes the cgo call and gives each operation's result to its owner.
+func (l *Loop) runBatch() {
 	ops := l.batch.carryOut(l.k)
 	if len(ops) == 0 {
 		return
@@ -79,7 +79,7 @@ func (l *Loop) receive() {
 			continue // it is closed, or its state does not receive
 		}
 		if pieces == batchConnsMax || !l.batch.room(1) {
-			l.run()
+			l.runBatch()
 			pieces = 0
 		}
 		op := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
@@ -91,7 +91,7 @@ func (l *Loop) receive() {
 		}
 		l.batch.add(ownerOf(roleReceive, c), op)
 	}
-	l.run()
+	l.runBatch()
 }
 
 // onReceive takes in what a client has sent.

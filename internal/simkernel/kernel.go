@@ -56,13 +56,13 @@ type Kernel struct {
 	accepted []*conn // all that ever were, in that order
 	open     []*conn // of them, those that the loop has not closed
 	crammed  bool    // the loop has no slot for another one
-	same     bool    // the latest Wait was a look that found nothing; one that waits is of the same turn
+	same     bool    // the latest Wait was a look that found nothing; one that waits is of the same iteration
 	served   Served
 
-	progress int // counts what the loop got done
-	shown    int // progress at the latest Wait
-	turns    int
-	idle     int // iterations in a row without progress
+	progress   int // counts what the loop got done
+	shown      int // progress at the latest Wait
+	iterations int
+	idle       int // iterations in a row without progress
 }
 
 var _ kernel.Kernel = (*Kernel)(nil)
@@ -204,8 +204,8 @@ func (k *Kernel) Rest(d time.Duration) {
 	k.tracef("rest %v", d)
 }
 
-// spinTurnsMax is how many iterations in a row may pass without sleep and without progress.
-const spinTurnsMax = 200
+// spinIterationsMax is how many iterations in a row may pass without sleep and without progress.
+const spinIterationsMax = 200
 
 // waitTime is what a Wait takes that does not wait.
 const waitTime = 2 * time.Microsecond
@@ -230,7 +230,7 @@ func (k *Kernel) Wait(changes []kernel.Op, timeout time.Duration) ([]kernel.Even
 	events, err := k.wait(timeout)
 	k.sampled = k.clock.now
 	k.same = timeout == 0 && len(events) == 0
-	k.turns++
+	k.iterations++
 	k.mark(markWait, int64(len(events)), int64(timeout))
 	k.tracef("wait %v: %d events", timeout, len(events))
 	if err != nil {
@@ -238,8 +238,8 @@ func (k *Kernel) Wait(changes []kernel.Op, timeout time.Duration) ([]kernel.Even
 	}
 	if k.progress != k.shown || k.clock.now-before >= time.Millisecond {
 		k.idle = 0
-	} else if k.idle++; k.idle > spinTurnsMax {
-		k.violate(-1, "%d turns without result, waiting %v, last events: %s", k.idle, timeout, k.describe(events))
+	} else if k.idle++; k.idle > spinIterationsMax {
+		k.violate(-1, "%d iterations without result, waiting %v, last events: %s", k.idle, timeout, k.describe(events))
 		return nil, ErrSpinning
 	}
 	k.shown = k.progress
@@ -274,7 +274,7 @@ func (k *Kernel) wait(timeout time.Duration) ([]kernel.Event, error) {
 }
 
 // Iterations returns how often Wait has been called.
-func (k *Kernel) Iterations() int { return k.turns }
+func (k *Kernel) Iterations() int { return k.iterations }
 
 // Close implements kernel.Kernel.
 func (k *Kernel) Close() error {
