@@ -36,7 +36,7 @@ help: ## list the targets
 .PHONY: all build aws aws-valgrind aws-asan aws-race aws-cgocheck
 all: build ## the same as build
 
-build: aws ## build ./aws, and ./awsd, which it becomes for all but the drop-in
+build: aws ## build ./aws and ./awsd; aws runs awsd for all commands but the drop-in
 
 # Go's build cache knows what has changed; make asks it every time.
 aws: preflight
@@ -66,7 +66,7 @@ preflight:
 	@scripts/need -n build
 
 .PHONY: tools
-tools: ## install all that any test or check can use, large things too
+tools: ## install everything that the tests and checks use, large packages included
 	@scripts/need all
 
 .PHONY: clean
@@ -112,10 +112,10 @@ test: ## everything that CI runs, with a closing summary
 .PHONY: unit vet race sanitize sim contract crosscheck hostile fuzz-smoke fuzz
 vet: step-vet ## go vet
 unit: step-unit ## the tests of every package that need no binary
-race: step-race ## the same under the race detector
+race: step-race ## the tests of cgo, goloop and internal under the race detector, shortened
 sanitize: step-cgocheck step-race step-asan ## the packages that touch C under cgocheck2, the race detector and the address sanitizer
 sim: step-sim ## the loop on the simulated kernel, at length
-contract: step-contract ## what the classic server's own tests look at, point by point
+contract: step-contract ## the requirements of the classic server's own tests, one by one
 crosscheck: step-crosscheck ## ./aws beside the reference server in C, and the tests of the test tools
 hostile: step-hostile ## ./aws under faults of the kernel and attackers, confined, replaced under load, and for a while
 fuzz-smoke: step-fuzz-smoke ## every fuzz target for 5 s
@@ -233,7 +233,7 @@ bare-check: ## make run and make test in a Debian that has git and make alone, a
 bench: build ## ./aws beside its peers, every scenario and network, into docs/benchmarks.md; over an hour, as root
 	$(GO) run ./tests/bench -aws ./aws -docs docs
 
-bench-quick: build ## a part of it with short runs, in a few minutes, and nothing written
+bench-quick: build ## some scenarios of make bench with short runs, in a few minutes; writes no document
 	$(GO) run ./tests/bench -aws ./aws -quick
 
 # Beside each of the two, called aws or aws-VARIANT, there has to be its awsd or awsd-VARIANT.
@@ -251,10 +251,10 @@ packages: ## the packages awsd for Debian and for Fedora, into dist/
 deb: ## the Debian package alone
 	$(GO) run ./packaging/packages -formats deb
 
-rpm: ## the package for Fedora and its kin alone
+rpm: ## the package for Fedora and related distributions alone
 	$(GO) run ./packaging/packages -formats rpm
 
-deb-check: ## install, upgrade and remove it in a chroot, as root
+deb-check: ## install, upgrade and remove the Debian package in a chroot, as root
 	@scripts/need package || true
 	packaging/deb/check
 
@@ -262,7 +262,7 @@ deb-live: ## the service under a systemd that is booted for it: reload, upgrade,
 	@scripts/need package || true
 	packaging/deb/live
 
-rpm-check: ## install, upgrade and remove the other package in a chroot, as root
+rpm-check: ## install, upgrade and remove the Fedora package in a chroot, as root
 	@scripts/need package || true
 	packaging/rpm/check
 
@@ -276,5 +276,5 @@ sim-long: ## SEEDS=1000000 seeds of the simulation, from FIRST=100000 on
 mutations: ## the deliberate bugs that the simulation has to find, and how many seeds each took
 	$(GO) run ./scripts/mutate
 
-soak: build ## mixed load with faults for DURATION=10m, and what is left afterwards
+soak: build ## mixed load with faults for DURATION=10m, then a check for leaks
 	DURATION=$(or $(DURATION),10m) $(GO) test ./tests/soak -count=1 -timeout 0 -v

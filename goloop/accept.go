@@ -8,11 +8,11 @@ import (
 	"aws/internal/kernel"
 )
 
-// connsLeft reports whether another connection may be accepted.
-func (l *Loop) connsLeft() bool { return l.conns.limits.left() }
+// hasRoomForConn reports whether another connection may be accepted.
+func (l *Loop) hasRoomForConn() bool { return l.conns.limits.hasRoom() }
 
-// addAccepts lets the batch accept connections from the listeners that have some, and receive from each at once. Only a
-// connection that has sent nothing yet is given to epoll. It returns how many pieces of the scratch memory are taken.
+// addAccepts adds accepts for the ready listeners to the batch, each linked to a receive. Only a
+// connection that has sent nothing yet is registered with epoll. It returns the number of scratch pieces in use.
 func (l *Loop) addAccepts() int {
 	pieces := 0
 	//mutation:accept-when-quiet
@@ -76,12 +76,12 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		l.closer.files = l.cache.Reclaim(reclaimMax, l.closer.files)
 		//mutation:accept-pause-lost
 		l.pauseAccepting(acceptPause)
-	default: // nobody there, or gone before we came (ECONNABORTED)
+	default: // the backlog is empty, or the client has closed (ECONNABORTED)
 		li.failed()
 	}
 }
 
-// refuseAddress ends a connection of an address that has too many.
+// refuseAddress closes a connection that exceeds the per-address limit.
 func (l *Loop) refuseAddress(c *conn) {
 	l.counts.OverAddressLimit++
 	if c.state() == connstate.StateInit {
@@ -96,7 +96,7 @@ func (l *Loop) refuseAddress(c *conn) {
 	l.ready(c, &l.response, nil, nil, nil)
 }
 
-// onWatch learns that epoll watches a connection that had sent nothing when it was accepted.
+// onWatch records that a connection without received bytes is registered with epoll.
 func (l *Loop) onWatch(c *conn, op *kernel.Op) {
 	if c.fd < 0 {
 		return // it was not accepted
@@ -144,9 +144,9 @@ func (l *Loop) shed() {
 	}
 }
 
-// connRoom returns what the acceptor has to know of the connections.
+// connRoom returns whether the acceptor may accept, or when it may.
 func (l *Loop) connRoom() connRoom {
-	r := connRoom{left: l.connsLeft(), elsewhere: l.conns.live() < l.cfg.ConnsMax, shedAt: never}
+	r := connRoom{left: l.hasRoomForConn(), elsewhere: l.conns.live() < l.cfg.ConnsMax, shedAt: never}
 	if c := l.deadlines.first(connstate.DeadlineIdle); c != nil {
 		r.shedAt = l.deadlines.armedAt(c) + shedAfter
 	}

@@ -91,7 +91,7 @@ func (a *acceptor) onEvent(token uint64) {
 	}
 }
 
-// takeReady returns the next listener, from number i on, that connections are to be accepted from, and its number, or nil
+// takeReady returns the next ready listener from index i on, and its index, or nil
 // when there is none. While accepting is paused, events are forgotten: epoll reports them again.
 func (a *acceptor) takeReady(i int) (int, *listener) {
 	for ; i < len(a.listeners); i++ {
@@ -115,8 +115,8 @@ func (a *acceptor) accept(listener, place int) kernel.Op {
 	return op
 }
 
-// pause leaves new connections in the backlog until a time, and then until there is room for one. It returns whether they were
-// accepted before. Epoll learns of it by update.
+// pause leaves new connections in the backlog until a time, and then until a slot is free. It returns whether they were
+// accepted before. update changes the epoll registration.
 func (a *acceptor) pause(until time.Duration) bool {
 	was := a.paused
 	a.paused = true
@@ -143,7 +143,7 @@ func (a *acceptor) update(k kernel.Kernel, ops []kernel.Op, now time.Duration, r
 	}
 }
 
-// follow adapts to how many connections come: whether the kernel holds them back, and whether they gather. accepted is how
+// follow adapts deferral and accept coalescing to the rate of connections. accepted is how
 // many have been accepted.
 func (a *acceptor) follow(k kernel.Kernel, now time.Duration, accepted uint64) {
 	if a.rate.measure(now, accepted) && len(a.listeners) > 0 && a.deferral.follow(a.rate.perSecond) {

@@ -21,7 +21,7 @@ type client struct {
 	buf  []byte
 }
 
-// get sends a request, lets the loop turn until it has answered, and returns the response's length.
+// get sends a request, iterates until it has answered, and returns the response's length.
 func (c *client) get(l *Loop, request []byte) int {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

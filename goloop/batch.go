@@ -2,7 +2,7 @@ package goloop
 
 import "aws/internal/kernel"
 
-// role says what an operation of a batch is to its connection.
+// role is the purpose of an operation of a batch.
 type role uint8
 
 const (
@@ -18,7 +18,7 @@ const (
 	roleClose
 )
 
-// owner says whose an operation of a batch is.
+// owner identifies the connection of an operation of a batch.
 type owner struct {
 	role    role
 	sends   bool // bytes of a response
@@ -27,7 +27,7 @@ type owner struct {
 	content uint32 // of those bytes, how many are content: its last ones
 }
 
-// batch is the operations of a phase, which one cgo call carries out, and whose each of them is.
+// batch holds the operations of a phase, which one cgo call executes, and the owner of each.
 type batch struct {
 	ops    []kernel.Op
 	owners []owner

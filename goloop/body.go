@@ -85,7 +85,7 @@ func (b *fileBody) addSends(l *Loop, x *exchange, most int64, link kernel.OpFlag
 	} else if !b.file.Resident(b.off, now) {
 		if b.file.ProbingOff.Load() {
 			if link == 0 {
-				l.prefetch(x) // the head is gone
+				l.prefetch(x) // the head has been sent
 			}
 			return 0, link // else that is sent first
 		}

@@ -5,7 +5,7 @@ import "aws/internal/docroot"
 // closer holds the descriptors that are to be closed, or shut for sending, by the next batch or by a worker thread.
 type closer struct {
 	sockets []socketEnd          // of connections and listeners
-	files   []docroot.Descriptor // of files that nobody needs any more
+	files   []docroot.Descriptor // of files without references
 	slow    []int32              // of files whose close may wait: worker threads close them
 }
 

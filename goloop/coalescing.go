@@ -13,7 +13,7 @@ import (
 // that have been held up by wake-ups come faster, two or three that wait for their responses come slower. So the
 // loop tries it from time to time, and does it where no fewer connections come.
 
-// coalescing is whether a loop lets connections gather, and what it knows of whether that is good.
+// coalescing decides whether a loop uses accept coalescing. It measures the accept rate with and without.
 type coalescing struct {
 	above int // connections per second above which it is tried; 0 means never
 	on    bool
@@ -44,7 +44,7 @@ func (g *coalescing) wait(k kernel.Kernel, changes []kernel.Op, timeout time.Dur
 		return events, false, err
 	}
 	if events, err := k.Wait(changes, 0); err != nil || len(events) > 0 {
-		return events, false, err // there is something to do
+		return events, false, err // events are pending
 	}
 	k.Rest(coalesceFor)
 	events, err := k.Wait(nil, timeout)

@@ -50,8 +50,8 @@ type Config struct {
 	// connection's end. The loop pushes it out when what follows has to be waited for.
 	Corked bool
 
-	// SubmitsMax is how many reads of a whole buffer one turn hands to the kernel. Each costs the loop up to a tenth of a millisecond,
-	// which everybody else waits for.
+	// SubmitsMax is how many reads of a whole buffer one iteration submits. Each takes the loop up to 0.1 ms,
+	// during which all other connections wait.
 	SubmitsMax int
 
 	IdleTimeout   time.Duration // without a byte of a request
@@ -61,9 +61,9 @@ type Config struct {
 	LingerTimeout time.Duration // for a client to stop sending after our last byte
 	DrainIdle     time.Duration // for a kept connection to send another request after that
 	DrainTimeout  time.Duration // for transfers to end once Shutdown was called
-	StallTimeout  time.Duration // after which a client that takes nothing lends its buffers to others
+	StallTimeout  time.Duration // after which the buffers of a client that takes nothing may be reclaimed
 
-	// Proxies are trusted to say whom they speak for, and have to, by the PROXY protocol.
+	// Proxies are trusted to send the client's address by the PROXY protocol. They must send it.
 	Proxies []netip.Prefix
 	// ProxyUnix says the same of anyone who connects to a Unix socket.
 	ProxyUnix bool

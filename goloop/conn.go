@@ -33,8 +33,8 @@ type conn struct {
 	readsInFlight bool // the kernel has buffers of a transfer that has been released
 	waitsInSocket bool // its last response may wait in its socket
 
-	proxyHeader     bool // a trusted proxy has to say first whom it speaks for
-	proxyHeaderLeft int  // bytes of what it has said that are still to come, and to be thrown away
+	proxyHeader     bool // set until a trusted proxy has sent the PROXY protocol header
+	proxyHeaderLeft int  // bytes of that header that have not arrived and are discarded
 
 	peer              netip.AddrPort
 	countedForAddress bool     // in connLimits
@@ -44,11 +44,11 @@ type conn struct {
 	lingered          int // bytes thrown away while lingering
 }
 
-// interest is what epoll knows of a connection, and whether that is in the way.
+// interest is the epoll registration of a connection.
 type interest struct {
 	mask       uint32
 	registered bool
-	unwanted   bool // an event came that the state has no use for
+	unwanted   bool // set when an event was reported that the state does not need
 }
 
 // deadline is the place of a connection in deadlineLists.
@@ -65,7 +65,7 @@ type queued struct {
 	settle               bool // in Loop.touched
 }
 
-// delivery is what is known of how a client takes what is sent to it.
+// delivery measures how fast a client receives.
 type delivery struct {
 	sent   int64         // bytes, since the connection was accepted
 	acked  int64         // of them, acknowledged when that was last looked at
@@ -81,7 +81,7 @@ func (c *conn) state() connstate.State {
 	return c.ownState
 }
 
-// token returns what epoll is given for the connection: the slot, and its tenant.
+// token returns the epoll token of the connection: its slot and generation.
 func (c *conn) token() uint64 { return uint64(c.gen)<<24 | uint64(c.slot) }
 
 // setState is the only writer of a state.
@@ -182,7 +182,7 @@ func (l *Loop) change(kind netKind, c *conn, mask uint32) {
 // freeSlot gives a slot back. Events and completions that still carry its token are stale now.
 func (l *Loop) freeSlot(c *conn) {
 	l.deadlines.disarm(c)
-	// The slot stays in the queues that it is in, anyone who comes next.
+	// The slot stays in its queues, also for the next connection.
 	*c = conn{
 		slot: c.slot, gen: c.gen + 1, fd: -1,
 		queued: queued{receive: c.queued.receive, send: c.queued.send, settle: c.queued.settle},
@@ -208,9 +208,9 @@ func (l *Loop) dropFile(f **docroot.File) {
 	}
 }
 
-// over ends a connection whose descriptor is closed, or is about to be. If the kernel still owns
+// endConn ends a connection whose descriptor is closed, or is about to be. If the kernel still owns
 // one of its buffers, the slot waits for it.
-func (l *Loop) over(c *conn) {
+func (l *Loop) endConn(c *conn) {
 	l.release(c)
 	c.fd = -1
 	if c.countedForAddress {
@@ -234,5 +234,5 @@ func (l *Loop) abort(c *conn, how netKind) {
 		l.counts.Resets++
 	}
 	l.closer.add(how, c.fd)
-	l.over(c)
+	l.endConn(c)
 }

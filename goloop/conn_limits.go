@@ -35,8 +35,8 @@ func (c *connLimits) take() bool {
 // give takes a connection off that take has counted.
 func (c *connLimits) give() { c.conns.Add(-1) }
 
-// left reports whether there may be another connection.
-func (c *connLimits) left() bool { return c.conns.Load() < c.most }
+// hasRoom reports whether there may be another connection.
+func (c *connLimits) hasRoom() bool { return c.conns.Load() < c.most }
 
 // enter counts a connection of an address, or returns false when there are as many as there may be.
 // Addresses that are none, such as a Unix socket's, are not counted.

@@ -38,7 +38,7 @@ func TestConnLimits(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if n := limits.conns.Load(); n != 0 || len(limits.byAddress) != 0 || !limits.left() {
+	if n := limits.conns.Load(); n != 0 || len(limits.byAddress) != 0 || !limits.hasRoom() {
 		t.Errorf("%d connections are left, and %v", n, limits.byAddress)
 	}
 	for i := range most {
@@ -46,7 +46,7 @@ func TestConnLimits(t *testing.T) {
 			t.Errorf("connection %d is refused", i)
 		}
 	}
-	if limits.left() || limits.take() {
+	if limits.hasRoom() || limits.take() {
 		t.Error("there is one too many")
 	}
 	for i := range ofAddress + 1 {

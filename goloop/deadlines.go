@@ -35,7 +35,7 @@ func (l *Loop) stalled(c *conn) bool {
 func (cfg *Config) takenMin() int64 { return cfg.SendRateMin * int64(cfg.SendTimeout/time.Second) }
 
 // expireRequest lets the handler respond to a request that has not become complete, or whose file could not
-// be looked up, in time. It returns false when there is nothing to say.
+// be looked up, in time. It returns false if no response can be sent.
 func (l *Loop) expireRequest(c *conn) bool {
 	if c.state() != connstate.StateReading && c.state() != connstate.StateOpening || l.shutdown.isCutOff() {
 		return false
@@ -56,8 +56,8 @@ func (l *Loop) expireRequest(c *conn) bool {
 	return true
 }
 
-// expire ends the connections whose time is over. One that was touched in this iteration has moved on,
-// and settle puts it where it belongs.
+// expire ends the connections whose deadline has passed. One that was touched in this iteration has changed,
+// and settle arms its new deadline.
 func (l *Loop) expire() {
 	now := l.k.Now()
 	for d := range connstate.DeadlineCount {

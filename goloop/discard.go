@@ -22,7 +22,7 @@ func (l *Loop) discardArrived(x *exchange, r *handler.Response, rest []byte) []b
 	return rest[n:]
 }
 
-// stepDiscarding is the step of CONN_DISCARDING: more of the request's body has arrived. The response is gone.
+// stepDiscarding is the step of CONN_DISCARDING: more of the request's body has arrived. The response has been sent.
 func (l *Loop) stepDiscarding(c *conn, buf []byte) {
 	x := c.current
 	assert(x.state == connstate.StateDiscarding && x.discarding, "a body is discarded outside of CONN_DISCARDING")
@@ -38,15 +38,15 @@ func (l *Loop) stepDiscarding(c *conn, buf []byte) {
 	}
 }
 
-// linger ends a connection that has had its response, and may be sending on: closed now, what it has sent
-// would be answered with a reset, which may overtake the response.
+// linger begins the lingering close of a connection whose response has been sent. If it were closed now, unread input
+// would cause a reset, which may overtake the response.
 func (l *Loop) linger(c *conn) {
 	l.closer.add(kernel.OpShutdown, c.fd)
 	l.setState(c, connstate.StateLingering)
 	l.release(c)
 }
 
-// stepLingering is the step of CONN_LINGERING: n more bytes have arrived that nobody wants.
+// stepLingering is the step of CONN_LINGERING: n more bytes have arrived and are discarded.
 func (l *Loop) stepLingering(c *conn, n int) {
 	assert(c.state() == connstate.StateLingering, "a connection lingers outside of CONN_LINGERING")
 	c.lingered += n

@@ -45,7 +45,7 @@ func (l *Loop) closeIdle(now time.Duration) {
 			continue
 		}
 		if pieces == batchConnsMax || !l.batch.room(2) {
-			l.run()
+			l.runBatch()
 			pieces = 0
 		}
 		recv := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
@@ -54,7 +54,7 @@ func (l *Loop) closeIdle(now time.Duration) {
 		l.batch.add(ownerOf(roleReceive, c), recv)
 		l.batch.add(ownerOf(roleClose, c), kernel.Op{Kind: kernel.OpClose, Flags: kernel.IfAgain, FD: c.fd})
 	}
-	l.run()
+	l.runBatch()
 }
 
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a
@@ -110,7 +110,7 @@ func (s *Server) CutOff() uint64 {
 // beatOver is the beat of a loop that has ended as it should.
 const beatOver = math.MaxUint64
 
-// Pulse finds out whether a server's loops turn. It belongs to one goroutine.
+// Pulse finds out whether a server's loops iterate. It belongs to one goroutine.
 type Pulse struct {
 	s    *Server
 	last []uint64
@@ -119,8 +119,8 @@ type Pulse struct {
 // Pulse returns a Pulse of the server.
 func (s *Server) Pulse() *Pulse { return &Pulse{s: s, last: make([]uint64, len(s.loops))} }
 
-// Beat reports whether every loop has turned since the call before, and asks each to turn: one that has
-// nothing to do would wait. So calls should be some time apart, a second or so.
+// Beat reports whether every loop has iterated since the last call, and wakes each: a loop that has
+// nothing to do would wait. Leave about a second between calls.
 func (p *Pulse) Beat() bool {
 	all := true
 	for i, l := range p.s.loops {

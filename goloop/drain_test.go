@@ -70,7 +70,7 @@ func (s *stuck) Prepare(f *docroot.File) {
 	s.Handler.Prepare(f)
 }
 
-// TestPulse has loops that turn, one that stands still, and one that has ended.
+// TestPulse has loops that iteration, one that stands still, and one that has ended.
 func TestPulse(t *testing.T) {
 	s := newSite(t)
 	d := &stuck{begun: make(chan struct{}), let: make(chan struct{})}
@@ -162,7 +162,7 @@ func TestDrainGivesUpSharedSockets(t *testing.T) {
 	s := newSite(t)
 	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) {
 		cfg.Listen, cfg.Sockets = []kernel.Address{addr}, [][]int32{{fd}}
-		cfg.Loop.DrainIdle, cfg.Loop.DrainTimeout = time.Hour, time.Hour // the loop turns until the client has gone
+		cfg.Loop.DrainIdle, cfg.Loop.DrainTimeout = time.Hour, time.Hour // the loop iterates until the client has gone
 	})
 	c := dial(t, server)
 	if _, err := io.WriteString(c, "GET /k HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
@@ -181,7 +181,7 @@ func TestDrainGivesUpSharedSockets(t *testing.T) {
 	before := server.loops[0].beat.Load()
 	_ = dial(t, server) // waits in the backlog, for the other process
 	time.Sleep(200 * time.Millisecond)
-	if turns := server.loops[0].beat.Load() - before; turns > 20 {
-		t.Errorf("%d turns in 200 ms for a connection that is not the loop's", turns)
+	if iterations := server.loops[0].beat.Load() - before; iterations > 20 {
+		t.Errorf("%d iterations in 200 ms for a connection that is not the loop's", iterations)
 	}
 }

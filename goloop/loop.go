@@ -199,10 +199,10 @@ func (l *Loop) housekeep() {
 		l.closeIdle(now)
 	}
 	l.cutOff(now)
-	if l.acceptor.paused && !l.connsLeft() {
+	if l.acceptor.paused && !l.hasRoomForConn() {
 		l.shed()
 	}
-	l.acceptor.update(l.k, l.batch.ops, now, l.connsLeft())
+	l.acceptor.update(l.k, l.batch.ops, now, l.hasRoomForConn())
 	l.closer.files = l.trimming.run(l.cache, now, l.closer.files)
 	l.askCloses()
 	if now >= l.stallAt {
@@ -211,7 +211,7 @@ func (l *Loop) housekeep() {
 	}
 }
 
-// close gives everything back. The loop has no connections any more, or is beyond help.
+// close releases everything. The loop has no connections any more, or has failed.
 func (l *Loop) close() error {
 	l.closer.files = l.cache.Clear(l.closer.files)
 	for _, c := range l.conns.bySlot {
@@ -223,7 +223,7 @@ func (l *Loop) close() error {
 	}
 	for !l.closer.isEmpty() {
 		l.addEnds()
-		l.run()
+		l.runBatch()
 	}
 	l.askCloses() // what the workers have no room for ends with the process
 	assert(l.localities.socketWaits.open == 0, "a connection that is gone may still let its response wait")

@@ -47,7 +47,7 @@ func (x *exchange) recallMade(m *docroot.Mount, key []byte) *docroot.File {
 	return nil
 }
 
-// does says what the job is to do, unless nobody waits for it any more when its turn comes.
+// does sets the function of the job. A job that was dropped before it starts does nothing.
 func (j *job) does(directories kernel.Directories, build handler.Build) {
 	j.Func = func() {
 		if j.dropped.Load() {
@@ -58,7 +58,7 @@ func (j *job) does(directories kernel.Directories, build handler.Build) {
 	}
 }
 
-// dropJob says that an exchange does not wait any more for what it has asked for.
+// dropJob marks the exchange's job as dropped: its result is not needed.
 func (x *exchange) dropJob() {
 	if x.job != nil {
 		x.job.dropped.Store(true)

@@ -78,7 +78,7 @@ func (k *reapCounter) Slots() int                 { return 1 }
 
 // TestReadsReportedWithNoneInFlight is about a read that completes between the two steps of Reap: it is
 // taken in, and reported all the same. Unless Reap is called once more the kernel keeps reporting, and the
-// loop turns without end.
+// loop iterates without end.
 func TestReadsReportedWithNoneInFlight(t *testing.T) {
 	k := &reapCounter{}
 	l := &Loop{k: k}

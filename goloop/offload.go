@@ -9,8 +9,8 @@ import (
 	"aws/internal/kernel"
 )
 
-// job is a request to a worker thread, with what the loop needs when the response comes. Jobs are used
-// resume; Job.Token is the index in jobs.all.
+// job is work for a worker thread, with what the loop needs when it completes. Jobs are reused;
+// Job.Token is the index in jobs.all.
 type job struct {
 	kernel.Job
 	slot  int32
@@ -62,7 +62,7 @@ func (l *Loop) askCloses() {
 	}
 }
 
-// collect takes in what the worker threads have done.
+// collect processes the jobs that the worker threads have completed.
 func (l *Loop) collect() {
 	for l.jobs.woken || l.jobsPending() > 0 {
 		l.jobs.woken = false

@@ -47,7 +47,7 @@ func (l *Loop) prepareNext(c *conn) {
 			break
 		}
 		if length, chunked := p.req.BodyLength(); length > 0 || chunked {
-			break // it is discarded in its turn
+			break // the body is discarded when its exchange is the current one
 		}
 		x := l.prepare(c, &p.req, buf, p.n-done-p.req.Len())
 		if x == nil {
@@ -69,7 +69,7 @@ func (l *Loop) prepareNext(c *conn) {
 }
 
 // prepare decides the response to a pipelined request, behind which there are rest bytes, and puts it into the pipeline. It
-// returns nil when it has to wait for its turn.
+// returns nil if the response can only be decided when the exchange is the current one.
 func (l *Loop) prepare(c *conn, req *request.Request, head []byte, rest int) *exchange {
 	r := &l.response
 	r.Reset()
@@ -124,7 +124,7 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 		}
 		inMemory := x.inMemory()
 		if !l.rates.reserveAll(&c.bucket, inMemory+file, l.k.Now()) {
-			return // its turn comes by itself
+			return // it is sent when it is the current one
 		}
 		l.sendMessage(x, roleMessage, x.writeBuf, inMemory, link, file > 0 || !x.keepAlive)
 		link = kernel.Link

@@ -7,8 +7,8 @@ import (
 	"aws/internal/request"
 )
 
-// run makes the cgo call and gives each operation's result to its owner.
-func (l *Loop) run() {
+// runBatch makes the cgo call and gives each operation's result to its owner.
+func (l *Loop) runBatch() {
 	ops := l.batch.carryOut(l.k)
 	if len(ops) == 0 {
 		return
@@ -71,15 +71,15 @@ func (l *Loop) receive() {
 		//mutation:receive-queue-capped
 		c.queued.receive = false
 		if c.queued.parse {
-			continue // what is in hand goes first, before the end that may stand behind it
+			continue // received bytes are parsed before a following end of input
 		}
 		switch c.state() {
 		case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		default:
-			continue // it is over, or no longer wants to hear
+			continue // it is closed, or its state does not receive
 		}
 		if pieces == batchConnsMax || !l.batch.room(1) {
-			l.run()
+			l.runBatch()
 			pieces = 0
 		}
 		op := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
@@ -91,7 +91,7 @@ func (l *Loop) receive() {
 		}
 		l.batch.add(ownerOf(roleReceive, c), op)
 	}
-	l.run()
+	l.runBatch()
 }
 
 // onReceive takes in what a client has sent.
@@ -131,7 +131,7 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 	}
 }
 
-// toParse lets the next turn look at the bytes of a next request that are in hand.
+// toParse lets the next iteration parse the received bytes of a next request.
 func (l *Loop) toParse(c *conn) {
 	if !c.queued.parse {
 		c.queued.parse = true

@@ -29,12 +29,12 @@ func (l *Loop) send() {
 			continue
 		}
 		if !l.batch.room(chainMax) {
-			l.run()
+			l.runBatch()
 		}
 		l.addExchange(c.current)
 	}
 	l.addEnds()
-	l.run()
+	l.runBatch()
 	for _, slot := range queue {
 		switch c := l.conns.bySlot[slot]; {
 		case sendable(c):
@@ -43,7 +43,7 @@ func (l *Loop) send() {
 			l.addPush(c)
 		}
 	}
-	l.run()
+	l.runBatch()
 }
 
 // needsPush reports whether the socket holds bytes back for others that do not follow now: they have to be
@@ -57,7 +57,7 @@ func needsPush(c *conn) bool {
 // addPush lets the bytes leave that the socket holds back, which it would do for up to 200 ms (tcp(7), TCP_CORK).
 func (l *Loop) addPush(c *conn) {
 	if !l.batch.room(1) {
-		l.run()
+		l.runBatch()
 	}
 	c.pushPending = false
 	l.batch.add(owner{}, kernel.Op{Kind: kernel.OpPush, FD: c.fd})
@@ -72,7 +72,7 @@ func sendable(c *conn) bool {
 func (l *Loop) addEnds() {
 	for !l.closer.isEmpty() {
 		if !l.batch.room(1) {
-			l.run() // which may find more
+			l.runBatch() // which may find more
 			continue
 		}
 		if fd, ok := l.closer.takeFile(); ok {
@@ -319,6 +319,6 @@ func (l *Loop) onShutdown(c *conn, op *kernel.Op) {
 func (l *Loop) onClose(c *conn, op *kernel.Op) {
 	if kernel.Classify(op.Result) != kernel.Canceled {
 		//mutation:closed-twice
-		l.over(c)
+		l.endConn(c)
 	}
 }

@@ -103,7 +103,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel
 		return errors.Join(err, kernel.CloseAll(fds))
 	}
 	if aioErr != nil && first && cfg.Warn != nil {
-		cfg.Warn(fmt.Sprintf("kernel AIO is not to be had, dynamic files are read by threads: %v", aioErr))
+		cfg.Warn(fmt.Sprintf("kernel AIO is not available, dynamic files are read by threads: %v", aioErr))
 	}
 	if calls := kernel.MissingCalls(); calls != "" && first && cfg.Warn != nil {
 		cfg.Warn(calls)

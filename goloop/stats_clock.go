@@ -16,7 +16,7 @@ type statsClock struct {
 // begin takes the time of an iteration.
 func (s *statsClock) begin(k kernel.Kernel) { s.now = k.Now() }
 
-// look brings the time up to date after a cgo call, if somebody reads it.
+// refreshClock brings the time up to date after a cgo call, if somebody reads it.
 func (s *statsClock) look(k kernel.Kernel) {
 	if s.precise {
 		s.now = k.Clock()

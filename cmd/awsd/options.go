@@ -27,7 +27,7 @@ const configEnv = config.Prefix + "CONFIG"
 // configBytesMax bounds a configuration file.
 const configBytesMax = 1 << 20
 
-// commandLine is what was said about aws serve, or about a command that takes the same options.
+// commandLine holds the flags of aws serve, or of a command with the same options.
 type commandLine struct {
 	given config.Given
 	file  string

@@ -44,7 +44,7 @@ var simples = []simple{
 	count("awsd_watches_failed_total", "Connections that epoll had no room for.", func(n *stats.Counters) uint64 { return n.WatchesFailed }),
 	count("awsd_refused_password_checks_total", "Requests that got 503 because too many password checks waited.", func(n *stats.Counters) uint64 { return n.ChecksRefused }),
 	count("awsd_dropped_jobs_total", "Jobs that were not done because their client had gone.", func(n *stats.Counters) uint64 { return n.JobsDropped }),
-	count("awsd_iterations_total", "Turns of the loops.", func(n *stats.Counters) uint64 { return n.Iterations }),
+	count("awsd_iterations_total", "Iterations of the loops.", func(n *stats.Counters) uint64 { return n.Iterations }),
 	count("awsd_stale_events_total", "Events of connections that were over already.", func(n *stats.Counters) uint64 { return n.StaleEvents }),
 	count("awsd_cgo_calls_total", "Batches of operations, each one cgo call into C, besides the waits.", func(n *stats.Counters) uint64 { return n.CgoCalls }),
 	count("awsd_sendfile_stalls_avoided_total", "Parts of static files that were brought into memory off the loop before they were sent.", func(n *stats.Counters) uint64 { return n.ChunksPrefetched }),

@@ -107,7 +107,7 @@ func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *logging.
 		Kernel:     kernel.DefaultConfig(),
 	}
 	if kernel.CheckCongestion(cfg.Loop.LocalCongestion) != nil {
-		cfg.Loop.LocalCongestion = "" // nobody has asked for it here
+		cfg.Loop.LocalCongestion = "" // the system does not have it, and it was not set explicitly
 	}
 	cfg.Loop.DrainTimeout = o.drainTimeout
 	if o.trace {

@@ -23,7 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ObserverOptions say what a server reports about itself while it runs.
+// ObserverOptions holds the options of logs, traces and the admin server.
 type ObserverOptions struct {
 	accessLog string
 	format    string
@@ -56,7 +56,7 @@ type Admin interface {
 	Close()
 }
 
-// Table define what a server reports about itself.
+// Table defines the options of the observers.
 func (o *ObserverOptions) Table() []config.Option {
 	return []config.Option{
 		{
@@ -88,7 +88,7 @@ func (o *ObserverOptions) Table() []config.Option {
 	}
 }
 
-// observer is what watches a server.
+// observer holds the logs, traces and the admin server of a server.
 type observer struct {
 	report  *logging.Reporter
 	log     *accesslog.Log
@@ -97,7 +97,7 @@ type observer struct {
 	trace   *tracefile.File
 	admin   Admin
 	socket  net.Listener // the admin's
-	handing bool         // another process takes over when this one drains
+	handing bool         // set if another process takes over when this one drains
 }
 
 // Open opens what the options name, before the process gives anything up, and makes it part of cfg.

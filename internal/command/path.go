@@ -20,7 +20,7 @@ func StartedAs(argv0 string) (string, error) {
 		name, err = filepath.Abs(name)
 	}
 	if err != nil {
-		// The name says nothing, or was looked up in another directory.
+		// The name does not identify the program, or was resolved in another directory.
 		if name, err = os.Executable(); err != nil {
 			return "", fmt.Errorf("where this program is, can't be found out from its name, %q, nor from /proc: %w", argv0, err)
 		}

@@ -15,7 +15,7 @@ import (
 	"aws/internal/sandbox"
 )
 
-// ProcessOptions is what goes with a server besides its configuration.
+// ProcessOptions holds what a process needs besides the server's configuration.
 type ProcessOptions struct {
 	Give    *sandbox.Options
 	Watch   *observer
@@ -122,7 +122,7 @@ const (
 	drainReportEvery = time.Second
 )
 
-// reportDrain says what a drain waits for: at once, every second in which it changes, and how it ended.
+// reportDrain reports what a drain waits for: at once, every second in which it changes, and its result.
 func (r *Process) reportDrain() {
 	end := r.began.Add(r.Cfg.Loop.DrainTimeout)
 	var reported string
@@ -139,7 +139,7 @@ func (r *Process) reportDrain() {
 		}
 		pause = drainReportEvery
 		if left == (goloop.Left{}) {
-			continue // it is over
+			continue // Run has returned
 		}
 		if text := describeLeft(left); text != reported {
 			reported = text
@@ -153,7 +153,7 @@ func (r *Process) reportDrain() {
 	}
 }
 
-// reportEnd says how a drain has ended.
+// reportEnd reports the result of a drain.
 func (r *Process) reportEnd() {
 	took := time.Since(r.began)
 	if n := r.Server.CutOff(); n > 0 {
@@ -164,7 +164,7 @@ func (r *Process) reportEnd() {
 	r.Report.Info(r.name()+"drained after "+Seconds(took), "seconds", took.Seconds())
 }
 
-// describeLeft says what a drain waits for: "12 connections (3 sending, 1 reading from disk, 8 idle)".
+// describeLeft describes what a drain waits for: "12 connections (3 sending, 1 reading from disk, 8 idle)".
 func describeLeft(n goloop.Left) string {
 	var parts []string
 	for _, part := range []struct {
@@ -199,5 +199,5 @@ func count(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// Seconds returns a duration as people say it: 2.1 s.
+// Seconds formats a duration in seconds: 2.1 s.
 func Seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -121,7 +121,7 @@ func cutRoot(root Root, elements []string) (below []string, ok bool) {
 	return nil, false
 }
 
-// readLink returns what a symbolic link beneath root contains. The error is EINVAL where there is something else.
+// readLink returns the target of a symbolic link beneath root. The error is EINVAL if the name is not a link.
 func readLink(root Root, name string) (string, syscall.Errno) {
 	if missing().openat2 != 0 {
 		roots.Lock()

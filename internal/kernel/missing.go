@@ -58,7 +58,7 @@ func MissingCalls() string {
 	if names == nil {
 		return ""
 	}
-	return fmt.Sprintf("not to be had here: %s; so %s (an older kernel, or a seccomp filter: "+
+	return fmt.Sprintf("not available here: %s; so %s (an older kernel, or a seccomp filter: "+
 		"allow them in the container's profile; in a unit of systemd, RestrictSUIDSGID=yes forbids openat2)",
 		strings.Join(names, " and "), strings.Join(follows, ", and "))
 }

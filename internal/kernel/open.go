@@ -126,8 +126,8 @@ func openRooted(root Root, name string) (int32, syscall.Errno) {
 	return int32(fd), 0
 }
 
-// errnoOf digs the errno out of an error of package os. One that has none, such as the refusal of
-// a name that leaves the root, counts as EXDEV, which is what openat2 says then.
+// errnoOf returns the errno of an error of package os. An error without one, such as the refusal of
+// a name that leaves the root, counts as EXDEV, as with openat2(2).
 func errnoOf(err error) syscall.Errno {
 	for err != nil {
 		if errno, ok := err.(syscall.Errno); ok {
@@ -142,7 +142,7 @@ func errnoOf(err error) syscall.Errno {
 	return unix.EXDEV
 }
 
-// statx is statx(2), Linux 4.11, or what is left of it where that is not to be had.
+// statx is statx(2), Linux 4.11, or what is left of it where statx is not available.
 func statx(dir int32, name *byte, flags, mask int, stat *unix.Statx_t) syscall.Errno {
 	if missing().statx == 0 {
 		return rawStatx(dir, name, flags, mask, stat)
@@ -193,8 +193,8 @@ func nanoseconds(t unix.StatxTimestamp) int64 {
 const directAlignDefault = 4096
 
 // describe fills file from a descriptor that was opened beneath a root, or closes it if it is not a regular file. Unless it
-// may wait, the file is on the root's own filesystem, which is local, and the response is Again where that would have to be
-// asked what it is.
+// may wait, the file is on the root's own local filesystem. The class is Again if the filesystem would have to be
+// queried for its type.
 func describe(fd int32, root Root, stat *unix.Statx_t, file *Opened, wait bool) Class {
 	var empty [1]byte
 	errno := statx(fd, &empty[0], unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC,
@@ -220,7 +220,7 @@ func describe(fd int32, root Root, stat *unix.Statx_t, file *Opened, wait bool) 
 		return Again
 	}
 	if kind == filesystemKernel {
-		// They look regular, but their sizes say nothing about their contents, and reading some of them waits.
+		// They look regular, but their sizes are not those of their contents, and a read may block.
 		_ = unix.Close(int(fd))
 		return Absent
 	}

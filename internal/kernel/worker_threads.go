@@ -12,8 +12,8 @@ import (
 // prefetchPieceBytes is the size of one blocking read when a worker thread reads a file into the page cache.
 const prefetchPieceBytes = 256 << 10
 
-// workerThreads do, on threads of their own, what may have to wait for a disk, or takes a processor for long. They are
-// started as they are needed. An eventfd notifies the loop that finished jobs are there.
+// workerThreads execute jobs that may wait for a disk or compute for a long time. They are
+// started on demand. An eventfd notifies the loop of finished jobs.
 type workerThreads struct {
 	eventFD int32
 	null    int // /dev/null, or -1: what is sent there is in memory
@@ -22,7 +22,7 @@ type workerThreads struct {
 	mu       sync.Mutex
 	waiting  workerPool // for jobs that wait
 	compute  workerPool // for jobs that compute, so that these can't hold up the others
-	finished []*Job     // answered, not yet fetched
+	finished []*Job     // completed, not yet fetched
 	signaled bool       // the eventfd has been written since the loop last looked
 	closed   bool
 }
@@ -180,7 +180,7 @@ func (h *workerThreads) takeFinished(jobs []*Job) int {
 	return n
 }
 
-// close waits for the worker threads to finish what they do, which may be as long as a disk takes.
+// close waits for the worker threads to complete their jobs. It may block as long as a disk does.
 func (h *workerThreads) close() error {
 	h.mu.Lock()
 	h.closed = true
@@ -227,7 +227,7 @@ func (h *workerThreads) perform(job *Job, scratch *[]byte) {
 }
 
 // populate brings memory for all of b, and changes nothing that is there. madvise(2): MADV_POPULATE_WRITE,
-// Linux 5.14; before that anyone who touches a page first brings it.
+// Linux 5.14. Before that, the first access to a page allocates it.
 func populate(b []byte) Class {
 	err := unix.Madvise(b, unix.MADV_POPULATE_WRITE)
 	for err == unix.EINTR || err == unix.EAGAIN {
@@ -257,8 +257,8 @@ func (h *workerThreads) prefetch(fd int32, offset, n int64, scratch *[]byte) (in
 	return done, Done
 }
 
-// prefetchPiece asks for all of a piece at once, and waits for it by sending it nowhere, which copies nothing. Where
-// that can't be done it reads. It returns how much of the file is there, or minus errno.
+// prefetchPiece starts the read of a whole piece, and waits by sendfile(2) to /dev/null, which copies nothing. Where
+// sendfile is not possible it reads. It returns the number of bytes in the page cache, or minus errno.
 func (h *workerThreads) prefetchPiece(fd int32, offset, n int64, scratch *[]byte) int64 {
 	_ = unix.Fadvise(int(fd), offset, n, unix.FADV_WILLNEED) // advice: without it the kernel reads ahead less
 	for h.null >= 0 {

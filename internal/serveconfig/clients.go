@@ -16,7 +16,7 @@ import (
 	"aws/internal/handler/fileserver"
 )
 
-// clients says who may read what, and for whom a proxy speaks.
+// clients holds the access rules and the trusted proxies.
 type clients struct {
 	auth    []string
 	proxies []string

@@ -11,8 +11,8 @@ import (
 	"aws/internal/config"
 )
 
-// An option that can't take effect is a mistake of anyone who has set it: it says nothing until somebody misses what it
-// should have done. What can never be right is refused; what may come to be, or does no harm, is a warning.
+// An option that can't take effect is a mistake that the operator otherwise notices only when its effect
+// is missing. A value that can never be right is refused; a value that may become right, or is harmless, is a warning.
 
 // errorPageStatuses are the statuses whose body is an error page: all errors that aws serve sends, but 416, which has none.
 var errorPageStatuses = []int{400, 401, 403, 404, 405, 408, 412, 413, 414, 417, 421, 431, 500, 501, 503, 505}
@@ -23,7 +23,7 @@ type effects struct {
 	warnings []string
 }
 
-// set reports whether an option is not as it is by itself.
+// set reports whether an option was set explicitly.
 func (e *effects) set(name string) bool {
 	return e.origins[name] != "" && e.origins[name] != config.OriginDefault
 }
@@ -95,7 +95,7 @@ func (c *clients) proxyEffects(e *effects, l *Listening) {
 	}
 }
 
-// authEffects warns of prefixes at which nobody would be asked for a password anyway.
+// authEffects warns of an authOff at a prefix that needs no password anyway.
 func (c *clients) authEffects(e *effects) {
 	for _, s := range c.auth {
 		if prefix, file, _ := strings.Cut(s, "="); file == authOff && !c.asksAbove(prefix) {

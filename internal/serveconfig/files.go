@@ -13,7 +13,7 @@ import (
 	"aws/internal/logging"
 )
 
-// files says which files are served, and where.
+// files holds the options for the files that are served, and their prefixes.
 type files struct {
 	root     string
 	static   []string

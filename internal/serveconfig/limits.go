@@ -12,7 +12,7 @@ import (
 	"aws/internal/request"
 )
 
-// limits say how much of everything a client may have.
+// limits holds the limits of clients and connections.
 type limits struct {
 	headMax, targetMax int64
 	fieldsMax          int

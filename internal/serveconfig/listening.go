@@ -20,7 +20,7 @@ import (
 // startTimeoutDefault is how long a worker may take until it serves.
 const startTimeoutDefault = 30 * time.Second
 
-// Listening says where the server listens, with how many loops, and by which processes.
+// Listening holds the addresses, the number of loops and the options of the processes.
 type Listening struct {
 	addresses   []string
 	socketMode  string
@@ -104,7 +104,7 @@ func (l *Listening) Addresses() ([]kernel.Address, error) {
 	return addrs, nil
 }
 
-// ErrNoAddress says that there would be a server that nobody can reach.
+// ErrNoAddress means that no address to listen on is configured.
 var ErrNoAddress = command.UsageError(errors.New("--listen: there is no address to listen at; name one, such as 127.0.0.1:8080, or leave the option out"))
 
 // socketFile reads --socket-mode and --socket-group.
@@ -150,7 +150,7 @@ func (l *Listening) listensAt(prefix string) bool {
 	return slices.ContainsFunc(l.addresses, func(a string) bool { return strings.HasPrefix(a, prefix) })
 }
 
-// addTo puts what is said about the loops into the server's configuration.
+// addTo puts the options of the loops into the server's configuration.
 func (l *Listening) addTo(cfg *goloop.ServerConfig) error {
 	cfg.Loops, cfg.Defer, cfg.ListenFlag = l.Loops, l.deferAccept, "--listen"
 	cfg.Loop.DrainTimeout = l.DrainTimeout

@@ -16,7 +16,7 @@ import (
 	"aws/internal/sites"
 )
 
-// Options are what can be said about `aws serve`. The zero value has to be resolved: see Table.
+// Options are the options of `aws serve`. The zero value has to be resolved: see Table.
 type Options struct {
 	Listening Listening
 	clients   clients
@@ -36,7 +36,7 @@ type Options struct {
 	Give    sandbox.Options
 }
 
-// Doing is called with what is about to be done, because it may take long.
+// Doing is called before each step that may take long, with its description.
 type Doing func(format string, args ...any)
 
 // Table defines the options. Flags, variables, keys of the configuration file, the manual page and the tables in the
@@ -115,7 +115,7 @@ func (o *Options) ServerOf(h handler.Handler) (*goloop.ServerConfig, error) {
 // cacheFilesMax bounds the open files of the cache, however many descriptors there are.
 const cacheFilesMax = 8192
 
-// Fit lets a server's connections and open files do with so many descriptors.
+// Fit reduces the limits of connections and open files to a number of descriptors.
 func Fit(cfg *goloop.ServerConfig, descriptors int) {
 	cfg.Cache = docroot.Limits{
 		FilesMax: min(command.FitDescriptors(cfg, descriptors), cacheFilesMax),

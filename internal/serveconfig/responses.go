@@ -12,7 +12,7 @@ import (
 	"aws/internal/response"
 )
 
-// responses says what responses have in them besides a file.
+// responses holds the options for header fields, media types and error pages.
 type responses struct {
 	precompress  bool
 	cors         bool

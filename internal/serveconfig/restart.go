@@ -10,7 +10,7 @@ import (
 	"aws/internal/logging"
 )
 
-// Options that take a restart, because a supervisor goes by them as they were when it was started.
+// Options that need a restart: a supervisor reads them only when it starts.
 var (
 	takeRestart = []string{"listen", "socket-mode", "socket-group", "loops", "defer-accept", "local-congestion", "supervise", "start-timeout"}
 	// The worker has them at once.
@@ -36,7 +36,7 @@ func (o *Options) kept() map[string]string {
 // Kept returns a text that holds the options that take a restart, for the workers of a supervisor.
 func (o *Options) Kept() string {
 	text, err := json.Marshal(o.kept())
-	if err != nil { // strings can be had as JSON
+	if err != nil { // strings always have a JSON form
 		return "{}"
 	}
 	return string(text)

@@ -24,7 +24,7 @@ func (k *Kernel) Do(ops []kernel.Op) {
 		return
 	}
 	accepted := -int64(syscall.EAGAIN) // the latest accept's response
-	refused := false                   // an accept failed: the ones after it would, too
+	refused := false                   // an accept failed: the following ones are not tried
 	for i := range ops {
 		op := &ops[i]
 		op.Result = -int64(syscall.ECANCELED)

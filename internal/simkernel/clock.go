@@ -2,7 +2,7 @@ package simkernel
 
 import "time"
 
-// happening is something that the world outside does at a given time.
+// happening is an event outside of the loop at a given time.
 type happening struct {
 	at  time.Duration
 	seq uint64 // ties are kept in the order in which they were scheduled
@@ -54,7 +54,7 @@ func (c *clock) pop() happening {
 	}
 }
 
-// advance moves time forward and lets happen what falls into it.
+// advance moves time forward and runs the happenings that are due.
 func (k *Kernel) advance(d time.Duration) {
 	k.advanceTo(k.clock.now + d)
 }
@@ -68,7 +68,7 @@ func (k *Kernel) advanceTo(t time.Duration) {
 	k.clock.now = max(k.clock.now, t)
 }
 
-// Settle lets everything happen that is still to happen. A test calls it when the loop has ended.
+// Settle runs all scheduled happenings. A test calls it when the loop has ended.
 func (k *Kernel) Settle() {
 	for len(k.clock.heap) > 0 {
 		k.advanceTo(k.clock.heap[0].at)

@@ -1,4 +1,4 @@
-// Package simkernel is a kernel.Kernel that is made of nothing but a number. Sockets, peers, files,
+// Package simkernel is a simulated kernel.Kernel that is determined by a seed. Sockets, peers, files,
 // pages, reads and worker threads are simulated in memory, in virtual time; whatever chance decides is
 // drawn from Config.Seed. The same seed and the same caller give the same run, byte for byte: the
 // package reads no clock, starts no goroutine and depends on no order of a map.
@@ -21,6 +21,6 @@
 //
 // Everything that the loop must not do is written down when it happens, with the history of the
 // descriptor concerned: closing twice, using what is closed, sending a buffer that a read is still
-// filling, sleeping on a disk, turning without getting anywhere, leaving something alone for longer than
+// filling, sleeping on a disk, iterating without progress, leaving something alone for longer than
 // its design has to (Kernel.Wants). Audit adds what was not given back.
 package simkernel

@@ -111,7 +111,7 @@ func (k *Kernel) readiness(d *desc) uint32 {
 	return 0
 }
 
-// collect gathers what is ready. Who is reported goes to the end of the line, as on Linux, so that
+// collect returns the ready descriptors. A reported descriptor goes to the end of the list, as on Linux, so that
 // a full array of events starves nobody.
 func (k *Kernel) collect() []kernel.Event {
 	p := &k.polls
@@ -124,7 +124,7 @@ func (k *Kernel) collect() []kernel.Event {
 			k.strikes(FaultSpuriousEvent) {
 			ready = w.mask & (kernel.Readable | kernel.Writable)
 			w.ignored--
-			k.idle-- // such a turn is nobody's fault
+			k.idle-- // the loop did not cause such an iteration
 		}
 		if ready == 0 || len(p.shown) == k.cfg.EventsMax {
 			kept = append(kept, w)
@@ -150,7 +150,7 @@ func event(token uint64, ready uint32) kernel.Event {
 	return kernel.Event{Events: ready, Fd: int32(uint32(token)), Pad: int32(uint32(token >> 32))}
 }
 
-// ignored looks for an event that is reported again and again and that nobody cares about.
+// ignored detects an event that is reported repeatedly and never handled.
 func (k *Kernel) ignored() error {
 	for _, w := range k.polls.shown {
 		if w.ignored > ignoredMax {

@@ -22,7 +22,7 @@ const (
 	FaultAcceptRefused              // EMFILE, ENFILE, ENOBUFS or ENOMEM; the connection waits on
 	FaultAcceptAborted              // ECONNABORTED; the connection is gone
 	FaultEpollRefused               // ENOMEM or ENOSPC from EpollAdd of a connection
-	FaultInterrupted                // Wait returns early and empty-handed
+	FaultInterrupted                // Wait returns early and without events
 	FaultCloseFails                 // EINTR or EIO from close; the descriptor is gone all the same
 	FaultReadError                  // EIO from a read or a sendfile
 	FaultShortRead                  // a read that ends before its buffer does
@@ -54,7 +54,7 @@ func (f Fault) String() string {
 	return fmt.Sprintf("Fault(%d)", uint8(f))
 }
 
-// Profile says how bad a world is.
+// Profile holds the fault ratios and the times of a simulated world.
 type Profile struct {
 	Ratio      [Faults]float64 // how often each fault strikes where it could, 0 to 1
 	Jitter     float64         // how often the world moves on between two operations of a batch
@@ -63,11 +63,11 @@ type Profile struct {
 	JobTime    time.Duration   // what a worker thread takes for a job
 	Resident   float64         // the share of files that are in memory at the beginning
 	Cold       float64         // the share of names that Open cannot determine without waiting
-	Remote     float64         // the share of files that are on another filesystem, for which somebody else responses
+	Remote     float64         // the share of files on another filesystem, whose server may block
 	NoWait     bool            // files know RWF_NOWAIT
 	DirectIO   bool            // files can be opened with O_DIRECT
 	AIO        bool            // there are slots for asynchronous reads
-	Cachestat  bool            // Probe knows the response
+	Cachestat  bool            // Probe can determine residency
 	EvictEvery time.Duration   // how often FaultEvict may strike
 }
 

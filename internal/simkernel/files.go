@@ -273,7 +273,7 @@ const (
 )
 
 // evictSome is the happening: memory is wanted. Pages leave at the next Wait and never in the middle
-// of a turn, where a loop that has just looked could not know.
+// of an iteration, where a loop that has just checked could not notice.
 func (k *Kernel) evictSome() {
 	if k.strikes(FaultEvict) {
 		k.disk.pressure = true
@@ -298,7 +298,7 @@ func (k *Kernel) evict() {
 	f.drop(from, n)
 }
 
-// Evict takes a file out of memory at once; a test calls it between two turns.
+// Evict takes a file out of memory at once; a test calls it between two iterations.
 func (k *Kernel) Evict(f *File) { f.pages, f.beyond = nil, false }
 
 // fetchLater brings pages in when the disk has had its time.
@@ -330,14 +330,14 @@ func (k *Kernel) stall(d *desc, offset, n int64) {
 	k.clock.now += k.profile.ReadTime
 }
 
-// checkLocal notes that the loop does what may wait for anyone who answers for a remote file.
+// checkLocal records an operation of the loop on a remote file, which may block.
 func (k *Kernel) checkLocal(d *desc, what string) {
 	if d.file != nil && d.file.Remote {
 		k.violate(d.fd, "%s of %q, which is remote: the loop waits for somebody else", what, d.file.Name)
 	}
 }
 
-// resident is the batch's question whether pages are in memory. A miss starts to read ahead.
+// resident checks for the batch whether pages are in memory. A miss starts read-ahead.
 func (k *Kernel) resident(op *kernel.Op) int64 {
 	d, errno := k.lookupKind(op.File, descFile, syscall.EINVAL, "resident")
 	if errno != 0 {

@@ -201,8 +201,8 @@ func (j *jobs) checkUnused(k *Kernel, d *desc) {
 	}
 }
 
-// close lets the worker threads finish what they were asked for, and closes what they have opened for
-// nobody, as the real kernel does.
+// close lets the worker threads finish their jobs, and closes the opened files that no loop has
+// fetched, as the real kernel does.
 func (j *jobs) close(k *Kernel) {
 	for _, p := range j.pending {
 		k.finish(p)

@@ -55,19 +55,19 @@ type Kernel struct {
 
 	accepted []*conn // all that ever were, in that order
 	open     []*conn // of them, those that the loop has not closed
-	crammed  bool    // the loop has no room for another one
-	same     bool    // the latest Wait was a look that found nothing; one that waits is of the same turn
+	crammed  bool    // the loop has no slot for another one
+	same     bool    // the latest Wait was a look that found nothing; one that waits is of the same iteration
 	served   Served
 
-	progress int // counts what the loop got done
-	shown    int // progress at the latest Wait
-	turns    int
-	idle     int // turns in a row without progress
+	progress   int // counts what the loop got done
+	shown      int // progress at the latest Wait
+	iterations int
+	idle       int // iterations in a row without progress
 }
 
 var _ kernel.Kernel = (*Kernel)(nil)
 
-// The sizes that a world has if nobody says otherwise.
+// The default sizes of a world.
 const (
 	eventsMaxDefault      = 64
 	readsMaxDefault       = 32
@@ -115,7 +115,7 @@ func (k *Kernel) ownEvent(name string, token uint64) *desc {
 	return d
 }
 
-// Profile returns what is wrong with this world.
+// Profile returns the fault profile of this world.
 func (k *Kernel) Profile() *Profile { return &k.profile }
 
 // Random implements kernel.Kernel.
@@ -177,7 +177,7 @@ func (k *Kernel) Ops(count int) ([]kernel.Op, error) {
 	return make([]kernel.Op, count), nil
 }
 
-// usable notes a call after Close, and one that makes the next Wait one of another turn.
+// usable records a call after Close, and a call that makes the next Wait part of another iteration.
 func (k *Kernel) usable(call string) bool {
 	k.same = k.same && (call == "Wait" || call == "Rest")
 	if k.closed {
@@ -186,11 +186,11 @@ func (k *Kernel) usable(call string) bool {
 	return !k.closed
 }
 
-// Errors of Wait, which would be found out by nobody if it slept or turned for ever.
+// Errors of Wait. Without them a loop that sleeps or iterates for ever would hang the test.
 var (
 	// ErrAsleep means that nothing would ever end the wait.
 	ErrAsleep = errors.New("simkernel: the loop waits for ever and nothing is going to happen")
-	// ErrSpinning means that the loop turns and turns and gets nothing done.
+	// ErrSpinning means that the loop iterates without progress and without sleep.
 	ErrSpinning = errors.New("simkernel: the loop spins")
 )
 
@@ -204,8 +204,8 @@ func (k *Kernel) Rest(d time.Duration) {
 	k.tracef("rest %v", d)
 }
 
-// spinTurnsMax is how many turns in a row may pass without sleep and without result.
-const spinTurnsMax = 200
+// spinIterationsMax is how many iterations in a row may pass without sleep and without progress.
+const spinIterationsMax = 200
 
 // waitTime is what a Wait takes that does not wait.
 const waitTime = 2 * time.Microsecond
@@ -230,7 +230,7 @@ func (k *Kernel) Wait(changes []kernel.Op, timeout time.Duration) ([]kernel.Even
 	events, err := k.wait(timeout)
 	k.sampled = k.clock.now
 	k.same = timeout == 0 && len(events) == 0
-	k.turns++
+	k.iterations++
 	k.mark(markWait, int64(len(events)), int64(timeout))
 	k.tracef("wait %v: %d events", timeout, len(events))
 	if err != nil {
@@ -238,8 +238,8 @@ func (k *Kernel) Wait(changes []kernel.Op, timeout time.Duration) ([]kernel.Even
 	}
 	if k.progress != k.shown || k.clock.now-before >= time.Millisecond {
 		k.idle = 0
-	} else if k.idle++; k.idle > spinTurnsMax {
-		k.violate(-1, "%d turns without result, waiting %v, last events: %s", k.idle, timeout, k.describe(events))
+	} else if k.idle++; k.idle > spinIterationsMax {
+		k.violate(-1, "%d iterations without result, waiting %v, last events: %s", k.idle, timeout, k.describe(events))
 		return nil, ErrSpinning
 	}
 	k.shown = k.progress
@@ -274,7 +274,7 @@ func (k *Kernel) wait(timeout time.Duration) ([]kernel.Event, error) {
 }
 
 // Iterations returns how often Wait has been called.
-func (k *Kernel) Iterations() int { return k.turns }
+func (k *Kernel) Iterations() int { return k.iterations }
 
 // Close implements kernel.Kernel.
 func (k *Kernel) Close() error {

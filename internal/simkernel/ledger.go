@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// violationsMax bounds what is written down: after so many, more of them say nothing new.
+// violationsMax bounds the recorded violations: further ones add no information.
 const violationsMax = 40
 
 // historyLen is how many happenings of a descriptor's number a violation shows.
@@ -37,7 +37,7 @@ type deed struct {
 	result int64
 }
 
-// ledger is what the loop has done wrong, and what is needed to say how it came to that.
+// ledger holds the violations of the loop, and the histories that explain them.
 type ledger struct {
 	violations []*Violation
 	histories  [][]deed // by descriptor number, each a ring of the latest

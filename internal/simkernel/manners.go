@@ -18,14 +18,14 @@ const (
 	MannerSlowReader                    // takes its time
 	MannerPausing                       // stops reading for a while
 	MannerPipelined                     // sends the request again before the response
-	MannerSilent                        // connects and says nothing
+	MannerSilent                        // connects and sends nothing
 	MannerStall                         // stops in the middle of the request
-	MannerCloseEarly                    // leaves right behind the request
+	MannerCloseEarly                    // closes directly after the request
 	MannerResetInRequest                // resets in the middle of the request
 	MannerResetInResponse               // resets in the middle of the response
 	MannerCloseInResponse               // closes in the middle of the response
 	MannerStopReader                    // stops reading for good
-	MannerGarbage                       // sends anything
+	MannerGarbage                       // sends malformed bytes
 	mannerCount
 )
 

@@ -91,7 +91,7 @@ type Peer struct {
 	FirstAt     time.Duration // when the first byte of a response came
 	LastAt      time.Duration // and the latest
 	EndedAt     time.Duration
-	Excuses     []string // what was done to this connection that no server can make good
+	Excuses     []string // faults of this connection that a server can't compensate for
 
 	// OnData, if set, is called whenever bytes have come, with all that has come so far in Received.
 	OnData func(p *Peer)
@@ -287,7 +287,7 @@ func (p *Peer) latency() time.Duration {
 	return latencyDefault
 }
 
-// wake schedules the next read, if there is one to be made.
+// wake schedules the next read, if the peer reads.
 func (p *Peer) wake() {
 	if p.ticking || p.closed {
 		return

@@ -193,7 +193,7 @@ func (k *Kernel) Reap(done []kernel.ReadDone) int {
 	return n
 }
 
-// bufferUser says who is filling a part of the buffer, if anybody is.
+// bufferUser returns a description of the read that fills a part of the buffer, if there is one.
 func (k *Kernel) bufferUser(buf []byte) string {
 	for _, list := range [...][]*flight{k.reads.inFlight, k.reads.ready} {
 		for _, f := range list {

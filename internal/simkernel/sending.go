@@ -28,7 +28,7 @@ func (k *Kernel) sent(c *conn, n int, more bool) {
 	if k.OnSent != nil {
 		k.OnSent(c.peer, n)
 	}
-	if c.peer.closed { // nobody is there any more: a reset is on its way
+	if c.peer.closed { // the peer has closed: a reset is in transit
 		k.After(c.peer.latency(), c.arriveReset)
 	}
 	if !more && !c.corked {

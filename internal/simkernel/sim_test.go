@@ -20,11 +20,11 @@ type echo struct {
 	ops  []kernel.Op
 }
 
-func (e *echo) run(turns int) error {
+func (e *echo) run(iterations int) error {
 	e.ops[0] = kernel.Op{Kind: kernel.OpEpollAdd, FD: e.l.FD(), File: e.k.Poller(), Mask: kernel.Readable}
 	changes := e.ops[:1]
 	done := make([]kernel.ReadDone, 8)
-	for range turns {
+	for range iterations {
 		if e.k.OpenPeers() == 0 {
 			return nil
 		}

@@ -23,14 +23,14 @@ const restMax = 15 * time.Millisecond
 
 // Served is how promptly the loop has done what it could.
 type Served struct {
-	Waits int // the most turns for which anything was left alone
+	Waits int // the most iterations for which anything was left alone
 	Limit int // that were allowed then
 }
 
-// starving counts the turns for which something has been left alone.
+// starving counts the iteration for which something has been left alone.
 type starving struct {
-	acted bool // the loop has done something about it in the turn that ends
-	ready bool // there was something to do when that turn began
+	acted bool // the loop has done something about it in the iteration that ends
+	ready bool // there was something to do when that iteration began
 	waits int
 	limit int
 }
@@ -45,17 +45,17 @@ func (w Want) String() string {
 // From then on the kernel audits that no connection starves. At each Wait it looks, from outside, at
 // everything that the loop could act upon: a connection that wants what its socket has (bytes, an end
 // or an error to read; room to write, by epoll's own measure), one that is over and not closed, a
-// listener that is watched and has somebody waiting, a read or a job that is done. A turn that began with
+// listener that is watched and has somebody waiting, a read or a job that is done. An iteration that began with
 // such a thing and ends with it, without the loop having touched it or changed its mind about what it wants,
 // is a wait. How many waits in a row are allowed follows from the design, and from nothing that a run
 // happens to do:
 //
-//   - What lies in a queue of the loop's is served in the turn that finds it there: receive, collect, reap
+//   - What lies in a queue of the loop's is served in the iteration that finds it there: receive, collect, reap
 //     and send empty their queues, and closing follows in the next send at the latest. That allows no wait
 //     for a read or a job, and one for a connection to be closed.
 //   - What has to be reported by epoll is reported by the ceil(W/E)th Wait, for W watched descriptors and E events
 //     that a Wait returns at the most: who is reported goes to the end of the line, so nobody is passed
-//     over by another one twice. In the turn in which it is reported, it is served. A connection
+//     over by another one twice. In the iteration in which it is reported, it is served. A connection
 //     that is not watched yet is by the next Wait, at the end of the line. That allows ceil(W/E)-1 waits,
 //     for the largest W meanwhile: a line that grows behind somebody harms the bound, not him.
 //
@@ -84,9 +84,9 @@ func (c *conn) served() { c.starve.acted = true }
 // rests notes that the kernel has refused a connection for want of memory.
 func (k *Kernel) rests(c *conn) { c.restUntil = k.clock.now + restMax }
 
-// turn counts a turn that is over, and returns for how many in a row nothing was done and whether these are
+// count counts an iteration that is over, and returns for how many in a row nothing was done and whether these are
 // too many.
-func (s *starving) turn(ready bool, limit int) (int, bool) {
+func (s *starving) count(ready bool, limit int) (int, bool) {
 	if !ready || !s.ready || s.acted {
 		*s = starving{ready: ready, limit: limit}
 		return 0, false
@@ -96,7 +96,7 @@ func (s *starving) turn(ready bool, limit int) (int, bool) {
 	return s.waits, s.waits > s.limit
 }
 
-// audit looks for who starves. It is called between two turns.
+// audit looks for who starves. It is called between two iterations.
 func (k *Kernel) audit() {
 	if k.cfg.Unjust {
 		return
@@ -112,8 +112,8 @@ func (k *Kernel) audit() {
 		if c.want == WantClose {
 			limit = 1
 		}
-		if waits, tooMany := c.starve.turn(k.actionable(c), limit); tooMany {
-			k.violate(-1, "peer %d starves: it wants %v and could be served for %d turns, and %d are allowed",
+		if waits, tooMany := c.starve.count(k.actionable(c), limit); tooMany {
+			k.violate(-1, "peer %d starves: it wants %v and could be served for %d iterations, and %d are allowed",
 				c.peer.ID, c.want, waits, c.starve.limit)
 		} else {
 			k.waited(waits, c.starve.limit)
@@ -126,21 +126,21 @@ func (k *Kernel) audit() {
 		if l == nil {
 			continue
 		}
-		if waits, tooMany := l.starve.turn(w.mask&kernel.Readable != 0 && len(l.waiting) > 0 && !k.crammed, line); tooMany {
-			k.violate(w.desc.fd, "%d connections wait to be accepted for %d turns, and %d are allowed",
+		if waits, tooMany := l.starve.count(w.mask&kernel.Readable != 0 && len(l.waiting) > 0 && !k.crammed, line); tooMany {
+			k.violate(w.desc.fd, "%d connections wait to be accepted for %d iterations, and %d are allowed",
 				len(l.waiting), waits, l.starve.limit)
 		} else {
 			k.waited(waits, l.starve.limit)
 		}
 	}
 	for _, f := range k.reads.ready {
-		if waits, tooMany := f.starve.turn(true, 0); tooMany {
-			k.violate(-1, "a read is complete for %d turns and has not been reaped", waits)
+		if waits, tooMany := f.starve.count(true, 0); tooMany {
+			k.violate(-1, "a read is complete for %d iterations and has not been reaped", waits)
 		}
 	}
 	for _, p := range k.jobs.ready {
-		if waits, tooMany := p.starve.turn(true, 0); tooMany {
-			k.violate(-1, "a job of kind %d is done for %d turns and has not been fetched", p.job.Kind, waits)
+		if waits, tooMany := p.starve.count(true, 0); tooMany {
+			k.violate(-1, "a job of kind %d is done for %d iterations and has not been fetched", p.job.Kind, waits)
 		}
 	}
 }

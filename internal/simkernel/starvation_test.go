@@ -7,8 +7,8 @@ import (
 	"aws/internal/kernel"
 )
 
-// turn is a Wait that does not wait.
-func (w *world) turn() {
+// iterate is a Wait that does not wait.
+func (w *world) iterate() {
 	w.t.Helper()
 	if _, err := w.Wait(nil, 0); err != nil {
 		w.t.Fatal(err)
@@ -21,18 +21,18 @@ func TestWhoIsServedInTimeDoesNotStarve(t *testing.T) {
 	w.Wants(1, WantRead)
 	w.sleep(time.Millisecond)
 	for range 5 {
-		w.turn()
+		w.iterate()
 		w.want(w.do(w.withBuf(w.op(kernel.OpRecv, fd), w.mem[:1])), 1)
 	}
 	w.Wants(1, WantNothing)
-	w.turn()
-	w.turn()
-	w.turn()
+	w.iterate()
+	w.iterate()
+	w.iterate()
 	w.Wants(1, WantClose)
-	w.turn()
-	w.turn() // closing may take one more
+	w.iterate()
+	w.iterate() // closing may take one more
 	w.want(w.do(w.op(kernel.OpClose, fd)), 0)
-	w.turn()
+	w.iterate()
 	w.finish()
 }
 
@@ -47,10 +47,10 @@ func TestWhoIsLeftAloneStarves(t *testing.T) {
 		_, fd := w.connect(whole("hello"))
 		w.Wants(1, c.want)
 		w.sleep(time.Millisecond)
-		w.turn()
-		w.turn()
+		w.iterate()
+		w.iterate()
 		if c.want == WantClose {
-			w.turn() // one is allowed
+			w.iterate() // one is allowed
 		}
 		w.expected = []string{c.reason}
 		w.do(w.op(kernel.OpReset, fd))
@@ -65,8 +65,8 @@ func TestListenersStarve(t *testing.T) {
 		w.AddPeer(w.listener, whole("hello"))
 		w.Room(room)
 		w.sleep(time.Millisecond)
-		w.turn()
-		w.turn()
+		w.iterate()
+		w.iterate()
 		if room {
 			w.expected = []string{"wait to be accepted"}
 		}

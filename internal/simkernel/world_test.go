@@ -221,11 +221,11 @@ func TestEpollIsLevelTriggered(t *testing.T) {
 	w := newWorld(t, nil)
 	_, fd := w.connect(whole("ab"))
 	changes := []kernel.Op{w.add(fd, kernel.Readable, 0x123456789abc)}
-	for turn := range 3 {
+	for iteration := range 3 {
 		events, err := w.Wait(changes, 0)
 		changes = nil
 		if err != nil || len(events) != 1 {
-			t.Fatalf("turn %d: %d events, %v", turn, len(events), err)
+			t.Fatalf("iteration %d: %d events, %v", iteration, len(events), err)
 		}
 		if tok, ready := kernel.Token(&events[0]), kernel.Ready(&events[0]); tok != 0x123456789abc || ready != kernel.Readable {
 			t.Errorf("token %#x, readiness %#x", tok, ready)
@@ -359,7 +359,7 @@ func TestSpinningIsFound(t *testing.T) {
 	_, fd := w.connect(whole("ab"))
 	w.do(w.add(fd, kernel.Readable, 1))
 	var err error
-	for turn := 0; err == nil && turn < 1000; turn++ {
+	for iteration := 0; err == nil && iteration < 1000; iteration++ {
 		_, err = w.Wait(nil, -1)
 	}
 	if !errors.Is(err, ErrSpinning) {

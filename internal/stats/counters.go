@@ -13,11 +13,11 @@ import (
 type Counters struct {
 	Iterations       uint64
 	Events           uint64
-	StaleEvents      uint64 // events of connections that were over, dropped
+	StaleEvents      uint64 // dropped events of closed connections
 	CgoCalls         uint64 // batches run, besides the waits
 	Accepted         uint64
 	AcceptPauses     uint64 // descriptors or connections were used up
-	Coalesced        uint64 // connections were let gather
+	Coalesced        uint64 // waits that were delayed by accept coalescing
 	OverAddressLimit uint64 // connections closed because their address had too many
 	Requests         uint64
 	Refused          uint64                          // malformed heads
@@ -52,9 +52,9 @@ type Counters struct {
 	ReadsByThread    uint64 // read method 3: a worker thread
 	ReadsMissed      uint64 // read method 1 said that the pages were not there after all
 	ReadsShort       uint64
-	ReadsInFlight    int                        // handed over and not back
-	ReadsDone        uint64                     // back, with bytes
-	ReadsFailed      uint64                     // back without: to be tried another way, or for good
+	ReadsInFlight    int                        // submitted and not completed
+	ReadsDone        uint64                     // completed with bytes
+	ReadsFailed      uint64                     // completed without bytes: retried by a fallback, or failed
 	ReadLatency      [ReadMethodCount]Histogram // of those that are done, by ReadMethodNames
 	ReadsRefused     uint64                     // io_submit took none for now
 	PoolWaits        uint64                     // connections that waited for buffers
@@ -62,7 +62,7 @@ type Counters struct {
 	BuffersReclaimed uint64                     // buffers taken back from clients that took nothing
 	Buffers          int                        // of the pool; this and the next two are set when the counters are published
 	BuffersFree      int
-	BufferWaiters    int                       // connections in line for buffers
+	BufferWaiters    int                       // connections in the wait queue
 	InState          [connstate.StateCount]int // connections; without meaning for StateFree
 }
 

@@ -8,7 +8,7 @@ import (
 	"aws/internal/response"
 )
 
-// Record is what there is to say about one response, once it is over. The slices belong to the record
+// Record holds the data of one exchange, once it has ended. The slices belong to the record
 // and are used again with it.
 type Record struct {
 	Conn      uint64

@@ -9,7 +9,7 @@ const (
 	pausesForgets = 10 * time.Second // and forgotten when one has served for so long
 )
 
-// backoff says how long to wait before a worker is started again, after one died.
+// backoff computes the pause before a worker is started again after one died.
 type backoff struct {
 	deaths int // one soon after the other
 }

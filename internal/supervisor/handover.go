@@ -9,7 +9,7 @@ import (
 	"aws/internal/listeners"
 )
 
-// Handover is what a worker has from its supervisor.
+// Handover holds what a worker inherits from its supervisor.
 type Handover struct {
 	Listeners *listeners.Set
 	Settings  string // Command.Settings; "" if the supervisor's version has none

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// What a supervisor and a worker have between them. A worker may be of another version than its supervisor, so none of this
-// is to change in a way that the other can't live with.
+// The protocol of a supervisor and a worker. They may be of different versions, so a change
+// must stay compatible in both directions.
 
 // Environment variables of a worker.
 const (

@@ -184,7 +184,7 @@ func (s *Supervisor) drain(w *worker) {
 	s.draining = append(s.draining, w)
 }
 
-// checkHeartbeat finds out whether the worker's loops turn. One whose loops do not is ended, and so replaced; if systemd
+// checkHeartbeat finds out whether the worker's loops iterate. One whose loops do not is ended, and so replaced; if systemd
 // watches, it is notified no more, and does what the unit says.
 func (s *Supervisor) checkHeartbeat() {
 	w := s.current
@@ -200,7 +200,7 @@ func (s *Supervisor) checkHeartbeat() {
 	switch found {
 	case unchanged:
 	case resumed:
-		s.Report.Info(fmt.Sprintf("worker %d: its loops turn again", w.pid), "worker", w.pid)
+		s.Report.Info(fmt.Sprintf("worker %d: its loops iterate again", w.pid), "worker", w.pid)
 	case silent:
 		s.Report.Warn(fmt.Sprintf("worker %d: its loops have not turned for %v", w.pid, silence), "worker", w.pid)
 	case stuck:

@@ -334,7 +334,7 @@ func TestStuck(t *testing.T) {
 	})
 }
 
-// TestStuckWithWatchdog leaves the worker to systemd, which is notified no more, until its loops turn again.
+// TestStuckWithWatchdog leaves the worker to systemd, which is notified no more, until its loops iterate again.
 func TestStuckWithWatchdog(t *testing.T) {
 	play(t, func(o *Options) { o.WatchdogPeriod = 3 * time.Second }, func(s *stage) {
 		w := s.hang()
@@ -350,7 +350,7 @@ func TestStuckWithWatchdog(t *testing.T) {
 		s.signalled(w)
 		w.beat()
 		s.pass(2100 * time.Millisecond)
-		s.says("worker 1: its loops turn again")
+		s.says("worker 1: its loops iterate again")
 		if !strings.Contains(strings.Join(s.states, " "), "WATCHDOG=1") {
 			t.Errorf("states %q", s.states)
 		}

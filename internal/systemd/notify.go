@@ -62,7 +62,7 @@ func Serving(heartbeat func() bool, drains <-chan struct{}, report *logging.Repo
 	return func() { close(ended) }
 }
 
-// keepAlive notifies systemd's watchdog while the loops turn.
+// keepAlive notifies systemd's watchdog while the loops iterate.
 func keepAlive(heartbeat func() bool, period time.Duration, ended <-chan struct{}, report *logging.Reporter) {
 	ticker := time.NewTicker(min(period/3, heartbeatEvery))
 	defer ticker.Stop()
@@ -76,7 +76,7 @@ func keepAlive(heartbeat func() bool, period time.Duration, ended <-chan struct{
 		if !heartbeat() {
 			missing++
 			if missing == missingBeatsLimit {
-				report.Error(fmt.Sprintf("the loops do not turn, for %.1f s: the watchdog is not notified any more", time.Since(last).Seconds()))
+				report.Error(fmt.Sprintf("the loops do not iterate, for %.1f s: the watchdog is not notified any more", time.Since(last).Seconds()))
 			}
 			continue
 		}

@@ -38,22 +38,22 @@ func manager(t *testing.T) (next func() string) {
 	}
 }
 
-// TestServing sees a service that is ready, alive while its loops turn, and stopping.
+// TestServing sees a service that is ready, alive while its loops iterate, and stopping.
 func TestServing(t *testing.T) {
 	next := manager(t)
 	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))
 	t.Setenv("WATCHDOG_USEC", "30000")
-	var turns atomic.Bool
-	turns.Store(true)
+	var iterates atomic.Bool
+	iterates.Store(true)
 	drains := make(chan struct{})
-	end := Serving(turns.Load, drains, logging.New(&bytes.Buffer{}))
+	end := Serving(iterates.Load, drains, logging.New(&bytes.Buffer{}))
 	defer end()
 	for _, want := range []string{Ready, Watchdog, Watchdog} {
 		if got := next(); got != want {
 			t.Fatalf("%q, want %q", got, want)
 		}
 	}
-	turns.Store(false)
+	iterates.Store(false)
 	close(drains)
 	for {
 		got := next()

@@ -67,10 +67,10 @@ func TestCheck(t *testing.T) {
 		},
 		{
 			"words that are not the field's",
-			map[string]string{"cmd/aws/main.go": "package main\n\n// X is no file.\nvar openFolder, FOLDERS = \"the answer\", 1 // read anew\n"},
+			map[string]string{"cmd/aws/main.go": "package main\n\n// X is no file.\nvar openFolder, FOLDERS = \"the answer\", 1 // read anew in a turn of the loop\n"},
 			[]string{
 				`cmd/aws/main.go:3: "X is no file"`, `cmd/aws/main.go:4: "Folder" in openFolder: use directory`, `cmd/aws/main.go:4: "FOLDERS" in FOLDERS`,
-				`cmd/aws/main.go:4: "the answer": use response`, `cmd/aws/main.go:4: "anew": use again`,
+				`cmd/aws/main.go:4: "the answer": use response`, `cmd/aws/main.go:4: "turn of the loop": use iteration`, `cmd/aws/main.go:4: "anew": use again`,
 			},
 		},
 		{

@@ -29,6 +29,7 @@ var words = []word{
 	{part(`crowd(s|ed)?`), prose(`crowd(s|ed)?`), "per-address limit"},
 	{part(`gathering`), prose(`gathering`), "accept coalescing"},
 	{nil, regexp.MustCompile(`(?i)(?:^|[^.a-z])helpers?\b`), "worker thread"}, // testing.T has a Helper
+	{nil, prose(`loops? turns?|turns? of (the|a) (event )?loops?`), "iteration"},
 	{part(`told`), prose(`told|tells?|telling`), "report, notify, determine, ask"},
 	{part(`books`), prose(`books`), "counters, records"},
 	{nil, prose(`whoever`), "who, anyone who"},

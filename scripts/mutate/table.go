@@ -106,7 +106,7 @@ var mutations = []mutation{
 	},
 	{
 		"closed-twice", "A connection that is closed is closed once more.",
-		dropIn, replace("$l.over($c)", "$l.abort($c, kernel.OpClose)"),
+		dropIn, replace("$l.$endConn($c)", "$l.abort($c, kernel.OpClose)"),
 	},
 	{
 		"push-forgotten", "What a corked socket holds back is not pushed when its connection has to wait.",

@@ -87,7 +87,7 @@ func TestRefused(t *testing.T) {
 					}
 				}
 				output := stop(t, server)
-				if n := strings.Count(output, "not to be had here"); n != 1 {
+				if n := strings.Count(output, "not available here"); n != 1 {
 					t.Errorf("%d messages", n)
 				}
 				for _, call := range tc.missing {
@@ -100,7 +100,7 @@ func TestRefused(t *testing.T) {
 	}
 	t.Run("nothing", func(t *testing.T) {
 		server := start(t, "dropin", site.Root, harness.Options{})
-		if output := stop(t, server); strings.Contains(output, "not to be had here") {
+		if output := stop(t, server); strings.Contains(output, "not available here") {
 			t.Error(fmt.Sprint("a message although nothing is refused:\n", output))
 		}
 	})

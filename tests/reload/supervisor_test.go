@@ -302,7 +302,7 @@ func (m *manager) silent(t *testing.T) {
 	}
 }
 
-// TestWatchdog lapses while the loops do not turn, of a worker and of a server without a supervisor; and it is
+// TestWatchdog lapses while the loops do not iterate, of a worker and of a server without a supervisor; and it is
 // systemd that has to act, not the supervisor.
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
@@ -326,12 +326,12 @@ func TestWatchdog(t *testing.T) {
 			if supervise {
 				s.says("its loops have not turned for 10s; systemd's watchdog is not notified any more")
 			} else {
-				s.says("the loops do not turn, for .* the watchdog is not notified any more")
+				s.says("the loops do not iterate, for .* the watchdog is not notified any more")
 			}
 			end()
 			m.hears(t, "WATCHDOG=1")
 			if supervise {
-				s.says("its loops turn again")
+				s.says("its loops iterate again")
 				s.Signal(t, syscall.SIGHUP)
 				m.hears(t, "RELOADING=1")
 				m.hears(t, "READY=1")

@@ -11,7 +11,7 @@ import (
 	"aws/internal/simkernel"
 )
 
-// slack is how much later than the clock of a turn something may have happened within the turn.
+// slack is how much later than the clock of an iteration something may have happened within the iteration.
 const slack = 20 * time.Millisecond
 
 // check returns all that is wrong after a run.

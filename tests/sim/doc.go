@@ -5,7 +5,7 @@
 //	go test ./tests/sim -run TestSim -seeds 100000 -first 10000
 //	go test ./tests/sim -run TestSim -seed 4711 -steps
 //
-// That nobody starves is not a matter of deadlines: who could be served is, within a number of turns that depends
+// That nobody starves is not a matter of deadlines: who could be served is, within a number of iterations that depends
 // only on the number of connections and on the events that one Wait returns (simkernel.Kernel.Wants). The
 // flag -unjust leaves that out.
 //

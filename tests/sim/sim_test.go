@@ -117,18 +117,18 @@ func repeats(w *world, serve bool) error {
 
 // tally is what all runs together have tried.
 type tally struct {
-	runs, clients, turns int
-	bytes                int64
-	virtual              time.Duration
-	served               simkernel.Served
-	ends                 [simkernel.EndRefused + 1]int
-	struck               [simkernel.Faults]int
-	responses            map[string]int
+	runs, clients, iterations int
+	bytes                     int64
+	virtual                   time.Duration
+	served                    simkernel.Served
+	ends                      [simkernel.EndRefused + 1]int
+	struck                    [simkernel.Faults]int
+	responses                 map[string]int
 }
 
 func (n *tally) add(w *world) {
 	n.runs++
-	n.turns += w.k.Iterations()
+	n.iterations += w.k.Iterations()
 	n.virtual += w.k.Time()
 	if s := w.k.Served(); s.Waits > n.served.Waits {
 		n.served = s
@@ -151,11 +151,11 @@ func (n *tally) add(w *world) {
 
 func (n *tally) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d seeds, %d clients, %d turns, %d bytes, %v of virtual time\nends:", n.runs, n.clients, n.turns, n.bytes, n.virtual)
+	fmt.Fprintf(&b, "%d seeds, %d clients, %d iterations, %d bytes, %v of virtual time\nends:", n.runs, n.clients, n.iterations, n.bytes, n.virtual)
 	for e, count := range n.ends {
 		fmt.Fprintf(&b, " %v %d", simkernel.End(e), count)
 	}
-	fmt.Fprintf(&b, "\nnobody was left alone for more than %d turns, where %d were allowed", n.served.Waits, n.served.Limit)
+	fmt.Fprintf(&b, "\nnobody was left alone for more than %d iterations, where %d were allowed", n.served.Waits, n.served.Limit)
 	if len(n.responses) > 0 {
 		b.WriteString("\nanswers:")
 	}

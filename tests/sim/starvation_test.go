@@ -6,7 +6,7 @@ import (
 )
 
 // states is the loop's Tracer: it reports the kernel what each connection waits for, so that the kernel
-// notices when one could go on and is not served (simkernel.Kernel.Wants says within how many turns).
+// notices when one could go on and is not served (simkernel.Kernel.Wants says within how many iterations).
 type states struct {
 	w     *world
 	conns int // slots in use

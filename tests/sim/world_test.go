@@ -34,8 +34,8 @@ type world struct {
 	stopAt    time.Duration // an early shutdown; 0: none
 	stopped   time.Duration // when the shutdown was asked for
 	filesMax  int           // descriptors that the cache may hold open for nobody
-	opened    int           // descriptors that had ever been opened at the latest turn
-	unused    int           // turns in a row in which nobody has had a file
+	opened    int           // descriptors that had ever been opened at the latest iteration
+	unused    int           // iterations in a row in which nobody has had a file
 	sends     []sending     // all that sockets have taken, if there is a rate
 }
 
@@ -243,19 +243,19 @@ func (w *world) drawMisfortunes() {
 	}
 }
 
-// errTurns is the end of a run that does not end.
-var errTurns = fmt.Errorf("the loop turns without end")
+// errSpinning is the end of a run that does not end.
+var errSpinning = fmt.Errorf("the loop iterates without end")
 
-const turnsMax = 400_000
+const iterationsMax = 400_000
 
-// checkFiles looks whether more files are open than may be, once nobody has used one for some turns.
+// checkFiles looks whether more files are open than may be, once nobody has used one for some iterations.
 func (w *world) checkFiles() error {
 	if n := w.k.EverOpened(); n != w.opened || w.k.OpenConns() > 0 || w.k.Jobs() > 0 {
 		w.opened, w.unused = n, 0
 		return nil
 	}
-	const turnsToClose = 3 // the files of those who have just left
-	if w.unused++; w.unused > turnsToClose && w.k.OpenFiles() > w.filesMax {
+	const iterationsToClose = 3 // the files of those who have just left
+	if w.unused++; w.unused > iterationsToClose && w.k.OpenFiles() > w.filesMax {
 		return fmt.Errorf("%d descriptors of files are open for nobody, and %d may be", w.k.OpenFiles(), w.filesMax)
 	}
 	return nil
@@ -264,8 +264,8 @@ func (w *world) checkFiles() error {
 // run lets the loop serve until all clients are gone, and shuts it down.
 func (w *world) run() (err error) {
 	w.k.OnWait = func() error {
-		if w.k.Iterations() > turnsMax {
-			return errTurns
+		if w.k.Iterations() > iterationsMax {
+			return errSpinning
 		}
 		return w.checkFiles()
 	}
