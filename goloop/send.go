@@ -227,7 +227,7 @@ func (l *Loop) stepWReady(x *exchange, n int) {
 	case x.body.ready():
 		l.setState(x.conn, connstate.StateSending)
 	default:
-		l.setState(x.conn, connstate.StateReadingAsync)
+		l.awaitLoad(x)
 	}
 }
 
@@ -242,7 +242,7 @@ func (l *Loop) stepSendingMemory(x *exchange, n int) {
 	case x.body.remaining() == 0:
 		l.finish(x)
 	case !x.body.ready():
-		l.setState(x.conn, connstate.StateReadingAsync)
+		l.awaitLoad(x)
 	}
 }
 

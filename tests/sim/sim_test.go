@@ -57,6 +57,7 @@ func TestRegressions(t *testing.T) {
 		{310, true, "several ranges of a listing came without Vary: Accept"},
 		{1168, true, "a reset overtook the response to a request whose body was broken"},
 		{1180, true, "the same"},
+		{6306, true, "buffers were taken back while a text between two parts was waiting for its client, and nobody asked for others"},
 	} {
 		if _, err := play(r.seed, r.serve); err != nil {
 			t.Errorf("seed %d (%s): %v", r.seed, r.bug, err)
