@@ -46,7 +46,7 @@ type Server struct {
 }
 
 // NewServer binds the addresses and sets the loops up. Connections wait in the backlog until Run.
-// The error says what could not be had and what to change.
+// The error names what is missing and what to change.
 func NewServer(cfg *ServerConfig) (*Server, error) {
 	s := &Server{}
 	if cfg.Loop.SystemCongestion == "" {
@@ -58,40 +58,41 @@ func NewServer(cfg *ServerConfig) (*Server, error) {
 	}
 	cfg.Loop.limits = newConnLimits(&cfg.Loop)
 	cache := docroot.NewCache(cfg.Cache)
-	bound := append([]kernel.Address(nil), cfg.Listen...)
-	for i := range max(cfg.Loops, 1) {
-		if err := s.addLoop(cfg, cache, bound, i == 0); err != nil {
-			return nil, errors.Join(err, s.Discard())
+	loops, sockets := max(cfg.Loops, 1), cfg.Sockets
+	s.addrs = cfg.Listen
+	if sockets == nil {
+		var err error
+		sockets, s.addrs, err = kernel.ListenLoops(cfg.Listen, loops, kernel.ListenOptions{
+			Defer: cfg.Defer, Flag: cfg.ListenFlag, Congestion: cfg.Loop.LocalCongestion, Cork: cfg.Cork,
+		}, func(addr kernel.Address) { cfg.doing("listening at %s", addr) })
+		if err != nil {
+			return nil, errors.Join(err, closeSockets(sockets))
 		}
 	}
-	s.addrs = bound
+	for i := range loops {
+		if err := s.addLoop(cfg, cache, sockets[i]); err != nil {
+			errs := []error{err, s.Discard()}
+			if cfg.Sockets == nil { // else they are the caller's
+				errs = append(errs, closeSockets(sockets[i+1:]))
+			}
+			return nil, errors.Join(errs...)
+		}
+	}
 	return s, nil
 }
 
-// addLoop adds a loop. The first one finds out the ports that the kernel chooses.
-func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, bound []kernel.Address, first bool) error {
-	var fds []int32
-	if cfg.Sockets != nil {
-		fds = cfg.Sockets[len(s.loops)]
-		bound = nil
+// closeSockets closes the sockets of loops that there are not.
+func closeSockets(sockets [][]int32) error {
+	var errs []error
+	for _, fds := range sockets {
+		errs = append(errs, kernel.CloseAll(fds))
 	}
-	for i, addr := range bound {
-		var fd int32
-		var err error
-		cfg.doing("listening at %s", addr)
-		if addr.Path != "" && !first {
-			fd, err = kernel.Duplicate(s.loops[0].acceptor.listeners[i].fd)
-		} else {
-			fd, bound[i], err = kernel.Listen(addr, kernel.ListenOptions{
-				Shared: cfg.Loops > 1, Defer: cfg.Defer, Alone: first, Flag: cfg.ListenFlag,
-				Congestion: cfg.Loop.LocalCongestion, Cork: cfg.Cork,
-			})
-		}
-		if err != nil {
-			return errors.Join(err, kernel.CloseAll(fds))
-		}
-		fds = append(fds, fd)
-	}
+	return errors.Join(errs...)
+}
+
+// addLoop adds a loop with its listening sockets, which are its own from now on.
+func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, fds []int32) error {
+	first := len(s.loops) == 0
 	cfg.doing("setting up loop %d of %d, with %d MiB for dynamic files", len(s.loops)+1, max(cfg.Loops, 1), cfg.Loop.PoolBytes>>20)
 	kcfg := cfg.Kernel
 	var few string

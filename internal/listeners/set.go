@@ -27,40 +27,18 @@ type Options struct {
 }
 
 // Bind listens at the addresses. Loops have sockets of their own for a TCP address (SO_REUSEPORT), and share the one of a
-// Unix socket. The error says what could not be had and what to change.
+// Unix socket. The error names the address, the cause and the remedy.
 func Bind(addrs []kernel.Address, o *Options, report *logging.Reporter) (*Set, error) {
-	s := &Set{addrs: append([]kernel.Address(nil), addrs...)}
-	for loop := range o.Loops {
-		var fds []int32
-		for i := range s.addrs {
-			fd, err := s.bind(loop, i, o, report)
-			if err != nil {
-				return nil, errors.Join(err, s.Close(report), kernel.CloseAll(fds))
-			}
-			fds = append(fds, fd)
-		}
-		s.fds = append(s.fds, fds)
+	s := &Set{}
+	var err error
+	s.fds, s.addrs, err = kernel.ListenLoops(addrs, o.Loops, kernel.ListenOptions{Defer: o.Defer, Flag: o.Flag, Congestion: o.Congestion}, o.Binding)
+	if len(s.fds) > 0 {
+		s.files = FilesOf(s.addrs[:len(s.fds[0])], report)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close(report))
 	}
 	return s, nil
-}
-
-// bind returns the socket of a loop for an address. The first loop's finds out the port that the kernel chooses.
-func (s *Set) bind(loop, i int, o *Options, report *logging.Reporter) (int32, error) {
-	addr := s.addrs[i]
-	if o.Binding != nil {
-		o.Binding(addr)
-	}
-	if addr.Path != "" && loop > 0 {
-		return kernel.Duplicate(s.fds[0][i])
-	}
-	fd, bound, err := kernel.Listen(addr, kernel.ListenOptions{
-		Shared: o.Loops > 1, Defer: o.Defer, Alone: loop == 0, Flag: o.Flag, Congestion: o.Congestion,
-	})
-	s.addrs[i] = bound
-	if err == nil {
-		s.files = append(s.files, FilesOf(s.addrs[i:i+1], report)...)
-	}
-	return fd, err
 }
 
 // Activated returns the sockets that systemd has passed (sd_listen_fds(3)), or nil if there are none. All loops share
