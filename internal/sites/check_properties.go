@@ -53,9 +53,6 @@ func (c *checker) properties(of string, p *Properties) {
 	if p.Realm != nil && !response.ValidField("X", p.Realm.Value) {
 		c.refuse(p.Realm.From, "realm = %q can't be sent; leave control characters out", p.Realm.Value)
 	}
-	if p.Rate != nil && p.Rate.Value < 0 {
-		c.refuse(p.Rate.From, `rate = %d is less than 0; write bytes per second, such as "2MiB", or 0 for no limit`, p.Rate.Value)
-	}
 	c.networks(p)
 }
 

@@ -37,7 +37,7 @@ func TestProblems(t *testing.T) {
 		}
 		return s
 	}
-	rate := Properties{Rate: Set(int64(1), from)}
+	some := Properties{Charset: Set("a", from)}
 	header := func(c HeaderChange, name, value string) Site {
 		return of(Properties{Headers: []Header{{c, name, value, from}}})
 	}
@@ -56,25 +56,25 @@ func TestProblems(t *testing.T) {
 		{of(Properties{Root: www.Root, Respond: Set(Respond{Status: 404}, from)}), "has root and respond"},
 		{of(Properties{Respond: Set(Respond{Status: 404}, from), Try: Set([]string{"{path}"}, from)}), "warning: try does nothing"},
 		// Routes.
-		{routes(Route{Properties: rate}), "neither path nor match"},
-		{routes(Route{Path: "a", Properties: rate}), `write "/a"`},
-		{routes(Route{Path: "/a//b", Properties: rate}), `write "/a/b"`},
-		{routes(Route{Path: "/a/../b/", Properties: rate}), `write "/b/"`},
-		{routes(Route{Path: "/./", Properties: rate}), `write "/"`},
-		{routes(Route{Path: "/a\x00", Properties: rate}), "normalised"},
-		{routes(Route{Path: "/a%20b", Properties: rate}), `warning: path "/a%20b" has a percent escape, and paths are decoded first; write "/a b"`},
-		{routes(Route{Path: "/100%", Properties: rate}), ""},
-		{routes(Route{Path: "/a/", Properties: rate}, Route{Path: "/a", Properties: rate, From: from}), "the route /a is there a second time"},
-		{routes(Route{Path: "/a", Match: "*.b", Properties: rate}, Route{Path: "/a/", Match: "*.b", Properties: rate}), "is there a second time"},
-		{routes(Route{Path: "/a", Match: "*.b", Properties: rate}, Route{Match: "*.b", Properties: rate}), `warning: the route with match "*.b" is hidden below /a/ by the route with match "*.b"`},
-		{routes(Route{Path: "/", Properties: rate}), "warning: the route \"/\" is the whole site"},
+		{routes(Route{Properties: some}), "neither path nor match"},
+		{routes(Route{Path: "a", Properties: some}), `write "/a"`},
+		{routes(Route{Path: "/a//b", Properties: some}), `write "/a/b"`},
+		{routes(Route{Path: "/a/../b/", Properties: some}), `write "/b/"`},
+		{routes(Route{Path: "/./", Properties: some}), `write "/"`},
+		{routes(Route{Path: "/a\x00", Properties: some}), "normalised"},
+		{routes(Route{Path: "/a%20b", Properties: some}), `warning: path "/a%20b" has a percent escape, and paths are decoded first; write "/a b"`},
+		{routes(Route{Path: "/100%", Properties: some}), ""},
+		{routes(Route{Path: "/a/", Properties: some}, Route{Path: "/a", Properties: some, From: from}), "the route /a is there a second time"},
+		{routes(Route{Path: "/a", Match: "*.b", Properties: some}, Route{Path: "/a/", Match: "*.b", Properties: some}), "is there a second time"},
+		{routes(Route{Path: "/a", Match: "*.b", Properties: some}, Route{Match: "*.b", Properties: some}), `warning: the route with match "*.b" is hidden below /a/ by the route with match "*.b"`},
+		{routes(Route{Path: "/", Properties: some}), "warning: the route \"/\" is the whole site"},
 		{routes(Route{Path: "/a", From: from}), "warning: the route /a sets nothing"},
-		{routes(Route{Match: "[a", Properties: rate}), "is not a pattern"},
-		{routes(Route{Match: "a/*", Properties: rate}), `write "/a/*"`},
-		{routes(Route{Match: "/a//*", Properties: rate}), `write "/a/*"`},
-		{routes(Route{Match: "/a/", Properties: rate}), "a pattern is for files"},
-		{routes(Route{Path: "/a", Match: "/b/*", Properties: rate}), "matches nothing below /a/"},
-		{routes(Route{Path: "/a", Match: "/*/b", Properties: rate}), ""},
+		{routes(Route{Match: "[a", Properties: some}), "is not a pattern"},
+		{routes(Route{Match: "a/*", Properties: some}), `write "/a/*"`},
+		{routes(Route{Match: "/a//*", Properties: some}), `write "/a/*"`},
+		{routes(Route{Match: "/a/", Properties: some}), "a pattern is for files"},
+		{routes(Route{Path: "/a", Match: "/b/*", Properties: some}), "matches nothing below /a/"},
+		{routes(Route{Path: "/a", Match: "/*/b", Properties: some}), ""},
 		{routes(Route{Match: "*.a", Properties: www}), "can't have a root"},
 		{routes(Route{Match: "*.a", Properties: Properties{Auth: Set(Auth{"users"}, from)}}), "can't have auth"},
 		{routes(Route{Match: "*.a", Properties: Properties{Allow: networksOf("all")}}), "can't have allow"},
@@ -128,7 +128,6 @@ func TestProblems(t *testing.T) {
 		{of(Properties{CacheControl: Set("a\nb", from)}), "cache-control"},
 		{of(Properties{Realm: Set("a\nb", from)}), "realm"},
 		{of(Properties{Realm: Set("a", from)}), "warning: realm does nothing without auth"},
-		{of(Properties{Rate: Set(int64(-1), from)}), "less than 0"},
 		{of(Properties{CORS: Set(CORS{Origins: []string{"*"}, Credentials: true}, from)}), "browsers refuse credentials"},
 		{of(Properties{CORS: Set(CORS{Origins: []string{"*", "https://a.b"}}, from)}), "permits all origins"},
 		{of(Properties{CORS: Set(CORS{Origins: []string{"https://a.b/"}}, from)}), "is not an origin"},
@@ -223,7 +222,7 @@ func TestInheritance(t *testing.T) {
 				Headers: []Header{{HeaderRemove, "a", "", at(4)}, {HeaderSet, "l", "3", at(4)}}, ErrorPages: []ErrorPage{{404, "c", at(4)}},
 				Types: []MediaType{{"y", "text/y", at(4)}, {"*.x", "text/z", at(4)}},
 			}},
-			{Path: "/a", Properties: Properties{Auth: Set(Auth{}, at(5)), Rate: Set(int64(7), at(5))}},
+			{Path: "/a", Properties: Properties{Auth: Set(Auth{}, at(5)), Charset: Set("x", at(5))}},
 		},
 	}
 	table := newTable(t, s)
@@ -236,8 +235,8 @@ func TestInheritance(t *testing.T) {
 	}
 	p := get("/a/b/c")
 	want := "[{root /srv/www site.toml:1} {error-pages.404 c site.toml:4} {error-pages.500 b site.toml:1} {media-types.*.x text/z site.toml:4} " +
-		"{media-types.y text/y site.toml:4} {media-types.md text/markdown site.toml:1} {headers.remove a site.toml:4} {headers.set B: 1 site.toml:1} " +
-		"{headers.set l: 3 site.toml:4} {auth off site.toml:5} {rate 7 site.toml:5}]"
+		"{media-types.y text/y site.toml:4} {media-types.md text/markdown site.toml:1} {charset \"x\" site.toml:5} {headers.remove a site.toml:4} {headers.set B: 1 site.toml:1} " +
+		"{headers.set l: 3 site.toml:4} {auth off site.toml:5}]"
 	if got := describe(p); got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}

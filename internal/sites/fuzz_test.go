@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"path"
 	"strings"
@@ -89,7 +90,7 @@ func fuzzSite(spec string) Site {
 		if p+m == "" {
 			continue
 		}
-		r := Route{Path: p, Match: m, Properties: Properties{Rate: Set(int64(i), at(i+2))}, From: at(i + 2)}
+		r := Route{Path: p, Match: m, Properties: Properties{Charset: Set(fmt.Sprint(i), at(i+2))}, From: at(i + 2)}
 		if i%3 == 0 && m == "" {
 			r.Properties.Root = Set(Root{Directory: "/" + line}, at(i+2))
 		}

@@ -28,7 +28,6 @@ func (p *Properties) All() []Property {
 	l = list(l, "index", p.Index, quoteAll)
 	l = list(l, "list", p.List, strconv.FormatBool)
 	l = list(l, "dotfiles", p.DotFiles, strconv.FormatBool)
-	l = list(l, "symlinks", p.Symlinks, SymlinkPolicy.String)
 	l = list(l, "try", p.Try, quoteAll)
 	l = list(l, "respond", p.Respond, func(r Respond) string { return fmt.Sprintf("%d %q", r.Status, r.Body) })
 	for _, e := range p.ErrorPages {
@@ -56,8 +55,6 @@ func (p *Properties) All() []Property {
 	l = list(l, "realm", p.Realm, strconv.Quote)
 	l = list(l, "allow", p.Allow, networks)
 	l = list(l, "deny", p.Deny, networks)
-	l = list(l, "rate", p.Rate, func(n int64) string { return strconv.FormatInt(n, 10) })
-	l = list(l, "compress", p.Compress, strconv.FormatBool)
 	return list(l, "precompressed", p.Precompressed, strconv.FormatBool)
 }
 

@@ -88,25 +88,22 @@ type Redirect struct {
 // Properties are what a route can set. A nil Setting is not set, and is inherited.
 type Properties struct {
 	Root          *Setting[Root]
-	Dynamic       *Setting[bool]          // files are read asynchronously, and not sent by sendfile; default false
-	Index         *Setting[[]string]      // names that stand for a directory, the first that exists; default index.html
-	List          *Setting[bool]          // a directory without an index file has a listing; default false
-	DotFiles      *Setting[bool]          // names that begin with a dot are served; default false
-	Symlinks      *Setting[SymlinkPolicy] // no key of a file sets it, as long as the server does not go by it
-	Try           *Setting[[]string]      // what is looked up for a path, in this order; default the path alone
-	Respond       *Setting[Respond]       // a response without a file
-	ErrorPages    []ErrorPage             // by status
-	Types         []MediaType             // by pattern, own ones before inherited ones
-	Charset       *Setting[string]        // of text types; "" is none; default utf-8
-	CacheControl  *Setting[string]        // "" is none
-	Headers       []Header                // by name
-	CORS          *Setting[CORS]          // no origins: off, the default
+	Dynamic       *Setting[bool]     // files are read asynchronously, and not sent by sendfile; default false
+	Index         *Setting[[]string] // names that stand for a directory, the first that exists; default index.html
+	List          *Setting[bool]     // a directory without an index file has a listing; default false
+	DotFiles      *Setting[bool]     // names that begin with a dot are served; default false
+	Try           *Setting[[]string] // what is looked up for a path, in this order; default the path alone
+	Respond       *Setting[Respond]  // a response without a file
+	ErrorPages    []ErrorPage        // by status
+	Types         []MediaType        // by pattern, own ones before inherited ones
+	Charset       *Setting[string]   // of text types; "" is none; default utf-8
+	CacheControl  *Setting[string]   // "" is none
+	Headers       []Header           // by name
+	CORS          *Setting[CORS]     // no origins: off, the default
 	Auth          *Setting[Auth]
 	Realm         *Setting[string]
 	Allow         *Setting[[]netip.Prefix] // if set, other addresses get 403
 	Deny          *Setting[[]netip.Prefix] // these addresses get 403, also if they are in Allow
-	Rate          *Setting[int64]          // body bytes per second of a connection; 0 is no limit; as Symlinks
-	Compress      *Setting[bool]           // text is compressed on the fly; default false; as Symlinks
 	Precompressed *Setting[bool]           // siblings on the disk are sent; default true
 }
 
@@ -117,22 +114,6 @@ type Root struct {
 	// is its path without Base. NewTable sets it.
 	Base string
 }
-
-// SymlinkPolicy determines which symbolic links below a root are followed.
-type SymlinkPolicy uint8
-
-// The policies.
-const (
-	SymlinksWithinRoot SymlinkPolicy = iota // those that stay below the root
-	SymlinksSameOwner                       // of those, the ones whose target belongs to the owner of the link
-	SymlinksNever                           // none
-)
-
-// SymlinkPolicies are the names of the policies in a file, by their values.
-var SymlinkPolicies = []string{"within-root", "same-owner", "never"}
-
-// String returns the name of the policy.
-func (p SymlinkPolicy) String() string { return SymlinkPolicies[p] }
 
 // Respond is a response without a file.
 type Respond struct {
