@@ -58,7 +58,7 @@ func TestAppendStatusLine_9112_4(t *testing.T) {
 			known++
 		}
 	}
-	if known != 28 {
+	if known != 30 {
 		t.Errorf("%d reason phrases", known)
 	}
 }

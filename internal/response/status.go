@@ -33,14 +33,16 @@ const (
 	RangeNotSatisfiable Status = 416
 	ExpectationFailed   Status = 417
 	MisdirectedRequest  Status = 421
+	TooManyRequests     Status = 429
 	FieldsTooLarge      Status = 431
+	UnavailableForLegal Status = 451
 	InternalServerError Status = 500
 	NotImplemented      Status = 501
 	ServiceUnavailable  Status = 503
 	VersionNotSupported Status = 505
 )
 
-// Reason returns the reason phrase of RFC 9110 section 15 (RFC 6585 for 431), or "" for a status that the
+// Reason returns the reason phrase of RFC 9110 section 15 (RFC 6585 for 429 and 431, RFC 7725 for 451), or "" for a status that the
 // server does not send.
 func (s Status) Reason() string {
 	switch s {
@@ -90,8 +92,12 @@ func (s Status) Reason() string {
 		return "Expectation Failed"
 	case MisdirectedRequest:
 		return "Misdirected Request"
+	case TooManyRequests:
+		return "Too Many Requests"
 	case FieldsTooLarge:
 		return "Request Header Fields Too Large"
+	case UnavailableForLegal:
+		return "Unavailable For Legal Reasons"
 	case InternalServerError:
 		return "Internal Server Error"
 	case NotImplemented:

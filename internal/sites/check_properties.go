@@ -104,6 +104,8 @@ func (c *checker) respond(s *Setting[Respond]) {
 		c.refuse(s.From, "respond: the status %d redirects; write a [[site.redirect]]", status)
 	case status != 200 && status != 204 && (status < 400 || status > 599) || slices.Contains(statusesWithFields, status):
 		c.refuse(s.From, "respond: the status %d can't be sent without more; write 200, 204 or an error, such as 404 or 410", status)
+	case s.Value.Status.Reason() == "": // metrics and logs have no name for it
+		c.refuse(s.From, "respond: the server has no reason phrase for the status %d; write one such as 403, 404, 410, 429, 451 or 503", status)
 	case status == 204 && s.Value.Body != "":
 		c.refuse(s.From, "respond: a response with the status 204 has no body; remove the body, or write the status 200")
 	}

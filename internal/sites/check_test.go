@@ -117,6 +117,8 @@ func TestProblems(t *testing.T) {
 		{of(Properties{Try: Set([]string{"{path}", "/.x"}, from)}), `warning: try: "/.x" leads to no file: names that begin with a dot`},
 		{of(Properties{Respond: Set(Respond{Status: 301}, from)}), "write a [[site.redirect]]"},
 		{of(Properties{Respond: Set(Respond{Status: 401}, from)}), "can't be sent without more"},
+		{of(Properties{Respond: Set(Respond{Status: 418}, from)}), "no reason phrase for the status 418"},
+		{of(Properties{Respond: Set(Respond{Status: 451}, from)}), ""},
 		{of(Properties{Respond: Set(Respond{Status: 204, Body: "x"}, from)}), "has no body"},
 		{of(Properties{Respond: Set(Respond{Status: 200, Type: "x"}, from)}), "is not a media type"},
 		{of(Properties{ErrorPages: []ErrorPage{{Status: 200, File: "a", From: from}}}), "the status 200 has no error page"},
