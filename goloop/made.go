@@ -20,7 +20,13 @@ func (x *exchange) Make(m *docroot.Mount, key []byte, build handler.Build) (*doc
 	j := x.loop.jobs.take(kernel.JobFunc, x.conn)
 	j.mount = m
 	j.key = append(j.key, key...)
-	j.does(x.loop.k, build)
+	cache := x.loop.cache
+	j.does(x.loop.k, func(directories kernel.Directories) (kernel.Opened, kernel.Class) {
+		if cache.Full() { // those that were asked for before it have filled it
+			return kernel.Opened{FD: -1}, kernel.Exhausted
+		}
+		return build(directories)
+	})
 	if !x.loop.k.Ask(&j.Job) {
 		x.loop.giveJob(j)
 		x.loop.retry(x.conn)
