@@ -25,7 +25,11 @@ func (x *exchange) Make(m *docroot.Mount, key []byte, build handler.Build) (*doc
 		if cache.Full() { // those that were asked for before it have filled it
 			return kernel.Opened{FD: -1}, kernel.Exhausted
 		}
-		return build(directories)
+		opened, class := build(directories)
+		if class == kernel.Done { // it counts from now on, whenever the loop takes it
+			cache.Reserve(opened.Size)
+		}
+		return opened, class
 	})
 	if !x.loop.k.Ask(&j.Job) {
 		x.loop.giveJob(j)
@@ -93,6 +97,9 @@ func (l *Loop) onMade(c *conn, j *job, alive bool) {
 		return
 	}
 	file := l.remember(j.mount, j.key, j.Class, &j.File, true)
+	if j.Kind == kernel.JobFunc && j.Class == kernel.Done {
+		l.cache.Reserve(-j.File.Size)
+	}
 	if x != nil {
 		x.hold(file)
 	} else {

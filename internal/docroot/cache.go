@@ -232,6 +232,9 @@ func (c *Cache) Clear(fds []Descriptor) []Descriptor {
 // Len returns the number of names in the cache.
 func (c *Cache) Len() int { return int(c.count.Load()) }
 
+// Reserve counts bytes of made files that are not in the cache yet, or, below 0, that have been counted so and are now.
+func (c *Cache) Reserve(bytes int64) { c.making.Add(bytes) }
+
 // Full reports whether made files, which are in memory as long as they are in use, use so much memory that
 // no more should be made.
 func (c *Cache) Full() bool { return c.making.Load() >= madeInUseFactor*c.limits.MadeBytesMax }
