@@ -62,16 +62,9 @@ func (x *exchange) Check(m *docroot.Mount, key []byte, build handler.Build) (*do
 		l.counts.ChecksRefused++
 		return nil, handler.OutcomeRefused
 	}
-	j := l.jobs.take(kernel.JobCompute, c)
-	j.mount, j.asker = m, asker
-	j.key = append(j.key, key...)
-	j.does(l.k, build)
-	if !l.k.Ask(&j.Job) {
-		l.giveJob(j)
-		l.retry(c)
-		return nil, handler.OutcomePending
+	if j := x.askMake(kernel.JobCompute, m, key, build); j != nil {
+		j.asker = asker
+		l.checks.enter(asker, key)
 	}
-	l.checks.enter(asker, key)
-	x.awaitsJob, x.job = true, j
 	return nil, handler.OutcomePending
 }

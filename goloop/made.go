@@ -17,11 +17,8 @@ func (x *exchange) Make(m *docroot.Mount, key []byte, build handler.Build) (*doc
 	if x.isPipelined() {
 		return nil, handler.OutcomePending
 	}
-	j := x.loop.jobs.take(kernel.JobFunc, x.conn)
-	j.mount = m
-	j.key = append(j.key, key...)
 	cache := x.loop.cache
-	j.does(x.loop.k, func(directories kernel.Directories) (kernel.Opened, kernel.Class) {
+	x.askMake(kernel.JobFunc, m, key, func(directories kernel.Directories) (kernel.Opened, kernel.Class) {
 		if cache.Full() { // those that were asked for before it have filled it
 			return kernel.Opened{FD: -1}, kernel.Exhausted
 		}
@@ -31,13 +28,24 @@ func (x *exchange) Make(m *docroot.Mount, key []byte, build handler.Build) (*doc
 		}
 		return opened, class
 	})
-	if !x.loop.k.Ask(&j.Job) {
-		x.loop.giveJob(j)
-		x.loop.retry(x.conn)
-		return nil, handler.OutcomePending
+	return nil, handler.OutcomePending
+}
+
+// askMake lets a worker thread make what is kept under a key. It returns the job, or nil if the request has to be retried because the
+// worker threads took none.
+func (x *exchange) askMake(kind kernel.JobKind, m *docroot.Mount, key []byte, build handler.Build) *job {
+	l := x.loop
+	j := l.jobs.take(kind, x.conn)
+	j.mount = m
+	j.key = append(j.key, key...)
+	j.does(l.k, build)
+	if !l.k.Ask(&j.Job) {
+		l.giveJob(j)
+		l.retry(x.conn)
+		return nil
 	}
 	x.awaitsJob, x.job = true, j
-	return nil, handler.OutcomePending
+	return j
 }
 
 // recallMade returns what was made under a key, with a reference, or nil.

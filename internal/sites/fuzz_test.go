@@ -36,10 +36,10 @@ func FuzzGlob(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" || name == "" || strings.HasSuffix(name, "/") {
-			t.Skip()
+			return // outside of what is compared
 		}
 		if strings.Contains(pattern, "[") && strings.Contains(name, "/") {
-			t.Skip() // where they differ
+			return // where they differ
 		}
 		g := newGlob(pattern)
 		subject := name
@@ -71,7 +71,7 @@ func FuzzHost(f *testing.F) {
 			if len(problems) == 0 {
 				t.Error("neither a table nor a problem")
 			}
-			t.Skip()
+			return // outside of what is compared
 		}
 		if got, want := siteName(table.Site([]byte(host))), naiveSite(list, host); got != want {
 			t.Errorf("%q: %q, the oracle says %q", host, got, want)
@@ -116,7 +116,7 @@ func FuzzRoute(f *testing.F) {
 			t.Error("neither a table nor a problem")
 		}
 		if table == nil || verdict != request.PathOK || strings.Contains(spec, "[") {
-			t.Skip()
+			return // outside of what is compared
 		}
 		properties := naiveProperties(&site, string(p))
 		want := describe(&properties)

@@ -71,13 +71,9 @@ func makeAll(dir, out string, info release.Info, env ...string) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	document, err := sbom.New(sbom.Subject{
+	bill, err := sbom.JSON(sbom.Subject{
 		Binary: binary, Name: "aws", Version: info.Version, Commit: info.Commit, License: "MIT", Time: info.Time, Dir: dir,
 	})
-	if err != nil {
-		return nil, err
-	}
-	bill, err := document.JSON()
 	if err != nil {
 		return nil, err
 	}

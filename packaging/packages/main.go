@@ -134,13 +134,9 @@ func generated(dir, binary string, info release.Info) (map[string][]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	bill, err := sbom.New(sbom.Subject{
+	bill, err := sbom.JSON(sbom.Subject{
 		Binary: binary, Name: "aws", Version: info.Version, Commit: info.Commit, License: "MIT", Time: info.Time, Dir: dir,
 	})
-	if err != nil {
-		return nil, err
-	}
-	billText, err := bill.JSON()
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +146,7 @@ func generated(dir, binary string, info release.Info) (map[string][]byte, error)
 	}
 	return map[string][]byte{
 		"awsd.1.gz": packed(pages.Manual), "awsd.bash": pages.Bash, "awsd.zsh": pages.Zsh, "awsd.fish": pages.Fish,
-		"NOTICES.gz": packed(notices), "changelog.gz": packed(changes), "awsd.cdx.json": billText,
+		"NOTICES.gz": packed(notices), "changelog.gz": packed(changes), "awsd.cdx.json": bill,
 		"changelog.yaml": changelog(info),
 	}, nil
 }

@@ -37,6 +37,15 @@ type Subject struct {
 	Dir     string // the sources, where `go list` finds the modules; empty leaves licenses out
 }
 
+// JSON reads a binary and returns its bill of materials as JSON.
+func JSON(s Subject) ([]byte, error) {
+	document, err := New(s)
+	if err != nil {
+		return nil, err
+	}
+	return document.JSON()
+}
+
 // New reads a binary and returns its bill of materials, which depends on the subject alone.
 func New(s Subject) (*Document, error) {
 	info, err := buildinfo.ReadFile(s.Binary)

@@ -5,17 +5,28 @@ import (
 	"strings"
 
 	"aws/internal/response"
+	"aws/internal/sites"
 )
 
-// reserved are the fields that no option may set: those that frame a message or speak of its connection, for clients and
-// proxies would lose their place (RFC 9112 section 6, RFC 9110 section 7.6.1), and those that only the response itself can
-// know. The value says what to write instead, if there is something.
-var reserved = map[string]string{
-	"content-length": "", "transfer-encoding": "", "connection": "", "keep-alive": "", "proxy-connection": "", "te": "",
-	"trailer": "", "upgrade": "", "content-encoding": "", "content-range": "", "date": "", "etag": "", "last-modified": "",
-	"accept-ranges": "", "location": "", "allow": "", "retry-after": "", "age": "",
+// optionHints say what to write instead of a header field that the server sets.
+var optionHints = map[string]string{
 	"www-authenticate": "--auth asks for passwords",
 	"content-type":     "--mime sets media types",
+}
+
+// reserved reports whether no option may set a field, whose name is in lower case: the server sets it for each response. instead
+// says what to write. Cache-Control and the permissions of CORS, which are properties of a site, may be set by the option.
+func reserved(name string) (instead string, isReserved bool) {
+	if name == "cache-control" || strings.HasPrefix(name, "access-control-") {
+		return "", false
+	}
+	if _, isReserved = sites.Reserved(name); !isReserved {
+		return "", false
+	}
+	if instead = optionHints[name]; instead == "" {
+		instead = "leave it out"
+	}
+	return instead, true
 }
 
 // exposedFields are those that web pages of other origins may read besides the safelisted ones.
@@ -35,10 +46,7 @@ func commonFields(o *Options) (fields []Field, cache string, err error) {
 			return nil, "", fmt.Errorf("header %q: %q is not a field that may be sent", f.Name, f.Value)
 		}
 		name := strings.ToLower(f.Name)
-		if instead, ok := reserved[name]; ok {
-			if instead == "" {
-				instead = "leave it out"
-			}
+		if instead, ok := reserved(name); ok {
 			return nil, "", fmt.Errorf("header %q: the server sets this field for each response; %s", f.Name, instead)
 		}
 		if name == "cache-control" {
