@@ -1,6 +1,9 @@
 package goloop
 
-import "aws/internal/kernel"
+import (
+	"aws/internal/kernel"
+	"aws/internal/rate"
+)
 
 // role is the purpose of an operation of a batch.
 type role uint8
@@ -24,7 +27,8 @@ type owner struct {
 	sends   bool // bytes of a response
 	slot    int32
 	gen     uint32
-	content uint32 // of those bytes, how many are content: its last ones
+	content uint32      // of those bytes, how many are content: its last ones
+	limit   *rate.Limit // that the content was reserved with
 }
 
 // batch holds the operations of a phase, which one cgo call executes, and the owner of each.

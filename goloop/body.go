@@ -97,7 +97,7 @@ func (b *fileBody) addSends(l *Loop, x *exchange, most int64, link kernel.OpFlag
 	op := kernel.Op{Kind: kernel.OpSendfile, Flags: link, FD: c.fd, File: fd, Offset: b.off}
 	n = min(n, most)
 	op.SetLen(n)
-	l.batch.add(senderOf(roleFile, c, n), op)
+	l.batch.add(senderOf(roleFile, x, n), op)
 	return n, kernel.Link
 }
 
@@ -142,11 +142,11 @@ func (l *Loop) awaitLoad(x *exchange) {
 	x.loads.transfer.Await()
 }
 
-// senderOf returns the owner of an operation that sends bytes of a connection's response, of which the last
+// senderOf returns the owner of an operation that sends bytes of an exchange's response, of which the last
 // ones, content of them, are its content.
-func senderOf(r role, c *conn, content int64) owner {
-	o := ownerOf(r, c)
-	o.sends, o.content = true, uint32(content)
+func senderOf(r role, x *exchange, content int64) owner {
+	o := ownerOf(r, x.conn)
+	o.sends, o.content, o.limit = true, uint32(content), x.limit
 	return o
 }
 
@@ -158,9 +158,9 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 	content := max(n-(op.Len()-int64(o.content)), 0) // the head's bytes come first
 	if unsent := int64(o.content) - content; unsent > 0 {
 		if alive {
-			l.rates.refund(&c.bucket, unsent)
+			l.rates.refund(&c.bucket, o.limit, unsent)
 		} else {
-			l.rates.refundTotal(unsent)
+			l.rates.refundTotal(o.limit, unsent)
 		}
 	}
 	l.counts.BytesSent += uint64(n)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"aws/internal/kernel"
+	"aws/internal/rate"
 	"aws/internal/stats"
 )
 
@@ -78,7 +79,7 @@ type Config struct {
 
 	limits *connLimits // that a Server's loops share; a loop without one has its own
 
-	total *totalRate // that a Server's loops share; a loop without one has its own
+	total *rate.Total // that a Server's loops share; a loop without one has its own
 }
 
 // DropInConfig returns the limits of the drop-in.
@@ -154,10 +155,10 @@ func (cfg *Config) Check() error {
 			return fmt.Errorf("%s is %d: it may not be negative", v.name, v.value)
 		}
 	}
-	for _, rate := range []int64{cfg.RateMax, cfg.TotalRateMax} {
-		if rate != 0 && rate < max(rateFloor, cfg.SendRateMin) {
+	for _, r := range []int64{cfg.RateMax, cfg.TotalRateMax} {
+		if r != 0 && r < max(rate.Floor, cfg.SendRateMin) {
 			return fmt.Errorf("RateMax is %d and TotalRateMax %d: a rate is 0, or at least %d, and at least SendRateMin, %d",
-				cfg.RateMax, cfg.TotalRateMax, rateFloor, cfg.SendRateMin)
+				cfg.RateMax, cfg.TotalRateMax, rate.Floor, cfg.SendRateMin)
 		}
 	}
 	if cfg.BufferBytes%4096 != 0 {

@@ -8,6 +8,7 @@ import (
 	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
+	"aws/internal/rate"
 )
 
 // conn is a connection: a socket with its interest in events, its deadlines and the bytes that were received. What it does for a
@@ -37,9 +38,9 @@ type conn struct {
 	proxyHeaderLeft int  // bytes of that header that have not arrived and are discarded
 
 	peer              netip.AddrPort
-	countedForAddress bool     // in connLimits
-	locality          locality // whether it comes from this machine, and what that still asks for
-	bucket            bucket   // of the rate of a connection
+	countedForAddress bool        // in connLimits
+	locality          locality    // whether it comes from this machine, and what that still asks for
+	bucket            rate.Bucket // of the rate of a connection
 	delivery          delivery
 	lingered          int // bytes thrown away while lingering
 }

@@ -7,6 +7,7 @@ import (
 	"aws/internal/docroot"
 	"aws/internal/handler"
 	"aws/internal/kernel"
+	"aws/internal/rate"
 	"aws/internal/request"
 	"aws/internal/stats"
 )
@@ -33,6 +34,7 @@ type exchange struct {
 	sendfd fileBody      // body, if it is sent by sendfile
 	loads  loadedBody    // body, if it is loaded into buffers
 	parts  parts         // what follows body
+	limit  *rate.Limit   // of the rate of the content, beside that of the server; nil: none
 
 	keepAlive   bool         // the connection is kept for another request
 	lingers     bool         // the client may be sending on when the response is over
@@ -119,7 +121,7 @@ func (l *Loop) compose(x *exchange, r *handler.Response) bool {
 	x.file, r.File = r.File, nil
 	x.setRange(r.From, r.To)
 	x.parts.set(r)
-	x.keepAlive = r.KeepAlive
+	x.keepAlive, x.limit = r.KeepAlive, r.Limit
 	return true
 }
 

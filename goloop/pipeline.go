@@ -123,7 +123,7 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 			return
 		}
 		inMemory := x.inMemory()
-		if !l.rates.reserveAll(&c.bucket, inMemory+file, l.k.Now()) {
+		if !l.rates.reserveAll(&c.bucket, x.limit, inMemory+file, l.k.Now()) {
 			return // it is sent when it is the current one
 		}
 		l.sendMessage(x, roleMessage, x.writeBuf, inMemory, link, file > 0 || !x.keepAlive)
@@ -131,7 +131,7 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 		if file > 0 {
 			var added int64
 			if added, link = x.body.addSends(l, x, file, link); added < file {
-				l.rates.refund(&c.bucket, file-added)
+				l.rates.refund(&c.bucket, x.limit, file-added)
 				return
 			}
 		}

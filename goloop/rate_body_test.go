@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"aws/internal/handler/fileserver"
+	"aws/internal/rate"
 	"aws/internal/response"
 )
 
@@ -118,7 +119,7 @@ func (m *meter) got(n int) {
 	defer m.mu.Unlock()
 	m.sum += int64(n)
 	after := time.Since(m.began)
-	if most := burst(m.rate) + int64(float64(m.rate)*after.Seconds()); m.sum > most && m.over == "" {
+	if most := rate.Burst(m.rate) + int64(float64(m.rate)*after.Seconds()); m.sum > most && m.over == "" {
 		m.over = fmt.Sprintf("%d bytes after %v, where %d are allowed", m.sum, after, most)
 	}
 }
@@ -134,18 +135,18 @@ func (m *meter) check(t *testing.T, what string, least int64) {
 }
 
 func TestRateBoundsEveryBody(t *testing.T) {
-	const rate = 100_000
+	const perSecond = 100_000
 	s := limitedSite(t)
 	server := startServe(t, s, func(o *fileserver.Options, cfg *ServerConfig) {
 		limit(o, cfg)
-		cfg.Loop.RateMax = rate
+		cfg.Loop.RateMax = perSecond
 	})
 	for _, r := range ratedBodies {
 		t.Run(r.name, func(t *testing.T) {
 			t.Parallel()
-			m := &meter{began: time.Now(), rate: rate}
+			m := &meter{began: time.Now(), rate: perSecond}
 			r.ask(t, server, m.got)
-			m.check(t, r.name, 2*burst(rate))
+			m.check(t, r.name, 2*rate.Burst(perSecond))
 		})
 	}
 	t.Run("of all sorts", func(t *testing.T) {
@@ -163,7 +164,7 @@ func TestRateBoundsEveryBody(t *testing.T) {
 		if err != nil || resp.ContentLength != int64(len(s.files["/static/large"])) {
 			t.Fatalf("HEAD: %v, %v", resp, err)
 		}
-		m := &meter{began: time.Now(), rate: rate}
+		m := &meter{began: time.Now(), rate: perSecond}
 		for _, r := range ratedBodies {
 			resp, err := http.ReadResponse(in, nil)
 			if err != nil {
@@ -175,7 +176,7 @@ func TestRateBoundsEveryBody(t *testing.T) {
 			}
 			m.got(int(n))
 		}
-		m.check(t, c.name, 2*burst(rate))
+		m.check(t, c.name, 2*rate.Burst(perSecond))
 	})
 }
 
@@ -196,20 +197,20 @@ func TestRateLeavesHeadsAlone(t *testing.T) {
 }
 
 func TestTotalRateBoundsAllLoopsTogether(t *testing.T) {
-	const rate = 400_000
+	const perSecond = 400_000
 	s := limitedSite(t)
 	server := startServe(t, s, func(o *fileserver.Options, cfg *ServerConfig) {
 		limit(o, cfg)
-		cfg.Loop.TotalRateMax = rate
+		cfg.Loop.TotalRateMax = perSecond
 		cfg.Loops = 4
 	})
-	m := &meter{began: time.Now(), rate: rate}
+	m := &meter{began: time.Now(), rate: perSecond}
 	var group sync.WaitGroup
 	for _, r := range ratedBodies {
 		group.Go(func() { r.ask(t, server, m.got) })
 	}
 	group.Wait()
-	m.check(t, "all together", 4*burst(rate))
+	m.check(t, "all together", 4*rate.Burst(perSecond))
 }
 
 // However low the rate and many the loops: none is left with 0, which would be no bound.
@@ -217,60 +218,21 @@ func TestLowTotalRateHoldsOnManyLoops(t *testing.T) {
 	s := limitedSite(t)
 	server := startServe(t, s, func(o *fileserver.Options, cfg *ServerConfig) {
 		cfg.Loop.SendRateMin = 0
-		cfg.Loop.TotalRateMax = rateFloor
+		cfg.Loop.TotalRateMax = rate.Floor
 		cfg.Loops = 8
 	})
-	m := &meter{began: time.Now(), rate: rateFloor}
+	m := &meter{began: time.Now(), rate: rate.Floor}
 	r := rated{name: "one byte", request: "GET /k HTTP/1.1\r\nHost: x", bytes: 1024, times: 1}
 	r.ask(t, server, m.got)
 	m.check(t, r.name, 1024)
-}
-
-func TestTotalRateIsSharedExactly(t *testing.T) {
-	total := &totalRate{rate: 1 << 20}
-	var group sync.WaitGroup
-	var mu sync.Mutex
-	var sum int64
-	for range 8 {
-		group.Go(func() {
-			for range 1000 {
-				n := total.take(3000, time.Second)
-				if n > 1000 {
-					total.put(n - 1000)
-					n = 1000
-				}
-				mu.Lock()
-				sum += n
-				mu.Unlock()
-			}
-		})
-	}
-	group.Wait()
-	if sum > burst(total.rate) {
-		t.Errorf("%d bytes at one moment, where %d are allowed", sum, burst(total.rate))
-	}
-}
-
-func TestNoRateIsTooHighForItsBucket(t *testing.T) {
-	for _, rate := range []int64{rateFloor, 1 << 20, 40 << 30, 1 << 62} {
-		var b bucket
-		now := time.Second
-		if n := b.fill(rate, now); n != rate/4 {
-			t.Errorf("at %d a second, a full bucket holds %d", rate, n)
-		}
-		b.tokens = 0
-		if n := b.fill(rate, now+100*time.Millisecond); n < rate/10-1 || n > rate/10 {
-			t.Errorf("at %d a second, 100 ms bring %d", rate, n)
-		}
-	}
 }
 
 // Clients that get less than --min-send-rate because the rates leave no more for them are not taken for slow.
 func TestClientIsNotSlowWhileRatesHoldItBack(t *testing.T) {
 	s := newSite(t)
 	server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) {
-		cfg.Loop.TotalRateMax = rateFloor
-		cfg.Loop.SendRateMin = rateFloor
+		cfg.Loop.TotalRateMax = rate.Floor
+		cfg.Loop.SendRateMin = rate.Floor
 		cfg.Loop.SendTimeout = 500 * time.Millisecond
 	})
 	r := rated{name: "a share", request: "GET /dynamic/k HTTP/1.1\r\nHost: x", bytes: 1024, times: 1}

@@ -94,14 +94,14 @@ func (l *Loop) addExchange(x *exchange) {
 	}
 	inMemory := x.inMemory()
 	content := inMemory + file
-	granted := l.rates.reserve(&c.bucket, content, l.k.Now())
+	granted := l.rates.reserve(&c.bucket, x.limit, content, l.k.Now())
 	added, link := l.addMessage(x, inMemory, granted)
 	if fileGranted := granted - added; file > 0 && added == inMemory && fileGranted > 0 {
 		var n int64
 		n, link = x.body.addSends(l, x, fileGranted, link)
 		added += n
 	}
-	l.rates.refund(&c.bucket, granted-added)
+	l.rates.refund(&c.bucket, x.limit, granted-added)
 	switch {
 	case granted == 0 && content > 0 && link == 0: // the rates allow nothing now, and the head is gone
 		c.sendPaused = true
@@ -157,7 +157,7 @@ func (l *Loop) sendMessage(x *exchange, r role, message []byte, content int64, l
 		op.Flags |= kernel.More
 	}
 	op.SetBuf(message)
-	l.batch.add(senderOf(r, x.conn, content), op)
+	l.batch.add(senderOf(r, x, content), op)
 }
 
 // prefetch brings the next chunk into memory before it is sent.

@@ -9,6 +9,7 @@ import (
 	"aws/internal/docroot"
 	"aws/internal/handler"
 	"aws/internal/kernel"
+	"aws/internal/rate"
 	"aws/internal/stats"
 )
 
@@ -54,7 +55,7 @@ func NewServer(cfg *ServerConfig) (*Server, error) {
 	}
 	cfg.Loop.Corked = cfg.Cork
 	if cfg.Loop.TotalRateMax > 0 {
-		cfg.Loop.total = &totalRate{rate: cfg.Loop.TotalRateMax}
+		cfg.Loop.total = rate.NewTotal(cfg.Loop.TotalRateMax)
 	}
 	cfg.Loop.limits = newConnLimits(&cfg.Loop)
 	cache := docroot.NewCache(cfg.Cache)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"aws/internal/docroot"
+	"aws/internal/rate"
 	"aws/internal/request"
 	"aws/internal/response"
 )
@@ -16,6 +17,7 @@ type Response struct {
 	File      *docroot.File  // whose bytes [From, To) are the body; nil: there are none
 	Mount     *docroot.Mount // that the request's path belongs to, or nil; for the record
 	User      []byte         // who has shown the password, or empty; for the record
+	Limit     *rate.Limit    // of the rate of the body, beside that of the server; nil: none
 	From      int64
 	To        int64
 	Parts     []Part // what follows the bytes [From, To)
