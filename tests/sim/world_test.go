@@ -17,26 +17,27 @@ import (
 
 // world is one run: everything that was drawn from its seed.
 type world struct {
-	seed      uint64
-	rnd       *rand.Rand
-	k         *simkernel.Kernel
-	listener  *simkernel.Listener
-	tree      *simkernel.Tree
-	site      []*page
-	clients   []*client
-	sessions  []*session // instead of clients, where the server is `aws serve`
-	options   fileserver.Options
-	calm      bool           // nothing happens to the files
-	responses map[string]int // that sessions have got in full or in part, by kind
-	cfg       goloop.Config
-	loop      *goloop.Loop
-	scarce    bool          // there are fewer descriptors than the connections need
-	stopAt    time.Duration // an early shutdown; 0: none
-	stopped   time.Duration // when the shutdown was asked for
-	filesMax  int           // descriptors that the cache may hold open for nobody
-	opened    int           // descriptors that had ever been opened at the latest iteration
-	unused    int           // iterations in a row in which nobody has had a file
-	sends     []sending     // all that sockets have taken, if there is a rate
+	seed       uint64
+	rnd        *rand.Rand
+	k          *simkernel.Kernel
+	listener   *simkernel.Listener
+	tree       *simkernel.Tree
+	site       []*page
+	clients    []*client
+	sessions   []*session // instead of clients, where the server is `aws serve`
+	options    fileserver.Options
+	calm       bool           // nothing happens to the files
+	responses  map[string]int // that sessions have got in full or in part, by kind
+	cfg        goloop.Config
+	loop       *goloop.Loop
+	scarce     bool          // there are fewer descriptors than the connections need
+	stopAt     time.Duration // an early shutdown; 0: none
+	stopped    time.Duration // when the shutdown was asked for
+	filesMax   int           // descriptors that the cache may hold open for nobody
+	opened     int           // descriptors that had ever been opened at the latest iteration
+	unused     int           // iterations in a row in which nobody has had a file
+	sends      []sending     // all that sockets have taken, if there is a rate
+	routeRates []routeRate   // of `aws serve`
 }
 
 // page is a name beneath the root and what was made to stand for it.
@@ -72,6 +73,7 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 	}
 	if serve {
 		w.drawRates(rand.New(rand.NewPCG(seed, 30)))
+		w.drawRouteRates(rand.New(rand.NewPCG(seed, 31)))
 		kcfg.Unjust = kcfg.Unjust || w.limited() // anyone who waits for a rate could be served sooner
 	}
 	w.cfg.Corked = !serve
@@ -124,6 +126,9 @@ func (w *world) mode(serve bool) (handler.Handler, docroot.Limits, error) {
 		{Prefix: "/dynamic/", Strip: 1, Root: w.tree.Root(), Kind: docroot.Dynamic},
 	}
 	d, err := fileserver.New(w.options)
+	if err == nil && len(w.routeRates) > 0 {
+		d = &limitedHandler{d, w.routeRates}
+	}
 	return d, docroot.Limits{MaxAge: maxAge, IdleMax: maxAge, AbsentMax: maxAge}, err
 }
 
