@@ -371,3 +371,17 @@ func TestDashboard(t *testing.T) {
 		}
 	}
 }
+
+// TestMountsOfOneLabel has two mounts with the same labels: their responses are one series, not two, which scrapers refuse.
+func TestMountsOfOneLabel(t *testing.T) {
+	w := newWorld()
+	w.mounts[1].Prefix, w.mounts[1].Kind = "/", docroot.Static
+	w.counts[0].ByMount[2][stats.SlotOf(response.OK)] = 11
+	a := New(Options{})
+	a.Watch(w)
+	status, _, body := get(t, start(t, a)+"/metrics")
+	const want = `awsd_responses_total{kind="static",mount="/",status="200"} 911`
+	if status != 200 || !strings.Contains(body, want) {
+		t.Errorf("status %d, no %s in\n%s", status, want, body)
+	}
+}

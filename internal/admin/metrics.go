@@ -147,14 +147,22 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 	level(buildDesc, 1, a.o.Version, a.o.Commit, runtime.Version())
 }
 
-// collectResponses reports the numbers of responses by status.
+// collectResponses reports the numbers of responses by status. Mounts that differ in how links are followed have the same labels.
 func (a *Admin) collectResponses(n *stats.Counters, counter func(*prometheus.Desc, float64, ...string)) {
 	labels := a.mountLabels()
+	type series struct {
+		slot  int
+		label mountLabel
+	}
+	sums := map[series]uint64{}
 	for m := range n.ByMount {
 		for slot, v := range n.ByMount[m] {
-			if v > 0 {
-				counter(responsesDesc, float64(v), strconv.Itoa(int(stats.StatusOf(slot))), labels[m].prefix, labels[m].kind)
-			}
+			sums[series{slot, labels[m]}] += v
+		}
+	}
+	for s, v := range sums {
+		if v > 0 {
+			counter(responsesDesc, float64(v), strconv.Itoa(int(stats.StatusOf(s.slot))), s.label.prefix, s.label.kind)
 		}
 	}
 }
