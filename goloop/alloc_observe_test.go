@@ -77,7 +77,7 @@ func TestImpossibleNameRecorded(t *testing.T) {
 // TestNoAllocationPerUser is the same for users who show their password each time, as they do.
 func TestNoAllocationPerUser(t *testing.T) {
 	s := newSite(t)
-	root, err := kernel.OpenRoot(s.dir)
+	root, err := kernel.OpenRoot(s.dir, kernel.LinksBeneath)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,7 @@ func (c *client) get(l *Loop, request []byte) int {
 
 func newAllocLoop(t testing.TB, s *site) (*Loop, *client) {
 	t.Helper()
-	root, err := kernel.OpenRoot(s.dir)
+	root, err := kernel.OpenRoot(s.dir, kernel.LinksBeneath)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func (k *slowMemory) FinishedJobs(list []*kernel.Job) int {
 // newDropInLoop returns a loop over a kernel that is wrapped, and the address that it listens at.
 func newDropInLoop(t *testing.T, s *site, wrap func(kernel.Kernel) kernel.Kernel) (*Loop, kernel.Address) {
 	t.Helper()
-	root, err := kernel.OpenRoot(s.dir)
+	root, err := kernel.OpenRoot(s.dir, kernel.LinksBeneath)
 	if err != nil {
 		t.Fatal(err)
 	}

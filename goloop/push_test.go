@@ -106,7 +106,7 @@ func (k *sleepyKernel) Wait(changes []kernel.Op, timeout time.Duration) ([]kerne
 // loop sleeps: it does not wait in the socket for the rest (MSG_MORE, TCP_CORK), which takes up to 200 ms.
 func TestUnfinishedResponseIsNotHeldBack(t *testing.T) {
 	s := newSite(t)
-	root, err := kernel.OpenRoot(s.dir)
+	root, err := kernel.OpenRoot(s.dir, kernel.LinksBeneath)
 	if err != nil {
 		t.Fatal(err)
 	}

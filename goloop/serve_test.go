@@ -23,7 +23,7 @@ func startServe(t testing.TB, s *site, change func(*fileserver.Options, *ServerC
 	t.Helper()
 	var mounts []*docroot.Mount
 	for prefix, dir := range map[string]string{"/": "static", "/dynamic/": "dynamic"} {
-		root, err := kernel.OpenRoot(s.dir + "/" + dir)
+		root, err := kernel.OpenRoot(s.dir+"/"+dir, kernel.LinksBeneath)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -53,7 +53,7 @@ func newSite(t testing.TB) *site {
 // startDropIn runs a drop-in server for the site until the test ends.
 func startDropIn(t testing.TB, s *site, change func(*ServerConfig)) *Server {
 	t.Helper()
-	root, err := kernel.OpenRoot(s.dir)
+	root, err := kernel.OpenRoot(s.dir, kernel.LinksBeneath)
 	if err != nil {
 		t.Fatal(err)
 	}

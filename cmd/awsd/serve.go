@@ -208,13 +208,19 @@ func (s *fileServer) announce(r *command.Process, mounts []*docroot.Mount) {
 		s.report.Info(fmt.Sprintf("%d sites serve %d directories", n, len(mounts)), "sites", n, "directories", len(mounts))
 		mounts = nil
 	}
+	announced := map[string]bool{} // mounts may differ in how links are followed alone
 	for _, m := range mounts {
 		below := m.Prefix[m.Strip:]
 		if below != "" && kernel.LookUp(m.Root, below) != kernel.Directory {
 			continue // nobody needs to know of it
 		}
 		dir := path.Join(command.ShownDir(m.Dir), below)
-		s.report.Info(fmt.Sprintf("%s serves %s (%s)", m.Label(), dir, m.Kind), "prefix", m.Label(), "dir", dir, "kind", m.Kind.String())
+		text := fmt.Sprintf("%s serves %s (%s)", m.Label(), dir, m.Kind)
+		if announced[text] {
+			continue
+		}
+		announced[text] = true
+		s.report.Info(text, "prefix", m.Label(), "dir", dir, "kind", m.Kind.String())
 	}
 	hints(s.single, s.untouched && s.options.Sites == nil, s.report)
 }

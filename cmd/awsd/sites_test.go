@@ -16,9 +16,12 @@ func TestCheckSites(t *testing.T) {
 [[site]]
 hosts = ["a.example", "*.b.example"]
 root = "ROOT"
+limit-rate = 131072
 [[site.route]]
 path = "/x/"
 list = true
+limit-rate-total = "2 MiB"
+symlinks = "same-owner"
 [[site.redirect]]
 from = "/old/*"
 to = "/new/*"
@@ -34,9 +37,9 @@ respond = 404
 		t.Fatalf("status %d, %s", status, stderr)
 	}
 	for _, want := range []string{
-		"\n# site a.example (" + file + ":2): a.example, *.b.example\n#   route / (" + file + ":2)\n#     root: " + root + " (" + file + ":4)\n",
-		"#   route /x/ (" + file + ":5)\n#     list: true (" + file + ":7)\n#   redirect /old/* to /new/*, 308 (" + file + ":8)\n",
-		"# site default (" + file + ":11); all other hosts\n", `limit-rate = "1MiB" `,
+		"\n# site a.example (" + file + ":2): a.example, *.b.example\n#   route / (" + file + ":2)\n#     root: " + root + " (" + file + ":4)\n#     limit-rate: 128KiB (" + file + ":5)\n",
+		"#   route /x/ (" + file + ":6)\n#     list: true (" + file + ":8)\n#     limit-rate-total: 2MiB (" + file + ":9)\n#     symlinks: same-owner (" + file + ":10)\n#   redirect /old/* to /new/*, 308 (" + file + ":11)\n",
+		"# site default (" + file + ":14); all other hosts\n", `limit-rate = "1MiB" `,
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
@@ -66,7 +69,10 @@ func TestSiteMistakes(t *testing.T) {
 		},
 		{"an unknown key", "[[site]]\ndefault = true\nroots = \"/\"\n", nil, command.ExitUsage, []string{`aws.toml:3:1: unknown key "roots" in [[site]]; did you mean root?`}},
 		{"mistakes inside and outside of tables", "lisen = 1\n[[site]]\ndefault = 1\n", nil, command.ExitUsage, []string{`aws.toml:1: unknown key "lisen"`, "aws.toml:3:1: default: it is a whole number"}},
-		{"keys that are not supported", "[[site]]\ndefault = true\nrespond = 404\ncompress = true\nrate = 1\nsymlinks = \"never\"\n", nil, command.ExitUsage, []string{`unknown key "compress"`, `unknown key "rate"`, `unknown key "symlinks"`}},
+		{"keys that are not supported", "[[site]]\ndefault = true\nrespond = 404\ncompress = true\n", nil, command.ExitUsage, []string{`unknown key "compress"`}},
+		{"rates that starve clients", "min-send-rate = \"4KiB\"\n[[site]]\ndefault = true\nrespond = 404\nlimit-rate = \"2KiB\"\nlimit-rate-total = 4095\n", nil, command.ExitUsage, []string{"aws.toml:5:1: limit-rate is 2KiB: a client that receives less than min-send-rate is disconnected; write at least 4KiB", "aws.toml:6:1: limit-rate-total is 4095: "}},
+		{"a rate that leaves nothing", "min-send-rate = 0\n[[site]]\ndefault = true\nrespond = 404\n[[site.route]]\npath = \"/a\"\nlimit-rate = 1023\n", nil, command.ExitUsage, []string{"aws.toml:7:1: limit-rate is 1023: that leaves a few packets a second; write at least 1KiB, or 0 for no limit"}},
+		{"rates that do nothing", "limit-rate = \"1MiB\"\n[[site]]\ndefault = true\nrespond = 404\nlimit-rate = \"1MiB\"\n[[site.route]]\npath = \"/a\"\nlimit-rate = 8192\nlimit-rate-total = 8192\n", nil, command.ExitOK, []string{"aws.toml:5:1: limit-rate = 1MiB does nothing, because limit-rate = 1MiB of the server is reached first", "aws.toml:8:1: limit-rate = 8KiB does nothing, because limit-rate-total = 8KiB ("}},
 		{"a warning", "[[site]]\ndefault = true\nrespond = 404\n[[site.redirect]]\nfrom = \"/a\"\nto = \"/a\"\n", nil, command.ExitOK, []string{"warning: ", "aws.toml:4:8: the redirect from /a to /a is a loop"}},
 		{"two names", "[[site]]\nname = \"a\"\ndefault = true\nrespond = 404\n[[site]]\nname = \"a\"\nhosts = [\"b\"]\nrespond = 404\n", nil, command.ExitUsage, []string{"another site has the name a"}},
 		{"no TOML", "[[site]\n", nil, command.ExitUsage, []string{"aws.toml:1"}},

@@ -87,7 +87,7 @@ func (o *DropIn) Run(stdout io.Writer, report *logging.Reporter) error {
 // run runs the drop-in, and reports to start what is done until it serves.
 func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *logging.StartUp) error {
 	start.Doing(report, "opening the directory %s", o.root)
-	root, err := OpenRoot("--root", o.root)
+	root, err := OpenRoot("--root", o.root, kernel.LinksBeneath)
 	if err != nil {
 		return err
 	}

@@ -15,8 +15,8 @@ import (
 
 // OpenRoot opens a directory whose files are to be served. option is what names it. The error names the directory, the
 // cause and the remedy. A directory that this user may not enter is such an error: all of its files would be missing.
-func OpenRoot(option, dir string) (kernel.Root, error) {
-	root, err := kernel.OpenRoot(dir)
+func OpenRoot(option, dir string, links kernel.Links) (kernel.Root, error) {
+	root, err := kernel.OpenRoot(dir, links)
 	if err != nil {
 		return root, rootError(option, dir, err)
 	}

@@ -15,7 +15,7 @@ type DirectoryEntry struct {
 }
 
 // ReadDirectory implements Directories.
-func (*Linux) ReadDirectory(root Root, name string, entriesMax int, hide func(name string) bool) (entries []DirectoryEntry, more int, class Class) {
+func (*Linux) ReadDirectory(root Root, name string, entriesMax int, choose func(name string) (Root, bool)) (entries []DirectoryEntry, more int, class Class) {
 	fd, class := openDirectory(root, name)
 	if class != Done {
 		return nil, 0, class
@@ -25,14 +25,15 @@ func (*Linux) ReadDirectory(root Root, name string, entriesMax int, hide func(na
 	for {
 		names, err := dir.Readdirnames(1024)
 		for _, n := range names {
-			if hide(n) {
+			below, shown := choose(n)
+			if !shown {
 				continue
 			}
 			if len(entries) >= entriesMax {
 				more++ // not looked at, so that a huge directory stays cheap
 				continue
 			}
-			switch e, class := entryOf(root, fd, name, n); class {
+			switch e, class := entryOf(below, root, fd, name, n); class {
 			case Done:
 				entries = append(entries, e)
 			case Absent, Directory, Denied: // it is nothing to be shown
@@ -73,17 +74,17 @@ func openDirectory(root Root, name string) (int32, Class) {
 }
 
 // entryOf looks up a name in a directory. The class is Absent also for a name that is neither a file nor a
-// directory.
-func entryOf(root Root, dir int32, directory, name string) (DirectoryEntry, Class) {
+// directory. What is below another root than that of the directory is looked up there.
+func entryOf(below, root Root, dir int32, directory, name string) (DirectoryEntry, Class) {
 	var stat unix.Statx_t
 	z, err := unix.BytePtrFromString(name)
 	if err != nil {
 		return DirectoryEntry{}, Absent
 	}
 	errno := statx(dir, z, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &stat)
-	if errno == 0 && stat.Mode&unix.S_IFMT == unix.S_IFLNK {
-		// Only openat2 can determine whether it stays beneath the root.
-		fd, class := openDirectory(root, directory+name)
+	if errno == 0 && (stat.Mode&unix.S_IFMT == unix.S_IFLNK || below != root) {
+		// Only a look-up can determine whether links are followed.
+		fd, class := openDirectory(below, directory+name)
 		if class != Done {
 			return DirectoryEntry{}, class
 		}

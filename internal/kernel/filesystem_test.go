@@ -40,7 +40,7 @@ func TestMountBeneathTheRootIsTheWorkers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	root, err := OpenRoot(dir)
+	root, err := OpenRoot(dir, LinksBeneath)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func TestFollowRoot(t *testing.T) {
 		}
 	}
 	point("release1")
-	root, err := OpenRoot(current)
+	root, err := OpenRoot(current, LinksBeneath)
 	if err != nil {
 		t.Fatal(err)
 	}

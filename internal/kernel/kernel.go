@@ -150,8 +150,9 @@ type Job struct {
 type Directories interface {
 	// ReadDirectory returns the regular files and directories in a directory, at most entriesMax of them and
 	// in no particular order, and the number of further entries. A link counts as its target, and is omitted
-	// if the target is outside of the root. Names for which hide returns true are omitted and not counted.
-	ReadDirectory(root Root, name string, entriesMax int, hide func(name string) bool) (entries []DirectoryEntry, more int, class Class)
+	// if it is not followed. choose returns below which root a name is looked up, which may be one of the same directory with
+	// another policy of links. Names for which it returns false are omitted and not counted.
+	ReadDirectory(root Root, name string, entriesMax int, choose func(name string) (Root, bool)) (entries []DirectoryEntry, more int, class Class)
 	// ReadStart returns the first bytes of a regular file, at most bytesMax of them. Names and links have the same meaning as
 	// for a job of kind JobLookUp; Absent also means that the name is not that of a regular file.
 	ReadStart(root Root, name string, bytesMax int) (start []byte, class Class)

@@ -46,13 +46,10 @@ func outside(root Root, link, target string) {
 // is where the operator says that the root is, or where that leads to now. What the name returned stands for has still to be
 // opened beneath root. The error is EXDEV for a link that leaves root.
 func beneath(root Root, name string) (string, syscall.Errno) {
-	elements := func(name string) []string {
-		return slices.DeleteFunc(strings.Split(name, "/"), func(e string) bool { return e == "" || e == "." })
-	}
 	var done []string
 	var link, target string // the latest
 	links := 0
-	for rest := elements(name); len(rest) > 0; {
+	for rest := elementsOf(name); len(rest) > 0; {
 		next := rest[0]
 		rest = rest[1:]
 		if next == ".." {
@@ -77,7 +74,7 @@ func beneath(root Root, name string) (string, syscall.Errno) {
 		}
 		link, target = at, to
 		if path.IsAbs(to) {
-			below, ok := cutRoot(root, elements(to))
+			below, ok := cutRoot(root, elementsOf(to))
 			if !ok {
 				outside(root, link, target)
 				return "", unix.EXDEV
@@ -85,7 +82,7 @@ func beneath(root Root, name string) (string, syscall.Errno) {
 			done, rest = nil, append(below, rest...)
 			continue
 		}
-		rest = append(elements(to), rest...)
+		rest = append(elementsOf(to), rest...)
 	}
 	found := path.Join(done...)
 	if found == "" {
@@ -95,6 +92,11 @@ func beneath(root Root, name string) (string, syscall.Errno) {
 		found += "/"
 	}
 	return found, 0
+}
+
+// elementsOf returns the elements of a path but those that stand for the directory before them.
+func elementsOf(name string) []string {
+	return slices.DeleteFunc(strings.Split(name, "/"), func(e string) bool { return e == "" || e == "." })
 }
 
 // cutRoot cuts the root's path off an absolute one, which is given by its elements.

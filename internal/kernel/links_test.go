@@ -73,7 +73,7 @@ func TestAbsoluteLinks(t *testing.T) {
 		if err := os.Symlink("releases/1", given); err != nil {
 			t.Fatal(err)
 		}
-		root, err := OpenRoot(given)
+		root, err := OpenRoot(given, LinksBeneath)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -95,7 +95,7 @@ func TestAbsoluteLinks(t *testing.T) {
 				t.Errorf("%s, again: %s, want %s", name, got, want)
 			}
 		}
-		entries, _, class := (&Linux{}).ReadDirectory(root, "c/", 100, func(string) bool { return false })
+		entries, _, class := (&Linux{}).ReadDirectory(root, "c/", 100, func(string) (Root, bool) { return root, true })
 		var names []string
 		for _, e := range entries {
 			names = append(names, e.Name)

@@ -18,8 +18,12 @@ func (k *Linux) Open(root Root, name []byte, file *Opened) Class {
 		return Absent
 	}
 	k.name[copy(k.name[:], name)] = 0
-	fd, errno := openBeneath(root, &k.name[0], &k.how, openFlags, onLoop)
+	links := root.links()
+	fd, errno := openBeneath(root, &k.name[0], &k.how, openFlags, onLoop|links.resolve())
 	if errno != 0 {
+		if links.undecided(errno) {
+			return Again
+		}
 		return classifyCached(errno)
 	}
 	return describe(fd, root, &k.stat, file, false)
@@ -35,8 +39,12 @@ func (k *Linux) Stat(root Root, name []byte, info *Info) Class {
 		return Absent
 	}
 	k.name[copy(k.name[:], name)] = 0
-	fd, errno := openBeneath(root, &k.name[0], &k.how, unix.O_PATH|unix.O_CLOEXEC, resolveCached)
+	links := root.links()
+	fd, errno := openBeneath(root, &k.name[0], &k.how, unix.O_PATH|unix.O_CLOEXEC, resolveCached|links.resolve())
 	if errno != 0 {
+		if links.undecided(errno) {
+			return Again
+		}
 		return ClassifyOpen(errno)
 	}
 	var empty [1]byte

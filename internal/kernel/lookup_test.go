@@ -81,7 +81,7 @@ func TestLookUpByAWorkerThread(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	root, err := OpenRoot(dir)
+	root, err := OpenRoot(dir, LinksBeneath)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,9 @@ type openRoot struct {
 	reported  map[string]bool           // links that onOutside knows
 }
 
-// OpenRoot opens a directory as a root. CloseRoot closes it. The error names the problem.
-func OpenRoot(path string) (Root, error) {
+// OpenRoot opens a directory as a root, below which links are followed that the policy permits. CloseRoot closes it. The error
+// names the problem.
+func OpenRoot(path string, links Links) (Root, error) {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, &os.PathError{Op: "open", Path: path, Err: err}
@@ -57,6 +58,7 @@ func OpenRoot(path string) (Root, error) {
 	roots.Lock()
 	roots.byRoot[Root(fd)] = root
 	roots.Unlock()
+	setLinks(Root(fd), links)
 	learnFilesystem(Root(fd))
 	return Root(fd), nil
 }
@@ -70,6 +72,7 @@ func CloseRoot(root Root) error {
 	}
 	delete(roots.byRoot, root)
 	forgetFilesystem(root)
+	setLinks(root, LinksBeneath)
 	return unix.Close(int(root))
 }
 
@@ -157,7 +160,7 @@ func statxByFstat(dir int32, name *byte, flags int, stat *unix.Statx_t) syscall.
 		return errnoOf(err)
 	}
 	*stat = unix.Statx_t{
-		Mask: unix.STATX_BASIC_STATS, Mode: uint16(old.Mode), Ino: old.Ino, Size: uint64(old.Size), Blocks: uint64(old.Blocks),
+		Mask: unix.STATX_BASIC_STATS, Mode: uint16(old.Mode), Ino: old.Ino, Uid: old.Uid, Size: uint64(old.Size), Blocks: uint64(old.Blocks),
 		Mtime:     unix.StatxTimestamp{Sec: int64(old.Mtim.Sec), Nsec: uint32(old.Mtim.Nsec)},
 		Ctime:     unix.StatxTimestamp{Sec: int64(old.Ctim.Sec), Nsec: uint32(old.Ctim.Nsec)},
 		Dev_major: unix.Major(uint64(old.Dev)), Dev_minor: unix.Minor(uint64(old.Dev)),
@@ -249,10 +252,11 @@ func openWaiting(root Root, name []byte, file *Opened) Class {
 // rename raced with "..". A name that can't be determined after so many tries is worth another one later, which is
 // Exhausted; it has not been found to be absent. An absolute symbolic link is followed where it leads beneath the root.
 func openSurely(root Root, name string) (int32, Class) {
-	fd, errno := openTrying(root, name)
-	if errno == unix.EXDEV {
+	links := root.links()
+	fd, errno := openTrying(root, name, links)
+	if errno == unix.EXDEV && links == LinksBeneath {
 		if name, errno = beneath(root, name); errno == 0 {
-			fd, errno = openTrying(root, name)
+			fd, errno = openTrying(root, name, links)
 		}
 	}
 	switch class := ClassifyOpen(errno); class {
@@ -265,7 +269,7 @@ func openSurely(root Root, name string) (int32, Class) {
 	}
 }
 
-func openTrying(root Root, name string) (fd int32, errno syscall.Errno) {
+func openTrying(root Root, name string, links Links) (fd int32, errno syscall.Errno) {
 	z, err := unix.BytePtrFromString(name)
 	if err != nil {
 		return -1, unix.ENOENT
@@ -273,10 +277,15 @@ func openTrying(root Root, name string) (fd int32, errno syscall.Errno) {
 	var how unix.OpenHow
 	errno = unix.EAGAIN
 	for try := 0; try < triesMax && (errno == unix.EAGAIN || errno == unix.EINTR); try++ {
-		if missing().openat2 != 0 {
+		switch {
+		case missing().openat2 == 0:
+			if fd, errno = openBeneath(root, z, &how, openFlags, links.resolve()); links.undecided(errno) {
+				fd, errno = walkTo(root, name, links)
+			}
+		case links != LinksBeneath:
+			fd, errno = walkTo(root, name, links)
+		default:
 			fd, errno = openRooted(root, name)
-		} else {
-			fd, errno = openBeneath(root, z, &how, openFlags, 0)
 		}
 	}
 	return fd, errno

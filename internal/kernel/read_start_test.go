@@ -33,7 +33,7 @@ func TestReadStart(t *testing.T) {
 		if err := unix.Mkfifo(filepath.Join(dir, "fifo"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		root, err := OpenRoot(dir)
+		root, err := OpenRoot(dir, LinksBeneath)
 		if err != nil {
 			t.Fatal(err)
 		}

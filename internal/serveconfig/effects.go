@@ -40,6 +40,7 @@ func (o *Options) Effects(origins config.Origins) (warnings []string, err error)
 	if o.limits.rate > 0 && o.limits.rateTotal > 0 && o.limits.rate >= o.limits.rateTotal {
 		e.warn("--limit-rate %d does nothing, because --limit-rate-total %d is reached first", o.limits.rate, o.limits.rateTotal)
 	}
+	o.siteRateEffects(e)
 	if err := o.responses.errorPageEffects(e, len(o.clients.auth) > 0); err != nil {
 		return nil, err
 	}

@@ -99,7 +99,7 @@ func (f *files) addMounts(so *fileserver.Options, doing Doing) error {
 			return command.UsageError(fmt.Errorf("%s %s: %w", m.flag, m.spec, err))
 		}
 		doing("opening the directory %s", dir)
-		r, err := command.OpenRoot(m.flag, dir)
+		r, err := command.OpenRoot(m.flag, dir, kernel.LinksBeneath)
 		if err != nil {
 			return err
 		}

@@ -109,6 +109,9 @@ func (o *Options) ServerOf(h handler.Handler) (*goloop.ServerConfig, error) {
 	if err := checkLimits(cfg); err != nil {
 		return nil, err
 	}
+	if err := o.checkSiteRates(); err != nil {
+		return nil, err
+	}
 	return cfg, nil
 }
 

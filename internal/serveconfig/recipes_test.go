@@ -20,7 +20,7 @@ import (
 var recipeFiles = []string{
 	"srv/example/index.html", "srv/example/404.html", "srv/example/about.html", "srv/example/docs/index.html", "srv/example/private/plan.txt",
 	"srv/example/private/press/kit.zip", "srv/example/assets/a.js", "srv/example/news/item.txt", "srv/example/page.txt", "srv/files/f.bin",
-	"srv/app/index.html", "srv/app/assets/app.js", "srv/mirror/1.0/disk.iso", "srv/mirror/1.0/SHA256SUMS", "srv/mirror/1.0/notes.txt",
+	"srv/app/index.html", "srv/app/assets/app.js", "srv/mirror/1.0/disk.iso", "srv/mirror/1.0/SHA256SUMS", "srv/mirror/1.0/notes.txt", "srv/mirror/upload/notes.txt",
 	"srv/apt/dists/stable/InRelease", "srv/apt/dists/stable/Packages", "srv/apt/dists/stable/Packages.gz", "srv/apt/pool/a/a.deb",
 	"srv/npm/left-pad/index.json", "srv/npm/left-pad/left-pad-1.0.0.tgz", "srv/go/example.org/m/@v/list", "srv/go/example.org/m/@v/v1.0.0.info",
 	"srv/go/example.org/m/@v/v1.0.0.mod", "srv/go/example.org/m/@latest",
@@ -71,6 +71,7 @@ var recipeRequests = map[string][]recipeRequest{
 		{url: "mirror.example.org/1.0/", want: "200 listing"},
 		{url: "mirror.example.org/1.0/disk.iso", want: "200 srv/mirror/1.0/disk.iso dynamic", header: "Cache-Control: public, max-age=604800"},
 		{url: "mirror.example.org/1.0/SHA256SUMS", want: "200 srv/mirror/1.0/SHA256SUMS", header: "Cache-Control: no-cache"},
+		{url: "mirror.example.org/upload/notes.txt", want: "200 srv/mirror/upload/notes.txt"},
 		{url: "mirror.example.org/1.0/notes.txt", want: "200 srv/mirror/1.0/notes.txt", header: "Cache-Control: -"},
 	},
 	"Package repository": {

@@ -19,7 +19,7 @@ import (
 // opened, each with its place. The function that it returns closes the roots; it is never nil.
 func (o *Options) SiteHandler(doing Doing) (h handler.Handler, closeRoots func(), err error) {
 	r := siteOpener{doing: doing, options: &fileserver.SiteOptions{
-		Table: o.Sites, Roots: map[*sites.Setting[sites.Root]]kernel.Root{}, Users: map[string]*docroot.Passwords{}, Pages: map[string][]byte{},
+		Table: o.Sites, Roots: map[fileserver.RootKey]kernel.Root{}, Users: map[string]*docroot.Passwords{}, Pages: map[string][]byte{},
 	}}
 	closeRoots = func() {
 		for _, root := range r.options.Roots {
@@ -63,7 +63,7 @@ func (r *siteOpener) fail(what string, err error) {
 // route opens what a route needs.
 func (r *siteOpener) route(p *sites.Properties) {
 	if p.Root != nil && p.Respond == nil {
-		r.root(p.Root)
+		r.root(fileserver.RootKeyOf(p))
 	}
 	if p.Auth != nil && p.Auth.Value.File != "" {
 		r.users(p.Auth)
@@ -73,18 +73,24 @@ func (r *siteOpener) route(p *sites.Properties) {
 	}
 }
 
-func (r *siteOpener) root(s *sites.Setting[sites.Root]) {
-	if _, ok := r.options.Roots[s]; ok {
+// linkPolicies are the policies of links of the kernel's, by those of routes.
+var linkPolicies = [...]kernel.Links{
+	sites.SymlinksWithinRoot: kernel.LinksBeneath, sites.SymlinksSameOwner: kernel.LinksOfSameOwner, sites.SymlinksNever: kernel.LinksNever,
+}
+
+func (r *siteOpener) root(key fileserver.RootKey) {
+	if _, ok := r.options.Roots[key]; ok {
 		return
 	}
+	s := key.Root
 	what := fmt.Sprintf("%s: root", s.From)
 	r.doing("opening the directory %s", s.Value.Directory)
-	root, err := command.OpenRoot(what, s.Value.Directory)
+	root, err := command.OpenRoot(what, s.Value.Directory, linkPolicies[key.Symlinks])
 	if err != nil {
 		r.fail(what, err)
 		return
 	}
-	r.options.Roots[s] = root
+	r.options.Roots[key] = root
 }
 
 func (r *siteOpener) users(s *sites.Setting[sites.Auth]) {

@@ -114,6 +114,27 @@ var propertyKeys = []siteKey[sites.Properties]{
 		"precompressed", "true or false", "send NAME.zst, NAME.br or NAME.gz in place of NAME to clients that accept the coding", "The default is true.", `precompressed = false`,
 		flag(func(p *sites.Properties) **sites.Setting[bool] { return &p.Precompressed }),
 	},
+	{
+		"limit-rate", "size", "body bytes per second of a connection",
+		"The option limit-rate of the server applies, too: the lower one of the two counts. 0 is no limit, which is the default.", `limit-rate = "2MiB"`,
+		size(func(p *sites.Properties) **sites.Setting[int64] { return &p.LimitRate }, `"2MiB"`),
+	},
+	{
+		"limit-rate-total", "size", "body bytes per second of all connections together",
+		"All that inherit the value share it: that of a site is for the site, that of [defaults] for all sites. One that is set further inside takes its place. The option limit-rate-total of the server applies, too. 0 is no limit, which is the default.",
+		`limit-rate-total = "100MiB"`,
+		size(func(p *sites.Properties) **sites.Setting[int64] { return &p.TotalRate }, `"100MiB"`),
+	},
+	{
+		"symlinks", "within-root, same-owner or never", "which symbolic links below the root are followed",
+		"within-root follows those that stay below the root, which is the default. same-owner follows those of them whose owner is that of what they lead to. What another link leads to is 404, and is not listed. The root itself may be a link, and the files of error-pages and auth may be anywhere.",
+		`symlinks = "same-owner"`,
+		func(r *siteReader, n *config.Node, p *sites.Properties) {
+			if i := r.oneOf(n, sites.SymlinksNames); i >= 0 {
+				p.Symlinks = sites.Set(sites.Symlinks(i), r.from(n))
+			}
+		},
+	},
 }
 
 // reads is how a key is read.
@@ -134,6 +155,22 @@ func word(at func(p *sites.Properties) **sites.Setting[string], example string) 
 		if v, ok := r.text(n, example); ok {
 			*at(p) = sites.Set(v, r.from(n))
 		}
+	}
+}
+
+// size reads a property that is a number of bytes, with or without a unit.
+func size(at func(p *sites.Properties) **sites.Setting[int64], example string) reads {
+	return func(r *siteReader, n *config.Node, p *sites.Properties) {
+		if n.Kind != config.NodeInteger && n.Kind != config.NodeString {
+			r.expected(n, "a size, such as "+example)
+			return
+		}
+		v, err := config.ParseSize(n.Text)
+		if err != nil || v < 0 {
+			r.fail(n, "%s: %q is not a size; write one such as %s", n.Key, n.Text, example)
+			return
+		}
+		*at(p) = sites.Set(int64(v), r.from(n))
 	}
 }
 

@@ -205,6 +205,9 @@ func (r *siteReader) hint(key string, valid []string) string {
 	}
 	for _, g := range new(Options).Table() {
 		for _, o := range g.Options {
+			if o.Former == key && slices.Contains(valid, o.Name) {
+				return "; write " + o.Name
+			}
 			if o.Name == key {
 				return "; it is an option of the server: write it before the first table of the file"
 			}

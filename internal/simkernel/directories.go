@@ -30,7 +30,7 @@ func (t *Tree) isDirectory(name string) bool {
 }
 
 // ReadDirectory implements kernel.Directories. A name that was made by AddSpecial is shown by none.
-func (k *Kernel) ReadDirectory(root kernel.Root, name string, entriesMax int, hide func(name string) bool) ([]kernel.DirectoryEntry, int, kernel.Class) {
+func (k *Kernel) ReadDirectory(root kernel.Root, name string, entriesMax int, choose func(name string) (kernel.Root, bool)) ([]kernel.DirectoryEntry, int, kernel.Class) {
 	t := k.tree(root)
 	switch {
 	case t == nil:
@@ -62,8 +62,8 @@ func (k *Kernel) ReadDirectory(root kernel.Root, name string, entriesMax int, hi
 	}
 	slices.Sort(names)
 	for _, n := range names {
-		switch {
-		case hide(n):
+		switch _, shown := choose(n); {
+		case !shown:
 		case len(read.Entries) == entriesMax:
 			read.More++
 		default:

@@ -55,7 +55,10 @@ func (p *Properties) All() []Property {
 	l = list(l, "realm", p.Realm, strconv.Quote)
 	l = list(l, "allow", p.Allow, networks)
 	l = list(l, "deny", p.Deny, networks)
-	return list(l, "precompressed", p.Precompressed, strconv.FormatBool)
+	l = list(l, "precompressed", p.Precompressed, strconv.FormatBool)
+	l = list(l, "limit-rate", p.LimitRate, bytesPerSecond)
+	l = list(l, "limit-rate-total", p.TotalRate, bytesPerSecond)
+	return list(l, "symlinks", p.Symlinks, Symlinks.String)
 }
 
 // list appends a property if it is set.
@@ -68,6 +71,19 @@ func list[T any](l []Property, key string, s *Setting[T], text func(T) string) [
 
 // count returns the number of properties that are set.
 func (p *Properties) count() int { return len(p.All()) }
+
+// bytesPerSecond returns a rate with the largest unit that divides it, as a file may have it.
+func bytesPerSecond(rate int64) string {
+	for _, u := range [...]struct {
+		name  string
+		bytes int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if rate > 0 && rate%u.bytes == 0 {
+			return strconv.FormatInt(rate/u.bytes, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(rate, 10)
+}
 
 func quoteAll(values []string) string {
 	quoted := make([]string, len(values))

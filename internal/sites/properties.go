@@ -18,7 +18,8 @@ func inherit(enclosing, own Properties, prefix string) Properties {
 		Try: or(own.Try, enclosing.Try), Respond: own.Respond, Charset: or(own.Charset, enclosing.Charset),
 		CacheControl: or(own.CacheControl, enclosing.CacheControl), CORS: or(own.CORS, enclosing.CORS), Auth: or(own.Auth, enclosing.Auth),
 		Realm: or(own.Realm, enclosing.Realm), Allow: or(own.Allow, enclosing.Allow), Deny: or(own.Deny, enclosing.Deny),
-		Precompressed: or(own.Precompressed, enclosing.Precompressed),
+		Precompressed: or(own.Precompressed, enclosing.Precompressed), LimitRate: or(own.LimitRate, enclosing.LimitRate),
+		TotalRate: or(own.TotalRate, enclosing.TotalRate), Symlinks: or(own.Symlinks, enclosing.Symlinks),
 	}
 	if own.Root != nil {
 		p.Root = Set(Root{own.Root.Value.Directory, prefix}, own.Root.From)

@@ -105,6 +105,9 @@ type Properties struct {
 	Allow         *Setting[[]netip.Prefix] // if set, other addresses get 403
 	Deny          *Setting[[]netip.Prefix] // these addresses get 403, also if they are in Allow
 	Precompressed *Setting[bool]           // siblings on the disk are sent; default true
+	LimitRate     *Setting[int64]          // body bytes per second of a connection; 0, the default, means no limit
+	TotalRate     *Setting[int64]          // those of all connections together, of all routes that share the Setting; 0, the default, means no limit
+	Symlinks      *Setting[Symlinks]       // which symbolic links below the root are followed; default SymlinksWithinRoot
 }
 
 // Root is a directory with the files of a route.
@@ -114,6 +117,22 @@ type Root struct {
 	// is its path without Base. NewTable sets it.
 	Base string
 }
+
+// Symlinks says which symbolic links are followed. The root itself may be a link in any case.
+type Symlinks uint8
+
+// The policies of links.
+const (
+	SymlinksWithinRoot Symlinks = iota // those that stay below the root
+	SymlinksSameOwner                  // of these, links whose owner is that of what they lead to
+	SymlinksNever
+)
+
+// SymlinksNames are the values in a file, by Symlinks.
+var SymlinksNames = []string{"within-root", "same-owner", "never"}
+
+// String returns the value in a file.
+func (s Symlinks) String() string { return SymlinksNames[s] }
 
 // Respond is a response without a file.
 type Respond struct {

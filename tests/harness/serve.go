@@ -17,6 +17,16 @@ func StartServe(tb testing.TB, o Options, directory string, args ...string) *Ser
 	return Start(tb, o)
 }
 
+// StartConfig starts a file server with the text of a configuration file.
+func StartConfig(tb testing.TB, o Options, toml string, args ...string) *Server {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "aws.toml")
+	WriteFile(tb, file, []byte(toml))
+	o.Path = AWS(tb)
+	o.Args = append([]string{"serve", "--config", file, "--listen", "127.0.0.1:0", "--loops", "2"}, args...)
+	return Start(tb, o)
+}
+
 // Descriptors returns what the server's descriptors refer to, as /proc has it, with how many there are of
 // each kind: files by their path, everything else by what stands before its number, such as socket.
 func (s *Server) Descriptors(tb testing.TB) map[string]int {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"aws/internal/docroot"
+	"aws/internal/rate"
 	"aws/internal/response"
 )
 
@@ -136,6 +137,14 @@ func (d *decision) appendVary() {
 	}
 }
 
+// limit returns the limit of the response's rates: that of the path that the file is at, or of the request's where none is sent.
+func (d *decision) limit() *rate.Limit {
+	if d.plain != nil {
+		return prepared(d.plain).policy.limit
+	}
+	return d.policy.limit
+}
+
 // endHead appends the last fields, which are about the connection, and ends the header section.
 func (d *decision) endHead() {
 	d.appendOrigin()
@@ -148,4 +157,5 @@ func (d *decision) endHead() {
 	}
 	r.Head = response.AppendEnd(r.Head)
 	r.HeadBytes = len(r.Head)
+	r.Limit = d.limit()
 }

@@ -59,8 +59,8 @@ func (j *listingJob) appendKey(b []byte) []byte {
 // render reads the directory and renders its listing into a file in memory.
 func (j *listingJob) render(k kernel.Directories) (kernel.Opened, kernel.Class) {
 	var names listing.ReadmeNames
-	hide := collectReadmes(&names, j.server.hidesEntry(j.site, j.path))
-	entries, truncated, class := k.ReadDirectory(j.root, j.directory, j.server.listMax, hide)
+	choose := collectReadmes(&names, j.server.entryChooser(j.site, j.path, j.root))
+	entries, truncated, class := k.ReadDirectory(j.root, j.directory, j.server.listMax, choose)
 	if class != kernel.Done {
 		return kernel.Opened{}, class
 	}
@@ -72,18 +72,28 @@ func (j *listingJob) render(k kernel.Directories) (kernel.Opened, kernel.Class) 
 	}
 	page.Sort()
 	if j.format == listing.HTML {
-		if page.Readme, class = readReadme(k, j.root, j.directory, &names); class != kernel.Done {
+		if page.Readme, class = readReadme(k, choose, j.directory, &names); class != kernel.Done {
 			return kernel.Opened{}, class
 		}
 	}
 	return k.MemoryFile(page.Append(nil, j.format))
 }
 
-// hidesEntry returns what reports whether a name in a directory is not to be shown: it is a dot file, or not everybody who may
-// have the directory may have it.
-func (s *fileServer) hidesEntry(site *sites.CompiledSite, path string) func(name string) bool {
+// chooser reports whether a name in a directory is shown, and below which root it is looked up.
+type chooser = func(name string) (kernel.Root, bool)
+
+// entryChooser returns the chooser of a directory below a root. A dot file is not shown, and neither is what not everybody who may
+// have the directory may have. A name whose route has another policy of links is looked up by that.
+func (s *fileServer) entryChooser(site *sites.CompiledSite, path string, root kernel.Root) chooser {
 	p := s.policyOf(site, []byte(path))
-	return func(name string) bool {
-		return strings.HasPrefix(name, ".") && !p.dotFiles || !p.includes(s.policyOf(site, []byte(path+name)))
+	return func(name string) (kernel.Root, bool) {
+		if strings.HasPrefix(name, ".") && !p.dotFiles {
+			return root, false
+		}
+		q := s.policyOf(site, []byte(path+name))
+		if q.symlinks != p.symlinks && q.mount != nil && q.properties.Root == p.properties.Root {
+			return q.mount.Root, p.includes(q)
+		}
+		return root, p.includes(q)
 	}
 }

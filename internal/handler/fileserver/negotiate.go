@@ -31,7 +31,7 @@ func (d *decision) negotiate() {
 	for i, c := range siblingCodings {
 		f := siblings[i]
 		//mutation:stale-sibling
-		if f != nil && response.FormIsCurrent(d.plain.MtimeNs, f.MtimeNs) && prepared(d.plain).policy.includes(prepared(f).policy) {
+		if f != nil && response.FormIsCurrent(d.plain.MtimeNs, f.MtimeNs) && prepared(d.plain).policy.mayHave(prepared(f).policy) {
 			available = available.With(c)
 			d.varies = true
 		}

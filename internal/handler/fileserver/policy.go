@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"aws/internal/docroot"
+	"aws/internal/rate"
 	"aws/internal/request"
 	"aws/internal/response"
 	"aws/internal/sites"
@@ -24,8 +25,10 @@ type policy struct {
 	list        bool
 	dotFiles    bool
 	precompress bool
+	symlinks    sites.Symlinks // of the mount
 
-	outer     *policy // of the directory that has the mount's prefix in it
+	limit     *rate.Limit // of the rates of bodies; nil: none
+	outer     *policy     // of the directory that has the mount's prefix in it
 	index     []string
 	challenge string // the value of WWW-Authenticate
 
@@ -94,6 +97,12 @@ func (p *policy) mountOf(path []byte) (m *docroot.Mount, name []byte, lacksSlash
 // includes reports whether everybody who may have what p covers may also have what other covers.
 func (p *policy) includes(other *policy) bool {
 	return p == other || p.rule.Includes(other.rule) && p.includesNetworks(other)
+}
+
+// mayHave reports whether a file that p covers may have a sibling that other covers. Siblings are looked up by the policy of links of
+// the file, so one whose own policy is stricter is not sent.
+func (p *policy) mayHave(other *policy) bool {
+	return p.symlinks >= other.symlinks && p.includes(other)
 }
 
 // includesNetworks is includes for addresses of clients alone. It compares where they were set, and not what they are.

@@ -50,13 +50,13 @@ func TestReadReadme(t *testing.T) {
 	} {
 		k := &files{t: t, class: c.class}
 		var names listing.ReadmeNames
-		hides := collectReadmes(&names, hide)
+		choose := collectReadmes(&names, func(name string) (kernel.Root, bool) { return 7, !hide(name) })
 		for _, name := range strings.Fields(c.names) {
-			if hides(name) != hide(name) {
+			if root, shown := choose(name); shown == hide(name) || root != 7 {
 				t.Errorf("%s: is hidden or shown against the rule", name)
 			}
 		}
-		readme, class := readReadme(k, 7, "dir/", &names)
+		readme, class := readReadme(k, choose, "dir/", &names)
 		if readme.Name != c.want || class != c.result || strings.Join(k.asked, " ") != c.asked {
 			t.Errorf("%+v: %q, %v, asked for %q", c, readme.Name, class, k.asked)
 		}

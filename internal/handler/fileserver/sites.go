@@ -9,6 +9,7 @@ import (
 	"aws/internal/docroot"
 	"aws/internal/handler"
 	"aws/internal/kernel"
+	"aws/internal/rate"
 	"aws/internal/response"
 	"aws/internal/sites"
 )
@@ -17,17 +18,30 @@ import (
 type SiteOptions struct {
 	Common
 	Table *sites.Table
-	Roots map[*sites.Setting[sites.Root]]kernel.Root // of all routes
-	Users map[string]*docroot.Passwords              // by the names of their files
-	Pages map[string][]byte                          // error pages, by the names of their files
+	Roots map[RootKey]kernel.Root       // of all routes
+	Users map[string]*docroot.Passwords // by the names of their files
+	Pages map[string][]byte             // error pages, by the names of their files
 }
 
-// NewSites returns the handler of `aws serve` for sites. A route has one mount for its root, and a second one if some of its
-// files are read asynchronously and some are not.
+// RootKey identifies an open root. Routes with the same directory and different policies of links have a root each, so that
+// what was opened under one policy is not used under another one.
+type RootKey struct {
+	Root     *sites.Setting[sites.Root]
+	Symlinks sites.Symlinks
+}
+
+// RootKeyOf returns the key of the root of a route that has one.
+func RootKeyOf(p *sites.Properties) RootKey {
+	return RootKey{Root: p.Root, Symlinks: p.Symlinks.Or(sites.SymlinksWithinRoot)}
+}
+
+// NewSites returns the handler of `aws serve` for sites. A root has a mount for each way in which its
+// files are read, and for each policy of links.
 func NewSites(o *SiteOptions) handler.Handler {
 	c := siteCompiler{
 		options: o, server: newServer(&o.Common, o.Table), mounts: map[mountKey]*docroot.Mount{},
 		rules: map[string]*docroot.AccessRule{}, pages: map[*sites.ErrorPage]map[response.Status]ErrorPage{},
+		limits: map[limitKey]*rate.Limit{}, totals: map[*sites.Setting[int64]]*rate.Total{},
 		tries: map[*sites.Setting[[]string]][]attempt{}, origins: map[*sites.Setting[sites.CORS]]*cors{}, heads: map[headsKey]heads{},
 	}
 	s := c.server
@@ -54,6 +68,14 @@ type siteCompiler struct {
 	tries   map[*sites.Setting[[]string]][]attempt
 	origins map[*sites.Setting[sites.CORS]]*cors
 	heads   map[headsKey]heads
+	limits  map[limitKey]*rate.Limit
+	totals  map[*sites.Setting[int64]]*rate.Total
+}
+
+// limitKey identifies the limit of a route.
+type limitKey struct {
+	ofConn int64
+	total  *rate.Total
 }
 
 // heads are the fields of every response, which depend on header settings and CORS alone.
@@ -68,7 +90,7 @@ type headsKey struct {
 }
 
 type mountKey struct {
-	root *sites.Setting[sites.Root]
+	root RootKey
 	kind docroot.Kind
 }
 
@@ -76,7 +98,7 @@ type mountKey struct {
 func (c *siteCompiler) policy(r *sites.CompiledRoute) policy {
 	q := &r.Properties
 	p := policy{
-		index: q.Index.Or(defaultIndex), list: q.List.Or(false), dotFiles: q.DotFiles.Or(false), precompress: q.Precompressed.Or(true),
+		index: q.Index.Or(defaultIndex), list: q.List.Or(false), dotFiles: q.DotFiles.Or(false), precompress: q.Precompressed.Or(true), symlinks: q.Symlinks.Or(sites.SymlinksWithinRoot),
 		properties: q, restricted: q.Allow != nil || q.Deny != nil, ofFiles: filesByProperties{c.server.types}, challenge: defaultChallenge, textType: textType, attempts: c.attempts(q.Try),
 	}
 	if q.Auth != nil && q.Auth.Value.File != "" {
@@ -87,7 +109,7 @@ func (c *siteCompiler) policy(r *sites.CompiledRoute) policy {
 	}
 	p.common, p.settled = c.fields(q.Headers, p.cors)
 	p.listingField = !p.settles("Content-Security-Policy")
-	p.errorPages = c.errorPages(q)
+	p.errorPages, p.limit = c.errorPages(q), c.limit(q)
 	switch {
 	case q.Respond != nil:
 		p.respond = fixedOf(&q.Respond.Value)
@@ -99,14 +121,14 @@ func (c *siteCompiler) policy(r *sites.CompiledRoute) policy {
 
 // mount returns the mount of a route that has a root.
 func (c *siteCompiler) mount(r *sites.CompiledRoute) *docroot.Mount {
-	key := mountKey{root: r.Properties.Root}
+	key := mountKey{root: RootKeyOf(&r.Properties)}
 	if r.Properties.Dynamic.Or(false) {
 		key.kind = docroot.Dynamic
 	}
 	if m := c.mounts[key]; m != nil {
 		return m
 	}
-	root := key.root.Value
+	root := key.root.Root.Value
 	m := &docroot.Mount{
 		Site: r.Site.Name, Prefix: root.Base, Strip: len(root.Base), Root: c.options.Roots[key.root], Kind: key.kind, Dir: root.Directory,
 		Number: len(c.mounts) + 1,
@@ -115,6 +137,26 @@ func (c *siteCompiler) mount(r *sites.CompiledRoute) *docroot.Mount {
 	c.server.mounts = append(c.server.mounts, m)
 	c.server.siteOf[m] = r.Site
 	return m
+}
+
+// limit returns the limit of the rates of a route, or nil. Routes that have inherited a total share it.
+func (c *siteCompiler) limit(q *sites.Properties) *rate.Limit {
+	key := limitKey{ofConn: q.LimitRate.Or(0)}
+	if q.TotalRate.Or(0) > 0 {
+		if key.total = c.totals[q.TotalRate]; key.total == nil {
+			key.total = rate.NewTotal(q.TotalRate.Value)
+			c.totals[q.TotalRate] = key.total
+		}
+	}
+	if key == (limitKey{}) {
+		return nil
+	}
+	l := c.limits[key]
+	if l == nil {
+		l = &rate.Limit{OfConn: key.ofConn, Total: key.total}
+		c.limits[key] = l
+	}
+	return l
 }
 
 // rule returns the rule of a file with users. All routes that name the file have the same.

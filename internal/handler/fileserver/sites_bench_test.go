@@ -13,7 +13,6 @@ import (
 	"aws/internal/kernel"
 	"aws/internal/request"
 	"aws/internal/serveconfig"
-	"aws/internal/sites"
 )
 
 // oneFile implements handler.Files for a handler that finds the same file for every name, without allocation.
@@ -45,9 +44,9 @@ func manySites(t testing.TB, count int) handler.Handler {
 	t.Helper()
 	var toml strings.Builder
 	for i := range count {
-		fmt.Fprintf(&toml, "[[site]]\nhosts = [\"host-%d.example.org\"]\nroot = \"/srv/%d\"\n", i, i)
+		fmt.Fprintf(&toml, "[[site]]\nhosts = [\"host-%d.example.org\"]\nroot = \"/srv/%d\"\nlimit-rate-total = \"1GiB\"\n", i, i)
 		for k := range 15 {
-			fmt.Fprintf(&toml, "[[site.route]]\npath = \"/directory-%d/\"\ncache-control = \"max-age=%d\"\n", k, k)
+			fmt.Fprintf(&toml, "[[site.route]]\npath = \"/directory-%d/\"\ncache-control = \"max-age=%d\"\nlimit-rate = \"%dMiB\"\n", k, k, k)
 		}
 		for _, match := range []string{"*.css", "*.js", "*.woff2", "*.[0-9a-f]*.png", "*.svg"} {
 			fmt.Fprintf(&toml, "[[site.route]]\nmatch = %q\ncache-control = \"max-age=1\"\n", match)
@@ -61,7 +60,7 @@ func manySites(t testing.TB, count int) handler.Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return fileserver.NewSites(&fileserver.SiteOptions{Table: table, Roots: map[*sites.Setting[sites.Root]]kernel.Root{}})
+	return fileserver.NewSites(&fileserver.SiteOptions{Table: table, Roots: map[fileserver.RootKey]kernel.Root{}})
 }
 
 // siteRequests are parsed requests for different hosts and paths, and their heads.

@@ -14,7 +14,6 @@ import (
 	"aws/internal/handler/handlertest"
 	"aws/internal/kernel"
 	"aws/internal/serveconfig"
-	"aws/internal/sites"
 
 	"golang.org/x/crypto/bcrypt"
 )
@@ -42,12 +41,12 @@ func newSites(t testing.TB, toml string) *sitesTest {
 		t.Fatal(err)
 	}
 	o := &fileserver.SiteOptions{
-		Table: table, Roots: map[*sites.Setting[sites.Root]]kernel.Root{}, Users: map[string]*docroot.Passwords{}, Pages: map[string][]byte{},
+		Table: table, Roots: map[fileserver.RootKey]kernel.Root{}, Users: map[string]*docroot.Passwords{}, Pages: map[string][]byte{},
 	}
 	for _, r := range table.Routes() {
 		p := &r.Properties
-		if p.Root != nil && o.Roots[p.Root] == 0 {
-			o.Roots[p.Root] = kernel.Root(-1 - len(o.Roots))
+		if p.Root != nil && o.Roots[fileserver.RootKeyOf(p)] == 0 {
+			o.Roots[fileserver.RootKeyOf(p)] = kernel.Root(-1 - len(o.Roots))
 		}
 		if p.Auth != nil && p.Auth.Value.File != "" && o.Users[p.Auth.Value.File] == nil {
 			if o.Users[p.Auth.Value.File], err = docroot.ParsePasswords(fmt.Appendf(nil, "ali:%s\n", hash)); err != nil {

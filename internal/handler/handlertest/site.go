@@ -184,10 +184,10 @@ func (s files) Random() uint64 { return 0x0123456789abcdef }
 type directories struct{}
 
 // ReadDirectory implements kernel.Directories.
-func (directories) ReadDirectory(_ kernel.Root, _ string, _ int, hide func(name string) bool) ([]kernel.DirectoryEntry, int, kernel.Class) {
+func (directories) ReadDirectory(_ kernel.Root, _ string, _ int, choose func(name string) (kernel.Root, bool)) ([]kernel.DirectoryEntry, int, kernel.Class) {
 	var entries []kernel.DirectoryEntry
 	for _, name := range []string{"entry", ".hidden", "private"} {
-		if !hide(name) {
+		if _, shown := choose(name); shown {
 			entries = append(entries, kernel.DirectoryEntry{Name: name, Directory: name == "private"})
 		}
 	}
