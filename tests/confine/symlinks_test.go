@@ -20,8 +20,8 @@ import (
 var policies = []string{"within-root", "same-owner", "never"}
 
 // startPolicies starts a server that serves a directory under each policy, below /static/ by sendfile and below /dynamic/ with
-// asynchronous reads. Landlock would keep the process out as well: this is about the server's own resolution.
-func startPolicies(t *testing.T, root string) *harness.Server {
+// asynchronous reads.
+func startPolicies(t *testing.T, root string, args ...string) *harness.Server {
 	t.Helper()
 	var toml strings.Builder
 	for _, p := range policies {
@@ -46,7 +46,7 @@ match = "*.strict"
 symlinks = "never"
 `, p, root)
 	}
-	return harness.StartConfig(t, harness.Options{}, toml.String(), "--landlock=false")
+	return harness.StartConfig(t, harness.Options{}, toml.String(), args...)
 }
 
 // other is a user who owns files of the tests, and does not run the server.
@@ -195,7 +195,7 @@ func TestSymlinkPolicyRace(t *testing.T) {
 		harness.Symlink(t, at("vault"), at("plain.evil"))
 		pairs = append(pairs, pair{at("link"), at("link.evil")}, pair{at("real"), at("real.evil")}, pair{at("dir"), at("dir.evil")}, pair{at("plain"), at("plain.evil")})
 	}
-	server := startPolicies(t, root)
+	server := startPolicies(t, root, "--landlock=false") // this is about the server's own resolution
 	var over atomic.Bool
 	var found, absent, secrets [3]atomic.Int64
 	var broken atomic.Int64

@@ -49,6 +49,12 @@ to = "/new/*"
 hosts = ["*.b.example"]
 root = "DIR/b"
 list = true
+limit-rate-total = "10MiB"
+symlinks = "never"
+[[site.route]]
+path = "/loose/"
+limit-rate = "64KiB"
+symlinks = "same-owner"
 `
 
 // users has the user ali with the password sesame.
@@ -99,6 +105,9 @@ func prepareSites(t *testing.T) *stage {
 			t.Fatal(err)
 		}
 	}
+	for _, link := range []string{"b/link.html", "b/loose/link.html"} {
+		harness.Symlink(t, filepath.Join(s.directory, "b/page.html"), filepath.Join(s.directory, link))
+	}
 	s.writeSites(siteFile)
 	return s
 }
@@ -122,6 +131,8 @@ func TestSites(t *testing.T) {
 		{"a.example/never/f", "403", ""},
 		{"a.example/large/f", "200", "large"},
 		{"a.example/old/x", "308", ""},
+		{"x.b.example/link.html", "404", ""},
+		{"x.b.example/loose/link.html", "200", "page of b"},
 		{"b.example/", "421", ""},
 		{"c.example/page.html", "421", ""},
 	}
@@ -131,7 +142,7 @@ func TestSites(t *testing.T) {
 	s.Signal(t, syscall.SIGHUP)
 	s.says(`c\.toml:\d+: root .*/nothing: .*no such file`)
 	s.expect(before...)
-	s.writeSites(siteFile + "rooot = 1\n")
+	s.writeSites(strings.Replace(siteFile, "list = true", "rooot = 1", 1))
 	s.Signal(t, syscall.SIGHUP)
 	s.says(`c\.toml:\d+:1: unknown key "rooot" in \[\[site\]\]; did you mean root\?`)
 	s.expect(before...)
@@ -145,6 +156,41 @@ func TestSites(t *testing.T) {
 	}
 }
 
+// TestPoliciesOfReload changes the rate and the policy of links of a site. What was opened before, and what is being sent, keeps its own.
+func TestPoliciesOfReload(t *testing.T) {
+	t.Parallel()
+	s := prepareSites(t)
+	harness.WriteFile(t, filepath.Join(s.directory, "b/loose/body"), make([]byte, 160<<10))
+	s.start(harness.Options{})
+	took := func() time.Duration {
+		began := time.Now()
+		if r, body := s.fetch("x.b.example", "/loose/body"); r.StatusCode != 200 || len(body) != 160<<10 {
+			t.Errorf("%s, %d bytes", r.Status, len(body))
+		}
+		return time.Since(began)
+	}
+	const limited = 2 * time.Second // a quarter of a second's bytes leave at once
+	if d := took(); d < limited {
+		t.Errorf("160 KiB at 64 KiB a second took %v", d)
+	}
+	ended := make(chan time.Duration, 1)
+	go func() { ended <- took() }()
+	s.expect([3]string{"x.b.example/link.html", "404", ""}, [3]string{"x.b.example/loose/link.html", "200", "page of b"})
+	s.writeSites(strings.NewReplacer(`"64KiB"`, `"64MiB"`, `"never"`, `"within-root"`, `"same-owner"`, `"never"`).Replace(siteFile))
+	s.Signal(t, syscall.SIGHUP)
+	s.replaced()
+	s.expect([3]string{"x.b.example/link.html", "200", "page of b"}, [3]string{"x.b.example/loose/link.html", "404", ""})
+	if d := took(); d >= limited {
+		t.Errorf("160 KiB at 64 MiB a second took %v", d)
+	}
+	if d := <-ended; d < limited {
+		t.Errorf("160 KiB that were being sent took %v", d)
+	}
+	if status := s.Stop(t); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
 // TestExplain compares what check explains with what the server responds.
 func TestExplain(t *testing.T) {
 	t.Parallel()
@@ -152,7 +198,7 @@ func TestExplain(t *testing.T) {
 	s.start(harness.Options{})
 	for _, url := range []string{
 		"a.example/page", "a.example/page.html", "a.example/x.css", "a.example/large/f", "a.example/nothing", "a.example/private/f", "a.example/never/f",
-		"a.example/old/a%20b?q=1", "a.example/..", "a.example/.git", "x.b.example/", "x.b.example/page.html", "b.example/", "c.example/x",
+		"a.example/old/a%20b?q=1", "a.example/..", "a.example/.git", "x.b.example/", "x.b.example/page.html", "x.b.example/link.html", "x.b.example/loose/", "x.b.example/loose/link.html", "b.example/", "c.example/x",
 	} {
 		var stderr strings.Builder
 		check := exec.Command(s.program, "check", "--config", s.config, "--explain", "http://"+url)
@@ -172,7 +218,15 @@ func TestExplain(t *testing.T) {
 			t.Errorf("%s: explained\n%s\nresponded\n%s", url, strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	}
-	out, err := exec.Command(s.program, "check", "--config", s.config, "--explain", "a.example/page").Output()
+	out, err := exec.Command(s.program, "check", "--config", s.config, "--explain", "x.b.example/loose/link.html").Output()
+	for _, part := range []string{
+		"limit-rate: 64KiB (" + s.config + ":35)\n", "limit-rate-total: 10MiB (" + s.config + ":31)\n", "symlinks: same-owner (" + s.config + ":36)\n",
+	} {
+		if !strings.Contains(string(out), part) {
+			t.Errorf("%v: no %q in\n%s", err, part, out)
+		}
+	}
+	out, err = exec.Command(s.program, "check", "--config", s.config, "--explain", "a.example/page").Output()
 	for _, part := range []string{
 		"site: a.example, host a.example (" + s.config + ":6)\n", "headers.set: X-Frame-Options: DENY (" + s.config + ":5)\n",
 		"file: " + s.directory + "/a/page.html\n",
