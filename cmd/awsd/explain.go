@@ -13,6 +13,7 @@ import (
 	"aws/internal/command"
 	"aws/internal/handler"
 	"aws/internal/handler/direct"
+	"aws/internal/request"
 	"aws/internal/sites"
 )
 
@@ -28,22 +29,34 @@ func explain(w io.Writer, table *sites.Table, h handler.Handler, text string) er
 	if err != nil || u.Scheme != "http" || u.Host == "" {
 		return command.UsageError(fmt.Errorf("--explain %q: expected a URL with a host, such as http://example.org/path", text))
 	}
-	var b bytes.Buffer
-	if table != nil {
-		e, err := table.Explain(u.Host, u.EscapedPath())
-		if err != nil {
-			fmt.Fprintln(&b, err)
-		} else {
-			b.WriteString(e.String())
-		}
-	}
 	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", u.RequestURI(), u.Host)
 	r, err := direct.Respond(h, []byte(head), localClient, time.Now())
 	if err != nil {
 		return command.UsageError(fmt.Errorf("--explain %q: %w", text, err))
 	}
+	var b bytes.Buffer
+	var e *sites.Explanation
+	switch {
+	case table == nil:
+	case r.Defect != request.DefectNone:
+		fmt.Fprintf(&b, "request: malformed: %s\n", r.Defect)
+		if e = table.ExplainMalformed(); e != nil {
+			b.WriteString(e.String())
+		}
+	default:
+		if e, err = table.Explain(u.Host, u.EscapedPath()); err != nil {
+			fmt.Fprintf(&b, "request: %v\n", err)
+		}
+		if e.Redirect != nil && e.Redirect.Status != int(r.Status) {
+			e.Redirect = nil // the client may not have it
+		}
+		b.WriteString(e.String())
+	}
 	if f := r.File; f != nil && !f.Made {
 		fmt.Fprintf(&b, "file: %s\n", path.Join(command.ShownDir(f.Mount.Dir), f.Name))
+		if e != nil {
+			b.WriteString(e.OfFile(f.Mount.Path(f.Name)))
+		}
 	}
 	b.WriteString("response:\n")
 	for line := range strings.SplitSeq(strings.TrimRight(string(r.Head[:r.HeadLen()]), "\r\n"), "\r\n") {

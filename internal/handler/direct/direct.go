@@ -2,7 +2,7 @@
 //
 // # Ownership
 //
-// A Response has no open file any more: its File says which one would be sent.
+// A Decision has no open file any more: its File says which one would be sent.
 //
 // # Caveats
 //
@@ -22,14 +22,21 @@ import (
 	"aws/internal/response"
 )
 
+// Decision is the response to a request.
+type Decision struct {
+	handler.Response
+	Defect request.Defect // why the request is malformed, and belongs to no site; or request.DefectNone
+}
+
 // Respond returns the response of a handler to a request of a client, which has no body, at a time. The error says why the
 // request can't be sent.
-func Respond(h handler.Handler, head []byte, client netip.Addr, now time.Time) (*handler.Response, error) {
+func Respond(h handler.Handler, head []byte, client netip.Addr, now time.Time) (*Decision, error) {
 	var req request.Request
 	req.Reset(h.Limits())
 	f := &files{handler: h, client: client, now: now.Unix()}
 	defer f.close()
-	r := &handler.Response{}
+	d := &Decision{}
+	r := &d.Response
 	r.Reset()
 	responder := h.NewResponder()
 	switch req.Parse(head) {
@@ -40,9 +47,10 @@ func Respond(h handler.Handler, head []byte, client netip.Addr, now time.Time) (
 			return nil, errors.New("the files can't be looked up")
 		}
 	default:
+		d.Defect = req.Defect()
 		responder.Refuse(r, &req, f)
 	}
-	return r, nil
+	return d, nil
 }
 
 // files implements handler.Files.
