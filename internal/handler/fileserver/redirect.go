@@ -9,11 +9,16 @@ import (
 
 // redirect responds with the name of a directory, which has a slash at its end (RFC 9110 section 15.4.2), and the query of
 // the request. The reference is relative to the path that the client has requested (section 10.2.2), as a proxy in front
-// may have removed a part of that.
+// may have removed a part of that. If that path has an escaped slash behind its last slash, where the client does not see the
+// border of a segment, the reference is the whole path.
 func (d *decision) redirect(path []byte) response.Status {
 	r := d.response
 	r.Head = d.policy.appendCommon(r.Head, response.MovedPermanently, d.now.Date, "")
-	reference := response.AppendEscapedPath(d.scratch.bytes[:0], string(path[bytes.LastIndexByte(path, '/')+1:])+"/")
+	name := path
+	if !hasEscapedSlash(lastSegment(d.request.Path().Of(d.head))) {
+		name = lastSegment(path)
+	}
+	reference := response.AppendEscapedPath(d.scratch.bytes[:0], string(name)+"/")
 	if query := d.request.Query(); query.Len > 0 {
 		reference = append(append(reference, '?'), query.Of(d.head)...)
 	}
@@ -32,4 +37,12 @@ func (d *decision) redirectTo(to *sites.CompiledRedirect, rest []byte) response.
 	r.Head = response.AppendFieldBytes(r.Head, "Location", d.scratch.bytes)
 	d.sendText(status)
 	return status
+}
+
+// lastSegment returns the part of a path behind its last slash.
+func lastSegment(path []byte) []byte { return path[bytes.LastIndexByte(path, '/')+1:] }
+
+// hasEscapedSlash reports whether a part of a request target has an escaped slash.
+func hasEscapedSlash(raw []byte) bool {
+	return bytes.Contains(raw, []byte("%2f")) || bytes.Contains(raw, []byte("%2F"))
 }

@@ -21,6 +21,7 @@ type Exchange struct {
 	Header  textproto.MIMEHeader // of the response
 	Memory  string               // the part of the body that is in memory, ahead of the file's bytes
 	File    string               // the name of the file whose bytes are sent; "": none
+	Dir     string               // the directory of the root of that file
 }
 
 // Do has the handler decide about a request, refused by the parser or not, and checks what holds for every response: its head
@@ -98,7 +99,7 @@ func (s *Site) checkFile(t testing.TB, e *Exchange) {
 		t.Errorf("the body is [%d, %d) and %d parts of %v", r.From, r.To, len(r.Parts), r.File)
 	}
 	if f := r.File; f != nil {
-		e.File = f.Name
+		e.File, e.Dir = f.Name, f.Mount.Dir
 		if f.Class != kernel.Done {
 			t.Errorf("the response is about %q, which is %v", f.Name, f.Class)
 		}

@@ -27,6 +27,9 @@ type Site struct {
 	Ending  bool
 	Client  netip.Addr
 
+	// Directory returns the class with which reading a directory ends; nil: all are there.
+	Directory func(root kernel.Root, name string) kernel.Class
+
 	Asked []string // the names that were looked up, in order
 	Keys  []string // of Make and Check
 }
@@ -123,7 +126,7 @@ func (s files) Make(m *docroot.Mount, key []byte, build handler.Build) (*docroot
 	if s.Outcome != handler.OutcomeDone {
 		return nil, s.Outcome
 	}
-	opened, class := build(directories{})
+	opened, class := build(directories{s.Directory})
 	if len(s.Made) > 0 {
 		class, s.Made = s.Made[0], s.Made[1:]
 	}
@@ -180,11 +183,18 @@ func (s files) Client() netip.Addr { return s.Site.Client }
 // Random implements handler.Files.
 func (s files) Random() uint64 { return 0x0123456789abcdef }
 
-// directories implements kernel.Directories with one directory.
-type directories struct{}
+// directories implements kernel.Directories. All directories have the same entries.
+type directories struct {
+	class func(root kernel.Root, name string) kernel.Class
+}
 
 // ReadDirectory implements kernel.Directories.
-func (directories) ReadDirectory(_ kernel.Root, _ string, _ int, choose func(name string) (kernel.Root, bool)) ([]kernel.DirectoryEntry, int, kernel.Class) {
+func (d directories) ReadDirectory(root kernel.Root, directory string, _ int, choose func(name string) (kernel.Root, bool)) ([]kernel.DirectoryEntry, int, kernel.Class) {
+	if d.class != nil {
+		if class := d.class(root, directory); class != kernel.Done {
+			return nil, 0, class
+		}
+	}
 	var entries []kernel.DirectoryEntry
 	for _, name := range []string{"entry", ".hidden", "private"} {
 		if _, shown := choose(name); shown {
