@@ -3,6 +3,7 @@ package nginx
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -125,12 +126,12 @@ func explainOne(t *testing.T, config string, c *testCase, r *response) {
 	if got := e["file"]; file == "" && got != "" || !strings.HasSuffix(got, "/"+file) && file != "" {
 		t.Errorf("%s: explained with the file %q, sent is %q", address, got, file)
 	}
-	location := r.Header.Get("Location")
-	redirects := strings.HasPrefix(location, "/") || strings.HasPrefix(location, "http") // that of a directory is relative
-	location, _, _ = strings.Cut(location, "?")
 	want := ""
-	if redirects {
-		want = fmt.Sprintf("%d to %s", r.StatusCode, location)
+	if location, _, _ := strings.Cut(r.Header.Get("Location"), "?"); location != "" {
+		target, _ := url.PathUnescape(resolved(c.target, location))
+		if target != e["path"]+"/" { // otherwise it is that of a directory
+			want = fmt.Sprintf("%d to %s", r.StatusCode, location)
+		}
 	}
 	if got, _ := cutOrigin(e["redirect"]); got != want && !strings.HasPrefix(got, want+"?") {
 		t.Errorf("%s: explained with the redirect %q, the response is %q", address, got, r.summary(c))
