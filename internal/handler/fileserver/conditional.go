@@ -43,8 +43,12 @@ func (d *decision) evaluateConditions() response.Outcome {
 	return response.Evaluate(&c, &v, true, d.now.Unix)
 }
 
-// single returns the value of a field that came exactly once. One that came more often is not valid.
+// single returns the value of a field that came exactly once. One that came more often is not valid. A request that is refused by the
+// parser, or that expires, has no head, and no fields, although some may have been parsed.
 func (d *decision) single(id request.FieldID) ([]byte, bool) {
+	if d.head == nil {
+		return nil, false
+	}
 	span, ok := d.request.Field(id)
 	if !ok || d.request.Repeated(id) {
 		return nil, false

@@ -65,6 +65,7 @@ func TestOrigins(t *testing.T) {
 	s := newSites(t, `
 [[site]]
 hosts = ["a"]
+default = true
 root = "/a"
 cors = { origins = ["https://app.example", "null"], methods = ["GET"], credentials = true, max-age = "1h" }
 [[site.route]]
@@ -88,4 +89,8 @@ cors = false
 		{method: "OPTIONS", host: "a", path: "/all/f", want: "204", header: "Access-Control-Allow-Methods: GET, HEAD | Access-Control-Max-Age: -"},
 		{host: "a", path: "/off/f", fields: app, want: "200 off/f", header: "Access-Control-Allow-Origin: - | Vary: -"},
 	})
+	// The fields of a malformed request are not read, although some have been parsed.
+	if e := s.Do(t, "GET /f HTTP/1.1\nHost: a\nOrigin: https://app.example\nX Y: z\n\n"); e.Status != 400 || e.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("a malformed request with an origin: %d %v", e.Status, e.Header)
+	}
 }
