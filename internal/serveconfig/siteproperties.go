@@ -73,7 +73,7 @@ var propertyKeys = []siteKey[sites.Properties]{
 	},
 	{
 		"headers", "table", "set, add or remove header fields of responses",
-		"set replaces the field, also the server's own; add adds a line; remove leaves it out. Fields of other names are inherited. Fields that frame the message are refused.",
+		"set replaces the field, also the server's own; add adds a line, in place of the server's own; remove leaves it out. Names in Vary are added to those of the server. Fields of other names are inherited. Fields that frame the message are refused.",
 		`headers = { set = { X-Robots-Tag = "noindex" }, add = { Link = ["</a.css>; rel=preload"] }, remove = ["Server"] }`, readHeaders,
 	},
 	{

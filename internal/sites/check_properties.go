@@ -149,6 +149,10 @@ func (c *checker) headers(headers []Header) {
 			c.refuse(h.From, `headers.%s: the server itself adds to Vary, and caches would mix up responses without that; write headers.add = { Vary = "..." }`, h.Change)
 			continue
 		}
+		if h.Change == HeaderAdd && singular[strings.ToLower(h.Name)] {
+			c.refuse(h.From, "headers.add: a response has one field %s; write headers.set = { %s = %q }", h.Name, h.Name, h.Value)
+			continue
+		}
 		for _, o := range headers[:i] {
 			if strings.EqualFold(o.Name, h.Name) && (o.Change != HeaderAdd || h.Change != HeaderAdd) {
 				c.refuse(h.From, "headers: %s is in headers.%s (%s) and in headers.%s; remove one of them", h.Name, o.Change, o.From, h.Change)

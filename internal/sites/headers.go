@@ -17,6 +17,12 @@ var reserved = map[string]string{
 	"access-control-allow-credentials": "cors sets it", "access-control-max-age": "cors sets it",
 }
 
+// singular are fields of which a response has at most one line (RFC 9110 section 5.3). A configuration can set them, and not add them.
+var singular = map[string]bool{
+	"server": true, "x-content-type-options": true, "x-frame-options": true, "strict-transport-security": true, "expires": true,
+	"content-location": true, "content-disposition": true,
+}
+
 // Reserved reports whether the server itself sets a header field. instead says which property has its value, or is empty if
 // none has.
 func Reserved(name string) (instead string, reservedName bool) {

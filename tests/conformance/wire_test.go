@@ -123,7 +123,7 @@ var (
 )
 
 // mayRepeat are the fields that may come in several lines (RFC 9110 section 5.3).
-var mayRepeat = map[string]bool{"Vary": true, "X-Twice": true}
+var mayRepeat = map[string]bool{"X-Twice": true}
 
 // readResponse reads a response and refuses all that the RFCs do.
 func readResponse(r *bufio.Reader, method string) (*response, error) {

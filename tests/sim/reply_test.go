@@ -40,10 +40,10 @@ func parseReply(b []byte, q *ask) (*reply, int, error) {
 	}
 	for _, line := range lines[1:] {
 		name, value, ok := strings.Cut(line, ": ")
-		if _, twice := r.fields[name]; !ok || twice && name != "Vary" {
+		if _, twice := r.fields[name]; !ok || twice {
 			return nil, 0, fmt.Errorf("header line %q", line)
 		}
-		r.fields[name] += value
+		r.fields[name] = value
 	}
 	if value, ok := r.fields["Content-Length"]; ok {
 		var err error

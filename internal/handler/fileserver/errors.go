@@ -8,11 +8,12 @@ import (
 // fail responds with an error and releases the files.
 func (d *decision) fail(s response.Status) response.Status {
 	d.releaseFiles()
+	if s != response.PreconditionFailed { // which might be met with another Accept-Encoding
+		d.varies, d.listed = false, false
+	}
 	r := d.response
 	r.Head = d.policy.appendCommon(r.Head, s, d.now.Date, "")
 	switch s {
-	case response.PreconditionFailed:
-		d.appendVary() // with another Accept-Encoding the condition might be met
 	case response.MethodNotAllowed, response.NotImplemented:
 		r.Head = response.AppendField(r.Head, "Allow", allowedMethods)
 	case response.Unauthorized:

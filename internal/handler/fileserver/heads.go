@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"aws/internal/docroot"
-	"aws/internal/rate"
 	"aws/internal/response"
 )
 
@@ -119,36 +118,26 @@ func (d *decision) appendHead(s response.Status, mediaType string, length int64)
 			file: f, preparation: prepared(d.plain), mediaType: mediaType, coding: d.coding, length: length,
 		})
 	}
-	//mutation:vary-forgotten
-	d.appendVary()
-}
-
-// appendVary appends the fields of request that the choice of the file has depended on, and the policy of a listing.
-func (d *decision) appendVary() {
-	r := d.response
-	if d.varies {
-		r.Head = response.AppendField(r.Head, "Vary", "Accept-Encoding")
-	}
-	if d.listed {
-		r.Head = response.AppendField(r.Head, "Vary", "Accept")
-		if d.policy.listingField {
-			r.Head = response.AppendField(r.Head, "Content-Security-Policy", contentSecurityPolicy)
-		}
+	if d.listed && d.policy.listingField {
+		r.Head = response.AppendField(r.Head, "Content-Security-Policy", contentSecurityPolicy)
 	}
 }
 
-// limit returns the limit of the response's rates: that of the path that the file is at, or of the request's where none is sent.
-func (d *decision) limit() *rate.Limit {
+// responsePolicy returns the policy whose fields and limits the response has: that of the path that the file is at, or of the request's
+// where none is sent.
+func (d *decision) responsePolicy() *policy {
 	if d.plain != nil {
-		return prepared(d.plain).policy.limit
+		return prepared(d.plain).policy
 	}
-	return d.policy.limit
+	return d.policy
 }
 
-// endHead appends the last fields, which are about the connection, and ends the header section.
+// endHead appends the last fields, which are about the request and the connection, and ends the header section.
 func (d *decision) endHead() {
-	d.appendOrigin()
-	r := d.response
+	p, r := d.responsePolicy(), d.response
+	//mutation:vary-forgotten
+	d.appendVary(p)
+	d.appendOrigin(p)
 	switch {
 	case !r.KeepAlive:
 		r.Head = response.AppendField(r.Head, "Connection", "close")
@@ -157,5 +146,5 @@ func (d *decision) endHead() {
 	}
 	r.Head = response.AppendEnd(r.Head)
 	r.HeadBytes = len(r.Head)
-	r.Limit = d.limit()
+	r.Limit = p.limit
 }

@@ -61,6 +61,7 @@ func New(o Options) (handler.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
+	common, added := splitVary(common)
 	for _, globs := range [][]Glob{o.CacheControl, o.TypeGlobs} {
 		for _, g := range globs {
 			if err := g.check(); err != nil {
@@ -79,7 +80,7 @@ func New(o Options) (handler.Handler, error) {
 	}
 	base := policy{
 		index: o.Index, list: o.List, dotFiles: o.DotFiles, precompress: o.Precompress, listingField: true,
-		challenge: defaultChallenge, common: common, cacheControl: cache, errorPages: o.ErrorPages,
+		challenge: defaultChallenge, common: common, vary: newVaryValues(added, false), cacheControl: cache, errorPages: o.ErrorPages,
 		textType: textType, attempts: []attempt{{directoryCounts: true}},
 		ofFiles: &filesByGlobs{types: s.types, typeGlobs: o.TypeGlobs, cacheControls: o.CacheControl},
 	}

@@ -41,16 +41,12 @@ func (d *decision) permittedOrigin(c *cors) []byte {
 }
 
 // appendOrigin appends the fields that depend on the origin of the web page (https://fetch.spec.whatwg.org/#http-cors-protocol).
-// All responses of the policy name the field of the request, so that caches do not mix them up.
-func (d *decision) appendOrigin() {
-	p, r := d.policy, d.response
-	if d.plain != nil {
-		p = prepared(d.plain).policy
-	}
+// All responses of the policy have Origin in Vary, so that caches do not mix them up.
+func (d *decision) appendOrigin(p *policy) {
 	if p.cors == nil || p.cors.origins == nil {
 		return
 	}
-	r.Head = response.AppendField(r.Head, "Vary", "Origin")
+	r := d.response
 	origin := d.permittedOrigin(p.cors)
 	if origin == nil {
 		return

@@ -33,9 +33,10 @@ type policy struct {
 	challenge string // the value of WWW-Authenticate
 
 	common       []Field  // of every response
-	settled      []string // names of fields that the server does not generate, as the configuration sets or removes them
-	listingField bool     // listings have their Content-Security-Policy
-	cacheControl string   // of responses that have none of their own
+	settled      []string // names of fields that the server does not generate, as the configuration has them
+	vary         *varyValues
+	listingField bool   // listings have their Content-Security-Policy
+	cacheControl string // of responses that have none of their own
 	errorPages   map[response.Status]ErrorPage
 	textType     string // the media type of short texts
 

@@ -82,6 +82,7 @@ type limitKey struct {
 type heads struct {
 	common  []Field
 	settled []string
+	vary    *varyValues
 }
 
 type headsKey struct {
@@ -107,7 +108,8 @@ func (c *siteCompiler) policy(r *sites.CompiledRoute) policy {
 	if q.CORS != nil && len(q.CORS.Value.Origins) > 0 {
 		p.cors = c.corsOf(q.CORS)
 	}
-	p.common, p.settled = c.fields(q.Headers, p.cors)
+	h := c.fields(q.Headers, p.cors)
+	p.common, p.settled, p.vary = h.common, h.settled, h.vary
 	p.listingField = !p.settles("Content-Security-Policy")
 	p.errorPages, p.limit = c.errorPages(q), c.limit(q)
 	switch {
@@ -238,17 +240,17 @@ func attemptsOf(try *sites.Setting[[]string]) []attempt {
 }
 
 // fields returns what fieldsOf returns, once for all routes that have the same.
-func (c *siteCompiler) fields(headers []sites.Header, cors *cors) (common []Field, settled []string) {
+func (c *siteCompiler) fields(headers []sites.Header, cors *cors) heads {
 	key := headsKey{cors: cors}
 	if len(headers) > 0 {
 		key.first = &headers[0]
 	}
 	h, ok := c.heads[key]
 	if !ok {
-		h.common, h.settled = fieldsOf(headers, cors)
+		h = fieldsOf(headers, cors)
 		c.heads[key] = h
 	}
-	return h.common, h.settled
+	return h
 }
 
 // corsOf returns the form of a setting that requests use.
@@ -261,25 +263,30 @@ func (c *siteCompiler) corsOf(s *sites.Setting[sites.CORS]) *cors {
 	return o
 }
 
-// fieldsOf returns the fields of every response of a route, and the names of those that the configuration settles.
-func fieldsOf(headers []sites.Header, c *cors) (fields []Field, settled []string) {
-	fields = []Field{{"Server", "aws"}, {"X-Content-Type-Options", "nosniff"}}
+// fieldsOf returns the fields of every response of a route, and the names of those that the configuration settles. What the
+// configuration adds leaves the server's own fields out, too: a field of the server is not there twice.
+func fieldsOf(headers []sites.Header, c *cors) heads {
+	var h heads
+	fields := []Field{{"Server", "aws"}, {"X-Content-Type-Options", "nosniff"}}
 	if c != nil {
 		if c.origins == nil {
 			fields = append(fields, Field{"Access-Control-Allow-Origin", "*"})
 		}
 		fields = append(fields, Field{"Access-Control-Expose-Headers", exposedFields})
 	}
-	for _, h := range headers {
-		if h.Change != sites.HeaderAdd {
-			settled = append(settled, h.Name)
-			fields = slices.DeleteFunc(fields, func(f Field) bool { return strings.EqualFold(f.Name, h.Name) })
-		}
-		if h.Change != sites.HeaderRemove {
-			fields = append(fields, Field{h.Name, h.Value})
+	for _, s := range headers {
+		h.settled = append(h.settled, s.Name)
+		fields = slices.DeleteFunc(fields, func(f Field) bool { return strings.EqualFold(f.Name, s.Name) })
+	}
+	for _, s := range headers {
+		if s.Change != sites.HeaderRemove {
+			fields = append(fields, Field{s.Name, s.Value})
 		}
 	}
-	return fields, settled
+	var added []string
+	h.common, added = splitVary(fields)
+	h.vary = newVaryValues(added, c != nil && c.origins != nil)
+	return h
 }
 
 func newCORS(s *sites.CORS) *cors {

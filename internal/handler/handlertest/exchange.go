@@ -12,6 +12,7 @@ import (
 	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/request"
+	"aws/internal/response"
 )
 
 // Exchange is a request and the response to it.
@@ -68,6 +69,7 @@ func (s *Site) Verify(t testing.TB, e *Exchange, method request.Method) {
 	if e.Header, err = textproto.NewReader(bufio.NewReader(strings.NewReader(fields))).ReadMIMEHeader(); err != nil {
 		t.Fatalf("%q: %v", r.Head, err)
 	}
+	checkFields(t, e)
 	n := r.HeadLen()
 	if n < 4 || string(r.Head[n-4:n]) != "\r\n\r\n" || bytes.Contains(r.Head[:n-4], []byte("\r\n\r\n")) {
 		t.Fatalf("the head of %q is not its first %d bytes", r.Head, n)
@@ -88,6 +90,53 @@ func (s *Site) Verify(t testing.TB, e *Exchange, method request.Method) {
 	}
 	if keeps := !strings.EqualFold(e.Header.Get("Connection"), "close"); keeps != r.KeepAlive {
 		t.Errorf("Connection: %q, and KeepAlive is %v", e.Header.Get("Connection"), r.KeepAlive)
+	}
+}
+
+// once are the fields that a response has at most once, and of which a configuration has no say in more than one.
+var once = []string{
+	"Date", "Server", "Content-Length", "Content-Type", "Content-Encoding", "Content-Range", "Etag", "Last-Modified", "Accept-Ranges", "Connection",
+	"Location", "Allow", "Retry-After", "Www-Authenticate", "Cache-Control", "Vary", "X-Content-Type-Options", "Access-Control-Allow-Origin",
+	"Access-Control-Allow-Methods", "Access-Control-Allow-Credentials", "Access-Control-Max-Age",
+}
+
+// never are the fields that no response has: the body is framed by Content-Length alone, and connections are not upgraded.
+var never = []string{"Transfer-Encoding", "Keep-Alive", "Trailer", "Te", "Upgrade", "Proxy-Connection"}
+
+// required are the fields that responses with these statuses have (RFC 9110 section 15).
+var required = map[response.Status][]string{
+	response.MovedPermanently: {"Location"}, response.Unauthorized: {"Www-Authenticate"}, response.MethodNotAllowed: {"Allow"},
+	response.RangeNotSatisfiable: {"Content-Range"}, response.NotModified: {"Etag"}, response.PartialContent: {"Content-Type", "Etag"},
+}
+
+// checkFields checks which fields are there, and how often.
+func checkFields(t testing.TB, e *Exchange) {
+	t.Helper()
+	for _, name := range once {
+		if values := e.Header[name]; len(values) > 1 {
+			t.Errorf("%s is there %d times: %q", name, len(values), values)
+		}
+	}
+	for _, name := range never {
+		if e.Header[name] != nil {
+			t.Errorf("%s: %q", name, e.Header[name])
+		}
+	}
+	for _, name := range append(required[e.Status], "Date") {
+		if len(e.Header[name]) != 1 {
+			t.Errorf("status %d with %s: %q", e.Status, name, e.Header[name])
+		}
+	}
+	isPart := e.Status == response.PartialContent && !strings.HasPrefix(e.Header.Get("Content-Type"), "multipart/byteranges")
+	if _, has := e.Header["Content-Range"]; has != (isPart || e.Status == response.RangeNotSatisfiable) {
+		t.Errorf("status %d and Content-Type %s with Content-Range: %q", e.Status, e.Header.Get("Content-Type"), e.Header.Get("Content-Range"))
+	}
+	seen := map[string]bool{}
+	for name := range strings.SplitSeq(strings.ToLower(e.Header.Get("Vary")), ", ") {
+		if seen[name] {
+			t.Errorf("Vary has %s twice: %s", name, e.Header.Get("Vary"))
+		}
+		seen[name] = true
 	}
 }
 
