@@ -179,7 +179,12 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 // handler opens what is to be served.
 func (s *fileServer) handler() (h handler.Handler, closeRoots func(), err error) {
 	if s.options.Sites != nil {
-		return s.options.SiteHandler(s.doing)
+		if h, closeRoots, err = s.options.SiteHandler(s.doing); err == nil {
+			for _, w := range s.options.MissingFiles(h.Mounts()) {
+				s.report.Warn(w)
+			}
+		}
+		return h, closeRoots, err
 	}
 	so, closeRoots, err := s.options.Handler(s.doing, s.report)
 	if err != nil {

@@ -74,6 +74,10 @@ func TestSiteMistakes(t *testing.T) {
 		{"a rate that leaves nothing", "min-send-rate = 0\n[[site]]\ndefault = true\nrespond = 404\n[[site.route]]\npath = \"/a\"\nlimit-rate = 1023\n", nil, command.ExitUsage, []string{"aws.toml:7:1: limit-rate is 1023: that leaves a few packets a second; write at least 1KiB, or 0 for no limit"}},
 		{"rates that do nothing", "limit-rate = \"1MiB\"\n[[site]]\ndefault = true\nrespond = 404\nlimit-rate = \"1MiB\"\n[[site.route]]\npath = \"/a\"\nlimit-rate = 8192\nlimit-rate-total = 8192\n", nil, command.ExitOK, []string{"aws.toml:5:1: limit-rate = 1MiB does nothing, because limit-rate = 1MiB of the server is reached first", "aws.toml:8:1: limit-rate = 8KiB does nothing, because limit-rate-total = 8KiB ("}},
 		{"a warning", "[[site]]\ndefault = true\nrespond = 404\n[[site.redirect]]\nfrom = \"/a\"\nto = \"/a\"\n", nil, command.ExitOK, []string{"warning: ", "aws.toml:4:8: the redirect from /a to /a is a loop"}},
+		{
+			"a try list that ends nowhere", "[[site]]\ndefault = true\nroot = \"/etc\"\ntry = [\"{path}\", \"/passwd\", \"/nonexistent.html\", \"/cron.d/\"]\n", nil, command.ExitOK,
+			[]string{`aws.toml:4:1: try: "/nonexistent.html" leads to no file: there is none in /etc now`, `aws.toml:4:1: try: "/cron.d/" leads to no file`},
+		},
 		{"two names", "[[site]]\nname = \"a\"\ndefault = true\nrespond = 404\n[[site]]\nname = \"a\"\nhosts = [\"b\"]\nrespond = 404\n", nil, command.ExitUsage, []string{"another site has the name a"}},
 		{"no TOML", "[[site]\n", nil, command.ExitUsage, []string{"aws.toml:1"}},
 		{"not a URL", "", []string{"--explain", "https://a/"}, command.ExitUsage, []string{"expected a URL with a host"}},

@@ -131,10 +131,7 @@ func (c *checker) matchRoute(r *Route) {
 
 // mayMatchBelow reports whether a pattern with a slash can match a path below a prefix, by its literal beginning.
 func mayMatchBelow(pattern, prefix string) bool {
-	literal := pattern
-	if i := strings.IndexAny(pattern, special); i >= 0 {
-		literal = pattern[:i]
-	}
+	literal := literalStart(pattern)
 	return strings.HasPrefix(literal, prefix) || len(literal) < len(pattern) && strings.HasPrefix(prefix, literal)
 }
 

@@ -15,6 +15,7 @@ import (
 func (c *checker) compiled(t *Table) {
 	for _, s := range t.sites {
 		c.hiddenRoutes(s)
+		c.hiddenNames(s)
 		for i := range s.nodes {
 			for k := range s.nodes[i].routes {
 				c.effective(&s.nodes[i].routes[k])
@@ -47,7 +48,11 @@ func (c *checker) hiddenRoutes(s *CompiledSite) {
 		prefix := n.routes[0].Prefix
 		if k := s.redirectPrefixes.find([]byte(prefix)); k >= 0 && prefix != "/" {
 			r := s.prefixRedirects[k]
-			c.warn(n.routes[0].From, "the route %s is hidden by the redirect from %s (%s), which has all of its paths", prefix, r.Path, r.From)
+			for j := range n.routes {
+				if own := &n.routes[j]; own.isOwn {
+					c.warn(own.From, "the route %s is hidden by the redirect from %s (%s), which has all of its paths", own.name(), r.Path, r.From)
+				}
+			}
 		}
 		for k := range n.globs {
 			for before := range k {
@@ -59,6 +64,44 @@ func (c *checker) hiddenRoutes(s *CompiledSite) {
 			}
 		}
 	}
+}
+
+// name returns the name of a route in messages.
+func (r *CompiledRoute) name() string {
+	if r.Match == "" {
+		return r.Prefix
+	}
+	return r.Prefix + " " + r.Match
+}
+
+// hiddenNames warns of patterns that match names with a dot at the beginning only, where such names are not served.
+func (c *checker) hiddenNames(s *CompiledSite) {
+	served := map[string]bool{}
+	var hidden []*CompiledRoute
+	for i := range s.nodes {
+		for k := range s.nodes[i].routes {
+			r := &s.nodes[i].routes[k]
+			if r.Match == "" || r.Match[0] != '.' && !(r.Match[0] == '/' && HasDotElement(literalStart(r.Match))) {
+				continue
+			}
+			if served[r.Match] = served[r.Match] || r.Properties.DotFiles.Or(false); r.isOwn {
+				hidden = append(hidden, r)
+			}
+		}
+	}
+	for _, r := range hidden {
+		if !served[r.Match] {
+			c.warn(r.From, "the route with match %q matches nothing, because names that begin with a dot are not served (dotfiles = true serves them)", r.Match)
+		}
+	}
+}
+
+// literalStart returns the part of a pattern before its first special character.
+func literalStart(pattern string) string {
+	if i := strings.IndexAny(pattern, special); i >= 0 {
+		return pattern[:i]
+	}
+	return pattern
 }
 
 // hides reports whether a pattern certainly matches all that another one matches. It recognises the simple cases.
@@ -97,8 +140,8 @@ func (c *checker) effective(r *CompiledRoute) {
 	if p.Try != nil && p.Respond == nil {
 		c.tryTargets(r)
 	}
-	if p.Root != nil && !p.DotFiles.Or(false) && HasDotElement(p.Root.Value.Base) {
-		c.warn(p.Root.From, "nothing is served at %s, because an element begins with a dot (dotfiles = true serves such names)", p.Root.Value.Base)
+	if r.isOwn && r.Match == "" && !p.DotFiles.Or(false) && HasDotElement(r.Prefix) {
+		c.warn(r.From, "nothing is served at %s, because an element begins with a dot (dotfiles = true serves such names)", r.Prefix)
 	}
 	if p.Allow != nil && p.Deny != nil {
 		c.contradictions(p.Allow, p.Deny)

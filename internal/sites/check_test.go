@@ -80,6 +80,11 @@ func TestProblems(t *testing.T) {
 		{routes(Route{Match: "*.a", Properties: Properties{Allow: networksOf("all")}}), "can't have allow"},
 		{routes(Route{Match: "*.a", Properties: Properties{Deny: networksOf("all")}}), "can't have deny"},
 		{routes(Route{Path: "/.git", Properties: Properties{Root: Set(Root{Directory: "/x"}, from)}}), "warning: nothing is served at /.git/"},
+		{routes(Route{Path: "/a/.b/", Properties: some}), "warning: nothing is served at /a/.b/, because an element begins with a dot"},
+		{routes(Route{Match: ".*", Properties: some}), `warning: the route with match ".*" matches nothing, because names that begin with a dot are not served`},
+		{routes(Route{Match: "/a/.b*", Properties: some}), `warning: the route with match "/a/.b*" matches nothing`},
+		{routes(Route{Match: "/.well-known/*", Properties: some}), ""},
+		{routes(Route{Match: ".*", Properties: Properties{DotFiles: Set(true, from)}}), ""},
 		{routes(Route{Path: "/.well-known", Properties: Properties{Root: Set(Root{Directory: "/x"}, from)}}), ""},
 		// Redirects.
 		{redirects(Redirect{Path: "/a", To: "/b"}), ""},
@@ -196,6 +201,10 @@ func TestProblemsOfSeveralSites(t *testing.T) {
 			[]Site{{Hosts: hosts("a"), Properties: www, Redirects: []Redirect{{Path: "/old/*", To: "/new/*"}}, Routes: []Route{{Path: "/old/x", Properties: marked("x", 1)}}}},
 			"the route /old/x/ is hidden by the redirect from /old/*",
 		},
+		{
+			[]Site{{Hosts: hosts("a"), Properties: www, Redirects: []Redirect{{Path: "/old/*", To: "/new/*"}}, Routes: []Route{{Path: "/old/x", Match: "*.a", Properties: marked("x", 1), From: at(7)}}}},
+			"site.toml:7:1: the route /old/x/ *.a is hidden by the redirect from /old/*",
+		},
 		{[]Site{{Hosts: hosts("a"), Properties: www, Routes: []Route{
 			{Path: "/x", Properties: Properties{Try: Set([]string{"{path}", "/gone/a"}, at(1))}},
 			{Path: "/gone", Properties: Properties{Respond: Set(Respond{Status: 410}, at(3))}},
@@ -204,7 +213,7 @@ func TestProblemsOfSeveralSites(t *testing.T) {
 		_, problems := NewTable(Properties{}, c.sites)
 		found := c.want == "" && len(problems) == 0
 		for _, p := range problems {
-			found = found || c.want != "" && strings.Contains(p.Text, c.want)
+			found = found || c.want != "" && strings.Contains(p.String(), c.want)
 		}
 		if !found {
 			t.Errorf("%v, want %q", problems, c.want)

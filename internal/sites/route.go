@@ -15,6 +15,7 @@ type CompiledRoute struct {
 	Match      string // empty: the route of all paths of the prefix that match no pattern
 	Properties Properties
 	From       Origin // of the route that was chosen
+	isOwn      bool   // the file has this route with this prefix, and it is not there because of an enclosing one
 }
 
 // node is what applies at a prefix of a site. A site has a node for "/" and one for each prefix that a route names.
@@ -78,9 +79,11 @@ func (s *CompiledSite) compileRoutes(site Properties, from Origin, routes []Rout
 		}
 		here := slices.DeleteFunc(slices.Clone(globs), func(r *Route) bool { return !strings.HasPrefix(key, routeKey(r.Path)) })
 		n := node{globs: patterns.of(here), routes: make([]CompiledRoute, 0, 1+len(here))}
-		n.routes = append(n.routes, CompiledRoute{Site: s, Prefix: key, Properties: inherited, From: at})
+		n.routes = append(n.routes, CompiledRoute{Site: s, Prefix: key, Properties: inherited, From: at, isOwn: own[key] != nil})
 		for _, r := range here {
-			n.routes = append(n.routes, CompiledRoute{Site: s, Prefix: key, Match: r.Match, Properties: inherit(inherited, r.Properties, key), From: r.From})
+			n.routes = append(n.routes, CompiledRoute{
+				Site: s, Prefix: key, Match: r.Match, Properties: inherit(inherited, r.Properties, key), From: r.From, isOwn: routeKey(r.Path) == key,
+			})
 		}
 		for k := range n.routes {
 			add(&n.routes[k])
