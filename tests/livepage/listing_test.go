@@ -13,13 +13,16 @@ import (
 	"aws/tests/harness"
 )
 
+// deepDirectory is an empty directory with a long path, which the breadcrumbs show.
+var deepDirectory = "a directory with a rather long name, as people give them/" + strings.Repeat("V", 120) + strings.Repeat("/2026", 5) + "/<i>&amp;"
+
 // makeListed makes a directory with the names that listings break at: long ones with and without a place to break, sizes of every
 // width, several scripts, and a README with long lines.
 func makeListed(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
 	directory := filepath.Join(root, "releases")
-	if err := os.MkdirAll(filepath.Join(directory, "a directory with a rather long name, as people give them"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(directory, deepDirectory), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	readme := "# Releases\n\n\tmake install\n\n" + strings.Repeat("A sentence that goes on for long. ", 20) + "\n" + strings.Repeat("w", 300) + "\n<b>&amp;</b>\n"
@@ -102,6 +105,19 @@ func TestListing(t *testing.T) {
 				t.Errorf("%s: text %s on %s", scheme, colours[0], colours[1])
 			}
 		}
+	}
+	b.open(address + (&url.URL{Path: deepDirectory + "/"}).EscapedPath())
+	for _, width := range []int{320, 360, 1200} {
+		b.screen(width, 800, "light")
+		var list []string
+		if b.eval(layoutErrors, &list); len(list) > 0 {
+			t.Errorf("a deep directory at %d: %.1000q", width, list)
+		}
+		b.shoot(fmt.Sprintf("listing-deep-%d", width), false)
+	}
+	var crumbs int
+	if b.eval("return document.querySelectorAll('nav a').length", &crumbs); crumbs != 9 { // the root, and the last eight
+		t.Errorf("%d breadcrumbs", crumbs)
 	}
 	b.screen(1200, 800, "light")
 	filterByKeyboard(t, b, address)
