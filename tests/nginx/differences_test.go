@@ -15,6 +15,7 @@ var differences = map[string]string{
 	"request line":            "a second blank, a fragment, and bytes outside of ASCII are not part of a request target (RFC 9112 section 3.2)",
 	"no index":                "a directory without index and listing gets 404, as if it were absent; nginx responds 403, which shows that it exists",
 	"listing":                 "a listing changes with its directory, so that it has Cache-Control: no-cache",
+	"links of a listing":      "the links of a listing are relative, and lead elsewhere from a path that ends with an escaped slash; nginx sends such a listing",
 	"attempt of a directory":  "an attempt such as {path}/ sends the index, as the list says; nginx redirects to the path with a slash",
 	"directory of an attempt": "where the list has {path}, a directory without its slash is redirected; nginx does that for $uri/ only",
 	"escapes of a target":     "what an asterisk stands for is escaped in Location; nginx inserts the decoded path, so that a question mark begins a query",

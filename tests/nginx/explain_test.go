@@ -129,7 +129,7 @@ func explainOne(t *testing.T, config string, c *testCase, r *response) {
 	want := ""
 	if location, _, _ := strings.Cut(r.Header.Get("Location"), "?"); location != "" {
 		target, _ := url.PathUnescape(resolved(c.target, location))
-		if target != e["path"]+"/" { // otherwise it is that of a directory
+		if strings.TrimSuffix(target, "/") != strings.TrimSuffix(e["path"], "/") { // otherwise it is that of a directory
 			want = fmt.Sprintf("%d to %s", r.StatusCode, location)
 		}
 	}

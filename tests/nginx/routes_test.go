@@ -251,6 +251,8 @@ func routeCases() []testCase {
 		{host: main, target: "/pages/never/x", want: "403 =pages/403.html [/pages/never]"},
 		{host: main, target: "/pages/never", want: "403 =pages/403.html [/pages/never]"},
 		{host: main, target: "/pages/../none", want: "404 [/]"},
+		{host: main, target: "/list%2F", want: "301 /list/ [/list]", nginx: "200 [/list]", why: "links of a listing"},
+		{host: main, target: "/list%2F?q", want: "301 /list/?q [/list]", nginx: "200 [/list]", why: "links of a listing"},
 		{host: main, target: "/list/", want: "200 [/list]", why: "listing"},
 		{host: main, target: "/list/indexed/", want: "200 =main/list/indexed/index.html [/list]"},
 		{host: main, target: "/list/x.txt", want: "200 =main/list/x.txt [/list]"},

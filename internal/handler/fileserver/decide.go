@@ -118,6 +118,11 @@ func (d *decision) decide() (s response.Status, known bool) {
 	if isOptions {
 		return d.allowMethods(), true
 	}
+	if d.listed && d.endsWithEscapedSlash() {
+		d.releaseFiles()
+		d.listed = false
+		return d.redirect(path[:len(path)-1]), true
+	}
 	d.negotiate()
 	return d.evaluate(), true
 }

@@ -169,7 +169,7 @@ func (g *generator) ask() ask {
 		case 0:
 			q.target += "/" + pick(g, ".", "..", "", "%2e%2E", "%2F", "%00", "%zz")
 		case 1:
-			q.target += "%2f" + escaped(segment)
+			q.target += pick(g, "%2f"+escaped(segment), "/"+escaped(segment)+"%2F")
 		default:
 			q.target += "/" + escaped(segment)
 		}

@@ -145,6 +145,13 @@ func decide(sites []*wish, tree files, q ask) verdict {
 		return head(204, r)
 	}
 	v := verdict{status: 200, file: file, marker: at.marker, cache: at.cache}
+	if last := strings.ToLower(raw[strings.LastIndexByte(raw, '/'):]); strings.HasSuffix(file, "/") && strings.Contains(last, "%2f") {
+		v = head(301, r)
+		if v.location = escaped(p); hasQuery && query != "" {
+			v.location += "?" + query
+		}
+		return v
+	}
 	if strings.HasSuffix(file, "/") {
 		v.cache = "no-cache"
 	}

@@ -15,7 +15,7 @@ func (d *decision) redirect(path []byte) response.Status {
 	r := d.response
 	r.Head = d.policy.appendCommon(r.Head, response.MovedPermanently, d.now.Date, "")
 	name := path
-	if !hasEscapedSlash(lastSegment(d.request.Path().Of(d.head))) {
+	if !d.endsWithEscapedSlash() {
 		name = lastSegment(path)
 	}
 	reference := response.AppendEscapedPath(d.scratch.bytes[:0], string(name)+"/")
@@ -42,7 +42,9 @@ func (d *decision) redirectTo(to *sites.CompiledRedirect, rest []byte) response.
 // lastSegment returns the part of a path behind its last slash.
 func lastSegment(path []byte) []byte { return path[bytes.LastIndexByte(path, '/')+1:] }
 
-// hasEscapedSlash reports whether a part of a request target has an escaped slash.
-func hasEscapedSlash(raw []byte) bool {
-	return bytes.Contains(raw, []byte("%2f")) || bytes.Contains(raw, []byte("%2F"))
+// endsWithEscapedSlash reports whether the last segment of the requested path has an escaped slash. A client does not take that for the
+// border of a segment, and resolves references, such as the links of a listing, otherwise than is meant.
+func (d *decision) endsWithEscapedSlash() bool {
+	last := lastSegment(d.request.Path().Of(d.head))
+	return bytes.Contains(last, []byte("%2f")) || bytes.Contains(last, []byte("%2F"))
 }
