@@ -10,6 +10,7 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/docroot"
+	"aws/internal/handler/dropin"
 	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 	"aws/internal/response"
@@ -96,7 +97,7 @@ func TestNoAllocationPerUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, c := newAllocLoopOf(t, handler, ServeConfig())
+	l, c := newAllocLoopOf(t, handler, ServeConfig(), dropin.CacheLimits(64))
 	var watch oneRecord
 	l.recorder.sink, l.clock.precise = &watch, true
 	credentials := base64.StdEncoding.EncodeToString([]byte("ali baba:sesame"))

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"aws/internal/compression"
 	"aws/internal/kernel"
 	"aws/internal/rate"
 	"aws/internal/stats"
@@ -76,6 +77,8 @@ type Config struct {
 	Tracer  Tracer     // gets what the loop does, if not nil
 	Publish bool       // the counters are copied for other goroutines now and then
 	Trace   io.Writer  // gets a line for each transition, if not nil
+
+	Forms *compression.Cache // of the compressed forms of files; nil: nothing is compressed
 
 	limits *connLimits // that a Server's loops share; a loop without one has its own
 

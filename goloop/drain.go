@@ -13,6 +13,9 @@ import (
 // the last.
 func (l *Loop) drain() {
 	l.shutdown.begin(l.k.Now(), l.drainIdle(), l.cfg.DrainTimeout)
+	if l.cfg.Forms != nil {
+		l.cfg.Forms.Stop()
+	}
 	for _, li := range l.acceptor.close(l.k, l.batch.ops) {
 		l.closer.add(kernel.OpClose, li.fd)
 	}
@@ -66,6 +69,9 @@ func (l *Loop) ended() bool {
 	if !l.shutdown.cleared {
 		l.shutdown.cleared = true
 		l.closer.files = l.cache.Clear(l.closer.files)
+		if l.cfg.Forms != nil {
+			l.closer.files = l.cfg.Forms.Clear(l.closer.files)
+		}
 	}
 	return len(l.closer.files) == 0
 }

@@ -214,6 +214,9 @@ func (l *Loop) housekeep() {
 // close releases everything. The loop has no connections any more, or has failed.
 func (l *Loop) close() error {
 	l.closer.files = l.cache.Clear(l.closer.files)
+	if l.cfg.Forms != nil {
+		l.closer.files = l.cfg.Forms.Clear(l.closer.files)
+	}
 	for _, c := range l.conns.bySlot {
 		if c.state() != connstate.StateFree && c.fd >= 0 {
 			l.closer.add(kernel.OpClose, c.fd)

@@ -1,6 +1,7 @@
 package goloop
 
 import (
+	"aws/internal/compression"
 	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/handler"
@@ -112,6 +113,14 @@ func (s *Server) Forget(root kernel.Root) error {
 
 // CachedFiles returns the number of names in the file cache, absences included.
 func (s *Server) CachedFiles() int { return s.loops[0].cache.Len() }
+
+// Compression returns the statistics of compressed forms. It may be called from any goroutine.
+func (s *Server) Compression() compression.Stats {
+	if forms := s.loops[0].cfg.Forms; forms != nil {
+		return forms.Stats()
+	}
+	return compression.Stats{}
+}
 
 // Published returns the counters as they were a moment ago, if Config.Publish is on. It may be
 // called from any goroutine.

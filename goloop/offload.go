@@ -88,7 +88,7 @@ func (l *Loop) collect() {
 				l.onMade(c, j, alive)
 			case kernel.JobPrefetch:
 				l.onPrefetched(c, j, alive)
-			case kernel.JobClose, kernel.JobRead, kernel.JobPopulate: // nothing follows, or it is the loader's
+			case kernel.JobClose, kernel.JobCompress, kernel.JobRead, kernel.JobPopulate: // nothing follows, or it is the loader's
 			}
 			l.giveJob(j)
 		}

@@ -383,5 +383,10 @@ func (f *File) close(fds []Descriptor) []Descriptor {
 	if f.Made && f.cache != nil {
 		f.cache.making.Add(-f.bytes)
 	}
+	if f.form != nil {
+		for _, c := range f.form.counts {
+			c.sum.Add(-c.n)
+		}
+	}
 	return fds
 }

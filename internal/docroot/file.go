@@ -23,6 +23,7 @@ type File struct {
 	Head  []byte       // the part that all responses for this file share; belongs to the handler
 	Extra any          // other data that the handler keeps with the file
 	Made  bool         // the file was made for a response: it is in memory, and has no name to look up
+	form  *form        // the file is a compressed form of another one; or nil
 
 	Small      atomic.Pointer[[]byte] // the content, if the file is small and was resident at SmallTried
 	SmallTried atomic.Int64           // time.Duration of the last attempt to read the content
@@ -53,8 +54,44 @@ type File struct {
 	bytes        int64 // bytes of memory
 }
 
-// Version returns the attributes that distinguish this version of the file from others.
+// form says what a compressed form was made from, and what counts it while it is open.
+type form struct {
+	source  kernel.Info
+	version uint8
+	counts  []formCount
+}
+
+type formCount struct {
+	sum *atomic.Int64
+	n   int64
+}
+
+// formMount is the mount of all forms: they are sent by sendfile, whatever the mount of the plain file is.
+var formMount = &Mount{}
+
+// NewForm returns a form of a file, with a reference for the caller. The form is in memory, and in no cache of this package. version is
+// that of the bytes that the source is compressed to.
+func NewForm(opened *kernel.Opened, source *kernel.Info, version uint8) *File {
+	f := NewFile(formMount, "", kernel.Done, opened)
+	f.Made, f.form = true, &form{source: *source, version: version}
+	return f
+}
+
+// CountIn adds n to a sum until the form is closed. Only who has made the form may call it, before anybody else has it.
+func (f *File) CountIn(sum *atomic.Int64, n int64) {
+	sum.Add(n)
+	f.form.counts = append(f.form.counts, formCount{sum, n})
+}
+
+// Shared reports whether there are references besides the caller's.
+func (f *File) Shared() bool { return f.refs.Load() > 1 }
+
+// Version returns the attributes that distinguish this version of the file from others. Those of a form are those of the plain file.
 func (f *File) Version() response.Version {
+	if f.form != nil {
+		s := &f.form.source
+		return response.Version{SizeBytes: s.Size, ModifiedNs: s.MtimeNs, ChangedNs: s.CtimeNs, Inode: s.Ino, Form: f.form.version}
+	}
 	return response.Version{SizeBytes: f.Size, ModifiedNs: f.MtimeNs, ChangedNs: f.CtimeNs, Inode: f.Ino}
 }
 

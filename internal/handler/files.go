@@ -6,6 +6,7 @@ import (
 
 	"aws/internal/docroot"
 	"aws/internal/kernel"
+	"aws/internal/response"
 )
 
 // Files is what a Responder has for one request besides the request itself: the files, the time, and random numbers.
@@ -22,6 +23,9 @@ type Files interface {
 	// the mount's files, for as long as the outcome of a look-up is. build runs on a worker thread that may wait for a
 	// disk. It is refused while files that were made take too much memory.
 	Make(m *docroot.Mount, key []byte, build Build) (*docroot.File, Outcome)
+	// Compressed returns the form of a file in a coding, if the server has made it. Otherwise it may have a worker thread make it.
+	// It is pending for a short time only. It is refused while the form is not there.
+	Compressed(f *docroot.File, c response.Coding) (*docroot.File, Outcome)
 	// Check is Make for what takes a processor for long and waits for nothing. It is refused while too many are
 	// pending, for the same client or in all.
 	Check(m *docroot.Mount, key []byte, build Build) (*docroot.File, Outcome)
@@ -49,12 +53,12 @@ type Moment struct {
 // Build makes a file for a response, on a worker thread. It must not use anything of the Responder or of the request.
 type Build func(directories kernel.Directories) (kernel.Opened, kernel.Class)
 
-// Outcome says what has become of Files.Make or Files.Check.
+// Outcome says what has become of Files.Make, Files.Check or Files.Compressed.
 type Outcome uint8
 
-// The outcomes of Files.Make and Files.Check.
+// The outcomes of Files.Make, Files.Check and Files.Compressed.
 const (
-	OutcomeDone    Outcome = iota // the file's Class says how it ended
+	OutcomeDone    Outcome = iota // the file's Class says how it ended; a form is there
 	OutcomePending                // a worker thread has been asked, or it is to be tried again in a moment
-	OutcomeRefused                // there is too much of it already
+	OutcomeRefused                // there is too much of it already, or there is no form
 )

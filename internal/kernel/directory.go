@@ -3,6 +3,7 @@ package kernel
 import (
 	"io"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -100,6 +101,37 @@ func entryOf(below, root Root, dir int32, directory, name string) (DirectoryEntr
 		return DirectoryEntry{}, Absent
 	}
 	return DirectoryEntry{Name: name, Directory: kind == unix.S_IFDIR, Info: infoOf(&stat)}, Done
+}
+
+// ReadWhole implements Directories. The attributes are asked for after the read, too: a file that was written meanwhile has another
+// change time. AT_STATX_FORCE_SYNC makes a remote filesystem ask its server.
+func (*Linux) ReadWhole(fd int32, version *Info, b []byte) Class {
+	same := func() (bool, syscall.Errno) {
+		var stat unix.Statx_t
+		var empty [1]byte
+		errno := statx(fd, &empty[0], unix.AT_EMPTY_PATH|unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, &stat)
+		info := infoOf(&stat)
+		return info.Same(version), errno
+	}
+	if is, errno := same(); errno != 0 || !is {
+		return classOfVersion(errno)
+	}
+	n := readFull(fd, b, 0)
+	if n < 0 {
+		return Classify(n)
+	}
+	if is, errno := same(); errno != 0 || !is || n < int64(len(b)) {
+		return classOfVersion(errno)
+	}
+	return Done
+}
+
+// classOfVersion returns the class of a file that is another version, or has no attributes because of an error.
+func classOfVersion(errno syscall.Errno) Class {
+	if errno != 0 {
+		return ClassifyOpen(errno)
+	}
+	return Absent
 }
 
 // MemoryFile implements Directories (memfd_create(2), Linux 3.17).

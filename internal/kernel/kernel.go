@@ -127,6 +127,7 @@ const (
 	JobFunc                    // call Func, which sets Class, and File if that is Done
 	JobPopulate                // allocate the pages of Buf, without changing its contents
 	JobCompute                 // call Func, which needs much processor time and does not block, and sets Class
+	JobCompress                // call Func, which may block, and needs processor time for less important work
 )
 
 // Job is a request to a worker thread and, after FinishedJobs has returned it, its outcome. From Ask until
@@ -156,6 +157,9 @@ type Directories interface {
 	// ReadStart returns the first bytes of a regular file, at most bytesMax of them. Names and links have the same meaning as
 	// for a job of kind JobLookUp; Absent also means that the name is not that of a regular file.
 	ReadStart(root Root, name string, bytesMax int) (start []byte, class Class)
+	// ReadWhole fills b, which has the size of the open file fd, with its content. Absent means that the file is not the version
+	// with these attributes, before and after the read.
+	ReadWhole(fd int32, version *Info, b []byte) Class
 	// MemoryFile returns an open file without a name that contains the bytes.
 	MemoryFile(content []byte) (Opened, Class)
 }

@@ -17,13 +17,16 @@ import (
 type Config struct {
 	EventsMax  int // largest number of events that one Wait returns
 	ReadsMax   int // largest number of reads in flight; 0 means no kernel AIO
-	WorkersMax int // largest number of worker threads, in addition to the one that computes
+	WorkersMax int // largest number of worker threads, in addition to those that compute and compress
 	JobsMax    int // largest number of jobs that wait for a worker thread
 }
 
 // computeMax is the number of threads of a kernel that compute. Each loop has one kernel, and each core one
 // loop.
 const computeMax = 1
+
+// CompressMax is the number of threads of a kernel that compress.
+const CompressMax = 1
 
 // DefaultConfig returns the default limits.
 func DefaultConfig() Config {

@@ -22,6 +22,7 @@ type workerThreads struct {
 	mu       sync.Mutex
 	waiting  workerPool // for jobs that wait
 	compute  workerPool // for jobs that compute, so that these can't hold up the others
+	compress workerPool // for jobs that compress, so that a password check does not wait for them
 	finished []*Job     // completed, not yet fetched
 	signaled bool       // the eventfd has been written since the loop last looked
 	closed   bool
@@ -38,7 +39,7 @@ type workerPool struct {
 }
 
 // jobNice is the niceness of threads that compute, relative to the loops (nice(2)). With it, a flood of
-// password checks costs the loops a tenth of a processor, and not half of it.
+// password checks costs the loops a tenth of a processor, and not half of it. The same holds for compressing.
 const jobNice = 10
 
 func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
@@ -53,14 +54,19 @@ func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
 	h := &workerThreads{eventFD: int32(fd), null: null}
 	h.waiting = workerPool{most: max(most, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 	h.compute = workerPool{most: max(computeMost, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
+	h.compress = workerPool{most: CompressMax, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 	return h, nil
 }
 
 func (h *workerThreads) poolOf(job *Job) *workerPool {
-	if job.Kind == JobCompute {
+	switch job.Kind {
+	case JobCompute:
 		return &h.compute
+	case JobCompress:
+		return &h.compress
+	default:
+		return &h.waiting
 	}
-	return &h.waiting
 }
 
 // ask queues a job. Each job that is queued has a thread of its own as long as there may be more of them: one that
@@ -91,7 +97,7 @@ func (h *workerThreads) run(p *workerPool) {
 	defer h.group.Done()
 	bringProcessors(1)
 	defer bringProcessors(-1)
-	if p == &h.compute {
+	if p != &h.waiting {
 		runtime.LockOSThread() // for good: it ends with the goroutine
 		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, jobNice)
 	}
@@ -186,6 +192,7 @@ func (h *workerThreads) close() error {
 	h.closed = true
 	h.waiting.wake.Broadcast()
 	h.compute.wake.Broadcast()
+	h.compress.wake.Broadcast()
 	h.mu.Unlock()
 	h.group.Wait()
 	h.mu.Lock()
@@ -219,7 +226,7 @@ func (h *workerThreads) perform(job *Job, scratch *[]byte) {
 	case JobClose:
 		_ = unix.Close(int(job.FD))
 		job.Class = Done
-	case JobFunc, JobCompute:
+	case JobFunc, JobCompute, JobCompress:
 		job.Func()
 	case JobPopulate:
 		job.Class = populate(job.Buf)

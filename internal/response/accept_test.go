@@ -77,7 +77,7 @@ func TestNegotiateCoding_9110_12_5_3(t *testing.T) {
 		{"gzip br", all, "identity"},
 	} {
 		got := "none"
-		if coding, ok := NegotiateCoding(splitLines(c.accept), set(c.available)); ok {
+		if coding, ok := NegotiateCoding(splitLines(c.accept), set(c.available), 0); ok {
 			got = coding.String()
 		}
 		if got != c.want {
@@ -211,7 +211,7 @@ func FuzzNegotiateCoding(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line []byte, available uint8) {
 		lines := [][]byte{line}
-		c, ok := NegotiateCoding(lines, Codings(available))
+		c, ok := NegotiateCoding(lines, Codings(available), 0)
 		if !ok {
 			return
 		}
@@ -219,7 +219,7 @@ func FuzzNegotiateCoding(f *testing.F) {
 			t.Fatalf("%q: %v is not available", line, c)
 		}
 		refusal := []byte(c.String() + ";q=0")
-		if again, ok := NegotiateCoding(append(lines, refusal), Codings(available)); ok && again == c {
+		if again, ok := NegotiateCoding(append(lines, refusal), Codings(available), 0); ok && again == c {
 			t.Fatalf("%q: %v although refused", line, c)
 		}
 	})
@@ -230,6 +230,6 @@ func BenchmarkNegotiateCoding(b *testing.B) {
 	available := Codings(0).With(Identity).With(Gzip)
 	b.ReportAllocs()
 	for b.Loop() {
-		NegotiateCoding(lines, available)
+		NegotiateCoding(lines, available, 0)
 	}
 }

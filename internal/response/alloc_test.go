@@ -46,7 +46,7 @@ func TestNoAllocation(t *testing.T) {
 		},
 		"preferences": func() {
 			lines := [2][]byte{[]byte("gzip;q=0.5, br"), value}
-			NegotiateCoding(lines[:1], Codings(0).With(Identity).With(Brotli))
+			NegotiateCoding(lines[:1], Codings(0).With(Identity).With(Brotli), Codings(0).With(Brotli))
 			NegotiateType(lines[1:], listingTypes)
 		},
 	} {

@@ -51,18 +51,21 @@ type Codings uint8
 // With returns the set with c added.
 func (s Codings) With(c Coding) Codings { return s | 1<<c }
 
+// Union returns the codings of both sets.
+func (s Codings) Union(o Codings) Codings { return s | o }
+
 // Has reports whether c is in the set.
 func (s Codings) Has(c Coding) bool { return s>>c&1 != 0 }
 
 // NegotiateCoding chooses one of the available codings by the lines of Accept-Encoding (RFC 9110 section
-// 12.5.3): the one with the highest weight, and with equal weights zstd before br before gzip before
-// identity. ok is false if none is acceptable; section 12.5.3 then permits the server to send the plain
+// 12.5.3): the one with the highest weight, with equal weights one that is preferred, and then zstd before br
+// before gzip before identity. ok is false if none is acceptable; section 12.5.3 then permits the server to send the plain
 // form.
 //
 // Without the field, the result is identity. A coding that is not listed has the weight of `*`. Without `*`,
 // identity is acceptable after all listed codings, and other codings are not acceptable. x-gzip is gzip
 // (section 8.4.1.3). A malformed element is ignored.
-func NegotiateCoding(lines [][]byte, available Codings) (c Coding, ok bool) {
+func NegotiateCoding(lines [][]byte, available, preferred Codings) (c Coding, ok bool) {
 	if len(lines) == 0 {
 		return Identity, available.Has(Identity)
 	}
@@ -96,7 +99,8 @@ func NegotiateCoding(lines [][]byte, available Codings) (c Coding, ok bool) {
 		if w == unlisted {
 			w = star
 		}
-		if w > bestWeight && available.Has(Coding(i)) {
+		better := w > bestWeight || w == bestWeight && w > 0 && i > 0 && preferred.Has(Coding(i)) && !preferred.Has(best)
+		if better && available.Has(Coding(i)) {
 			best, bestWeight = Coding(i), w
 		}
 	}

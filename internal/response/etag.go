@@ -8,6 +8,7 @@ type Version struct {
 	ModifiedNs int64 // the modification time, in nanoseconds since 1970
 	ChangedNs  int64 // the time of the latest change of the inode
 	Inode      uint64
+	Form       uint8 // if the server compresses the file itself, the version of the bytes that it makes; 0: it does not
 }
 
 // A modification time outside of these bounds does not identify the content. Tools that need the same bytes
@@ -25,8 +26,9 @@ func (v *Version) Dated() bool { return v.ModifiedNs >= datedFromNs && v.Modifie
 
 // AppendETag appends the entity tag of a file (RFC 9110 section 8.8.3): its modification time in nanoseconds
 // since 1970 and its size in bytes, both hexadecimal, and the name of the coding if the file is a
-// precompressed form (section 8.8.3.3). It depends on nothing else, so replicas with the same file and the
-// same times agree on it. If the modification time does not distinguish versions (Dated), the tag also
+// precompressed form (section 8.8.3.3). The tag of a form that the server makes has the time and size of the
+// plain file, and Version.Form after the name of the coding. It depends on nothing else, so replicas with the
+// same file and the same times agree on it. If the modification time does not distinguish versions (Dated), the tag also
 // contains the change time and the number of the inode, on which replicas do not agree.
 //
 // The tag is strong: two files with the same tag have the same bytes. This depends on the filesystem. It is
@@ -46,12 +48,15 @@ func AppendETag(dst []byte, v *Version, c Coding) []byte {
 	if c != Identity {
 		dst = append(dst, '-')
 		dst = append(dst, c.String()...)
+		if v.Form != 0 {
+			dst = strconv.AppendUint(dst, uint64(v.Form), 10)
+		}
 	}
 	return append(dst, '"')
 }
 
 // ETagBytesMax is the largest length of a tag from AppendETag.
-const ETagBytesMax = len(`"---`) + 4*16 + len(`-zstd"`)
+const ETagBytesMax = len(`"---`) + 4*16 + len(`-zstd255"`)
 
 // nextETag splits off the first entity tag of list: opaque with its quotes, and whether it has the prefix
 // W/. ok is false if list does not begin with an entity tag.

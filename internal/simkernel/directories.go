@@ -3,6 +3,7 @@ package simkernel
 import (
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"aws/internal/kernel"
@@ -100,6 +101,28 @@ func (k *Kernel) ReadStart(root kernel.Root, name string, bytesMax int) ([]byte,
 	k.fetch(d.file, 0, int64(len(start)))
 	k.tracef("read the start of %q: %d bytes", name, len(start))
 	return start, kernel.Done
+}
+
+// ReadWhole implements kernel.Directories.
+func (k *Kernel) ReadWhole(fd int32, version *kernel.Info, b []byte) kernel.Class {
+	d, errno := k.lookupKind(fd, descFile, syscall.EINVAL, "read of a whole file")
+	if errno != 0 {
+		return kernel.Fault
+	}
+	info := d.file.info()
+	if !info.Same(version) {
+		return kernel.Absent
+	}
+	for done := 0; done < len(b); {
+		n := k.readFile(d, b[done:], int64(done), int64(len(b)-done), true)
+		if n < 0 {
+			return kernel.Fault
+		}
+		done += int(n)
+	}
+	k.fetch(d.file, 0, int64(len(b)))
+	k.tracef("read the whole of %v: %d bytes", d, len(b))
+	return kernel.Done
 }
 
 // MemoryFile implements kernel.Directories.

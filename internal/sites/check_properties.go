@@ -54,6 +54,26 @@ func (c *checker) properties(of string, p *Properties) {
 		c.refuse(p.Realm.From, "realm = %q can't be sent; leave control characters out", p.Realm.Value)
 	}
 	c.networks(p)
+	c.compression(p)
+}
+
+// compression checks what is compressed.
+func (c *checker) compression(p *Properties) {
+	if s := p.CompressTypes; s != nil {
+		if len(s.Value) == 0 {
+			c.refuse(s.From, `compress-types is empty; write compress = false to compress nothing`)
+		}
+		for i, t := range s.Value {
+			if !response.ValidTypePattern(t) {
+				c.refuse(s.From, `compress-types: %q is not a media type or a pattern of media types in lower case; write one such as "text/*" or "application/json"`, t)
+			} else if slices.Contains(s.Value[:i], t) {
+				c.warn(s.From, "compress-types: %q is there twice", t)
+			}
+		}
+	}
+	if s := p.CompressMinBytes; s != nil && s.Value > response.CompressMaxBytes {
+		c.refuse(s.From, "compress-min-bytes = %d: files of more than %d bytes are not compressed; write compress = false to compress nothing", s.Value, response.CompressMaxBytes)
+	}
 }
 
 // index refuses names that no file in a directory has.

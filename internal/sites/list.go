@@ -58,7 +58,10 @@ func (p *Properties) All() []Property {
 	l = list(l, "precompressed", p.Precompressed, strconv.FormatBool)
 	l = list(l, "limit-rate", p.LimitRate, bytesPerSecond)
 	l = list(l, "limit-rate-total", p.TotalRate, bytesPerSecond)
-	return list(l, "symlinks", p.Symlinks, Symlinks.String)
+	l = list(l, "symlinks", p.Symlinks, Symlinks.String)
+	l = list(l, "compress", p.Compress, strconv.FormatBool)
+	l = list(l, "compress-types", p.CompressTypes, quoteAll)
+	return list(l, "compress-min-bytes", p.CompressMinBytes, func(n int64) string { return strconv.FormatInt(n, 10) })
 }
 
 // list appends a property if it is set.

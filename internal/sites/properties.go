@@ -20,6 +20,8 @@ func inherit(enclosing, own Properties, prefix string) Properties {
 		Realm: or(own.Realm, enclosing.Realm), Allow: or(own.Allow, enclosing.Allow), Deny: or(own.Deny, enclosing.Deny),
 		Precompressed: or(own.Precompressed, enclosing.Precompressed), LimitRate: or(own.LimitRate, enclosing.LimitRate),
 		TotalRate: or(own.TotalRate, enclosing.TotalRate), Symlinks: or(own.Symlinks, enclosing.Symlinks),
+		Compress: or(own.Compress, enclosing.Compress), CompressTypes: or(own.CompressTypes, enclosing.CompressTypes),
+		CompressMinBytes: or(own.CompressMinBytes, enclosing.CompressMinBytes),
 	}
 	if own.Root != nil {
 		p.Root = Set(Root{own.Root.Value.Directory, prefix}, own.Root.From)

@@ -108,6 +108,10 @@ type Properties struct {
 	LimitRate     *Setting[int64]          // body bytes per second of a connection; 0, the default, means no limit
 	TotalRate     *Setting[int64]          // those of all connections together, of all routes that share the Setting; 0, the default, means no limit
 	Symlinks      *Setting[Symlinks]       // which symbolic links below the root are followed; default SymlinksWithinRoot
+
+	Compress         *Setting[bool]     // the server compresses files; default false
+	CompressTypes    *Setting[[]string] // patterns of media types that are compressed
+	CompressMinBytes *Setting[int64]    // smaller files are not compressed
 }
 
 // Root is a directory with the files of a route.

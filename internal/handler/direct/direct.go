@@ -117,6 +117,11 @@ func (f *files) Make(m *docroot.Mount, key []byte, build handler.Build) (*docroo
 	return f.keep(m, string(key), class, &opened, true), handler.OutcomeDone
 }
 
+// Compressed implements handler.Files. Nothing has been compressed.
+func (f *files) Compressed(*docroot.File, response.Coding) (*docroot.File, handler.Outcome) {
+	return nil, handler.OutcomeRefused
+}
+
 // Check implements handler.Files.
 func (f *files) Check(m *docroot.Mount, key []byte, build handler.Build) (*docroot.File, handler.Outcome) {
 	opened, class := build(nil)

@@ -27,9 +27,9 @@ type decision struct {
 	policy   *policy             // of the requested path, as soon as that is known
 
 	plain        *docroot.File // what was found for the target; a reference, or nil
-	file         *docroot.File // what is sent: plain, or a sibling of it; the same reference, or another one
+	file         *docroot.File // what is sent: plain, or a sibling or a form of it; the same reference, or another one
 	coding       response.Coding
-	varies       bool   // the file has siblings, so the response depends on Accept-Encoding
+	varies       bool   // the file has siblings, or may have forms, so the response depends on Accept-Encoding
 	listed       bool   // the file is a directory's listing
 	bodiless     bool   // the response has no body, whatever the method
 	siblings     bool   // the siblings of one of the names that are looked up may be sent
@@ -123,7 +123,9 @@ func (d *decision) decide() (s response.Status, known bool) {
 		d.listed = false
 		return d.redirect(path[:len(path)-1]), true
 	}
-	d.negotiate()
+	if !d.negotiate() {
+		return 0, false
+	}
 	return d.evaluate(), true
 }
 

@@ -15,6 +15,8 @@ type preparation struct {
 	mediaType    string
 	cacheControl string
 	policy       *policy // of the path that the file is at, whatever path it is sent for
+
+	notCompressed string // why the server does not compress the file; "": it does
 }
 
 // prepared returns what Prepare has kept with a file.
@@ -38,6 +40,7 @@ func (s *fileServer) Prepare(f *docroot.File) {
 	} else {
 		p.mediaType, p.cacheControl = p.policy.ofFiles.mediaType(p.policy, name), p.policy.ofFiles.cacheControl(p.policy, name)
 	}
+	p.notCompressed = p.refusesCompression(f)
 	v := f.Version()
 	f.Extra = p
 	f.Head = appendFileHead(nil, &fileHead{

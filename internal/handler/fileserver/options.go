@@ -26,6 +26,7 @@ type Options struct {
 	SPA          string   // path of a file that is sent instead of 404
 	DotFiles     bool     // names that begin with a dot are served
 	Precompress  bool     // name.zst, name.br and name.gz may be sent for name
+	Compress     bool     // the server compresses files
 	CORS         bool     // any origin may read
 	Fields       []Field  // fields of every response
 	CacheControl []Glob   // the first that matches counts
@@ -86,6 +87,9 @@ func New(o Options) (handler.Handler, error) {
 	}
 	for _, f := range o.Fields {
 		base.settled = append(base.settled, f.Name)
+	}
+	if o.Compress {
+		base.compress = &defaultCompressRule
 	}
 	if o.CORS {
 		base.cors = &cors{methods: allowedMethods, maxAge: "86400"}

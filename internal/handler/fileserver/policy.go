@@ -26,6 +26,7 @@ type policy struct {
 	dotFiles    bool
 	precompress bool
 	symlinks    sites.Symlinks // of the mount
+	compress    *compressRule  // nil: the server compresses nothing
 
 	limit     *rate.Limit // of the rates of bodies; nil: none
 	outer     *policy     // of the directory that has the mount's prefix in it

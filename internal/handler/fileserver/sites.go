@@ -42,7 +42,7 @@ func NewSites(o *SiteOptions) handler.Handler {
 		options: o, server: newServer(&o.Common, o.Table), mounts: map[mountKey]*docroot.Mount{},
 		rules: map[string]*docroot.AccessRule{}, pages: map[*sites.ErrorPage]map[response.Status]ErrorPage{},
 		limits: map[limitKey]*rate.Limit{}, totals: map[*sites.Setting[int64]]*rate.Total{},
-		tries: map[*sites.Setting[[]string]][]attempt{}, origins: map[*sites.Setting[sites.CORS]]*cors{}, heads: map[headsKey]heads{},
+		tries: map[*sites.Setting[[]string]][]attempt{}, origins: map[*sites.Setting[sites.CORS]]*cors{}, heads: map[headsKey]heads{}, compressRules: map[compressKey]*compressRule{},
 	}
 	s := c.server
 	for _, r := range o.Table.Routes() {
@@ -60,22 +60,28 @@ func NewSites(o *SiteOptions) handler.Handler {
 
 // siteCompiler makes policies. What is the same for many routes, they share.
 type siteCompiler struct {
-	options *SiteOptions
-	server  *fileServer
-	mounts  map[mountKey]*docroot.Mount
-	rules   map[string]*docroot.AccessRule
-	pages   map[*sites.ErrorPage]map[response.Status]ErrorPage
-	tries   map[*sites.Setting[[]string]][]attempt
-	origins map[*sites.Setting[sites.CORS]]*cors
-	heads   map[headsKey]heads
-	limits  map[limitKey]*rate.Limit
-	totals  map[*sites.Setting[int64]]*rate.Total
+	options       *SiteOptions
+	server        *fileServer
+	mounts        map[mountKey]*docroot.Mount
+	rules         map[string]*docroot.AccessRule
+	pages         map[*sites.ErrorPage]map[response.Status]ErrorPage
+	tries         map[*sites.Setting[[]string]][]attempt
+	origins       map[*sites.Setting[sites.CORS]]*cors
+	heads         map[headsKey]heads
+	limits        map[limitKey]*rate.Limit
+	totals        map[*sites.Setting[int64]]*rate.Total
+	compressRules map[compressKey]*compressRule
 }
 
 // limitKey identifies the limit of a route.
 type limitKey struct {
 	ofConn int64
 	total  *rate.Total
+}
+
+type compressKey struct {
+	types    *sites.Setting[[]string]
+	bytesMin *sites.Setting[int64]
 }
 
 // heads are the fields of every response, which depend on header settings and CORS alone.
@@ -104,6 +110,9 @@ func (c *siteCompiler) policy(r *sites.CompiledRoute) policy {
 	}
 	if q.Auth != nil && q.Auth.Value.File != "" {
 		p.rule, p.challenge = c.rule(q.Auth.Value.File), challengeOf(q.Realm.Or(defaultRealm))
+	}
+	if q.Compress.Or(false) {
+		p.compress = c.compressRule(q)
 	}
 	if q.CORS != nil && len(q.CORS.Value.Origins) > 0 {
 		p.cors = c.corsOf(q.CORS)
@@ -167,6 +176,17 @@ func (c *siteCompiler) rule(file string) *docroot.AccessRule {
 	if r == nil {
 		r = &docroot.AccessRule{Prefix: file, Users: c.options.Users[file]}
 		c.rules[file] = r
+	}
+	return r
+}
+
+// compressRule returns the form of the settings of compression that requests use.
+func (c *siteCompiler) compressRule(q *sites.Properties) *compressRule {
+	key := compressKey{q.CompressTypes, q.CompressMinBytes}
+	r := c.compressRules[key]
+	if r == nil {
+		r = &compressRule{types: q.CompressTypes.Or(response.DefaultCompressTypes), bytesMin: q.CompressMinBytes.Or(response.CompressMinBytesDefault)}
+		c.compressRules[key] = r
 	}
 	return r
 }

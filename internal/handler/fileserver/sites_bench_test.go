@@ -12,6 +12,7 @@ import (
 	"aws/internal/handler/fileserver"
 	"aws/internal/kernel"
 	"aws/internal/request"
+	"aws/internal/response"
 	"aws/internal/serveconfig"
 )
 
@@ -27,6 +28,10 @@ func (o *oneFile) LookUp(l *handler.Lookup) bool {
 }
 
 func (o *oneFile) Make(*docroot.Mount, []byte, handler.Build) (*docroot.File, handler.Outcome) {
+	return nil, handler.OutcomeRefused
+}
+
+func (o *oneFile) Compressed(*docroot.File, response.Coding) (*docroot.File, handler.Outcome) {
 	return nil, handler.OutcomeRefused
 }
 

@@ -30,6 +30,9 @@ type Site struct {
 	// Directory returns the class with which reading a directory ends; nil: all are there.
 	Directory func(root kernel.Root, name string) kernel.Class
 
+	Compression  handler.Outcome // of each Compressed; a form has half of the size
+	Compressions []string        // the forms that were asked for
+
 	Asked []string // the names that were looked up, in order
 	Keys  []string // of Make and Check
 }
@@ -138,6 +141,15 @@ func (s files) Make(m *docroot.Mount, key []byte, build handler.Build) (*docroot
 	return s.hold(f), handler.OutcomeDone
 }
 
+// Compressed implements handler.Files.
+func (s files) Compressed(f *docroot.File, c response.Coding) (*docroot.File, handler.Outcome) {
+	s.Compressions = append(s.Compressions, f.Name+c.Suffix())
+	if s.Compression != handler.OutcomeDone {
+		return nil, s.Compression
+	}
+	return s.hold(docroot.NewForm(&kernel.Opened{Info: kernel.Info{Size: f.Size / 2}, FD: -1}, &f.Info, 1)), handler.OutcomeDone
+}
+
 // Check implements handler.Files.
 func (s files) Check(m *docroot.Mount, key []byte, build handler.Build) (*docroot.File, handler.Outcome) {
 	s.Keys = append(s.Keys, string(key))
@@ -208,6 +220,9 @@ func (d directories) ReadDirectory(root kernel.Root, directory string, _ int, ch
 func (directories) ReadStart(kernel.Root, string, int) ([]byte, kernel.Class) {
 	return nil, kernel.Absent
 }
+
+// ReadWhole implements kernel.Directories. Nothing can be read.
+func (directories) ReadWhole(int32, *kernel.Info, []byte) kernel.Class { return kernel.Fault }
 
 // MemoryFile implements kernel.Directories.
 func (directories) MemoryFile(content []byte) (kernel.Opened, kernel.Class) {
