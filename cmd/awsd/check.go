@@ -74,6 +74,9 @@ func (s *fileServer) check(explained string, stdout io.Writer) error {
 	if _, err := o.ServerOf(handler); err != nil {
 		return err
 	}
+	if err := o.CheckForms(); err != nil {
+		return err
+	}
 	if o.Give.User != "" {
 		if _, err := sandbox.LookUpUser(o.Give.User); err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"aws/internal/command"
 	"aws/internal/handler"
 	"aws/internal/handler/direct"
+	"aws/internal/handler/fileserver"
 	"aws/internal/request"
 	"aws/internal/sites"
 )
@@ -56,6 +57,9 @@ func explain(w io.Writer, table *sites.Table, h handler.Handler, text string) er
 		fmt.Fprintf(&b, "file: %s\n", path.Join(command.ShownDir(f.Mount.Dir), f.Name))
 		if e != nil {
 			b.WriteString(e.OfFile(f.Mount.Path(f.Name)))
+		}
+		if text := fileserver.ExplainCompression(f); text != "" {
+			fmt.Fprintf(&b, "compression: %s\n", text)
 		}
 	}
 	b.WriteString("response:\n")

@@ -153,6 +153,11 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 		descriptors -= len(handler.Mounts()) // of their roots
 	}
 	serveconfig.Fit(cfg, descriptors)
+	closeForms, err := o.AddForms(cfg, s.report.WarnText)
+	defer closeForms()
+	if err != nil {
+		return err
+	}
 	o.Give.WarnRoot = !worker
 	for _, m := range handler.Mounts() {
 		o.Give.Readable = append(o.Give.Readable, command.Readable(m.Dir)...)

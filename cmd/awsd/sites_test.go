@@ -69,10 +69,17 @@ func TestSiteMistakes(t *testing.T) {
 		},
 		{"an unknown key", "[[site]]\ndefault = true\nroots = \"/\"\n", nil, command.ExitUsage, []string{`aws.toml:3:1: unknown key "roots" in [[site]]; did you mean root?`}},
 		{"mistakes inside and outside of tables", "lisen = 1\n[[site]]\ndefault = 1\n", nil, command.ExitUsage, []string{`aws.toml:1: unknown key "lisen"`, "aws.toml:3:1: default: it is a whole number"}},
-		{"keys that are not supported", "[[site]]\ndefault = true\nrespond = 404\ncompress = true\n", nil, command.ExitUsage, []string{`unknown key "compress"`}},
 		{"rates that starve clients", "min-send-rate = \"4KiB\"\n[[site]]\ndefault = true\nrespond = 404\nlimit-rate = \"2KiB\"\nlimit-rate-total = 4095\n", nil, command.ExitUsage, []string{"aws.toml:5:1: limit-rate is 2KiB: a client that receives less than min-send-rate is disconnected; write at least 4KiB", "aws.toml:6:1: limit-rate-total is 4095: "}},
 		{"a rate that leaves nothing", "min-send-rate = 0\n[[site]]\ndefault = true\nrespond = 404\n[[site.route]]\npath = \"/a\"\nlimit-rate = 1023\n", nil, command.ExitUsage, []string{"aws.toml:7:1: limit-rate is 1023: that leaves a few packets a second; write at least 1KiB, or 0 for no limit"}},
 		{"rates that do nothing", "limit-rate = \"1MiB\"\n[[site]]\ndefault = true\nrespond = 404\nlimit-rate = \"1MiB\"\n[[site.route]]\npath = \"/a\"\nlimit-rate = 8192\nlimit-rate-total = 8192\n", nil, command.ExitOK, []string{"aws.toml:5:1: limit-rate = 1MiB does nothing, because limit-rate = 1MiB of the server is reached first", "aws.toml:8:1: limit-rate = 8KiB does nothing, because limit-rate-total = 8KiB ("}},
+		{"compression", "[[site]]\ndefault = true\nrespond = 404\ncompress = \"yes\"\ncompress-types = [\"text\", \"Text/*\"]\ncompress-min-bytes = \"1 box\"\n", nil, command.ExitUsage, []string{"aws.toml:4:1: compress: ", "aws.toml:6:1: compress-min-bytes: "}},
+		{"types of compression", "[[site]]\ndefault = true\nrespond = 404\ncompress = true\ncompress-types = [\"text\", \"Text/*\"]\n", nil, command.ExitUsage, []string{`aws.toml:5:1: compress-types: "text" is not a media type`, `"Text/*" is not a media type or a pattern of media types in lower case`}},
+		{"no types of compression", "[[site]]\ndefault = true\nrespond = 404\ncompress-types = []\n", nil, command.ExitUsage, []string{"aws.toml:4:1: compress-types is empty; write compress = false"}},
+		{"a large least size", "[[site]]\ndefault = true\nrespond = 404\ncompress-min-bytes = \"9MiB\"\n", nil, command.ExitUsage, []string{"aws.toml:4:1: compress-min-bytes = 9437184: files of more than 8388608 bytes are not compressed"}},
+		{"a type twice", "[[site]]\ndefault = true\nrespond = 404\ncompress-types = [\"text/*\", \"text/*\"]\n", nil, command.ExitOK, []string{`warning: `, `compress-types: "text/*" is there twice`}},
+		{"a cache for nothing", "compress-cache = \"/nonexistent/cache\"\n[[site]]\ndefault = true\nrespond = 404\n", nil, command.ExitOK, []string{"--compress-cache does nothing, because nothing is compressed"}},
+		{"a cache without a parent", "compress-cache = \"/nonexistent/cache\"\n[[site]]\ndefault = true\nrespond = 404\ncompress = true\n", nil, command.ExitError, []string{"--compress-cache /nonexistent/cache: ", "create the parent directory"}},
+		{"a bound without a cache", "compress-cache-bytes = \"1GiB\"\ncompress-memory-bytes = \"8MiB\"\n[[site]]\ndefault = true\nrespond = 404\ncompress = true\n", nil, command.ExitOK, []string{"--compress-cache-bytes does nothing without --compress-cache", "--compress-memory-bytes 8388608: with less than 16777216"}},
 		{"a warning", "[[site]]\ndefault = true\nrespond = 404\n[[site.redirect]]\nfrom = \"/a\"\nto = \"/a\"\n", nil, command.ExitOK, []string{"warning: ", "aws.toml:4:8: the redirect from /a to /a is a loop"}},
 		{
 			"a try list that ends nowhere", "[[site]]\ndefault = true\nroot = \"/etc\"\ntry = [\"{path}\", \"/passwd\", \"/nonexistent.html\", \"/cron.d/\"]\n", nil, command.ExitOK,
@@ -106,5 +113,60 @@ func TestExplainSingleSite(t *testing.T) {
 	status, out, stderr := runs(t, "check", root, "--cors", "--explain", "localhost:8080/page.html")
 	if status != command.ExitOK || !strings.HasPrefix(out, "file: "+root+"/page.html\nresponse:\n  HTTP/1.1 200 OK\n") || !strings.Contains(out, "Access-Control-Allow-Origin: *") {
 		t.Errorf("status %d, %s%s", status, out, stderr)
+	}
+}
+
+// TestExplainCompression explains which files are compressed, from which line, and why others are not.
+func TestExplainCompression(t *testing.T) {
+	root, file := site(t, "")
+	for name, size := range map[string]int{"a.css": 5000, "a.png": 5000, "small.css": 100, "fixed.css": 5000, "data.json": 5000, "off/a.css": 5000, "huge.css": 8<<20 + 1} {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, make([]byte, size), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := strings.ReplaceAll(`[defaults]
+compress = true
+[[site]]
+default = true
+root = "ROOT"
+[[site.route]]
+path = "/off/"
+compress = false
+[[site.route]]
+match = "*.json"
+compress-min-bytes = "8KiB"
+[[site.route]]
+match = "fixed.*"
+cache-control = "no-transform"
+[[site.route]]
+match = "*.png"
+compress-types = ["image/*"]
+`, "ROOT", root)
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const yes = "\ncompression: zstd, br or gzip, for clients that accept it\n"
+	for name, want := range map[string][]string{
+		"a.css":     {yes, "\ncompress: true (" + file + ":2)\n", "\n  Vary: Accept-Encoding"},
+		"a.png":     {yes, "\ncompress-types: [\"image/*\"] (" + file + ":17)\n"},
+		"small.css": {"\ncompression: no, because it is smaller than compress-min-bytes, 1024\n"},
+		"huge.css":  {"\ncompression: no, because it is larger than 8388608 bytes\n"},
+		"fixed.css": {"\ncompression: no, because Cache-Control has no-transform\n"},
+		"data.json": {"\ncompression: no, because it is smaller than compress-min-bytes, 8192\n", "\ncompress-min-bytes: 8192 (" + file + ":11)\n"},
+		"off/a.css": {"\ncompress: false (" + file + ":8)\n"},
+	} {
+		status, out, stderr := runs(t, "check", "--config", file, "--explain", "localhost/"+name)
+		for _, w := range want {
+			if status != command.ExitOK || !strings.Contains(out, w) {
+				t.Errorf("%s: status %d, no %q in %s%s", name, status, w, out, stderr)
+			}
+		}
+		if off := name == "off/a.css"; off && strings.Contains(out, "compression: ") {
+			t.Errorf("%s: %s", name, out)
+		}
 	}
 }

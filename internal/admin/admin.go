@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"aws/internal/accesslog"
+	"aws/internal/compression"
 	"aws/internal/docroot"
 	"aws/internal/stats"
 
@@ -32,6 +33,7 @@ type Source interface {
 	Published() []stats.Counters
 	Mounts() []*docroot.Mount
 	CachedFiles() int
+	Compression() compression.Stats
 }
 
 // Options contain the data to report in addition to that of the loops.
@@ -200,6 +202,13 @@ func (a *Admin) sum() (stats.Counters, int) {
 		n.Add(&list[i])
 	}
 	return n, len(list)
+}
+
+func (a *Admin) compression() compression.Stats {
+	if s := a.source.Load(); s != nil {
+		return (*s).Compression()
+	}
+	return compression.Stats{}
 }
 
 func (a *Admin) cachedFiles() int {

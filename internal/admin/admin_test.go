@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"aws/internal/accesslog"
+	"aws/internal/compression"
 	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/response"
@@ -30,6 +31,9 @@ type world struct {
 func (w *world) Published() []stats.Counters { return w.counts }
 func (w *world) Mounts() []*docroot.Mount    { return w.mounts }
 func (w *world) CachedFiles() int            { return 17 }
+func (w *world) Compression() compression.Stats {
+	return compression.Stats{Made: 18, Refused: 19, Bytes: 20}
+}
 
 func newWorld() *world {
 	w := &world{mounts: []*docroot.Mount{{Prefix: "/", Number: 1}, {Prefix: "/dyn\"amic\\/", Number: 2, Kind: docroot.Dynamic}}}

@@ -78,6 +78,14 @@ var (
 	readDesc        = desc("awsd_read_duration_seconds", "Time of the reads that brought bytes, by read method.", "method")
 	lookupsDesc     = desc("awsd_file_lookups_total", "Names that were looked up, by where: known already (cache), on the loop, by a worker thread.", "place")
 	filesDesc       = desc("awsd_cached_files", "Names in the file cache.")
+	formsDesc       = desc("awsd_compressions_total", "Compressed forms of files that were to be made, by outcome: compressed (made), read from --compress-cache (loaded), not smaller than the file, of a file that changed meanwhile, or failed.", "outcome")
+	formsRefused    = desc("awsd_compressions_refused_total", "Requests that got the plain file because too many compressions waited or the memory was used up.")
+	formsPending    = desc("awsd_compressions_in_progress", "Files that are being compressed or wait for that.")
+	formHits        = desc("awsd_compressed_hits_total", "Requests for which there was a compressed form.")
+	formFiles       = desc("awsd_compressed_files", "Compressed forms in memory.")
+	formBytes       = desc("awsd_compressed_memory_bytes", "Memory of compressed forms, those that are being made included.")
+	formDirectory   = desc("awsd_compress_cache_bytes", "Size of the files in --compress-cache.")
+	formErrors      = desc("awsd_compress_cache_errors_total", "Files of --compress-cache that could not be written (write), or were not as they had been written (content).", "kind")
 	limitDesc       = desc("awsd_limit_drops_total", "Connections that a limit ended, by limit.", "limit")
 	logDesc         = desc("awsd_access_log_lines_total", "Lines of the access log, by what became of them.", "outcome")
 	logErrorsDesc   = desc("awsd_access_log_errors_total", "Writes of the access log that failed.")
@@ -131,6 +139,7 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 	counter(lookupsDesc, float64(n.OpensCached), "loop")
 	counter(lookupsDesc, float64(n.OpensByThread), "thread")
 	level(filesDesc, float64(a.cachedFiles()))
+	a.collectCompression(counter, level)
 	for d := range connstate.DeadlineCount {
 		counter(limitDesc, float64(n.ExpiredBy[d]), d.String())
 	}
@@ -145,6 +154,25 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 	level(readyDesc, map[bool]float64{true: 1}[a.ready.Load()])
 	level(loopsDesc, float64(loops))
 	level(buildDesc, 1, a.o.Version, a.o.Commit, runtime.Version())
+}
+
+// collectCompression reports what was compressed.
+func (a *Admin) collectCompression(counter, level func(*prometheus.Desc, float64, ...string)) {
+	s := a.compression()
+	for _, o := range []struct {
+		name string
+		n    uint64
+	}{{"made", s.Made}, {"loaded", s.Loaded}, {"not_smaller", s.NotSmaller}, {"changed", s.Changed}, {"failed", s.Failed}} {
+		counter(formsDesc, float64(o.n), o.name)
+	}
+	counter(formsRefused, float64(s.Refused))
+	level(formsPending, float64(s.Pending))
+	counter(formHits, float64(s.Hits))
+	level(formFiles, float64(s.Files))
+	level(formBytes, float64(s.Bytes))
+	level(formDirectory, float64(s.DirectoryBytes))
+	counter(formErrors, float64(s.DirectoryFailed), "write")
+	counter(formErrors, float64(s.DirectoryBad), "content")
 }
 
 // collectResponses reports the numbers of responses by status. Mounts that differ in how links are followed have the same labels.

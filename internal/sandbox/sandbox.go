@@ -25,6 +25,7 @@ type Options struct {
 	Readable    []string // directories that may be read
 	writable    []string // files that may be written
 	Directories []string // directories in which files may be written and made
+	Caches      []string // directories in which files may be read, written, made and removed
 	Sockets     []string // directories in which files may be removed: those of Unix sockets
 }
 
@@ -97,6 +98,10 @@ func confine(o *Options, report *logging.Reporter) error {
 	if len(o.Directories) > 0 {
 		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSWriteFile|llsyscall.AccessFSMakeReg, o.Directories...))
 	}
+	if len(o.Caches) > 0 {
+		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSReadFile|llsyscall.AccessFSReadDir|llsyscall.AccessFSWriteFile|
+			llsyscall.AccessFSMakeReg|llsyscall.AccessFSRemoveFile, o.Caches...))
+	}
 	if len(o.Sockets) > 0 {
 		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSRemoveFile, o.Sockets...))
 	}
@@ -104,7 +109,7 @@ func confine(o *Options, report *logging.Reporter) error {
 		return fmt.Errorf("landlock (ABI %d): %w (--landlock=false does without)", version, err)
 	}
 	report.Debug(fmt.Sprintf("Landlock (ABI %d) lets the process read %s only", version, strings.Join(o.Readable, ", ")),
-		"abi", version, "readable", o.Readable, "writable", slices.Concat(o.writable, o.Directories))
+		"abi", version, "readable", o.Readable, "writable", slices.Concat(o.writable, o.Directories, o.Caches))
 	return nil
 }
 
@@ -142,6 +147,15 @@ func identityOf(name string) (identity, error) {
 		return identity{}, fmt.Errorf("--user %s: %w", name, err)
 	}
 	return identity{name: name, uid: uid, gid: gid}, nil
+}
+
+// Own gives a directory to User, before the process becomes that user.
+func (o *Options) Own(directory string) error {
+	who, err := identityOf(o.User)
+	if err != nil {
+		return err
+	}
+	return os.Chown(directory, who.uid, who.gid)
 }
 
 // become makes the process another user, for good: groups first, for a user can't change them.

@@ -59,6 +59,7 @@ func (o *Options) Effects(origins config.Origins) (warnings []string, err error)
 		}
 	}
 	o.clients.authEffects(e)
+	o.compressionEffects(e)
 	if err := o.files.indexEffects(); err != nil {
 		return nil, err
 	}

@@ -61,7 +61,7 @@ func (o *Options) Table() []config.Group {
 func (o *Options) Handler(doing Doing, report *logging.Reporter) (*fileserver.Options, func(), error) {
 	so := &fileserver.Options{
 		Index: o.files.index, List: o.files.list, ListMax: o.files.listMax, SPA: o.files.spa, DotFiles: o.files.dotFiles,
-		Precompress: o.responses.precompress, CORS: o.responses.cors,
+		Precompress: o.responses.precompress, Compress: o.responses.compress.on, CORS: o.responses.cors,
 		Types: response.NewMediaTypes(),
 	}
 	o.limits.addToHandler(so)

@@ -46,6 +46,10 @@ var recipeRequests = map[string][]recipeRequest{
 		{url: "files.example.org/f.bin", want: "200 srv/files/f.bin"},
 		{url: "other.example.org/", want: "421"},
 	},
+	"Compression": {
+		{url: "example.org/page.txt", fields: "Accept-Encoding: br", want: "200 srv/example/page.txt", header: "Vary: -"}, // it is too small
+		{url: "example.org/private/plan.txt", fields: "Accept-Encoding: br", want: "200 srv/example/private/plan.txt", header: "Vary: -"},
+	},
 	"Single-page application with an API elsewhere": {
 		{url: "app.example.org/", want: "200 srv/app/index.html", header: "Cache-Control: no-cache | Content-Security-Policy: default-src 'self'; connect-src https://api.example.org"},
 		{url: "app.example.org/some/route", want: "200 srv/app/index.html", header: "Cache-Control: no-cache"},

@@ -20,10 +20,11 @@ type responses struct {
 	cacheControl []string
 	mimes        []string
 	errorPages   []string
+	compress     compress
 }
 
 func (r *responses) table() config.Group {
-	return config.Group{Name: "Responses", Options: []config.Option{
+	return config.Group{Name: "Responses", Options: append([]config.Option{
 		{
 			Name: "precompressed", Into: &r.precompress, Default: true,
 			Usage:  "send NAME.zst, NAME.br or NAME.gz in place of NAME to clients that accept the coding",
@@ -42,7 +43,7 @@ func (r *responses) table() config.Group {
 			Advice: "It has precedence over /etc/mime.types.",
 		},
 		{Name: "error-page", Into: &r.errorPages, Usage: "send FILE as the body of error responses with STATUS, as `STATUS=FILE` (repeatable)", Advice: "The file is read at the start and at a reload."},
-	}}
+	}, r.compress.table()...)}
 }
 
 // addFields reads --header and --cache-control.

@@ -123,6 +123,7 @@ var moved = map[string]string{
 	"spa":           `try = ["{path}", "/index.html"] in [[site]]`,
 	"dotfiles":      "dotfiles in [[site]]",
 	"precompressed": "precompressed in [[site]]",
+	"compress":      "compress in [[site]]",
 	"cors":          "cors in [[site]]",
 	"header":        "headers.set or headers.add in [[site]]",
 	"cache-control": "cache-control in [[site]] or in a [[site.route]] with match",

@@ -135,6 +135,20 @@ var propertyKeys = []siteKey[sites.Properties]{
 			}
 		},
 	},
+	{
+		"compress", "true or false", "compress files for clients that accept zstd, br or gzip",
+		"The default is false. Files of compress-types from compress-min-bytes up to 8 MiB are compressed, each version once. A precompressed file on the disk precedes. Cache-Control with no-transform turns it off. See [compression](#compression).", `compress = true`,
+		flag(func(p *sites.Properties) **sites.Setting[bool] { return &p.Compress }),
+	},
+	{
+		"compress-types", "list of strings", "media types of files that are compressed",
+		"`*` stands for any characters but a slash. The list replaces the default, which has the types of text, JSON, XML, JavaScript, WebAssembly, SVG and uncompressed fonts.", `compress-types = ["text/*", "application/json"]`,
+		names(func(p *sites.Properties) **sites.Setting[[]string] { return &p.CompressTypes }, `["text/*"]`),
+	},
+	{
+		"compress-min-bytes", "size", "size of the smallest file that is compressed", "The default is 1KiB: a smaller response fits one packet.", `compress-min-bytes = "4KiB"`,
+		size(func(p *sites.Properties) **sites.Setting[int64] { return &p.CompressMinBytes }, `"4KiB"`),
+	},
 }
 
 // reads is how a key is read.
