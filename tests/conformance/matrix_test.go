@@ -40,6 +40,7 @@ func matrix(dir string) [][]choice {
 	return [][]choice{
 		{{"", nil}, {"cors", []string{"--cors"}}},
 		{{"", nil}, {"plain", []string{"--precompressed=false"}}},
+		{{"", nil}, {"compress", []string{"--compress"}}},
 		{{"", nil}, {"list", []string{"--list"}}},
 		{{"", nil}, {"spa", []string{"--spa", "/index.html"}}},
 		{{"", nil}, {"auth", []string{"--auth", "/=" + users}}, {"auth-dynamic", []string{"--auth", "/dynamic/=" + users}}},

@@ -149,10 +149,13 @@ func (w *world) forms(c *session, q *ask) (list []form, absent bool) {
 	for _, v := range plain {
 		list = append(list, form{size: v.size, content: v.file.Fill, mediaType: mediaType})
 	}
-	if q.coded < 0 || !w.options.Precompress || len(plain) == 0 {
+	if q.coded < 0 || len(plain) == 0 {
 		return list, absent
 	}
-	var coded []form
+	coded := w.madeForms(q, plain, mediaType)
+	if !w.options.Precompress {
+		return append(list, coded...), absent
+	}
 	for _, coding := range acceptLines[q.coded].best {
 		name := q.name + suffixes[coding]
 		there, _ := w.versions(name, asked, c.peer.EndedAt)
@@ -164,12 +167,27 @@ func (w *world) forms(c *session, q *ask) (list []form, absent bool) {
 				continue // it is older than the file
 			}
 			coded = append(coded, form{size: v.size, content: v.file.Fill, mediaType: mediaType, coding: coding, vary: "Accept-Encoding"})
-			if w.calm && !w.openFailed(name, asked, c.peer.EndedAt) {
+			if w.calm && !w.options.Compress && !w.openFailed(name, asked, c.peer.EndedAt) {
 				return coded, false // nothing behind it is right
 			}
 		}
 	}
 	return append(list, coded...), absent
+}
+
+// madeForms returns the forms that the server may have made of versions of a file.
+func (w *world) madeForms(q *ask, plain []version, mediaType string) (list []form) {
+	if !w.options.Compress || !strings.HasPrefix(mediaType, "text/") {
+		return nil
+	}
+	for _, coding := range acceptLines[q.coded].best {
+		for _, v := range plain {
+			if v.size >= response.CompressMinBytesDefault && v.size%2 == 0 {
+				list = append(list, form{size: v.size / 2, content: v.file.Fill, mediaType: mediaType, coding: coding, vary: "Accept-Encoding"})
+			}
+		}
+	}
+	return list
 }
 
 // version is a file that a name has led to, with one of its sizes.

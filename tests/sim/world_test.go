@@ -7,11 +7,13 @@ import (
 	"time"
 
 	"aws/goloop"
+	"aws/internal/compression"
 	"aws/internal/docroot"
 	"aws/internal/handler"
 	"aws/internal/handler/dropin"
 	"aws/internal/handler/fileserver"
 	"aws/internal/request"
+	"aws/internal/response"
 	"aws/internal/simkernel"
 )
 
@@ -33,6 +35,7 @@ type world struct {
 	scarce     bool          // there are fewer descriptors than the connections need
 	stopAt     time.Duration // an early shutdown; 0: none
 	stopped    time.Duration // when the shutdown was asked for
+	formsMax   int           // compressed forms that the server may have made
 	filesMax   int           // descriptors that the cache may hold open for nobody
 	opened     int           // descriptors that had ever been opened at the latest iteration
 	unused     int           // iterations in a row in which nobody has had a file
@@ -107,7 +110,7 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 		return nil, err
 	}
 	limits.FilesMax = pick(rnd, 1, 4, 1000)
-	w.filesMax = limits.FilesMax
+	w.filesMax = limits.FilesMax + w.formsMax
 	w.loop, err = goloop.NewLoop(w.k, w.cfg, handler, docroot.NewCache(limits), w.listener.FD())
 	return w, err
 }
@@ -138,6 +141,7 @@ func (w *world) drawOptions(rnd *rand.Rand) {
 		RangesMax: pick(rnd, 0, 0, 2), List: rnd.IntN(4) > 0, ListMax: pick(rnd, 0, 0, 2), Precompress: rnd.IntN(4) > 0,
 		Body: request.BodyLimits{BytesMax: pick(rnd, int64(0), 100, 5000), OverheadBytesMax: pick(rnd, 0, 100)},
 	}
+	w.drawForms()
 	ages := rand.New(rand.NewPCG(w.seed, 40))
 	for _, p := range w.site {
 		for _, c := range codings {
@@ -152,6 +156,26 @@ func (w *world) drawOptions(rnd *rand.Rand) {
 			w.site = append(w.site, form)
 		}
 	}
+}
+
+// drawForms draws whether the server compresses files. A form is the first half of the content; contents of an odd size have none.
+// Files that are older than the run are compressed at once.
+func (w *world) drawForms() {
+	rnd := rand.New(rand.NewPCG(w.seed, 41))
+	if w.options.Compress = rnd.IntN(2) > 0; !w.options.Compress {
+		return
+	}
+	for _, p := range w.site {
+		if rnd.IntN(2) > 0 && len(p.file.Sizes) == 1 && p.file.Sizes[0].From >= 0 { // not again by its other name
+			p.file.Age(time.Hour)
+		}
+	}
+	w.formsMax = pick(rnd, 1, 2, 100)
+	w.cfg.Forms = compression.NewCache(compression.Limits{
+		MemoryBytesMax: pick(rnd, int64(10<<10), 100<<10, 10<<20), FilesMax: w.formsMax, Running: pick(rnd, 1, 2), PendingMax: pick(rnd, 1, 2, 64),
+	}, compression.Encoder{Version: 1, Encode: func(content []byte, _ response.Coding) ([]byte, bool) {
+		return content[:len(content)/2], len(content)%2 == 0
+	}}, nil)
 }
 
 // drawConfig draws the loop's limits: small ones, so that everything runs out now and then.
