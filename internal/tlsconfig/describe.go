@@ -1,0 +1,77 @@
+package tlsconfig
+
+import (
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// localHost returns the address that a client without SNI has connected to, as a host of a site.
+func localHost(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	local, err := netip.ParseAddrPort(a.String())
+	switch address := local.Addr().Unmap().WithZone(""); {
+	case err != nil:
+		return ""
+	case address.Is6():
+		return "[" + address.String() + "]"
+	default:
+		return address.String()
+	}
+}
+
+// ClientSubject returns the subject of the verified client certificate, as RFC 2253 writes it, or "" if the client has
+// none. It is for the log. The characters are the client's CA's choice: they must be escaped.
+func ClientSubject(state *tls.ConnectionState) string {
+	if len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
+		return ""
+	}
+	return state.VerifiedChains[0][0].Subject.String()
+}
+
+// CertificateInfo describes a certificate that is in use.
+type CertificateInfo struct {
+	Files     Pair
+	Names     []string
+	Key       string // type and size of the key, such as "RSA 2048"
+	Issuer    string
+	NotBefore time.Time
+	NotAfter  time.Time
+	Stapled   bool // an OCSP response is stapled
+}
+
+// Certificates returns the certificates in the order of the settings, each once.
+func (s *Store) Certificates() []CertificateInfo {
+	now, loaded := s.settings.now(), s.current.Load().certificates
+	var list []CertificateInfo
+	seen := map[Pair]bool{}
+	for i := range s.settings.Sites {
+		for _, p := range s.settings.Sites[i].Pairs {
+			c := loaded[p]
+			if c == nil || seen[p] {
+				continue
+			}
+			seen[p] = true
+			x := c.leaf()
+			list = append(list, CertificateInfo{
+				Files: p, Names: namesOf(x), Key: keyType(x), Issuer: x.Issuer.String(),
+				NotBefore: x.NotBefore, NotAfter: x.NotAfter, Stapled: c.stapled != nil && now.Before(c.stapleUntil),
+			})
+		}
+	}
+	return list
+}
+
+// EarliestExpiry returns when the first of all certificates expires, or the zero time if there are none.
+func (s *Store) EarliestExpiry() time.Time {
+	var first time.Time
+	for _, c := range s.current.Load().certificates {
+		if end := c.leaf().NotAfter; first.IsZero() || end.Before(first) {
+			first = end
+		}
+	}
+	return first
+}

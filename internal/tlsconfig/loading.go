@@ -1,0 +1,159 @@
+package tlsconfig
+
+import (
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// clientRoots are the CA certificates of client certificates.
+type clientRoots struct {
+	pool   *x509.CertPool
+	digest string
+}
+
+// loading is a load of all files.
+type loading struct {
+	store      *Store
+	before     *snapshot // nil: there is none
+	next       *snapshot
+	ticketKeys []ticketKey // nil: there are none, or they can't be used
+	warnings   []string
+	warned     map[string]bool
+	errs       []error
+}
+
+// load reads all files. What can't be used is as before, if there was something.
+func (s *Store) load(before *snapshot) *loading {
+	l := &loading{store: s, before: before, warned: map[string]bool{}, next: &snapshot{
+		sites: newHostIndex[*site](), groups: map[string]*group{}, certificates: map[Pair]*certificate{}, roots: map[string]*clientRoots{},
+	}}
+	for i := range s.settings.Sites {
+		l.site(&s.settings.Sites[i])
+	}
+	if keys, warnings, err := readTicketKeys(s.settings.TicketKeys); err != nil {
+		l.errs = append(l.errs, err)
+	} else {
+		l.ticketKeys = keys
+		l.warn(warnings...)
+	}
+	return l
+}
+
+// warn adds warnings, each once.
+func (l *loading) warn(warnings ...string) {
+	for _, w := range warnings {
+		if !l.warned[w] {
+			l.warned[w] = true
+			l.warnings = append(l.warnings, w)
+		}
+	}
+}
+
+// site loads a site.
+func (l *loading) site(from *Site) {
+	var certificates []*certificate
+	for _, p := range from.Pairs {
+		if c := l.certificate(p); c != nil {
+			certificates = append(certificates, c)
+		}
+	}
+	if len(certificates) == len(from.Pairs) {
+		for _, host := range uncovered(from.Hosts, certificates) {
+			l.warn(fmt.Sprintf("%s: no certificate covers the host %s; clients refuse it there", certificates[0].pair.Certificate, host))
+		}
+	}
+	g := l.group(from)
+	if g == nil || len(certificates) == 0 {
+		return // an error has been reported
+	}
+	at := &site{name: from.Name, certificates: newCertificateIndex(certificates), group: g}
+	for _, host := range from.Hosts {
+		values, key := l.next.sites.slot(host)
+		values[key] = at
+	}
+	if from.Default {
+		l.next.fallback = at
+	}
+}
+
+// certificate loads a certificate, once for all sites that have it.
+func (l *loading) certificate(p Pair) *certificate {
+	if c, ok := l.next.certificates[p]; ok {
+		return c
+	}
+	c, warnings, err := loadPair(p, l.store.settings.now())
+	l.warn(warnings...)
+	if err != nil {
+		l.errs = append(l.errs, err)
+		if l.before != nil {
+			c = l.before.certificates[p]
+		}
+	}
+	l.next.certificates[p] = c
+	return c
+}
+
+// group returns the group of a site, or nil if its CA certificates can't be used.
+func (l *loading) group(from *Site) *group {
+	name := from.Policy.String() + " " + from.ClientAuth.String()
+	var roots *clientRoots
+	if from.ClientAuth != ClientAuthOff {
+		if roots = l.clientRoots(from.ClientRoots); roots == nil {
+			return nil
+		}
+		name += " " + roots.digest
+	}
+	if g, ok := l.next.groups[name]; ok {
+		return g
+	}
+	c := from.Policy.config()
+	c.NextProtos, c.Time = l.store.settings.Protocols, l.store.settings.now
+	if roots != nil {
+		c.ClientAuth, c.ClientCAs = from.ClientAuth.auth(), roots.pool
+	}
+	g := &group{name: name, config: c}
+	l.next.groups[name] = g
+	return g
+}
+
+// clientRoots loads CA certificates, once for all sites that have them.
+func (l *loading) clientRoots(file string) *clientRoots {
+	if r, ok := l.next.roots[file]; ok {
+		return r
+	}
+	r, warnings, err := readClientRoots(file, l.store.settings.now())
+	l.warn(warnings...)
+	if err != nil {
+		l.errs = append(l.errs, err)
+		if l.before != nil {
+			r = l.before.roots[file]
+		}
+	}
+	l.next.roots[file] = r
+	return r
+}
+
+// readClientRoots reads the CA certificates of client certificates.
+func readClientRoots(file string, now time.Time) (*clientRoots, []string, error) {
+	list, err := readChain(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	r, hash := &clientRoots{pool: x509.NewCertPool()}, sha256.New()
+	var warnings []string
+	for i, x := range list {
+		if !x.IsCA {
+			return nil, nil, fmt.Errorf("%s: certificate %d (%s) is not that of a CA; name the file of the CA that issues the client certificates", file, i+1, subjectOf(x))
+		}
+		if now.After(x.NotAfter) {
+			warnings = append(warnings, fmt.Sprintf("%s: the CA certificate %s has expired on %s", file, subjectOf(x), day(x.NotAfter)))
+		}
+		r.pool.AddCert(x)
+		hash.Write(x.Raw)
+	}
+	r.digest = hex.EncodeToString(hash.Sum(nil))
+	return r, warnings, nil
+}

@@ -1,0 +1,199 @@
+package tlsconfig
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+)
+
+// Store makes the configurations of handshakes from files, and reads the files again on demand. All of its methods may be
+// called by any goroutine.
+type Store struct {
+	settings Settings
+	keyLog   *os.File // nil: off
+	tickets  ticketKeys
+	current  atomic.Pointer[snapshot]
+	reload   sync.Mutex // held by one reload at a time
+}
+
+// snapshot is what handshakes use. It does not change, apart from the ticket keys of its groups.
+type snapshot struct {
+	sites        hostIndex[*site]
+	fallback     *site // of other names; nil: there is none
+	groups       map[string]*group
+	certificates map[Pair]*certificate
+	roots        map[string]*clientRoots // by file
+}
+
+// site is a Site that was loaded.
+type site struct {
+	name         string
+	certificates *certificateIndex
+	group        *group
+}
+
+// group is the configuration of the sites that have the same rules for versions and client certificates.
+type group struct {
+	name   string
+	config *tls.Config
+}
+
+// New loads what the settings name. The error has all that can't be used, one problem per line. A warning is about what is
+// served all the same.
+func New(settings Settings) (s *Store, warnings []string, err error) {
+	if settings.Log == nil {
+		settings.Log = slog.New(slog.DiscardHandler)
+	}
+	if settings.Protocols == nil {
+		settings.Protocols = []string{"http/1.1"}
+	}
+	s = &Store{settings: settings}
+	s.tickets.rotate(settings.now())
+	l := s.load(nil)
+	if err := errors.Join(l.errs...); err != nil {
+		return nil, l.warnings, err
+	}
+	s.tickets.setFiles(l.ticketKeys)
+	if settings.KeyLogFile != "" {
+		s.keyLog, err = os.OpenFile(settings.KeyLogFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err != nil {
+			return nil, l.warnings, fmt.Errorf("the key log: %w", err)
+		}
+		l.warnings = append(l.warnings, settings.KeyLogFile+" gets the secrets of all TLS connections: anyone who can read it can decrypt them")
+	}
+	s.publish(l.next)
+	return s, l.warnings, nil
+}
+
+// Close closes the key log. No handshake may use the store any more.
+func (s *Store) Close() error {
+	if s.keyLog == nil {
+		return nil
+	}
+	return s.keyLog.Close()
+}
+
+// ConfigFor returns the configuration of one connection, for tls.Server. keyLog gets the secrets of the connection, in the
+// format of SSLKEYLOGFILE; it may be nil. The caller may change the result: it belongs to the connection.
+func (s *Store) ConfigFor(keyLog io.Writer) *tls.Config {
+	now := s.current.Load()
+	switch {
+	case s.keyLog == nil:
+	case keyLog == nil:
+		keyLog = s.keyLog
+	default:
+		keyLog = io.MultiWriter(keyLog, s.keyLog)
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12,
+		GetConfigForClient: func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+			return s.configFor(now, hello, keyLog), nil
+		},
+	}
+}
+
+// configFor returns the configuration of the site that a client asks for. Without a certificate crypto/tls sends the alert
+// unrecognized_name.
+func (s *Store) configFor(from *snapshot, hello *tls.ClientHelloInfo, keyLog io.Writer) *tls.Config {
+	at := from.siteOf(hello)
+	if at == nil {
+		return &tls.Config{MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true, KeyLogWriter: keyLog}
+	}
+	c := at.group.config.Clone()
+	c.KeyLogWriter = keyLog
+	c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return at.certificates.choose(hello, s.settings.now()), nil
+	}
+	return c
+}
+
+// siteOf returns the site of a client, or nil.
+func (n *snapshot) siteOf(hello *tls.ClientHelloInfo) *site {
+	name := hello.ServerName
+	if name == "" && hello.Conn != nil {
+		name = localHost(hello.Conn.LocalAddr())
+	}
+	return n.site(name)
+}
+
+// site returns the site of a name, or nil.
+func (n *snapshot) site(name string) *site {
+	if name != "" {
+		if at, ok := n.sites.find(normalise(name), labelsOfSite); ok {
+			return at
+		}
+	}
+	return n.fallback
+}
+
+// SiteOf returns the name of the site of a server name, and what it demands of clients. ok is false if no site has the
+// name.
+func (s *Store) SiteOf(serverName string) (name string, auth ClientAuth, ok bool) {
+	at := s.current.Load().site(serverName)
+	if at == nil {
+		return "", ClientAuthOff, false
+	}
+	for i := range clientAuthNames {
+		if a := ClientAuth(i); a.auth() == at.group.config.ClientAuth {
+			auth = a
+		}
+	}
+	return at.name, auth, true
+}
+
+// Reload reads all files again. What can't be used keeps its state of before, and is logged. The error has the same
+// problems.
+func (s *Store) Reload() error {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	l := s.load(s.current.Load())
+	for _, w := range l.warnings {
+		s.settings.Log.Warn(w)
+	}
+	for _, err := range l.errs {
+		s.settings.Log.Error(fmt.Sprintf("%v; what was loaded before stays in use", err))
+	}
+	if l.ticketKeys != nil {
+		s.tickets.setFiles(l.ticketKeys)
+	}
+	s.publish(l.next)
+	return errors.Join(l.errs...)
+}
+
+// publish gives a snapshot its ticket keys, and has handshakes use it.
+func (s *Store) publish(next *snapshot) {
+	for _, g := range next.groups {
+		g.config.SetSessionTicketKeys(s.tickets.derive(g.name))
+	}
+	s.current.Store(next)
+}
+
+// ExportTicketKeys returns the random session ticket keys, for the process that succeeds this one. They are secret.
+func (s *Store) ExportTicketKeys() []byte { return s.tickets.export() }
+
+// ImportTicketKeys takes over the keys of the process before, so that its clients can resume their sessions.
+func (s *Store) ImportTicketKeys(keys []byte) error {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	if err := s.tickets.adopt(keys); err != nil {
+		return err
+	}
+	s.tickets.rotate(s.settings.now())
+	s.publish(s.current.Load())
+	return nil
+}
+
+// RotateTicketKeys replaces the random key that encrypts session tickets if it is older than twelve hours. Three old keys
+// decrypt. Watch calls it.
+func (s *Store) RotateTicketKeys() {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	if s.tickets.rotate(s.settings.now()) {
+		s.publish(s.current.Load())
+	}
+}
