@@ -33,7 +33,7 @@ func checkCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 				}
 			}
 			s := &fileServer{options: o, report: report}
-			return located(errors.Join(warnEffects(o, origins, report), s.check(explained, stdout)), origins)
+			return located(errors.Join(warnEffects(o, origins, report), s.checkCertificates(explained, stdout), s.check(explained, stdout)), origins)
 		})
 	cmd.Long = `Reads the same flags, variables and configuration file as "serve". Prints the resulting options as a
 TOML file, with the origin of each value, and reports what is wrong. It opens the directories and files
@@ -52,7 +52,7 @@ Exit status: 0 if serve would start, 1 if a file or directory cannot be used, 2 
 // are in use. It explains a URL if there is one.
 func (s *fileServer) check(explained string, stdout io.Writer) error {
 	o := s.options
-	if addrs, err := o.Listening.Addresses(); err != nil {
+	if addrs, err := o.Addresses(); err != nil {
 		return err
 	} else if len(addrs) == 0 {
 		return serveconfig.ErrNoAddress

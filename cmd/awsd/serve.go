@@ -100,7 +100,7 @@ func (s *fileServer) run() error {
 	} else if sockets, err = listeners.Activated(activation.Files(true), s.options.Listening.Loops); err != nil {
 		return err
 	}
-	addrs, err := s.options.Listening.Addresses()
+	addrs, err := s.options.Addresses()
 	if err != nil {
 		return err
 	}
@@ -142,6 +142,13 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	if err != nil {
 		return err
 	}
+	certificates, err := s.certificates(true)
+	if err != nil {
+		return err
+	}
+	if certificates != nil {
+		defer func() { _ = certificates.Close() }()
+	}
 	if o.Trace {
 		cfg.Loop.Trace = s.report.Lines("trace")
 	}
@@ -152,6 +159,9 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	if o.Sites != nil {
 		descriptors -= len(handler.Mounts()) // of their roots
 	}
+	if slices.ContainsFunc(cfg.Listen, func(a kernel.Address) bool { return a.TLS }) {
+		return errNoTransport
+	}
 	serveconfig.Fit(cfg, descriptors)
 	closeForms, err := o.AddForms(cfg, s.report.WarnText)
 	defer closeForms()
@@ -161,6 +171,11 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	o.Give.WarnRoot = !worker
 	for _, m := range handler.Mounts() {
 		o.Give.Readable = append(o.Give.Readable, command.Readable(m.Dir)...)
+	}
+	if certificates != nil {
+		for _, file := range certificates.Files() {
+			o.Give.Readable = append(o.Give.Readable, command.ReadableFile(file)...)
+		}
 	}
 	o.Watch.Succeeds, o.Watch.NewAdmin = worker, newAdmin
 	watch, err := o.Watch.Open(cfg, &o.Give, s.stdout, s.report)

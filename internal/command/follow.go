@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +57,19 @@ func (r *Process) followRoots() {
 			}
 		}
 	}
+}
+
+// ReadableFile returns the directories that a process has to be allowed to read so that it can read a file again, which may
+// be a symbolic link to another file by then. The root of the file system is not among them.
+func ReadableFile(file string) []string {
+	list := Readable(filepath.Dir(file))
+	if target, err := filepath.EvalSymlinks(file); err == nil {
+		list = append(list, filepath.Dir(target))
+	}
+	return slices.DeleteFunc(list, func(dir string) bool {
+		abs, err := filepath.Abs(dir)
+		return err != nil || abs == "/"
+	})
 }
 
 // Readable returns what a process has to be allowed to read so that it can serve a directory. Where its path has a

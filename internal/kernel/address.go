@@ -15,6 +15,7 @@ type Address struct {
 	Path string       // path of a Unix socket; TCP is then not used
 	File SocketAccess // permissions of its file
 	Dual bool         // an IPv6 wildcard also accepts IPv4 connections
+	TLS  bool         // the connections are for https
 }
 
 // ParseAddress parses 127.0.0.1:8080, [::1]:8080, :8080 for all addresses of both families, localhost:8080,
@@ -74,10 +75,14 @@ func (a Address) URL() string {
 	if a.Path != "" {
 		return "unix:" + a.Path
 	}
-	if a.Dual {
-		return fmt.Sprintf("http://localhost:%d/", a.TCP.Port())
+	scheme := "http"
+	if a.TLS {
+		scheme = "https"
 	}
-	return "http://" + a.TCP.String() + "/"
+	if a.Dual {
+		return fmt.Sprintf("%s://localhost:%d/", scheme, a.TCP.Port())
+	}
+	return scheme + "://" + a.TCP.String() + "/"
 }
 
 func sockaddrOf(addr netip.AddrPort) unix.Sockaddr {

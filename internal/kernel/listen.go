@@ -48,7 +48,7 @@ func Listen(addr Address, o ListenOptions) (int32, Address, error) {
 	}
 	fd, actual, err := listen(addr, o)
 	if addr.Dual && errors.Is(err, unix.EAFNOSUPPORT) { // a machine without IPv6
-		addr = Address{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.TCP.Port())}
+		addr = Address{TCP: netip.AddrPortFrom(netip.IPv4Unspecified(), addr.TCP.Port()), TLS: addr.TLS}
 		fd, actual, err = listen(addr, o)
 	}
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 
 // A set is passed to another process as descriptors, which Duplicate makes, and a text that says what they are: addresses
 // between commas, loops between semicolons. A process may be of another version than the one that passes the sockets, so
-// the text stays as it is.
+// the text is only extended.
 
 // escapeAddress keeps a path apart from what stands between addresses, and unescapeAddress gives it back.
 var (
@@ -17,13 +17,20 @@ var (
 	unescapeAddress = strings.NewReplacer("%25", "%", "%2C", ",", "%3B", ";")
 )
 
+// tlsMark is in front of an address for https.
+const tlsMark = "tls:"
+
 // Encode returns the text that says which sockets are passed.
 func (s *Set) Encode() string {
 	var loops []string
 	for range s.fds {
 		var words []string
 		for _, a := range s.addrs {
-			words = append(words, escapeAddress.Replace(a.String()))
+			word := escapeAddress.Replace(a.String())
+			if a.TLS {
+				word = tlsMark + word
+			}
+			words = append(words, word)
 		}
 		loops = append(loops, strings.Join(words, ","))
 	}
@@ -38,10 +45,12 @@ func Inherit(text string, first int32) (*Set, error) {
 	for loop, line := range strings.Split(text, ";") {
 		var fds []int32
 		for _, word := range strings.Split(line, ",") {
-			addr, err := kernel.ParseAddress(unescapeAddress.Replace(word))
+			plain, isTLS := strings.CutPrefix(word, tlsMark)
+			addr, err := kernel.ParseAddress(unescapeAddress.Replace(plain))
 			if err != nil {
 				return nil, err
 			}
+			addr.TLS = isTLS
 			if loop == 0 {
 				s.addrs = append(s.addrs, addr)
 			}

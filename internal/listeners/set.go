@@ -41,8 +41,11 @@ func Bind(addrs []kernel.Address, o *Options, report *logging.Reporter) (*Set, e
 	return s, nil
 }
 
-// Activated returns the sockets that systemd has passed (sd_listen_fds(3)), or nil if there are none. All loops share
-// them. The files are closed, unless there is an error.
+// tlsName is the name (FileDescriptorName=) of a socket from systemd that is for https.
+const tlsName = "https"
+
+// Activated returns the sockets that systemd has passed (sd_listen_fds(3)), or nil if there are none. Those with the name
+// https are for https. All loops share them. The files are closed, unless there is an error.
 func Activated(files []*os.File, loops int) (*Set, error) {
 	if len(files) == 0 {
 		return nil, nil
@@ -56,7 +59,9 @@ func Activated(files []*os.File, loops int) (*Set, error) {
 				if err := kernel.Inherit(fd); err != nil {
 					return nil, fmt.Errorf("LISTEN_FDS: %s: %w", f.Name(), err)
 				}
-				s.addrs = append(s.addrs, kernel.LocalAddress(fd))
+				addr := kernel.LocalAddress(fd)
+				addr.TLS = f.Name() == tlsName
+				s.addrs = append(s.addrs, addr)
 			}
 			own, err := kernel.Duplicate(fd)
 			if err != nil {

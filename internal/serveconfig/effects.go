@@ -36,6 +36,9 @@ func (e *effects) warn(format string, args ...any) {
 func (o *Options) Effects(origins config.Origins) (warnings []string, err error) {
 	e := &effects{origins: origins, warnings: slices.Clone(o.SiteWarnings)}
 	o.needs(e)
+	if err := o.https.effects(e, o.Sites != nil); err != nil {
+		return nil, err
+	}
 	o.clients.proxyEffects(e, &o.Listening)
 	if o.limits.rate > 0 && o.limits.rateTotal > 0 && o.limits.rate >= o.limits.rateTotal {
 		e.warn("--limit-rate %d does nothing, because --limit-rate-total %d is reached first", o.limits.rate, o.limits.rateTotal)

@@ -84,8 +84,8 @@ func (l *Listening) table() config.Group {
 	}}
 }
 
-// Addresses reads --listen.
-func (l *Listening) Addresses() ([]kernel.Address, error) {
+// plain reads --listen.
+func (l *Listening) plain() ([]kernel.Address, error) {
 	file, err := l.socketFile()
 	if err != nil {
 		return nil, command.UsageError(err)

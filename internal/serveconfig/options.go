@@ -19,6 +19,7 @@ import (
 // Options are the options of `aws serve`. The zero value has to be resolved: see Table.
 type Options struct {
 	Listening Listening
+	https     https
 	clients   clients
 	files     files
 	responses responses
@@ -44,6 +45,7 @@ type Doing func(format string, args ...any)
 func (o *Options) Table() []config.Group {
 	return []config.Group{
 		o.Listening.table(),
+		o.https.table(),
 		o.clients.table(),
 		o.files.table(),
 		o.responses.table(),
@@ -54,6 +56,16 @@ func (o *Options) Table() []config.Group {
 		)},
 		{Name: "Safety", Options: o.Give.Table()},
 	}
+}
+
+// Addresses reads --listen and --listen-tls.
+func (o *Options) Addresses() ([]kernel.Address, error) {
+	addrs, err := o.Listening.plain()
+	if err != nil {
+		return nil, err
+	}
+	more, err := o.https.listen(o.Listening.socketFile)
+	return append(addrs, more...), err
 }
 
 // Handler opens the mounts and reads the files that the options name. The function that it returns closes the mounts; it is

@@ -148,7 +148,7 @@ func TestServer(t *testing.T) {
 // TestAddresses sees the permissions go to Unix sockets alone.
 func TestAddresses(t *testing.T) {
 	o, _ := resolved(t, config.Given{"listen": {":80", "unix:/run/x"}, "socket-mode": {"0640"}, "socket-group": {"7"}})
-	addrs, err := o.Listening.Addresses()
+	addrs, err := o.Addresses()
 	if err != nil || len(addrs) != 2 {
 		t.Fatalf("%v, %v", addrs, err)
 	}

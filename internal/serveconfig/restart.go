@@ -12,7 +12,7 @@ import (
 
 // Options that need a restart: a supervisor reads them only when it starts.
 var (
-	takeRestart = []string{"listen", "socket-mode", "socket-group", "loops", "defer-accept", "local-congestion", "supervise", "start-timeout"}
+	takeRestart = []string{"listen", "listen-tls", "socket-mode", "socket-group", "loops", "defer-accept", "local-congestion", "supervise", "start-timeout"}
 	// The worker has them at once.
 	takeRestartForSupervisor = []string{"log-format", "log-level"}
 )

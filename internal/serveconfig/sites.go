@@ -144,7 +144,7 @@ func (r *siteReader) site(n *config.Node) sites.Site {
 			rest = append(rest, m)
 		}
 	}
-	readProperties(r, &config.Node{Members: rest}, "[[site]]", siteKeys, &s, &s.Properties)
+	readProperties(r, &config.Node{Members: rest}, "[[site]]", allSiteKeys(), &s, &s.Properties)
 	return s
 }
 

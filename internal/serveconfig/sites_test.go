@@ -109,7 +109,7 @@ func TestSiteMistakes(t *testing.T) {
 		{"[[site]]\nhosst = [\"a\"]\nroto = \"/\"\n", []string{`2:1: unknown key "hosst" in [[site]]; did you mean hosts?`, `3:1: unknown key "roto" in [[site]]; did you mean root?`}},
 		{site + "spa = \"/index.html\"\n", []string{`4:1: unknown key "spa" in [[site]]; write try = `}},
 		{site + "listen = [\":80\"]\n", []string{`4:1: unknown key "listen" in [[site]]; it is an option of the server: write it before the first table`}},
-		{site + "frobnicate = 1\n", []string{`unknown key "frobnicate" in [[site]]; the keys are hosts, default, name, root, `}},
+		{site + "frobnicate = 1\n", []string{`unknown key "frobnicate" in [[site]]; the keys are hosts, default, name, certificate, `}},
 		{site + "list = \"yes\"\n", []string{"4:1: list: it is a string; expected true or false"}},
 		{site + "index = [\"a\", 1]\n", []string{"4:15: index: value 2 is a whole number; expected a list of strings"}},
 		{site + "allow = [\"10.0.0.0/33\"]\n", []string{`4:1: allow: "10.0.0.0/33" is not a network`}},

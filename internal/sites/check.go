@@ -53,6 +53,7 @@ func (c *checker) site(s *Site) {
 	c.properties("the site "+s.name(), &s.Properties)
 	c.routes(s)
 	c.redirects(s)
+	c.tls(&s.TLS, s.From)
 }
 
 // defaultSites refuses several default sites.

@@ -46,6 +46,16 @@ func hostKey(name string) (key string, wildcard bool, err error) {
 	return key, wildcard, nil
 }
 
+// CanonicalHost returns a host of a site in lower case, with A-labels and without a final dot: a name, "*." and a name, an
+// IPv4 address, or an IPv6 address in brackets. The error says why it is not a host.
+func CanonicalHost(name string) (string, error) {
+	key, wildcard, err := hostKey(name)
+	if wildcard {
+		key = "*" + key
+	}
+	return key, err
+}
+
 // asciiHost returns the A-label form of a domain name in lower case.
 func asciiHost(name string) (string, error) {
 	for i := range len(name) {

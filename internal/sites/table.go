@@ -29,6 +29,7 @@ type CompiledSite struct {
 	Number int // index in Table.Sites
 	From   Origin
 	Hosts  []Host
+	TLS    *TLS
 }
 
 // Sites returns the sites, in the order given to NewTable.
@@ -69,7 +70,7 @@ func NewTable(defaults Properties, sites []Site) (*Table, []Problem) {
 
 // add compiles a site that has no problems.
 func (t *Table) add(defaults Properties, site *Site, patterns globLists) {
-	s := &CompiledSite{Name: site.name(), Number: len(t.sites), From: site.From, Hosts: site.Hosts}
+	s := &CompiledSite{Name: site.name(), Number: len(t.sites), From: site.From, Hosts: site.Hosts, TLS: &site.TLS}
 	t.sites = append(t.sites, s)
 	for _, h := range site.Hosts {
 		key, wildcard, err := hostKey(h.Name)

@@ -59,8 +59,36 @@ type Site struct {
 	Properties Properties
 	Routes     []Route
 	Redirects  []Redirect
+	TLS        TLS
 	From       Origin
 }
+
+// TLS says how a site is served by https. The files are those of tlsconfig.Pair: the first key belongs to the first
+// certificate, and so on.
+type TLS struct {
+	Certificates       []File // none: the site is not served by https
+	Keys               []File // none: each key is in the file of its certificate
+	OCSP               []File
+	Policy             *Setting[string] // a name of tlsconfig.Policy
+	ClientCertificates *Setting[string] // a name of tlsconfig.ClientAuth
+	ClientRoots        *Setting[string] // file with CA certificates
+	RedirectHTTP       *Setting[bool]   // http:// is redirected to https://
+	HSTS               *Setting[string] // value of Strict-Transport-Security; empty: the field is not sent
+}
+
+// File is the name of a file.
+type File struct {
+	Name string
+	From Origin
+}
+
+// DemandsCertificate reports whether only clients with a valid certificate are admitted.
+func (t *TLS) DemandsCertificate() bool {
+	return t.ClientCertificates.Or("") == ClientCertificatesRequired
+}
+
+// ClientCertificatesRequired is the value of ClientCertificates with which only clients with a valid certificate are admitted.
+const ClientCertificatesRequired = "required"
 
 // Host is the name of a site's host: a domain name, "*." with a domain name for all names below it, or an IP address.
 type Host struct {

@@ -146,6 +146,9 @@ func (s *Store) SiteOf(serverName string) (name string, auth ClientAuth, ok bool
 	return at.name, auth, true
 }
 
+// Files returns the files that Reload reads.
+func (s *Store) Files() []string { return s.settings.Files() }
+
 // Reload reads all files again. What can't be used keeps its state of before, and is logged. The error has the same
 // problems.
 func (s *Store) Reload() error {
