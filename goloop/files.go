@@ -52,5 +52,8 @@ func (x *exchange) Moment() handler.Moment {
 // Client implements handler.Files.
 func (x *exchange) Client() netip.Addr { return x.conn.peer.Addr() }
 
+// TLS implements handler.Files.
+func (x *exchange) TLS() *handler.TLS { return nil }
+
 // Random implements handler.Files.
 func (x *exchange) Random() uint64 { return x.loop.k.Random() }

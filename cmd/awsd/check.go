@@ -9,6 +9,7 @@ import (
 	"aws/internal/logging"
 	"aws/internal/sandbox"
 	"aws/internal/serveconfig"
+	"aws/internal/tlsconfig"
 
 	"github.com/spf13/cobra"
 )
@@ -33,7 +34,7 @@ func checkCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 				}
 			}
 			s := &fileServer{options: o, report: report}
-			return located(errors.Join(warnEffects(o, origins, report), s.checkCertificates(explained, stdout), s.check(explained, stdout)), origins)
+			return located(errors.Join(warnEffects(o, origins, report), s.check(explained, stdout)), origins)
 		})
 	cmd.Long = `Reads the same flags, variables and configuration file as "serve". Prints the resulting options as a
 TOML file, with the origin of each value, and reports what is wrong. It opens the directories and files
@@ -48,9 +49,15 @@ Exit status: 0 if serve would start, 1 if a file or directory cannot be used, 2 
 	return cmd
 }
 
-// check returns the first thing that would keep aws serve from starting, apart from addresses that
-// are in use. It explains a URL if there is one.
+// check returns what would keep aws serve from starting: all that is wrong with certificates, and the first of the other
+// things, apart from addresses that are in use. It explains a URL if there is one.
 func (s *fileServer) check(explained string, stdout io.Writer) error {
+	store, err := s.checkCertificates(explained, stdout)
+	return errors.Join(err, s.checkServer(explained, store, stdout))
+}
+
+// checkServer is check apart from certificates. store is nil if there are none.
+func (s *fileServer) checkServer(explained string, store *tlsconfig.Store, stdout io.Writer) error {
 	o := s.options
 	if addrs, err := o.Addresses(); err != nil {
 		return err
@@ -85,5 +92,5 @@ func (s *fileServer) check(explained string, stdout io.Writer) error {
 	if explained == "" {
 		return nil
 	}
-	return explain(stdout, o.Sites, handler, explained)
+	return explain(stdout, o.Sites, store, handler, explained)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"net/url"
 	"path"
@@ -16,26 +17,55 @@ import (
 	"aws/internal/handler/fileserver"
 	"aws/internal/request"
 	"aws/internal/sites"
+	"aws/internal/tlsconfig"
 )
 
 // localClient is the client whose request is explained.
 var localClient = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
+// explainCertificate prints the certificate that a client of a host gets. It returns the connection, or nil if there is none.
+func explainCertificate(w io.Writer, store *tlsconfig.Store, host string) *handler.TLS {
+	if store == nil {
+		fmt.Fprintln(w, "certificate: there is none, and nothing is served by https")
+		return nil
+	}
+	var local net.Addr
+	name := host
+	if address, err := netip.ParseAddr(host); err == nil { // for which there is no server name (RFC 6066 section 3)
+		name, local = "", net.TCPAddrFromAddrPort(netip.AddrPortFrom(address, 0))
+	}
+	site, pair, ok := store.PairFor(name, local)
+	if !ok {
+		fmt.Fprintf(w, "certificate: no site with a certificate has the host %s, and there is no default site: alert unrecognized_name\n", host)
+		return nil
+	}
+	fmt.Fprintf(w, "certificate: %s, of the site %s\n", pair.Certificate, site)
+	return &handler.TLS{Site: site}
+}
+
 // explain prints what applies to a URL, and the head of the response to a request for it. table is nil if there are no sites.
-func explain(w io.Writer, table *sites.Table, h handler.Handler, text string) error {
+// store is nil if no site has a certificate.
+func explain(w io.Writer, table *sites.Table, store *tlsconfig.Store, h handler.Handler, text string) error {
 	if !strings.Contains(text, "://") {
 		text = "http://" + text
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" || u.Host == "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return command.UsageError(fmt.Errorf("--explain %q: expected a URL with a host, such as http://example.org/path", text))
 	}
+	var b bytes.Buffer
+	client := direct.Client{Address: localClient}
+	if u.Scheme == "https" {
+		if client.TLS = explainCertificate(&b, store, u.Hostname()); client.TLS == nil {
+			_, err = w.Write(b.Bytes())
+			return err
+		}
+	}
 	head := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", u.RequestURI(), u.Host)
-	r, err := direct.Respond(h, []byte(head), localClient, time.Now())
+	r, err := direct.Respond(h, []byte(head), client, time.Now())
 	if err != nil {
 		return command.UsageError(fmt.Errorf("--explain %q: %w", text, err))
 	}
-	var b bytes.Buffer
 	var e *sites.Explanation
 	switch {
 	case table == nil:

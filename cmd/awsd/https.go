@@ -28,14 +28,15 @@ func (s *fileServer) certificates(serves bool) (*tlsconfig.Store, error) {
 	return store, err
 }
 
-// checkCertificates returns all that is wrong with certificates. It prints those that can be used, unless a URL is explained.
-func (s *fileServer) checkCertificates(explained string, stdout io.Writer) error {
+// checkCertificates loads the certificates and returns all that is wrong with them. It prints those that can be used, unless
+// a URL is explained. The store is nil if there is none.
+func (s *fileServer) checkCertificates(explained string, stdout io.Writer) (*tlsconfig.Store, error) {
 	store, err := s.certificates(false)
 	if store == nil || err != nil {
-		return err
+		return nil, err
 	}
 	if explained == "" {
 		_, err = io.WriteString(stdout, serveconfig.DescribeCertificates(store))
 	}
-	return errors.Join(err, store.Close())
+	return store, err
 }

@@ -87,7 +87,7 @@ func TestSiteMistakes(t *testing.T) {
 		},
 		{"two names", "[[site]]\nname = \"a\"\ndefault = true\nrespond = 404\n[[site]]\nname = \"a\"\nhosts = [\"b\"]\nrespond = 404\n", nil, command.ExitUsage, []string{"another site has the name a"}},
 		{"no TOML", "[[site]\n", nil, command.ExitUsage, []string{"aws.toml:1"}},
-		{"not a URL", "", []string{"--explain", "https://a/"}, command.ExitUsage, []string{"expected a URL with a host"}},
+		{"not a URL", "", []string{"--explain", "ftp://a/"}, command.ExitUsage, []string{"expected a URL with a host"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, file := site(t, c.toml)

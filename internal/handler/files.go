@@ -38,6 +38,9 @@ type Files interface {
 	Moment() Moment
 	// Client returns the address of the client, or the zero Addr for one that has none (a Unix socket).
 	Client() netip.Addr
+	// TLS returns what is known of the TLS connection of the client, or nil for a connection without TLS. It must not be
+	// changed.
+	TLS() *TLS
 	// Random returns a number that nobody outside can predict.
 	Random() uint64
 }
@@ -48,6 +51,13 @@ type Moment struct {
 	Unix      int64         // in seconds since 1970
 	Monotonic time.Duration // on the loop's clock
 	Ending    bool          // the server is shutting down: no connection is kept
+}
+
+// TLS describes a TLS connection after its handshake.
+type TLS struct {
+	// Site is the name of the site whose certificate and rules for client certificates the handshake had: that of
+	// tlsconfig.Store.SiteOf. A look-up by the Host of a request may read the client's server name differently.
+	Site string
 }
 
 // Build makes a file for a response, on a worker thread. It must not use anything of the Responder or of the request.

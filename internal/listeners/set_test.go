@@ -102,7 +102,9 @@ func TestBindFails(t *testing.T) {
 // TestHandover passes a set on as another process would get it.
 func TestHandover(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a,b;c%d.sock")
-	s, _ := bound(t, 2, loopback, kernel.Address{Path: path, File: accessible})
+	secure := loopback
+	secure.TLS = true
+	s, _ := bound(t, 2, secure, kernel.Address{Path: path, File: accessible})
 	files, err := s.Duplicate()
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +124,7 @@ func TestHandover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Encode() != s.Encode() || len(got.Addresses()) != 2 || got.Addresses()[1].Path != path {
+	if got.Encode() != s.Encode() || len(got.Addresses()) != 2 || got.Addresses()[1].Path != path || !got.Addresses()[0].TLS || got.Addresses()[1].TLS {
 		t.Errorf("%q and %q", got.Encode(), s.Encode())
 	}
 	for i, want := range [][]int32{{200, 201}, {202, 203}} {
@@ -160,11 +162,22 @@ func TestActivated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	named, err := kernel.Duplicate(int32(files[0].Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure, err := Activated([]*os.File{os.NewFile(uintptr(named), tlsName)}, 1)
+	if err != nil || !secure.Addresses()[0].TLS {
+		t.Fatalf("a socket with the name %s is not for https: %v", tlsName, err)
+	}
+	if err := secure.Close(report); err != nil {
+		t.Error(err)
+	}
 	s, err := Activated(files, 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Descriptors()) != 2 || s.Addresses()[0].String() != other.Addresses()[0].String() {
+	if len(s.Descriptors()) != 2 || s.Addresses()[0].String() != other.Addresses()[0].String() || s.Addresses()[0].TLS {
 		t.Errorf("%v at %v", s.Descriptors(), s.Addresses())
 	}
 	if err := files[0].Close(); !errors.Is(err, os.ErrClosed) {

@@ -109,6 +109,16 @@ func (t *https) listen(file func() (kernel.SocketAccess, error)) ([]kernel.Addre
 	return addrs, nil
 }
 
+// port returns the port that http:// is redirected to: that of the first TCP address, or 0 for the default.
+func (t *https) port() uint16 {
+	for _, s := range t.addresses {
+		if addr, err := kernel.ParseAddress(s); err == nil && addr.Path == "" {
+			return addr.TCP.Port()
+		}
+	}
+	return 0
+}
+
 // site returns the rules for https of a server with a single site.
 func (t *https) site() *sites.TLS {
 	from := func(flag string) sites.Origin { return sites.Origin{Source: "--" + flag} }

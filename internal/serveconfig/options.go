@@ -77,6 +77,10 @@ func (o *Options) Handler(doing Doing, report *logging.Reporter) (*fileserver.Op
 		Types: response.NewMediaTypes(),
 	}
 	o.limits.addToHandler(so)
+	so.HTTPSPort = o.https.port()
+	if len(o.https.certificates) > 0 {
+		so.TLS = o.https.site()
+	}
 	closeRoots := func() {
 		for _, m := range so.Mounts {
 			if m.HasOwnRoot() {

@@ -170,7 +170,7 @@ func cook(t *testing.T, dir, text string, requests []recipeRequest) {
 		if q.client == "" {
 			q.client = "192.0.2.7"
 		}
-		r, err := direct.Respond(h, []byte(head+"\r\n"), netip.MustParseAddr(q.client), time.Now())
+		r, err := direct.Respond(h, []byte(head+"\r\n"), direct.Client{Address: netip.MustParseAddr(q.client)}, time.Now())
 		if err != nil {
 			t.Errorf("%s: %v", q.url, err)
 			continue

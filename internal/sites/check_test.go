@@ -37,6 +37,9 @@ func TestProblems(t *testing.T) {
 		}
 		return s
 	}
+	secure := func(t TLS) Site { s := of(www); s.TLS = t; return s }
+	one := []File{{"/cert", from}}
+	text := func(s string) *Setting[string] { return Set(s, from) }
 	some := Properties{Charset: Set("a", from)}
 	header := func(c HeaderChange, name, value string) Site {
 		return of(Properties{Headers: []Header{{c, name, value, from}}})
@@ -55,6 +58,19 @@ func TestProblems(t *testing.T) {
 		{of(Properties{Root: Set(Root{}, from)}), "root is empty"},
 		{of(Properties{Root: www.Root, Respond: Set(Respond{Status: 404}, from)}), "has root and respond"},
 		{of(Properties{Respond: Set(Respond{Status: 404}, from), Try: Set([]string{"{path}"}, from)}), "warning: try does nothing"},
+		// TLS.
+		{secure(TLS{Certificates: one, Keys: one, OCSP: one, Policy: text("modern"), RedirectHTTP: Set(true, from), HSTS: text("max-age=1; preload")}), ""},
+		{secure(TLS{Keys: one}), "key names 1 files, and certificate names 0"},
+		{secure(TLS{Certificates: one, Keys: append(one, one...)}), "key names 2 files, and certificate names 1"},
+		{secure(TLS{Certificates: one, OCSP: append(one, one...)}), "ocsp names 2 files"},
+		{secure(TLS{Certificates: one, ClientCertificates: text("required")}), "add client-ca = "},
+		{secure(TLS{Certificates: one, ClientRoots: text("/ca")}), "warning: client-ca does nothing"},
+		{secure(TLS{Certificates: one, ClientRoots: text("/ca"), ClientCertificates: text("optional")}), ""},
+		{secure(TLS{Certificates: one, HSTS: text("31536000")}), "hsts needs max-age"},
+		{secure(TLS{Certificates: one, HSTS: text("max-age=x")}), "hsts needs max-age"},
+		{secure(TLS{HSTS: text("max-age=1")}), "hsts is for https"},
+		{secure(TLS{RedirectHTTP: Set(true, from)}), "redirect-to-https is for https"},
+		{secure(TLS{Policy: text("modern")}), "tls-policy is for https"},
 		// Routes.
 		{routes(Route{Properties: some}), "neither path nor match"},
 		{routes(Route{Path: "a", Properties: some}), `write "/a"`},

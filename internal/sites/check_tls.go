@@ -10,10 +10,10 @@ import (
 func (c *checker) tls(t *TLS, from Origin) {
 	c.pairs("key", t.Keys, t)
 	c.pairs("ocsp", t.OCSP, t)
-	switch auth := t.ClientCertificates.Or(""); {
-	case (auth == "" || auth == "off") && t.ClientRoots != nil:
+	switch auth := t.ClientCertificates.Or(clientCertificatesOff); {
+	case auth == clientCertificatesOff && t.ClientRoots != nil:
 		c.warn(t.ClientRoots.From, `client-ca does nothing; add client-certificates = "required" or "optional"`)
-	case auth != "" && auth != "off" && t.ClientRoots == nil:
+	case auth != clientCertificatesOff && t.ClientRoots == nil:
 		c.refuse(t.ClientCertificates.From, `client-certificates = %q needs the CA certificates that it is checked with; add client-ca = "/etc/aws/clients.pem"`, auth)
 	}
 	if t.HSTS != nil && t.HSTS.Value != "" {

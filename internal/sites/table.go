@@ -30,6 +30,12 @@ type CompiledSite struct {
 	From   Origin
 	Hosts  []Host
 	TLS    *TLS
+
+	// What requests ask of TLS.
+	RedirectHTTP       bool
+	DemandsCertificate bool   // only clients with a valid certificate are admitted
+	AsksCertificate    bool   // what a client may have can depend on its certificate
+	HSTS               string // value of Strict-Transport-Security; empty: none
 }
 
 // Sites returns the sites, in the order given to NewTable.
@@ -71,6 +77,9 @@ func NewTable(defaults Properties, sites []Site) (*Table, []Problem) {
 // add compiles a site that has no problems.
 func (t *Table) add(defaults Properties, site *Site, patterns globLists) {
 	s := &CompiledSite{Name: site.name(), Number: len(t.sites), From: site.From, Hosts: site.Hosts, TLS: &site.TLS}
+	s.RedirectHTTP, s.HSTS = site.TLS.RedirectHTTP.Or(false), site.TLS.HSTS.Or("")
+	auth := site.TLS.ClientCertificates.Or(clientCertificatesOff)
+	s.DemandsCertificate, s.AsksCertificate = auth == clientCertificatesRequired, auth != clientCertificatesOff
 	t.sites = append(t.sites, s)
 	for _, h := range site.Hosts {
 		key, wildcard, err := hostKey(h.Name)

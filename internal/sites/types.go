@@ -82,13 +82,11 @@ type File struct {
 	From Origin
 }
 
-// DemandsCertificate reports whether only clients with a valid certificate are admitted.
-func (t *TLS) DemandsCertificate() bool {
-	return t.ClientCertificates.Or("") == ClientCertificatesRequired
-}
-
-// ClientCertificatesRequired is the value of ClientCertificates with which only clients with a valid certificate are admitted.
-const ClientCertificatesRequired = "required"
+// Values of TLS.ClientCertificates.
+const (
+	clientCertificatesOff      = "off"
+	clientCertificatesRequired = "required"
+)
 
 // Host is the name of a site's host: a domain name, "*." with a domain name for all names below it, or an IP address.
 type Host struct {

@@ -65,6 +65,16 @@ func (s *Store) Certificates() []CertificateInfo {
 	return list
 }
 
+// PairFor returns the site of a handshake, as SiteOf, and the files of the certificate that a client gets which supports all of
+// them. ok is false if the client gets the alert unrecognized_name.
+func (s *Store) PairFor(serverName string, local net.Addr) (site string, p Pair, ok bool) {
+	at := s.current.Load().siteOf(serverName, local)
+	if at == nil {
+		return "", Pair{}, false
+	}
+	return at.name, at.certificates.candidates(serverName)[0].pair, true
+}
+
 // EarliestExpiry returns when the first of all certificates expires, or the zero time if there are none.
 func (s *Store) EarliestExpiry() time.Time {
 	var first time.Time

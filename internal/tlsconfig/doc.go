@@ -18,5 +18,5 @@
 // # Caveats
 //
 // The server name does not bind the client: a request may have the Host of another site. A server that has sites with
-// client certificates must compare Store.SiteOf of both (RFC 9110 section 7.4).
+// client certificates must compare the site of the Host with Store.SiteOf (RFC 9110 section 7.4).
 package tlsconfig

@@ -72,7 +72,7 @@ type certificateIndex struct {
 	fallback []*certificate // the first of each key type, for names that no certificate covers
 }
 
-// newCertificateIndex puts ECDSA, whose signatures are small and fast, before other keys. Otherwise the order of the
+// newCertificateIndex takes one certificate or more. It puts ECDSA, whose signatures are small and fast, before other keys. Otherwise the order of the
 // settings counts.
 func newCertificateIndex(certificates []*certificate) *certificateIndex {
 	x := &certificateIndex{byName: newHostIndex[[]*certificate]()}
@@ -99,16 +99,18 @@ func hasECDSA(c *certificate) bool {
 	return ok
 }
 
+// candidates returns the certificates for a name. There is at least one.
+func (x *certificateIndex) candidates(name string) []*certificate {
+	if list, ok := x.byName.find(normalise(name), labelsOfCertificate); ok {
+		return list
+	}
+	return x.fallback
+}
+
 // choose returns the certificate for a client: among those that cover the name, or the fallback if none does, the first
-// that the client supports, or else the first. It is nil if there is no certificate.
+// that the client supports, or else the first.
 func (x *certificateIndex) choose(hello *tls.ClientHelloInfo, now time.Time) *tls.Certificate {
-	list, ok := x.byName.find(normalise(hello.ServerName), labelsOfCertificate)
-	if !ok {
-		list = x.fallback
-	}
-	if len(list) == 0 {
-		return nil
-	}
+	list := x.candidates(hello.ServerName)
 	if len(list) > 1 {
 		nameless := *hello // the name has been compared
 		nameless.ServerName = ""

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -79,7 +80,8 @@ func (s *Store) Close() error {
 }
 
 // ConfigFor returns the configuration of one connection, for tls.Server. keyLog gets the secrets of the connection, in the
-// format of SSLKEYLOGFILE; it may be nil. The caller may change the result: it belongs to the connection.
+// format of SSLKEYLOGFILE; it may be nil. For a client without SNI, LocalAddr of the net.Conn counts. The result belongs to the
+// connection.
 func (s *Store) ConfigFor(keyLog io.Writer) *tls.Config {
 	now := s.current.Load()
 	switch {
@@ -100,7 +102,11 @@ func (s *Store) ConfigFor(keyLog io.Writer) *tls.Config {
 // configFor returns the configuration of the site that a client asks for. Without a certificate crypto/tls sends the alert
 // unrecognized_name.
 func (s *Store) configFor(from *snapshot, hello *tls.ClientHelloInfo, keyLog io.Writer) *tls.Config {
-	at := from.siteOf(hello)
+	var local net.Addr
+	if hello.Conn != nil {
+		local = hello.Conn.LocalAddr()
+	}
+	at := from.siteOf(hello.ServerName, local)
 	if at == nil {
 		return &tls.Config{MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true, KeyLogWriter: keyLog}
 	}
@@ -112,38 +118,27 @@ func (s *Store) configFor(from *snapshot, hello *tls.ClientHelloInfo, keyLog io.
 	return c
 }
 
-// siteOf returns the site of a client, or nil.
-func (n *snapshot) siteOf(hello *tls.ClientHelloInfo) *site {
-	name := hello.ServerName
-	if name == "" && hello.Conn != nil {
-		name = localHost(hello.Conn.LocalAddr())
+// siteOf returns the site of a client, or nil. local is the address that the client has connected to, or nil.
+func (n *snapshot) siteOf(serverName string, local net.Addr) *site {
+	if serverName == "" {
+		serverName = localHost(local)
 	}
-	return n.site(name)
-}
-
-// site returns the site of a name, or nil.
-func (n *snapshot) site(name string) *site {
-	if name != "" {
-		if at, ok := n.sites.find(normalise(name), labelsOfSite); ok {
+	if serverName != "" {
+		if at, ok := n.sites.find(normalise(serverName), labelsOfSite); ok {
 			return at
 		}
 	}
 	return n.fallback
 }
 
-// SiteOf returns the name of the site of a server name, and what it demands of clients. ok is false if no site has the
-// name.
-func (s *Store) SiteOf(serverName string) (name string, auth ClientAuth, ok bool) {
-	at := s.current.Load().site(serverName)
+// SiteOf returns the name of the site that a handshake is for, by the server name of the client and the address that it has
+// connected to, which may be nil. ok is false if there is none.
+func (s *Store) SiteOf(serverName string, local net.Addr) (name string, ok bool) {
+	at := s.current.Load().siteOf(serverName, local)
 	if at == nil {
-		return "", ClientAuthOff, false
+		return "", false
 	}
-	for i := range clientAuthNames {
-		if a := ClientAuth(i); a.auth() == at.group.config.ClientAuth {
-			auth = a
-		}
-	}
-	return at.name, auth, true
+	return at.name, true
 }
 
 // Files returns the files that Reload reads.

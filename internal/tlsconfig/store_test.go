@@ -133,25 +133,19 @@ func TestServerNames(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ address, want string }{{"192.0.2.1:443", "address"}, {"[::1]:443", "address"}, {"[::ffff:192.0.2.1]:443", "address"}, {"pipe", "d"}} {
-		if at := open.current.Load().siteOf(&tls.ClientHelloInfo{Conn: localConn{address: c.address}}); at.name != c.want {
-			t.Errorf("a client without SNI at %s: site %s, want %s", c.address, at.name, c.want)
+		if name, ok := open.SiteOf("", textAddr(c.address)); name != c.want || !ok {
+			t.Errorf("a client without SNI at %s: site %s, want %s", c.address, name, c.want)
 		}
 	}
-	if name, _, ok := open.SiteOf("www.a.test"); name != "a" || !ok {
-		t.Errorf("site %q, %v", name, ok)
+	for name, want := range map[string]string{"www.a.test": "a", "A.TEST.": "a", "a.test:443": "d", "": "d"} {
+		if got, ok := open.SiteOf(name, nil); got != want || !ok {
+			t.Errorf("%q: site %q, want %q", name, got, want)
+		}
 	}
-	if _, _, ok := strict.SiteOf("unknown.test"); ok {
-		t.Error("an unknown name has a site")
+	if name, ok := strict.SiteOf("unknown.test", nil); ok {
+		t.Errorf("an unknown name has the site %s", name)
 	}
 }
-
-// localConn is a connection that has a local address and nothing else.
-type localConn struct {
-	net.Conn
-	address string
-}
-
-func (c localConn) LocalAddr() net.Addr { return textAddr(c.address) }
 
 type textAddr string
 
@@ -279,9 +273,6 @@ func TestClientCertificates(t *testing.T) {
 				t.Errorf("%s, version %x: %v, subject %q; want subject %q", c.site, version, err, ClientSubject(&state), c.subject)
 			}
 		}
-	}
-	if _, auth, _ := s.SiteOf("required.test"); auth != ClientAuthRequired {
-		t.Errorf("the site demands %s", auth)
 	}
 
 	// A session of a site without client certificates is not resumed at one with them: the cache does not look at the name.

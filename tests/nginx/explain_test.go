@@ -74,7 +74,7 @@ func decider(t *testing.T, config string) func(*testCase, *response) {
 		if c.client != "" {
 			client = netip.MustParseAddr(c.client)
 		}
-		r, err := direct.Respond(h, c.bytes(), client, time.Now())
+		r, err := direct.Respond(h, c.bytes(), direct.Client{Address: client}, time.Now())
 		if err != nil {
 			t.Errorf("%s: %v", c, err)
 			return

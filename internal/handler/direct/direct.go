@@ -28,12 +28,18 @@ type Decision struct {
 	Defect request.Defect // why the request is malformed, and belongs to no site; or request.DefectNone
 }
 
+// Client is who sends a request.
+type Client struct {
+	Address netip.Addr
+	TLS     *handler.TLS // nil: without TLS
+}
+
 // Respond returns the response of a handler to a request of a client, which has no body, at a time. The error says why the
 // request can't be sent.
-func Respond(h handler.Handler, head []byte, client netip.Addr, now time.Time) (*Decision, error) {
+func Respond(h handler.Handler, head []byte, client Client, now time.Time) (*Decision, error) {
 	var req request.Request
 	req.Reset(h.Limits())
-	f := &files{handler: h, client: client, now: now.Unix()}
+	f := &files{handler: h, client: client.Address, tls: client.TLS, now: now.Unix()}
 	defer f.close()
 	d := &Decision{}
 	r := &d.Response
@@ -57,6 +63,7 @@ func Respond(h handler.Handler, head []byte, client netip.Addr, now time.Time) (
 type files struct {
 	handler handler.Handler
 	client  netip.Addr
+	tls     *handler.TLS
 	now     int64 // in seconds since 1970
 	opened  []int32
 }
@@ -141,6 +148,9 @@ func (f *files) Moment() handler.Moment {
 
 // Client implements handler.Files.
 func (f *files) Client() netip.Addr { return f.client }
+
+// TLS implements handler.Files.
+func (f *files) TLS() *handler.TLS { return f.tls }
 
 // Random implements handler.Files.
 func (f *files) Random() uint64 { return rand.Uint64() }

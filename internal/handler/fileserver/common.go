@@ -17,18 +17,20 @@ type Common struct {
 	RangesMax int // ranges in one request; a request with more gets the whole file
 	ListMax   int // entries that a listing shows
 	Types     *response.MediaTypes
+	HTTPSPort uint16 // that http:// is redirected to
 }
 
 const (
 	rangesMaxDefault = 64
 	listMaxDefault   = 10000
+	httpsPortDefault = 443
 	textType         = "text/plain; charset=utf-8"
 )
 
 // newServer returns a server without policies and mounts.
 func newServer(c *Common, table *sites.Table) *fileServer {
 	s := &fileServer{
-		limits: c.Limits, body: c.Body, rangesMax: c.RangesMax, listMax: c.ListMax, types: c.Types,
+		limits: c.Limits, body: c.Body, rangesMax: c.RangesMax, listMax: c.ListMax, types: c.Types, httpsPort: c.HTTPSPort,
 		table: table, siteOf: map[*docroot.Mount]*sites.CompiledSite{},
 	}
 	if s.types == nil {
@@ -36,6 +38,9 @@ func newServer(c *Common, table *sites.Table) *fileServer {
 	}
 	if s.rangesMax == 0 {
 		s.rangesMax = rangesMaxDefault
+	}
+	if s.httpsPort == 0 {
+		s.httpsPort = httpsPortDefault
 	}
 	if s.listMax <= 0 {
 		s.listMax = listMaxDefault

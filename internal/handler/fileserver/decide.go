@@ -82,6 +82,12 @@ func (d *decision) decide() (s response.Status, known bool) {
 		return d.fail(response.BadRequest), true
 	}
 	d.policy = d.server.policyOf(d.site, path)
+	if (d.site.RedirectHTTP || d.site.DemandsCertificate) && d.files.TLS() == nil {
+		if d.site.RedirectHTTP {
+			return d.redirectToHTTPS(), true
+		}
+		return d.fail(response.Forbidden), true
+	}
 	if !d.admits(d.policy) {
 		return d.fail(response.Forbidden), true
 	}
@@ -166,11 +172,21 @@ func (d *decision) refusal() response.Status {
 	return 0
 }
 
-// misdirected reports whether an absolute target has another scheme than http, which is not served here (RFC 9110 section
-// 15.5.20). The parser has seen to it that the scheme is http or https.
+// misdirected reports whether a request is not for this connection (RFC 9110 sections 7.4 and 15.5.20): an absolute target
+// has another scheme than the connection, or the site asks for certificates of clients and the handshake was for another
+// one. The parser has seen to it that the scheme is http or https.
 func (d *decision) misdirected() bool {
-	target := d.request.Target.Of(d.head)
-	return d.request.TargetForm() == request.AbsoluteForm && len(target) > 5 && (target[4] == 's' || target[4] == 'S')
+	if d.request.TargetForm() == request.AbsoluteForm {
+		target := d.request.Target.Of(d.head)
+		if isHTTPS := len(target) > 5 && (target[4] == 's' || target[4] == 'S'); isHTTPS != (d.files.TLS() != nil) {
+			return true
+		}
+	}
+	if !d.site.AsksCertificate {
+		return false
+	}
+	tls := d.files.TLS()
+	return tls != nil && tls.Site != d.site.Name
 }
 
 // examineBody prepares the response for the body of the request. It returns the status of a body that is refused, or 0.

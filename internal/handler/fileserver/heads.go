@@ -7,7 +7,10 @@ import (
 	"aws/internal/response"
 )
 
-const cacheControl = "Cache-Control"
+const (
+	cacheControl = "Cache-Control"
+	hsts         = "Strict-Transport-Security" // RFC 6797 section 6.1
+)
 
 // preparation is what the responses for a file have in common besides docroot.File.Head, which is the header section of
 // the whole file, without the last fields, as it is once the second of the file's modification has passed.
@@ -141,6 +144,9 @@ func (d *decision) endHead() {
 	//mutation:vary-forgotten
 	d.appendVary(p)
 	d.appendOrigin(p)
+	if d.site != nil && d.site.HSTS != "" && d.files.TLS() != nil && !p.settles(hsts) {
+		r.Head = response.AppendField(r.Head, hsts, d.site.HSTS)
+	}
 	switch {
 	case !r.KeepAlive:
 		r.Head = response.AppendField(r.Head, "Connection", "close")

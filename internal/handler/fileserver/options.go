@@ -33,6 +33,8 @@ type Options struct {
 	Types        *response.MediaTypes
 	TypeGlobs    []Glob // go before Types; the first that matches counts
 	ErrorPages   map[response.Status]ErrorPage
+	TLS          *sites.TLS // nil: there is no https
+	HTTPSPort    uint16     // as in Common
 }
 
 // Field is a header field.
@@ -74,7 +76,7 @@ func New(o Options) (handler.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newServer(&Common{Limits: o.Limits, Body: o.Body, RangesMax: o.RangesMax, ListMax: o.ListMax, Types: o.Types}, routes)
+	s := newServer(&Common{Limits: o.Limits, Body: o.Body, RangesMax: o.RangesMax, ListMax: o.ListMax, Types: o.Types, HTTPSPort: o.HTTPSPort}, routes)
 	s.mounts = table.Mounts()
 	for _, m := range s.mounts {
 		s.siteOf[m] = routes.Sites()[0]
@@ -132,6 +134,9 @@ func (f *filesByGlobs) cacheControl(_ *policy, path string) string {
 func routeTable(o *Options) (*sites.Table, error) {
 	prefixes := map[string]bool{"/": true}
 	site := sites.Site{Default: true}
+	if o.TLS != nil {
+		site.TLS = *o.TLS
+	}
 	add := func(prefix string) {
 		if !prefixes[prefix] {
 			prefixes[prefix] = true

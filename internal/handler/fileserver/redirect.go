@@ -48,3 +48,28 @@ func (d *decision) endsWithEscapedSlash() bool {
 	last := lastSegment(d.request.Path().Of(d.head))
 	return bytes.Contains(last, []byte("%2f")) || bytes.Contains(last, []byte("%2F"))
 }
+
+// redirectToHTTPS responds with the same URL, but with the scheme https. A request of HTTP/1.0 without a host has no URL.
+func (d *decision) redirectToHTTPS() response.Status {
+	host := d.authority()
+	if i := bytes.LastIndexByte(host, ':'); i >= 0 && bytes.IndexByte(host[i:], ']') < 0 { // not within an IPv6 address
+		host = host[:i]
+	}
+	if len(host) == 0 {
+		return d.fail(response.BadRequest)
+	}
+	url := append(append(d.scratch.bytes[:0], "https://"...), host...)
+	if port := d.server.httpsPort; port != httpsPortDefault {
+		url = response.AppendInt(append(url, ':'), int64(port))
+	}
+	url = append(url, d.request.Path().Of(d.head)...)
+	if query := d.request.Query(); query.Len > 0 {
+		url = append(append(url, '?'), query.Of(d.head)...)
+	}
+	d.scratch.bytes = url
+	r := d.response
+	r.Head = d.policy.appendCommon(r.Head, response.PermanentRedirect, d.now.Date, "")
+	r.Head = response.AppendFieldBytes(r.Head, "Location", url)
+	d.sendText(response.PermanentRedirect)
+	return response.PermanentRedirect
+}

@@ -16,6 +16,7 @@ type fileServer struct {
 	rangesMax int
 	listMax   int
 	types     *response.MediaTypes
+	httpsPort uint16
 
 	table    *sites.Table
 	policies []policy // by the numbers of routes

@@ -42,6 +42,7 @@ func (o *oneFile) Small(*docroot.File) []byte { return nil }
 func (o *oneFile) Release(*docroot.File)      {}
 func (o *oneFile) Moment() handler.Moment     { return o.moment }
 func (o *oneFile) Client() netip.Addr         { return netip.Addr{} }
+func (o *oneFile) TLS() *handler.TLS          { return nil }
 func (o *oneFile) Random() uint64             { return 1 }
 
 // manySites returns a handler with sites of twenty routes each, five of them with a pattern.

@@ -26,6 +26,7 @@ type Site struct {
 	Small   map[string]string // what Small returns, by the names of files
 	Ending  bool
 	Client  netip.Addr
+	TLS     *handler.TLS
 
 	// Directory returns the class with which reading a directory ends; nil: all are there.
 	Directory func(root kernel.Root, name string) kernel.Class
@@ -191,6 +192,9 @@ func (s files) Moment() handler.Moment {
 
 // Client implements handler.Files.
 func (s files) Client() netip.Addr { return s.Site.Client }
+
+// TLS implements handler.Files.
+func (s files) TLS() *handler.TLS { return s.Site.TLS }
 
 // Random implements handler.Files.
 func (s files) Random() uint64 { return 0x0123456789abcdef }
