@@ -3,6 +3,7 @@ package command
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -75,5 +76,29 @@ func TestStartedAs(t *testing.T) {
 		if got, err := StartedAs(argv0); got != want || err != nil {
 			t.Errorf("%s: %q, %v, want %q", argv0, got, err, want)
 		}
+	}
+}
+
+// TestReadableFile sees the directories from which a file can be read again, as certbot replaces it.
+func TestReadableFile(t *testing.T) {
+	dir := t.TempDir()
+	live, archive := filepath.Join(dir, "live"), filepath.Join(dir, "archive")
+	for _, d := range []string{live, archive} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(archive, "key1.pem"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(live, "key.pem")
+	if err := os.Symlink("../archive/key1.pem", link); err != nil {
+		t.Fatal(err)
+	}
+	if got := ReadableFile(link); !slices.Contains(got, live) || !slices.Contains(got, archive) {
+		t.Errorf("%v, want %s and %s", got, live, archive)
+	}
+	if got := ReadableFile("/key.pem"); len(got) != 0 {
+		t.Errorf("%v for a file in the root of the file system", got)
 	}
 }

@@ -508,3 +508,70 @@ func TestKeyLog(t *testing.T) {
 		t.Errorf("the file has the permissions %v", info.Mode())
 	}
 }
+
+// TestConcurrent makes handshakes while the store changes. The race detector looks on.
+func TestConcurrent(t *testing.T) {
+	dir, ca := t.TempDir(), certtest.NewCA(t, "root")
+	p := pair(t, ca.Issue(t, certtest.Template{Hosts: []string{"a.test"}}), dir, "a")
+	var log bytes.Buffer
+	s := open(t, Settings{Sites: []Site{{Hosts: []string{"a.test"}, Pairs: []Pair{p}}}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		keys := s.ExportTicketKeys()
+		for ctx.Err() == nil {
+			if err := errors.Join(s.Reload(), s.ImportTicketKeys(keys)); err != nil {
+				t.Error(err)
+			}
+			s.RotateTicketKeys()
+			s.EarliestExpiry()
+			s.Certificates()
+		}
+	}()
+	client := &tls.Config{ServerName: "a.test", RootCAs: ca.Pool(), ClientSessionCache: tls.NewLRUClientSessionCache(1)}
+	resumed := 0
+	const handshakes = 30
+	for range handshakes {
+		if state, _ := mustShake(t, s, client); state.DidResume {
+			resumed++
+		}
+	}
+	cancel()
+	<-done
+	if resumed != handshakes-1 || log.Len() > 0 {
+		t.Errorf("%d of %d sessions were resumed; the log: %s", resumed, handshakes-1, log.String())
+	}
+}
+
+// TestWatch ends with its context.
+func TestWatch(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	open(t, Settings{}).Watch(ctx)
+}
+
+// TestNotice sees certificates that expire reported once a day.
+func TestNotice(t *testing.T) {
+	dir, root, at := t.TempDir(), certtest.NewCA(t, "root"), clock{time.Now()}
+	ca := root.Issue(t, certtest.Template{Name: "intermediate", CA: true})
+	leaf := ca.Issue(t, certtest.Template{Hosts: []string{"a.test"}, NotAfter: at.now.Add(16 * 24 * time.Hour), NotBefore: at.now.Add(-90 * 24 * time.Hour)})
+	p := pair(t, leaf, dir, "a")
+	p.OCSP = certtest.Write(t, dir, "a.ocsp", leaf.OCSP(t, ocsp.Good, at.now.Add(24*time.Hour)))
+	var log bytes.Buffer
+	s := open(t, Settings{
+		Sites: []Site{{Hosts: []string{"a.test"}, Pairs: []Pair{p}}}, Now: func() time.Time { return at.now }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	w := s.newWatcher()
+	for i, want := range []int{0, 1, 2, 2} { // the OCSP response, then both
+		if i > 0 {
+			at.now = at.now.Add(26 * time.Hour)
+		}
+		log.Reset()
+		w.notice()
+		w.notice()
+		if n := strings.Count(log.String(), "\n"); n != want {
+			t.Errorf("day %d: %d messages, want %d: %s", i, n, want, log.String())
+		}
+	}
+}
