@@ -30,7 +30,7 @@ func TestCheckCertificates(t *testing.T) {
 		{"warnings", toml + second, nil, command.ExitOK, nil, []string{old + ": the certificate has expired", old + ": no certificate covers the host c.example"}},
 		{
 			"problems", "tls-ticket-keys = \"" + cert + "\"\n" + strings.ReplaceAll(toml+second, ".key", ".pem"), nil, command.ExitError, nil,
-			[]string{cert + " has no private key", old + " has no private key", "and a session ticket key has 48 or 80 random bytes"},
+			[]string{"aws.toml:5:1: certificate: " + cert + " has no private key", "aws.toml:12:1: certificate: " + old + " has no private key", "--tls-ticket-keys: " + cert + " has", "and a session ticket key has 48 or 80 random bytes"},
 		},
 		{"flags with sites", toml, []string{"--certificate=/a"}, command.ExitUsage, nil, []string{"certificate (flag --certificate) is for a server with a single site", "write certificate in [[site]]"}},
 		{"a policy", toml + "tls-policy = \"moderm\"\n", nil, command.ExitUsage, nil, []string{"aws.toml:9:1: tls-policy: \"moderm\" is none of intermediate, modern; did you mean modern?"}},
@@ -76,7 +76,7 @@ func TestHTTPSEffects(t *testing.T) {
 		{append(pair, "--client-certificates=required", "--client-ca="+roots), 0, ""},
 		{append(pair, "--client-certificates=required"), 2, "--client-certificates needs --client-ca"},
 		{append(pair, "--client-ca="+roots), 0, "--client-ca does nothing without --client-certificates"},
-		{append(pair, "--client-certificates=optional", "--client-ca="+key), 1, "a.key has no certificate"},
+		{append(pair, "--client-certificates=optional", "--client-ca="+key), 1, "--client-ca: " + key + " has no certificate"},
 		{append(pair, "--key", key), 2, "--key names 2 files"},
 		{append(pair, "--ocsp", key, "--ocsp", key), 2, "--ocsp names 2 files"},
 		{append(pair, "--ocsp", key), 0, "it is not stapled"},
@@ -87,7 +87,7 @@ func TestHTTPSEffects(t *testing.T) {
 		{[]string{"--hsts=max-age=1"}, 0, "--hsts does nothing without --certificate"},
 		{[]string{"--redirect-to-https"}, 0, "--redirect-to-https does nothing without --certificate"},
 		{[]string{"--certificate", cert}, 1, "has no private key"},
-		{[]string{"--certificate", "/nonexistent"}, 1, "/nonexistent: no such file"},
+		{[]string{"--certificate", "/nonexistent"}, 1, "--certificate: /nonexistent: no such file"},
 	} {
 		status, _, stderr := runs(t, append([]string{"check", root}, c.args...)...)
 		if status != c.exit || (c.says == "") != (stderr == "") || !strings.Contains(stderr, c.says) {

@@ -201,16 +201,27 @@ func (o *Options) TLS(log *slog.Logger) *tlsconfig.Settings {
 	return s
 }
 
+// fromKey returns where the value of a key was written, for messages: a flag, or a place in a file with the key.
+func fromKey(from sites.Origin, key string) string {
+	if from.Line == 0 {
+		return from.String()
+	}
+	return from.Position() + ": " + key
+}
+
 // tlsSite returns what is to be loaded for a site.
 func tlsSite(name string, hosts []sites.Host, isDefault bool, from *sites.TLS) tlsconfig.Site {
 	s := tlsconfig.Site{Name: name, Default: isDefault, ClientRoots: from.ClientRoots.Or("")}
+	if from.ClientRoots != nil {
+		s.ClientRootsFrom = fromKey(from.ClientRoots.From, "client-ca")
+	}
 	for _, h := range hosts {
 		if key, err := sites.CanonicalHost(h.Name); err == nil {
 			s.Hosts = append(s.Hosts, key)
 		}
 	}
 	for i, c := range from.Certificates {
-		p := tlsconfig.Pair{Certificate: c.Name}
+		p := tlsconfig.Pair{Certificate: c.Name, From: fromKey(c.From, "certificate")}
 		if i < len(from.Keys) {
 			p.Key = from.Keys[i].Name
 		}

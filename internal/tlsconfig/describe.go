@@ -50,11 +50,11 @@ func (s *Store) Certificates() []CertificateInfo {
 	seen := map[Pair]bool{}
 	for i := range s.settings.Sites {
 		for _, p := range s.settings.Sites[i].Pairs {
-			c := loaded[p]
-			if c == nil || seen[p] {
+			c := loaded[p.id()]
+			if c == nil || seen[p.id()] {
 				continue
 			}
-			seen[p] = true
+			seen[p.id()] = true
 			x := c.leaf()
 			list = append(list, CertificateInfo{
 				Files: p, Names: namesOf(x), Key: keyType(x), Issuer: x.Issuer.String(),

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,7 @@ type certificate struct {
 	plain       tls.Certificate
 	stapled     *tls.Certificate // plain with the OCSP response; nil: there is none
 	stapleUntil time.Time        // when the OCSP response expires
+	states      []fileState      // of the files, from before they were read
 }
 
 // leaf returns the certificate of the server itself.
@@ -55,6 +57,7 @@ func (c *certificate) current(now time.Time) *tls.Certificate {
 // loadPair reads a certificate with its key and OCSP response. The error names the file, the reason and the remedy. A
 // warning is about what is served all the same.
 func loadPair(p Pair, now time.Time) (c *certificate, warnings []string, err error) {
+	states := statesOf(p.files())
 	chain, err := readChain(p.Certificate)
 	if err != nil {
 		return nil, nil, err
@@ -66,7 +69,7 @@ func loadPair(p Pair, now time.Time) (c *certificate, warnings []string, err err
 	if err := checkKey(p, chain, key); err != nil {
 		return nil, nil, err
 	}
-	c = &certificate{pair: p, plain: tls.Certificate{PrivateKey: key, Leaf: chain[0]}}
+	c = &certificate{pair: p, states: states, plain: tls.Certificate{PrivateKey: key, Leaf: chain[0]}}
 	for _, x := range chain {
 		c.plain.Certificate = append(c.plain.Certificate, x.Raw)
 	}
@@ -77,6 +80,11 @@ func loadPair(p Pair, now time.Time) (c *certificate, warnings []string, err err
 		}
 	}
 	return c, warnings, nil
+}
+
+// isCurrent reports whether reading the files again would give the same certificate.
+func (c *certificate) isCurrent() bool {
+	return (c.pair.OCSP == "" || c.stapled != nil) && slices.EqualFunc(c.states, statesOf(c.pair.files()), fileState.equal)
 }
 
 // readFile reads a file. The error says who may not read it.

@@ -34,7 +34,7 @@ func (s *Store) load(before *snapshot) *loading {
 		l.site(&s.settings.Sites[i])
 	}
 	if keys, warnings, err := readTicketKeys(s.settings.TicketKeys); err != nil {
-		l.errs = append(l.errs, err)
+		l.fail("--tls-ticket-keys", err)
 	} else {
 		l.ticketKeys = keys
 		l.warn(warnings...)
@@ -79,21 +79,39 @@ func (l *loading) site(from *Site) {
 	}
 }
 
-// certificate loads a certificate, once for all sites that have it.
+// certificate loads a certificate, once for all sites that have it. If its files are those of before, so is the certificate.
 func (l *loading) certificate(p Pair) *certificate {
-	if c, ok := l.next.certificates[p]; ok {
+	id, now := p.id(), l.store.settings.now()
+	if c, ok := l.next.certificates[id]; ok {
 		return c
 	}
-	c, warnings, err := loadPair(p, l.store.settings.now())
+	var before *certificate
+	if l.before != nil {
+		before = l.before.certificates[id]
+	}
+	if before != nil && before.isCurrent() {
+		if text := validity(before.leaf(), now); text != "" {
+			l.warn(p.Certificate + ": " + text)
+		}
+		l.next.certificates[id] = before
+		return before
+	}
+	c, warnings, err := loadPair(id, now)
 	l.warn(warnings...)
 	if err != nil {
-		l.errs = append(l.errs, err)
-		if l.before != nil {
-			c = l.before.certificates[p]
-		}
+		l.fail(p.From, err)
+		c = before
 	}
-	l.next.certificates[p] = c
+	l.next.certificates[id] = c
 	return c
+}
+
+// fail adds an error. from is where the file was named, or empty.
+func (l *loading) fail(from string, err error) {
+	if from != "" {
+		err = fmt.Errorf("%s: %w", from, err)
+	}
+	l.errs = append(l.errs, err)
 }
 
 // group returns the group of a site, or nil if its CA certificates can't be used.
@@ -101,7 +119,7 @@ func (l *loading) group(from *Site) *group {
 	name := from.Policy.String() + " " + from.ClientAuth.String()
 	var roots *clientRoots
 	if from.ClientAuth != ClientAuthOff {
-		if roots = l.clientRoots(from.ClientRoots); roots == nil {
+		if roots = l.clientRoots(from.ClientRoots, from.ClientRootsFrom); roots == nil {
 			return nil
 		}
 		name += " " + roots.digest
@@ -120,14 +138,14 @@ func (l *loading) group(from *Site) *group {
 }
 
 // clientRoots loads CA certificates, once for all sites that have them.
-func (l *loading) clientRoots(file string) *clientRoots {
+func (l *loading) clientRoots(file, from string) *clientRoots {
 	if r, ok := l.next.roots[file]; ok {
 		return r
 	}
 	r, warnings, err := readClientRoots(file, l.store.settings.now())
 	l.warn(warnings...)
 	if err != nil {
-		l.errs = append(l.errs, err)
+		l.fail(from, err)
 		if l.before != nil {
 			r = l.before.roots[file]
 		}

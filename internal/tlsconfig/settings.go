@@ -29,6 +29,8 @@ type Site struct {
 	Policy      Policy
 	ClientAuth  ClientAuth
 	ClientRoots string // file with the CA certificates of client certificates
+	// ClientRootsFrom is where ClientRoots was written, for messages. It may be empty.
+	ClientRootsFrom string
 }
 
 // Pair names the files of a certificate with its chain, of its private key, and of the OCSP response to staple.
@@ -36,6 +38,13 @@ type Pair struct {
 	Certificate string
 	Key         string // empty: in the file of the certificate
 	OCSP        string // empty: none
+	From        string // where it was written, for messages; may be empty
+}
+
+// id returns what pairs with the same files have in common.
+func (p Pair) id() Pair {
+	p.From = ""
+	return p
 }
 
 // keyFile returns the file of the key.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -416,6 +417,13 @@ func TestReload(t *testing.T) {
 		t.Error("a change is not loaded once")
 	}
 	now("second")
+	loaded := s.current.Load().certificates
+	if err := s.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.current.Load().certificates; !maps.Equal(loaded, again) {
+		t.Error("a certificate whose files have not changed was read again")
+	}
 
 	certtest.Write(t, live, "a.pem", leaf("third").Chain()) // its key is missing
 	w.check()

@@ -2,8 +2,8 @@ package tlsconfig
 
 import (
 	"context"
-	"maps"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -26,14 +26,12 @@ func (f fileState) equal(other fileState) bool {
 	return os.SameFile(f.FileInfo, other.FileInfo) && f.Size() == other.Size() && f.ModTime().Equal(other.ModTime())
 }
 
-// statesOf returns the states of files.
-func statesOf(files []string) map[string]fileState {
-	states := make(map[string]fileState, len(files))
-	for _, file := range files {
+// statesOf returns the states of files, in their order.
+func statesOf(files []string) []fileState {
+	states := make([]fileState, len(files))
+	for i, file := range files {
 		if info, err := os.Stat(file); err == nil {
-			states[file] = fileState{info}
-		} else {
-			states[file] = fileState{}
+			states[i] = fileState{info}
 		}
 	}
 	return states
@@ -43,8 +41,8 @@ func statesOf(files []string) map[string]fileState {
 type watcher struct {
 	store   *Store
 	files   []string
-	loaded  map[string]fileState
-	latest  map[string]fileState
+	loaded  []fileState // in the order of files
+	latest  []fileState
 	noticed time.Time
 }
 
@@ -57,9 +55,9 @@ func (s *Store) newWatcher() *watcher {
 // check loads the files if they have changed, and have not done so since the last check. It reports whether it did.
 func (w *watcher) check() (reloaded bool) {
 	states := statesOf(w.files)
-	settled := maps.EqualFunc(states, w.latest, fileState.equal)
+	settled := slices.EqualFunc(states, w.latest, fileState.equal)
 	w.latest = states
-	if settled && !maps.EqualFunc(states, w.loaded, fileState.equal) {
+	if settled && !slices.EqualFunc(states, w.loaded, fileState.equal) {
 		w.loaded = states
 		if w.store.Reload() == nil {
 			w.store.settings.Log.Info("certificates were reloaded, because files have changed")
