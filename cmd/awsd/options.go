@@ -49,7 +49,7 @@ func (l *commandLine) options(args []string, report *logging.Reporter) (*serveco
 		}
 		given["root"] = args[:1]
 	}
-	src := config.Sources{Given: given, Environ: os.Environ(), Tables: serveconfig.SiteTables, Own: []string{configEnv, supervisor.SocketsEnv, supervisor.SettingsEnv, command.StartedAsEnv}}
+	src := config.Sources{Given: given, Environ: os.Environ(), Tables: serveconfig.SiteTables, Own: []string{configEnv, supervisor.SocketsEnv, supervisor.SettingsEnv, supervisor.SharedEnv, command.StartedAsEnv}}
 	src.File = l.configFile()
 	if src.File != "" {
 		var err error

@@ -142,7 +142,11 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	if err != nil {
 		return err
 	}
-	certificates, err := s.certificates(true)
+	var shared *os.File
+	if worker {
+		shared = from.Shared
+	}
+	certificates, err := s.certificates(true, shared)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,10 @@ func (s *fileServer) supervise(addrs []kernel.Address, sockets *listeners.Set) e
 	if err != nil {
 		return err
 	}
-	worker := supervisor.Command{Program: program, Args: os.Args[1:], Settings: o.Kept(), Stderr: s.report.Out}
+	worker := supervisor.Command{Program: program, Args: os.Args[1:], Settings: o.Kept(), Stderr: s.report.Out, Shared: sharedFile()}
+	if worker.Shared != nil {
+		defer func() { _ = worker.Shared.Close() }()
+	}
 	err = supervisor.New(&supervisor.Options{
 		Start: worker.Start, Listeners: sockets,
 		StartTimeout: o.Listening.StartTimeout, StartTimeoutFlag: "--start-timeout", Version: command.Version,
@@ -49,6 +52,15 @@ func (s *fileServer) supervise(addrs []kernel.Address, sockets *listeners.Set) e
 		return command.ConfigError(failed)
 	}
 	return err
+}
+
+// sharedFile returns a file in memory by which workers share the keys of session tickets, or nil if there can't be one.
+func sharedFile() *os.File {
+	opened, class := new(kernel.Linux).MemoryFile(nil)
+	if class != kernel.Done {
+		return nil
+	}
+	return os.NewFile(uintptr(opened.FD), "shared")
 }
 
 // requests returns what the signals of a supervisor ask for.

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
+	"syscall"
 	"time"
 
 	"aws/internal/listeners"
@@ -13,6 +15,9 @@ import (
 type Handover struct {
 	Listeners *listeners.Set
 	Settings  string // Command.Settings; "" if the supervisor's version has none
+	// Shared is a file that this worker has in common with the supervisor, and with the workers before and after it. It is
+	// nil if the supervisor's version has none.
+	Shared *os.File
 }
 
 // IsWorker reports whether a supervisor has started this process. It holds until Inherit is called.
@@ -31,6 +36,18 @@ func Inherit() (*Handover, error) {
 	h := &Handover{Settings: os.Getenv(SettingsEnv)}
 	_ = os.Unsetenv(SocketsEnv)
 	_ = os.Unsetenv(SettingsEnv)
+	if text := os.Getenv(SharedEnv); text != "" {
+		fd, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q is not a descriptor", SharedEnv, text)
+		}
+		_ = os.Unsetenv(SharedEnv)
+		syscall.CloseOnExec(int(fd))
+		h.Shared = os.NewFile(uintptr(fd), "shared")
+		if _, err := h.Shared.Stat(); err != nil {
+			return nil, fmt.Errorf("%s: %w", SharedEnv, err)
+		}
+	}
 	var err error
 	if h.Listeners, err = listeners.Inherit(text, socketsFD); err != nil {
 		return nil, fmt.Errorf("%s: %w", SocketsEnv, err)

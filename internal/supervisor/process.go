@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"sync/atomic"
 	"syscall"
 
@@ -32,6 +34,7 @@ type Command struct {
 	Args     []string
 	Settings string    // a text that each worker gets, see Handover
 	Stderr   io.Writer // of the worker; an *os.File goes to it as it is
+	Shared   *os.File  // a file that all workers get, see Handover; nil: none
 }
 
 // Start starts a worker. It is an Options.Start.
@@ -57,6 +60,10 @@ func (c *Command) Start(sockets *listeners.Set) (Process, error) {
 		p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = os.Stdin, os.Stdout, c.Stderr
 		p.cmd.Env = append(os.Environ(), SocketsEnv+"="+sockets.Encode(), SettingsEnv+"="+c.Settings)
 		p.cmd.ExtraFiles = theirs
+		if c.Shared != nil { // behind all that workers of earlier versions expect
+			p.cmd.Env = append(p.cmd.Env, SharedEnv+"="+strconv.Itoa(readyFD+len(theirs)))
+			p.cmd.ExtraFiles = append(slices.Clip(theirs), c.Shared)
+		}
 		err = p.cmd.Start()
 	}
 	closeAll(theirs...)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -40,7 +42,12 @@ func act(role string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 4
 	}
-	fmt.Fprintf(os.Stderr, "%s %s %v\n", h.Listeners.Encode(), h.Settings, os.Args[1:])
+	shared, err := io.ReadAll(h.Shared)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 5
+	}
+	fmt.Fprintf(os.Stderr, "%s %s %v %s\n", h.Listeners.Encode(), h.Settings, os.Args[1:], shared)
 	orphaned := make(chan struct{})
 	h.Serves(Report{DrainMs: 1234, Version: "3"}, func() bool { return true }, func() { close(orphaned) })
 	<-orphaned
@@ -66,7 +73,16 @@ func command(t *testing.T, role string) (*Command, *listeners.Set, *os.File) {
 			t.Error(err)
 		}
 	})
-	return &Command{Program: os.Executable, Args: []string{"a", "b"}, Settings: "settings", Stderr: stderr}, sockets, stderr
+	shared := filepath.Join(t.TempDir(), "shared")
+	if err := os.WriteFile(shared, []byte("shared"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = file.Close() })
+	return &Command{Program: os.Executable, Args: []string{"a", "b"}, Settings: "settings", Stderr: stderr, Shared: file}, sockets, stderr
 }
 
 // TestProcess starts a worker that serves, and ends with its supervisor.
@@ -98,7 +114,7 @@ func TestProcess(t *testing.T) {
 		t.Error("it still sends heartbeats")
 	}
 	text, err := os.ReadFile(stderr.Name())
-	if want := sockets.Encode() + " settings [a b]\n"; err != nil || string(text) != want {
+	if want := sockets.Encode() + " settings [a b] shared\n"; err != nil || string(text) != want {
 		t.Errorf("it had %q, want %q", text, want)
 	}
 }

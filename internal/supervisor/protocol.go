@@ -12,6 +12,7 @@ import (
 const (
 	SocketsEnv  = "AWSD_SOCKETS"    // which sockets it has inherited, as listeners.Set.Encode says; a worker is who has it
 	SettingsEnv = "AWSD_SUPERVISOR" // Command.Settings
+	SharedEnv   = "AWSD_SHARED"     // the descriptor of Command.Shared
 )
 
 // Descriptors of a worker.

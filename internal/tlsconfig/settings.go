@@ -12,6 +12,9 @@ type Settings struct {
 	// TicketKeys are files with a session ticket key each, of 48 or 80 random bytes, as ssl_session_ticket_key of nginx
 	// has them. The first encrypts, all decrypt. Without files, the keys are random and are rotated.
 	TicketKeys []string
+	// SharedKeys has the random keys of the processes before and after this one, which can resume each other's sessions. nil:
+	// the keys are those of this process.
+	SharedKeys SharedFile
 	// KeyLogFile gets the secrets of all connections, in the format of SSLKEYLOGFILE. Empty: none.
 	KeyLogFile string
 	Protocols  []string // of ALPN, in order of preference; nil: http/1.1

@@ -54,7 +54,7 @@ func New(settings Settings) (s *Store, warnings []string, err error) {
 		settings.Protocols = []string{"http/1.1"}
 	}
 	s = &Store{settings: settings}
-	s.tickets.rotate(settings.now())
+	s.tickets.share(settings.SharedKeys, settings.now())
 	l := s.load(nil)
 	if err := errors.Join(l.errs...); err != nil {
 		return nil, l.warnings, err
@@ -171,27 +171,12 @@ func (s *Store) publish(next *snapshot) {
 	s.current.Store(next)
 }
 
-// ExportTicketKeys returns the random session ticket keys, for the process that succeeds this one. They are secret.
-func (s *Store) ExportTicketKeys() []byte { return s.tickets.export() }
-
-// ImportTicketKeys takes over the keys of the process before, so that its clients can resume their sessions.
-func (s *Store) ImportTicketKeys(keys []byte) error {
-	s.reload.Lock()
-	defer s.reload.Unlock()
-	if err := s.tickets.adopt(keys); err != nil {
-		return err
-	}
-	s.tickets.rotate(s.settings.now())
-	s.publish(s.current.Load())
-	return nil
-}
-
 // RotateTicketKeys replaces the random key that encrypts session tickets if it is older than twelve hours. Three old keys
-// decrypt. Watch calls it.
+// decrypt. Keys that another process has written to the shared file are taken over. Watch calls it.
 func (s *Store) RotateTicketKeys() {
 	s.reload.Lock()
 	defer s.reload.Unlock()
-	if s.tickets.rotate(s.settings.now()) {
+	if s.tickets.share(s.settings.SharedKeys, s.settings.now()) {
 		s.publish(s.current.Load())
 	}
 }

@@ -1,13 +1,15 @@
 package tlsconfig
 
 import (
+	"bytes"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -57,7 +59,7 @@ func (t *ticketKeys) rotate(now time.Time) (changed bool) {
 			break
 		}
 	}
-	return changed && len(t.files) == 0
+	return changed
 }
 
 // derive returns the keys of a group of sites. Those of another group can't decrypt its tickets, so that a session that
@@ -107,39 +109,78 @@ func readTicketKeys(files []string) (keys []ticketKey, warnings []string, err er
 	return keys, warnings, nil
 }
 
-// The form of exported keys: the version, then of each key the time of its creation and the secret.
+// The form of keys in a shared file: the version, then of each key the time of its creation and the secret, and the first bytes
+// of the SHA-256 digest of all that.
 const (
-	exportVersion  = 1
-	exportKeyBytes = 8 + 32
+	sharedVersion     = 1
+	sharedKeyBytes    = 8 + 32
+	sharedDigestBytes = 8
+	sharedBytesMax    = 1 + ticketKeysKept*sharedKeyBytes + sharedDigestBytes
 )
 
-var errTicketExport = errors.New("these are not exported session ticket keys")
-
-// export returns the random keys.
-func (t *ticketKeys) export() []byte {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	b := []byte{exportVersion}
-	for i := range t.random {
-		b = binary.BigEndian.AppendUint64(b, uint64(t.random[i].created))
-		b = append(b, t.random[i].secret[:]...)
-	}
-	return b
+// SharedFile is what processes share keys by: an *os.File.
+type SharedFile interface {
+	io.ReaderAt
+	io.WriterAt
 }
 
-// adopt replaces the random keys by exported ones. They keep their age.
-func (t *ticketKeys) adopt(b []byte) error {
-	if len(b) < 1+exportKeyBytes || b[0] != exportVersion || (len(b)-1)%exportKeyBytes != 0 || (len(b)-1)/exportKeyBytes > ticketKeysKept {
-		return errTicketExport
+// encodeKeys returns keys in the form of a shared file.
+func encodeKeys(keys []ticketKey) []byte {
+	b := []byte{sharedVersion}
+	for i := range keys {
+		b = binary.BigEndian.AppendUint64(b, uint64(keys[i].created))
+		b = append(b, keys[i].secret[:]...)
 	}
-	var keys []ticketKey
-	for b = b[1:]; len(b) > 0; b = b[exportKeyBytes:] {
+	digest := sha256.Sum256(b)
+	return append(b, digest[:sharedDigestBytes]...)
+}
+
+// decodeKeys returns the keys of a shared file. ok is false if there are none, or if they are being written.
+func decodeKeys(b []byte) (keys []ticketKey, ok bool) {
+	n := len(b) - sharedDigestBytes
+	if n < 1+sharedKeyBytes || b[0] != sharedVersion || (n-1)%sharedKeyBytes != 0 || (n-1)/sharedKeyBytes > ticketKeysKept {
+		return nil, false
+	}
+	if digest := sha256.Sum256(b[:n]); !bytes.Equal(digest[:sharedDigestBytes], b[n:]) {
+		return nil, false
+	}
+	for b = b[1:n]; len(b) > 0; b = b[sharedKeyBytes:] {
 		k := ticketKey{created: int64(binary.BigEndian.Uint64(b))}
 		copy(k.secret[:], b[8:])
 		keys = append(keys, k)
 	}
+	return keys, true
+}
+
+// share takes over the random keys of a shared file, unless the own ones are newer, and rotates. It reports whether the
+// keys have changed. If two processes rotate at once, the one that writes last wins, and the other has its keys with the
+// next call. A process that can't read or write the file has keys of its own.
+func (t *ticketKeys) share(file SharedFile, now time.Time) (changed bool) {
+	if file == nil {
+		return t.rotate(now)
+	}
+	b := make([]byte, sharedBytesMax)
+	n, _ := file.ReadAt(b, 0)
+	if theirs, ok := decodeKeys(b[:n]); ok {
+		changed = t.adopt(theirs)
+	}
+	if t.rotate(now) {
+		changed = true
+		t.mu.Lock()
+		b = encodeKeys(t.random)
+		t.mu.Unlock()
+		_, _ = file.WriteAt(b, 0)
+	}
+	return changed
+}
+
+// adopt takes over random keys, unless the own ones are newer. It reports whether they have changed.
+func (t *ticketKeys) adopt(keys []ticketKey) (changed bool) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	if slices.Equal(keys, t.random) || len(t.random) > 0 && t.random[0].created > keys[0].created {
+		return false
+	}
 	t.random = keys
-	t.mu.Unlock()
-	return nil
+	return true
 }
