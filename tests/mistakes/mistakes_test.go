@@ -300,7 +300,7 @@ var mistakes = []mistake{
 	},
 	{
 		name: "unknown key, like no other", args: []string{"serve", "--config", "other.toml"}, status: 2,
-		thing: "other.toml:1: ", cause: `unknown key "certificate"; `,
+		thing: "other.toml:1: ", cause: `unknown key "upstream"; `,
 		remedy: "remove it (the keys are the names of the flags, without --)",
 	},
 	{
@@ -388,7 +388,7 @@ func newScene(t *testing.T) *scene {
 		"users":       "ali:$apr1$salt$hash\n",
 		"syntax.toml": "list = true\nlisten = \":8080\n",
 		"key.toml":    "lisen = \":8080\"\n",
-		"other.toml":  "certificate = \"x.pem\"\n",
+		"other.toml":  "upstream = \"x.pem\"\n",
 		"twice.toml":  "list = true\nlist = false\n",
 		"type.toml":   "list = \"yes\"\n",
 		"table.toml":  "[server]\nlist = true\n",
