@@ -19,6 +19,7 @@ require (
 	github.com/andybalholm/brotli v1.3.0
 	github.com/hanwen/go-fuse/v2 v2.12.1
 	github.com/klauspost/compress v1.20.4
+	github.com/mholt/acmez/v3 v3.1.7
 	golang.org/x/net v0.60.0
 )
 
