@@ -18,6 +18,8 @@ type Common struct {
 	ListMax   int // entries that a listing shows
 	Types     *response.MediaTypes
 	HTTPSPort uint16 // that http:// is redirected to
+	// Challenges are responded to before all else, on any site and none; nil: there are none.
+	Challenges Challenges
 }
 
 const (
@@ -30,7 +32,7 @@ const (
 // newServer returns a server without policies and mounts.
 func newServer(c *Common, table *sites.Table) *fileServer {
 	s := &fileServer{
-		limits: c.Limits, body: c.Body, rangesMax: c.RangesMax, listMax: c.ListMax, types: c.Types, httpsPort: c.HTTPSPort,
+		limits: c.Limits, body: c.Body, rangesMax: c.RangesMax, listMax: c.ListMax, types: c.Types, httpsPort: c.HTTPSPort, challenges: c.Challenges,
 		table: table, siteOf: map[*docroot.Mount]*sites.CompiledSite{},
 	}
 	if s.types == nil {

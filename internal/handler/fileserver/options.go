@@ -35,6 +35,7 @@ type Options struct {
 	ErrorPages   map[response.Status]ErrorPage
 	TLS          *sites.TLS // nil: there is no https
 	HTTPSPort    uint16     // as in Common
+	Challenges   Challenges // as in Common
 }
 
 // Field is a header field.
@@ -76,7 +77,7 @@ func New(o Options) (handler.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := newServer(&Common{Limits: o.Limits, Body: o.Body, RangesMax: o.RangesMax, ListMax: o.ListMax, Types: o.Types, HTTPSPort: o.HTTPSPort}, routes)
+	s := newServer(&Common{Limits: o.Limits, Body: o.Body, RangesMax: o.RangesMax, ListMax: o.ListMax, Types: o.Types, HTTPSPort: o.HTTPSPort, Challenges: o.Challenges}, routes)
 	s.mounts = table.Mounts()
 	for _, m := range s.mounts {
 		s.siteOf[m] = routes.Sites()[0]

@@ -11,12 +11,13 @@ import (
 
 // fileServer implements handler.Handler.
 type fileServer struct {
-	limits    request.Limits
-	body      request.BodyLimits
-	rangesMax int
-	listMax   int
-	types     *response.MediaTypes
-	httpsPort uint16
+	limits     request.Limits
+	body       request.BodyLimits
+	rangesMax  int
+	listMax    int
+	types      *response.MediaTypes
+	httpsPort  uint16
+	challenges Challenges
 
 	table    *sites.Table
 	policies []policy // by the numbers of routes
@@ -63,6 +64,10 @@ func (s *responder) Respond(r *handler.Response, req *request.Request, head []by
 	if status := d.examineBody(); status != 0 {
 		d.takeSitePolicy()
 		r.Status = d.fail(status)
+		return true
+	}
+	if status := d.respondToChallenge(); status != 0 {
+		r.Status = status
 		return true
 	}
 	status, known := d.decide()

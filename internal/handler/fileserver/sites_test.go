@@ -26,7 +26,7 @@ type sitesTest struct {
 
 // newSites returns the server of a configuration. The user ali has the password sesame in each file of users, and the body of
 // an error page is the name of its file.
-func newSites(t testing.TB, toml string) *sitesTest {
+func newSites(t testing.TB, toml string, changes ...func(*fileserver.SiteOptions)) *sitesTest {
 	t.Helper()
 	read, err := serveconfig.ReadSites("site.toml", []byte(toml))
 	if err != nil {
@@ -56,6 +56,9 @@ func newSites(t testing.TB, toml string) *sitesTest {
 		for _, e := range p.ErrorPages {
 			o.Pages[e.File] = []byte(e.File)
 		}
+	}
+	for _, change := range changes {
+		change(o)
 	}
 	h := fileserver.NewSites(o)
 	s := &sitesTest{Site: handlertest.NewSite(h), mounts: map[string]*docroot.Mount{}}
