@@ -39,6 +39,9 @@ func (o *Options) Effects(origins config.Origins) (warnings []string, err error)
 	if err := o.https.effects(e, o.Sites != nil); err != nil {
 		return nil, err
 	}
+	if err := o.acme.effects(e, o); err != nil {
+		return nil, err
+	}
 	o.clients.proxyEffects(e, &o.Listening)
 	if o.limits.rate > 0 && o.limits.rateTotal > 0 && o.limits.rate >= o.limits.rateTotal {
 		e.warn("--limit-rate %d does nothing, because --limit-rate-total %d is reached first", o.limits.rate, o.limits.rateTotal)

@@ -190,7 +190,7 @@ func (o *Options) TLS(log *slog.Logger) *tlsconfig.Settings {
 		}
 	} else {
 		for _, site := range o.Sites.Sites() {
-			if len(site.TLS.Certificates) > 0 {
+			if len(site.TLS.Certificates) > 0 && !site.TLS.ACME() {
 				s.Sites = append(s.Sites, tlsSite(site.Name, site.Hosts, o.Sites.Site(nil) == site, site.TLS))
 			}
 		}

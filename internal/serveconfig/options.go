@@ -20,6 +20,7 @@ import (
 type Options struct {
 	Listening Listening
 	https     https
+	acme      acmeOptions
 	clients   clients
 	files     files
 	responses responses
@@ -46,6 +47,7 @@ func (o *Options) Table() []config.Group {
 	return []config.Group{
 		o.Listening.table(),
 		o.https.table(),
+		o.acme.table(),
 		o.clients.table(),
 		o.files.table(),
 		o.responses.table(),

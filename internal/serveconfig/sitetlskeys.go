@@ -33,7 +33,7 @@ func oneOfNames(at func(t *sites.TLS) **sites.Setting[string], values []string) 
 var siteTLSKeys = []siteKey[sites.Site]{
 	{
 		"certificate", "file or list of files", "certificate for https, with its chain, in PEM form",
-		"The certificate of the site is first, and each issuer follows what it has issued. Several files are for several names, or for ECDSA and RSA keys of the same name: a client gets the first that it supports, ECDSA before RSA.",
+		"The certificate of the site is first, and each issuer follows what it has issued. Several files are for several names, or for ECDSA and RSA keys of the same name: a client gets the first that it supports, ECDSA before RSA. The value acme stands for certificates that are obtained from a CA, one for each host.",
 		`certificate = "/etc/aws/example.org.pem"`,
 		fileNames(func(t *sites.TLS) *[]sites.File { return &t.Certificates }, `"/etc/aws/example.org.pem"`),
 	},

@@ -54,6 +54,7 @@ func (c *checker) site(s *Site) {
 	c.routes(s)
 	c.redirects(s)
 	c.tls(&s.TLS, s.From)
+	c.acme(s)
 }
 
 // defaultSites refuses several default sites.

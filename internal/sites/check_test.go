@@ -71,6 +71,12 @@ func TestProblems(t *testing.T) {
 		{secure(TLS{HSTS: text("max-age=1")}), "hsts is for https"},
 		{secure(TLS{RedirectHTTP: Set(true, from)}), "redirect-to-https is for https"},
 		{secure(TLS{Policy: text("modern")}), "tls-policy is for https"},
+		{secure(TLS{Certificates: []File{{Name: ACME, From: from}, one[0]}}), "is for all hosts of the site"},
+		{secure(TLS{Certificates: []File{one[0], {Name: ACME, From: from}}}), "is for all hosts of the site"},
+		{secure(TLS{Certificates: []File{{Name: ACME, From: from}}, Keys: one}), "goes without key and ocsp"},
+		{Site{From: from, Default: true, TLS: TLS{Certificates: []File{{Name: ACME, From: from}}}, Properties: some}, "needs to know the names"},
+		{Site{From: from, Hosts: []Host{{"*.a.example", from}}, TLS: TLS{Certificates: []File{{Name: ACME, From: from}}}, Properties: some}, "needs the challenge dns-01"},
+		{Site{From: from, Hosts: []Host{{"[::1]", from}}, TLS: TLS{Certificates: []File{{Name: ACME, From: from}}}, Properties: some}, "is an address"},
 		// Routes.
 		{routes(Route{Properties: some}), "neither path nor match"},
 		{routes(Route{Path: "a", Properties: some}), `write "/a"`},

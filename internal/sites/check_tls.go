@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"net/netip"
 	"strings"
 
 	"aws/internal/response"
@@ -33,6 +34,40 @@ func (c *checker) tls(t *TLS, from Origin) {
 	refuse(t.ClientCertificates != nil, place(t.ClientCertificates), "client-certificates")
 	refuse(t.RedirectHTTP.Or(false), place(t.RedirectHTTP), "redirect-to-https")
 	refuse(t.HSTS.Or("") != "", place(t.HSTS), "hsts")
+}
+
+// acme checks a site whose certificates are obtained from a CA.
+func (c *checker) acme(s *Site) {
+	for i, f := range s.TLS.Certificates {
+		if f.Name == ACME && i > 0 || s.TLS.ACME() && i > 0 {
+			c.refuse(f.From, "certificate = %q is for all hosts of the site; write the hosts that have a certificate in a file as a site of their own", ACME)
+			return
+		}
+	}
+	if !s.TLS.ACME() {
+		return
+	}
+	from := s.TLS.Certificates[0].From
+	if len(s.TLS.Keys) > 0 || len(s.TLS.OCSP) > 0 {
+		c.refuse(from, "certificate = %q goes without key and ocsp; remove them", ACME)
+	}
+	if len(s.Hosts) == 0 {
+		c.refuse(from, `certificate = %q needs to know the names; add hosts = ["example.org"]`, ACME)
+	}
+	for _, h := range s.Hosts {
+		switch {
+		case strings.Contains(h.Name, "*"):
+			c.refuse(h.From, "a certificate for %s needs the challenge dns-01, which this server does not have; list the names, or name the file of a certificate", h.Name)
+		case isAddress(h.Name):
+			c.refuse(h.From, "certificates are obtained for host names, and %s is an address; write it as a site of its own", h.Name)
+		}
+	}
+}
+
+// isAddress reports whether a host is an IP address.
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil
 }
 
 // place returns the place of a setting.

@@ -76,6 +76,12 @@ type TLS struct {
 	HSTS               *Setting[string] // value of Strict-Transport-Security; empty: the field is not sent
 }
 
+// ACME is the value of certificate for certificates of a CA, by ACME (RFC 8555).
+const ACME = "acme"
+
+// ACME reports whether the certificates of the site are obtained from a CA.
+func (t *TLS) ACME() bool { return len(t.Certificates) > 0 && t.Certificates[0].Name == ACME }
+
 // File is the name of a file.
 type File struct {
 	Name string
