@@ -133,6 +133,10 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	if err != nil {
 		return err
 	}
+	issued, err := s.openACME()
+	if err != nil {
+		return err
+	}
 	handler, closeRoots, err := s.handler()
 	defer closeRoots()
 	if err != nil {
@@ -195,6 +199,7 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 		Give: &o.Give, Watch: watch, Verbose: o.Verbose, Report: s.report, Start: s.start, Worker: worker, Idle: idle,
 		Serves: func(r *command.Process) (end func()) {
 			s.announce(r, handler.Mounts())
+			renew(issued, r.Drains)
 			return s.notify(r, from)
 		},
 	})

@@ -167,15 +167,21 @@ func (m *Manager) Expiries() []Expiry {
 // Writable returns the directories in which a sandbox has to let files be made, written, read and removed.
 func (m *Manager) Writable() []string { return []string{m.storage.dir} }
 
-// Readable returns the files and directories that a sandbox has to let be read, so that names can be resolved. /etc/resolv.conf may be a link.
-func (m *Manager) Readable() []string {
-	var found []string
+// Readable returns the files and directories that a sandbox has to let be read, so that host names can be resolved. The target of a
+// link is what counts, and a service that replaces it does so in a directory of its own.
+func (m *Manager) Readable() (files, directories []string) {
 	for _, path := range []string{"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/services", "/run/systemd/resolve"} {
-		if real, err := filepath.EvalSymlinks(path); err == nil && !slices.Contains(found, real) {
-			found = append(found, real)
+		found, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			continue
+		}
+		if info, err := os.Stat(found); err == nil && info.IsDir() {
+			directories = append(directories, found)
+		} else if err == nil {
+			files = append(files, found)
 		}
 	}
-	return found
+	return files, directories
 }
 
 // normalName returns a host name in the form in which names are compared.

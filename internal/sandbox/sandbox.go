@@ -27,6 +27,9 @@ type Options struct {
 	Directories []string // directories in which files may be written and made
 	Caches      []string // directories in which files may be read, written, made and removed
 	Sockets     []string // directories in which files may be removed: those of Unix sockets
+	Private     []string // directories below which files may be read, made, written and removed
+
+	ReadableFiles []string // single files that may be read
 }
 
 // Table define what a process gives up.
@@ -105,11 +108,18 @@ func confine(o *Options, report *logging.Reporter) error {
 	if len(o.Sockets) > 0 {
 		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSRemoveFile, o.Sockets...))
 	}
+	if len(o.Private) > 0 {
+		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSReadFile|llsyscall.AccessFSReadDir|llsyscall.AccessFSWriteFile|
+			llsyscall.AccessFSMakeReg|llsyscall.AccessFSRemoveFile|llsyscall.AccessFSTruncate, o.Private...))
+	}
+	if len(o.ReadableFiles) > 0 {
+		rules = append(rules, landlock.ROFiles(o.ReadableFiles...))
+	}
 	if err := landlock.V5.BestEffort().RestrictPaths(rules...); err != nil {
 		return fmt.Errorf("landlock (ABI %d): %w (--landlock=false does without)", version, err)
 	}
 	report.Debug(fmt.Sprintf("Landlock (ABI %d) lets the process read %s only", version, strings.Join(o.Readable, ", ")),
-		"abi", version, "readable", o.Readable, "writable", slices.Concat(o.writable, o.Directories, o.Caches))
+		"abi", version, "readable", o.Readable, "writable", slices.Concat(o.writable, o.Directories, o.Caches, o.Private))
 	return nil
 }
 

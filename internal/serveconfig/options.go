@@ -31,6 +31,9 @@ type Options struct {
 	Sites        *sites.Table
 	SiteWarnings []string // what can't have been meant in Sites; Effects returns them, too
 
+	// Challenges are those of certificates by ACME, for SiteHandler; nil: there are none.
+	Challenges fileserver.Challenges
+
 	Watch   command.ObserverOptions
 	Log     logging.Options
 	Verbose bool // print the counters at exit
