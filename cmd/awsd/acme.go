@@ -32,7 +32,7 @@ func (s *fileServer) openACME() (*acme.Manager, error) {
 	o.Give.ReadableFiles = append(o.Give.ReadableFiles, files...)
 	o.Give.Readable = append(o.Give.Readable, directories...)
 	o.Give.Private = append(o.Give.Private, m.Writable()...)
-	o.Challenges = m
+	o.Issued = m
 	return m, nil
 }
 

@@ -114,14 +114,13 @@ func parseCertificate(pem []byte, name string) (*tls.Certificate, error) {
 // GetCertificate returns the certificate for a handshake, as tls.Config.GetCertificate does: that of the name, or that of a
 // challenge if the client is a CA. It never waits.
 func (m *Manager) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	name := normalName(hello.ServerName)
+	if cert := m.Challenge(hello); cert != nil {
+		return cert, nil
+	}
 	if IsChallenge(hello) {
-		if cert := m.challenges.certificate(name); cert != nil {
-			return cert, nil
-		}
 		return nil, ErrUnknownName
 	}
-	c := m.certs[name]
+	c := m.certs[normalName(hello.ServerName)]
 	if c == nil {
 		return nil, ErrUnknownName
 	}
@@ -130,6 +129,14 @@ func (m *Manager) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, 
 		return nil, ErrNotYet
 	}
 	return cert, nil
+}
+
+// Challenge returns the certificate of a challenge that is under way, if the client is a CA, and nil otherwise. It never waits.
+func (m *Manager) Challenge(hello *tls.ClientHelloInfo) *tls.Certificate {
+	if !IsChallenge(hello) {
+		return nil
+	}
+	return m.challenges.certificate(normalName(hello.ServerName))
 }
 
 // IsChallenge reports whether a client is a CA that validates by TLS-ALPN-01: it offers that protocol and no other (RFC 8737

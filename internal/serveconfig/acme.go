@@ -2,6 +2,7 @@ package serveconfig
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -97,6 +98,14 @@ func (o *Options) ACME(log *slog.Logger, userAgent string) (*acme.Options, error
 		result.MACKey = string(bytes.TrimSpace(key))
 	}
 	return result, result.Check()
+}
+
+// obtained returns the certificate for a handshake with a site that has certificate = "acme".
+func (o *Options) obtained(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if o.Issued == nil {
+		return nil, acme.ErrNotYet
+	}
+	return o.Issued.GetCertificate(hello)
 }
 
 // acmeNames returns the host names of all sites with certificate = "acme".

@@ -190,13 +190,20 @@ func (o *Options) TLS(log *slog.Logger) *tlsconfig.Settings {
 		}
 	} else {
 		for _, site := range o.Sites.Sites() {
-			if len(site.TLS.Certificates) > 0 && !site.TLS.ACME() {
-				s.Sites = append(s.Sites, tlsSite(site.Name, site.Hosts, o.Sites.Site(nil) == site, site.TLS))
+			if len(site.TLS.Certificates) > 0 {
+				t := tlsSite(site.Name, site.Hosts, o.Sites.Site(nil) == site, site.TLS)
+				if site.TLS.ACME() {
+					t.Pairs, t.Obtained = nil, o.obtained
+				}
+				s.Sites = append(s.Sites, t)
 			}
 		}
 	}
 	if len(s.Sites) == 0 {
 		return nil
+	}
+	if o.Issued != nil {
+		s.Challenge = o.Issued.Challenge
 	}
 	return s
 }

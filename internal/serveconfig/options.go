@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"aws/goloop"
+	"aws/internal/acme"
 	"aws/internal/command"
 	"aws/internal/config"
 	"aws/internal/docroot"
@@ -31,8 +32,8 @@ type Options struct {
 	Sites        *sites.Table
 	SiteWarnings []string // what can't have been meant in Sites; Effects returns them, too
 
-	// Challenges are those of certificates by ACME, for SiteHandler; nil: there are none.
-	Challenges fileserver.Challenges
+	// Issued has the certificates by ACME, for SiteHandler and TLS; nil: there are none, or they are only checked.
+	Issued *acme.Manager
 
 	Watch   command.ObserverOptions
 	Log     logging.Options

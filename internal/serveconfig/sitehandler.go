@@ -28,7 +28,10 @@ func (o *Options) SiteHandler(doing Doing) (h handler.Handler, closeRoots func()
 	}
 	var single fileserver.Options
 	o.limits.addToHandler(&single)
-	r.options.Common = fileserver.Common{Limits: single.Limits, Body: single.Body, RangesMax: single.RangesMax, ListMax: o.files.listMax, HTTPSPort: o.https.port(), Challenges: o.Challenges}
+	r.options.Common = fileserver.Common{Limits: single.Limits, Body: single.Body, RangesMax: single.RangesMax, ListMax: o.files.listMax, HTTPSPort: o.https.port()}
+	if o.Issued != nil {
+		r.options.Challenges = o.Issued
+	}
 	r.options.Types = response.NewMediaTypes()
 	if file, err := os.ReadFile(systemTypes); err == nil {
 		r.options.Types.Load(file)

@@ -72,6 +72,9 @@ func (s *Store) PairFor(serverName string, local net.Addr) (site string, p Pair,
 	if at == nil {
 		return "", Pair{}, false
 	}
+	if at.obtained != nil {
+		return at.name, Pair{Certificate: obtainedName}, true
+	}
 	return at.name, at.certificates.candidates(serverName)[0].pair, true
 }
 
@@ -85,3 +88,6 @@ func (s *Store) EarliestExpiry() time.Time {
 	}
 	return first
 }
+
+// obtainedName stands for the files of a certificate that is obtained from a CA.
+const obtainedName = "acme"

@@ -60,16 +60,16 @@ func (l *loading) site(from *Site) {
 			certificates = append(certificates, c)
 		}
 	}
-	if len(certificates) == len(from.Pairs) {
+	if len(certificates) == len(from.Pairs) && len(certificates) > 0 {
 		for _, host := range uncovered(from.Hosts, certificates) {
 			l.warn(fmt.Sprintf("%s: no certificate covers the host %s; clients refuse it there", certificates[0].pair.Certificate, host))
 		}
 	}
 	g := l.group(from)
-	if g == nil || len(certificates) == 0 {
+	if g == nil || len(certificates) == 0 && from.Obtained == nil {
 		return // an error has been reported
 	}
-	at := &site{name: from.Name, certificates: newCertificateIndex(certificates), group: g}
+	at := &site{name: from.Name, certificates: newCertificateIndex(certificates), obtained: from.Obtained, group: g}
 	for _, host := range from.Hosts {
 		values, key := l.next.sites.slot(host)
 		values[key] = at

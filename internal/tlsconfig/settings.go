@@ -17,9 +17,12 @@ type Settings struct {
 	SharedKeys SharedFile
 	// KeyLogFile gets the secrets of all connections, in the format of SSLKEYLOGFILE. Empty: none.
 	KeyLogFile string
-	Protocols  []string // of ALPN, in order of preference; nil: http/1.1
-	Log        *slog.Logger
-	Now        func() time.Time // nil: time.Now
+	// Challenge returns the certificate for a CA that validates a name by TLS-ALPN-01 (RFC 8737), or nil for all other clients. It
+	// may be nil. A connection that has chosen ChallengeProtocol is to be closed after its handshake.
+	Challenge func(*tls.ClientHelloInfo) *tls.Certificate
+	Protocols []string // of ALPN, in order of preference; nil: http/1.1
+	Log       *slog.Logger
+	Now       func() time.Time // nil: time.Now
 }
 
 // Site is a site with TLS.
@@ -27,14 +30,19 @@ type Site struct {
 	Name  string   // for messages
 	Hosts []string // in lower case and A-labels: a name, "*." and a name for all names below it, or an address
 	// Default is the site of clients without SNI, and of names of no other site.
-	Default     bool
-	Pairs       []Pair
+	Default bool
+	Pairs   []Pair
+	// Obtained returns the certificate of a site that has no Pairs, because it is obtained from a CA; nil: there is none.
+	Obtained    func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Policy      Policy
 	ClientAuth  ClientAuth
 	ClientRoots string // file with the CA certificates of client certificates
 	// ClientRootsFrom is where ClientRoots was written, for messages. It may be empty.
 	ClientRootsFrom string
 }
+
+// ChallengeProtocol is the ALPN protocol of a CA that validates by TLS-ALPN-01 (RFC 8737 section 6.2).
+const ChallengeProtocol = "acme-tls/1"
 
 // Pair names the files of a certificate with its chain, of its private key, and of the OCSP response to staple.
 type Pair struct {

@@ -35,6 +35,7 @@ type snapshot struct {
 type site struct {
 	name         string
 	certificates *certificateIndex
+	obtained     func(*tls.ClientHelloInfo) (*tls.Certificate, error) // in place of certificates; nil: these count
 	group        *group
 }
 
@@ -102,6 +103,14 @@ func (s *Store) ConfigFor(keyLog io.Writer) *tls.Config {
 // configFor returns the configuration of the site that a client asks for. Without a certificate crypto/tls sends the alert
 // unrecognized_name.
 func (s *Store) configFor(from *snapshot, hello *tls.ClientHelloInfo, keyLog io.Writer) *tls.Config {
+	if s.settings.Challenge != nil {
+		if cert := s.settings.Challenge(hello); cert != nil {
+			return &tls.Config{
+				MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true, KeyLogWriter: keyLog,
+				NextProtos: []string{ChallengeProtocol}, Certificates: []tls.Certificate{*cert},
+			}
+		}
+	}
 	var local net.Addr
 	if hello.Conn != nil {
 		local = hello.Conn.LocalAddr()
@@ -112,6 +121,10 @@ func (s *Store) configFor(from *snapshot, hello *tls.ClientHelloInfo, keyLog io.
 	}
 	c := at.group.config.Clone()
 	c.KeyLogWriter = keyLog
+	if at.obtained != nil {
+		c.GetCertificate = at.obtained
+		return c
+	}
 	c.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return at.certificates.choose(hello, s.settings.now()), nil
 	}
