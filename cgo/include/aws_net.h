@@ -32,7 +32,27 @@ enum aws_op_kind {
     AWS_OP_NOTSENT = 13,    /* setsockopt(fd, TCP_NOTSENT_LOWAT, mask) */
     AWS_OP_PUSH = 14,       /* setsockopt(fd, TCP_NODELAY, 1): sends the data that MSG_MORE or
                               TCP_CORK delays (tcp(7)); later data is delayed again */
+    AWS_OP_READ_RECORDS = 15, /* preadv2(file, off): len bytes of the page cache into buf, which
+                              consists of records: AWS_RECORD_HEAD bytes that are left alone,
+                              AWS_RECORD_CONTENT bytes of the file (fewer in the last one) and
+                              AWS_RECORD_TAIL bytes that are left alone. res is the number of
+                              bytes of the file, 0 past the end, and -EAGAIN if none of them
+                              can be read without waiting for the disk. With AWS_READ_WAITS in
+                              mask, it waits for the disk */
 };
+
+/*
+ * A TLS 1.3 record (RFC 8446, section 5.2): its header, at most 2^14 bytes of content, then the
+ * content type and the tag of the AEAD.
+ */
+enum {
+    AWS_RECORD_HEAD = 5,
+    AWS_RECORD_CONTENT = 16384,
+    AWS_RECORD_TAIL = 17,
+    AWS_RECORDS_MAX = 16, /* of one operation */
+};
+
+enum { AWS_READ_WAITS = 1 };
 
 /* Size of a congestion control's name; a shorter name ends with a zero byte (TCP_CA_NAME_MAX, linux/tcp.h). */
 enum { AWS_CONGESTION_NAME = 16 };

@@ -50,6 +50,29 @@ static int64_t aws_resident(const struct aws_op *op)
     return (int64_t)op->len;
 }
 
+static int64_t aws_read_records(const struct aws_op *op)
+{
+    struct iovec vecs[AWS_RECORDS_MAX];
+    uint8_t *to = op->buf + AWS_RECORD_HEAD;
+    uint64_t left = op->len;
+    int count = 0;
+    ssize_t n;
+
+    while (left > 0) {
+        uint64_t content = left < AWS_RECORD_CONTENT ? left : AWS_RECORD_CONTENT;
+
+        if (count == AWS_RECORDS_MAX)
+            return -EINVAL;
+        vecs[count++] = (struct iovec){to, content};
+        to += content + AWS_RECORD_TAIL + AWS_RECORD_HEAD;
+        left -= content;
+    }
+    do
+        n = preadv2(op->file, vecs, count, op->off, (op->mask & AWS_READ_WAITS) ? 0 : RWF_NOWAIT);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
 static int64_t aws_epoll_ctl(const struct aws_op *op, int call)
 {
     struct epoll_event event = {.events = op->mask, .data.u64 = op->token};
@@ -129,6 +152,8 @@ static int64_t aws_run(const struct aws_op *op)
         return aws_epoll_ctl(op, EPOLL_CTL_DEL);
     case AWS_OP_RESIDENT:
         return aws_resident(op);
+    case AWS_OP_READ_RECORDS:
+        return aws_read_records(op);
     case AWS_OP_CONGESTION:
         return aws_congestion(op);
     case AWS_OP_NOTSENT:

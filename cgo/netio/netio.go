@@ -41,6 +41,7 @@ const (
 	Congestion
 	NotSent
 	Push
+	ReadRecords
 )
 
 var kindNames = [...]string{
@@ -48,6 +49,7 @@ var kindNames = [...]string{
 	Close: "close", Shutdown: "shutdown", Reset: "reset", EpollAdd: "epoll_ctl add",
 	EpollMod: "epoll_ctl mod", Resident: "resident", EpollDel: "epoll_ctl del",
 	Congestion: "setsockopt", NotSent: "setsockopt", Push: "setsockopt",
+	ReadRecords: "preadv2",
 }
 
 // String returns the name of the system call of the kind.
@@ -57,6 +59,18 @@ func (k Kind) String() string {
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
+
+// The form of the memory that ReadRecords fills, which is that of TLS 1.3 records (RFC 8446, section 5.2): in each record RecordContent
+// bytes of the file, fewer in the last one, between RecordHead and RecordTail bytes that are left alone.
+const (
+	RecordHead    = C.AWS_RECORD_HEAD
+	RecordContent = C.AWS_RECORD_CONTENT
+	RecordTail    = C.AWS_RECORD_TAIL
+	RecordsMax    = C.AWS_RECORDS_MAX // of one operation
+)
+
+// ReadWaits, as the Mask of a ReadRecords, lets it wait for the disk.
+const ReadWaits = C.AWS_READ_WAITS
 
 // Flag changes when and how an operation runs. The values are those of enum aws_op_flag.
 type Flag uint8
@@ -79,7 +93,7 @@ type Op struct {
 	buf      *byte
 	size     uint64
 	Offset   int64
-	File     int32 // the file of Sendfile and Resident, the epoll descriptor of EpollAdd and EpollMod
+	File     int32 // the file of Sendfile, Resident and ReadRecords, the epoll descriptor of EpollAdd and EpollMod
 	Mask     uint32
 	Token    uint64
 	Result   int64 // a count or a descriptor, or minus errno; -ECANCELED if it was not run
@@ -101,6 +115,21 @@ func (op *Op) SetBuf(b []byte) {
 
 // Buf returns the memory set by SetBuf.
 func (op *Op) Buf() []byte { return unsafe.Slice(op.buf, op.size) }
+
+// SetRecords sets the memory that a ReadRecords fills with n bytes of the file. b must be long enough for their records, and as SetBuf
+// says.
+func (op *Op) SetRecords(b []byte, n int64) {
+	op.buf = unsafe.SliceData(b)
+	op.size = uint64(n)
+}
+
+// Records returns the memory set by SetRecords.
+func (op *Op) Records() []byte { return unsafe.Slice(op.buf, RecordsLen(op.Len())) }
+
+// RecordsLen returns how much memory the records of n bytes take.
+func RecordsLen(n int64) int64 {
+	return n + (n+RecordContent-1)/RecordContent*(RecordHead+RecordTail)
+}
 
 // SetLen sets the number of bytes that a Sendfile sends or a Resident checks.
 func (op *Op) SetLen(n int64) {

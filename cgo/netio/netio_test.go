@@ -408,3 +408,56 @@ func TestPushLetsHeldBytesLeave(t *testing.T) {
 	Do(ops)
 	equal(t, "of a Unix socket", results(ops), -int64(syscall.EOPNOTSUPP))
 }
+
+// TestReadRecords reads a file into the form of records, and leaves what is between their contents alone.
+func TestReadRecords(t *testing.T) {
+	content := make([]byte, 2*RecordContent+100)
+	for i := range content {
+		content[i] = byte(i % 251)
+	}
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	ops, mem, err := Ops(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Unmap(mem)
+	buf, err := Map(int(RecordsLen(RecordsMax * RecordContent)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer Unmap(buf)
+	for _, test := range []struct {
+		offset, n, want int64
+	}{
+		{0, 1, 1}, {0, RecordContent, RecordContent}, {5, RecordContent + 1, RecordContent + 1},
+		{0, int64(len(content)), int64(len(content))}, {100, RecordsMax * RecordContent, int64(len(content)) - 100},
+		{int64(len(content)), 10, 0}, {0, RecordsMax*RecordContent + 1, -int64(syscall.EINVAL)},
+	} {
+		for i := range buf {
+			buf[i] = 0xee
+		}
+		ops[0] = Op{Kind: ReadRecords, FD: -1, File: int32(f.Fd()), Offset: test.offset, Mask: ReadWaits}
+		ops[0].SetRecords(buf, test.n)
+		Do(ops)
+		if ops[0].Result != test.want {
+			t.Fatalf("%+v: got %d", test, ops[0].Result)
+		}
+		at := int64(0)
+		for done := int64(0); done < test.want; done += RecordContent {
+			n := min(test.want-done, RecordContent)
+			head, body := buf[at:at+RecordHead], buf[at+RecordHead:at+RecordHead+n]
+			if string(head) != "\xee\xee\xee\xee\xee" || !bytes.Equal(body, content[test.offset+done:test.offset+done+n]) {
+				t.Fatalf("%+v: wrong record at %d", test, at)
+			}
+			at += RecordHead + n + RecordTail
+		}
+	}
+}

@@ -61,6 +61,9 @@ func Classify(result int64) Class {
 	}
 }
 
+// NotRun is the result of an operation that was not run. Its class is Canceled.
+const NotRun = -int64(syscall.ECANCELED)
+
 // ClassifyOpen returns the class of an error of opening or looking up a name. EAGAIN means that the lookup
 // would block (openat2(2), RESOLVE_CACHED, Linux 5.12), or that it raced with a rename; in both cases the
 // caller may try again.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"net/netip"
 	"time"
 
 	"aws/cgo/netio"
@@ -38,11 +39,25 @@ const (
 	OpNotSent    = netio.NotSent
 	OpPush       = netio.Push
 
+	OpReadRecords = netio.ReadRecords
+
 	Link     = netio.Link
 	IfAgain  = netio.IfAgain
 	Accepted = netio.Accepted
 	More     = netio.More
 )
+
+// The form of the memory that OpReadRecords fills; see package netio.
+const (
+	RecordHead    = netio.RecordHead
+	RecordContent = netio.RecordContent
+	RecordTail    = netio.RecordTail
+	RecordsMax    = netio.RecordsMax
+	ReadWaits     = netio.ReadWaits
+)
+
+// RecordsLen returns how much memory the records of n bytes of a file take.
+func RecordsLen(n int64) int64 { return netio.RecordsLen(n) }
 
 // Bits of readiness, in registrations and in events; see epoll_ctl(2).
 const (
@@ -120,14 +135,15 @@ type JobKind uint8
 // The kinds of jobs. Each may block on a disk or needs much processor time, so the loop does not do it
 // itself.
 const (
-	JobLookUp   JobKind = iota // open Names in order, as Job.LookUp says
-	JobPrefetch                // read [Offset, Offset+Len) of FD into the page cache
-	JobRead                    // read Buf from FD at Offset: Result
-	JobClose                   // close FD
-	JobFunc                    // call Func, which sets Class, and File if that is Done
-	JobPopulate                // allocate the pages of Buf, without changing its contents
-	JobCompute                 // call Func, which needs much processor time and does not block, and sets Class
-	JobCompress                // call Func, which may block, and needs processor time for less important work
+	JobLookUp    JobKind = iota // open Names in order, as Job.LookUp says
+	JobPrefetch                 // read [Offset, Offset+Len) of FD into the page cache
+	JobRead                     // read Buf from FD at Offset: Result
+	JobClose                    // close FD
+	JobFunc                     // call Func, which sets Class, and File if that is Done
+	JobPopulate                 // allocate the pages of Buf, without changing its contents
+	JobCompute                  // call Func, which needs much processor time and does not block, and sets Class
+	JobCompress                 // call Func, which may block, and needs processor time for less important work
+	JobHandshake                // call Func, which computes for some milliseconds at the most: always the same thread of its own does
 )
 
 // Job is a request to a worker thread and, after FinishedJobs has returned it, its outcome. From Ask until
@@ -198,6 +214,9 @@ type Kernel interface {
 	Defer(fd int32, on bool)
 	// Unsent returns the number of bytes in a socket that its peer has not acknowledged.
 	Unsent(fd int32) int64
+
+	// Local returns the address that the peer of a socket has connected to; the zero value if it is not known.
+	Local(fd int32) netip.AddrPort
 
 	// SocketMemory returns the number of bytes in all TCP sockets of the machine, and the number below which
 	// the kernel does not limit them (tcp(7), the low value of tcp_mem). Both are 0 if they are not

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"time"
 	"unsafe"
@@ -218,6 +219,9 @@ func (k *Linux) Unsent(fd int32) int64 {
 	}
 	return int64(n)
 }
+
+// Local implements Kernel (getsockname(2)).
+func (k *Linux) Local(fd int32) netip.AddrPort { return LocalAddress(fd).TCP }
 
 // Slots implements Kernel.
 func (k *Linux) Slots() int {

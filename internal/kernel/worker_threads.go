@@ -19,13 +19,14 @@ type workerThreads struct {
 	null    int // /dev/null, or -1: what is sent there is in memory
 	group   sync.WaitGroup
 
-	mu       sync.Mutex
-	waiting  workerPool // for jobs that wait
-	compute  workerPool // for jobs that compute, so that these can't hold up the others
-	compress workerPool // for jobs that compress, so that a password check does not wait for them
-	finished []*Job     // completed, not yet fetched
-	signaled bool       // the eventfd has been written since the loop last looked
-	closed   bool
+	mu         sync.Mutex
+	waiting    workerPool // for jobs that wait
+	compute    workerPool // for jobs that compute, so that these can't hold up the others
+	compress   workerPool // for jobs that compress, so that a password check does not wait for them
+	finished   []*Job     // completed, not yet fetched
+	signaled   bool       // the eventfd has been written since the loop last looked
+	closed     bool
+	handshakes workerPool // for handshakes, which password checks would hold up; one thread, to which their coroutines are bound
 }
 
 // workerPool is threads with a queue of jobs. The lock is that of worker threads.
@@ -55,6 +56,7 @@ func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
 	h.waiting = workerPool{most: max(most, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 	h.compute = workerPool{most: max(computeMost, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 	h.compress = workerPool{most: CompressMax, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
+	h.handshakes = workerPool{most: 1, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 	return h, nil
 }
 
@@ -64,6 +66,8 @@ func (h *workerThreads) poolOf(job *Job) *workerPool {
 		return &h.compute
 	case JobCompress:
 		return &h.compress
+	case JobHandshake:
+		return &h.handshakes
 	default:
 		return &h.waiting
 	}
@@ -193,6 +197,7 @@ func (h *workerThreads) close() error {
 	h.waiting.wake.Broadcast()
 	h.compute.wake.Broadcast()
 	h.compress.wake.Broadcast()
+	h.handshakes.wake.Broadcast()
 	h.mu.Unlock()
 	h.group.Wait()
 	h.mu.Lock()
@@ -226,7 +231,7 @@ func (h *workerThreads) perform(job *Job, scratch *[]byte) {
 	case JobClose:
 		_ = unix.Close(int(job.FD))
 		job.Class = Done
-	case JobFunc, JobCompute, JobCompress:
+	case JobFunc, JobCompute, JobCompress, JobHandshake:
 		job.Func()
 	case JobPopulate:
 		job.Class = populate(job.Buf)

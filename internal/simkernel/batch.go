@@ -100,6 +100,8 @@ func (k *Kernel) perform(op *kernel.Op) int64 {
 		return -int64(k.epollCtl(op))
 	case kernel.OpResident:
 		return k.resident(op)
+	case kernel.OpReadRecords:
+		return k.readRecords(op)
 	case kernel.OpCongestion:
 		return k.congestion(op)
 	case kernel.OpNotSent:

@@ -1,6 +1,7 @@
 package simkernel
 
 import (
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -88,6 +89,14 @@ func (k *Kernel) Unsent(fd int32) int64 {
 		return 0
 	}
 	return int64(len(d.conn.out))
+}
+
+// Local implements kernel.Kernel.
+func (k *Kernel) Local(fd int32) netip.AddrPort {
+	if _, errno := k.lookupKind(fd, descConn, syscall.ENOTSOCK, "getsockname"); errno != 0 {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 80}), 443)
 }
 
 // readiness is tcp_poll's response.
