@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"aws/internal/tlsconfig/certtest"
+	"aws/internal/tlsconn"
 
 	"golang.org/x/crypto/ocsp"
 )
@@ -128,7 +129,7 @@ func TestServerNames(t *testing.T) {
 			if got != s.want {
 				t.Errorf("%q: certificate %q, want %q", c.name, got, s.want)
 			}
-			if s.want == "" && (Classify(serverErr) != FailureUnrecognizedName || !strings.Contains(clientErr.Error(), "unrecognized name")) {
+			if s.want == "" && (tlsconn.Classify(serverErr) != tlsconn.FailureUnrecognizedName || !strings.Contains(clientErr.Error(), "unrecognized name")) {
 				t.Errorf("%q: server: %v, client: %v", c.name, serverErr, clientErr)
 			}
 		}
@@ -195,18 +196,18 @@ func TestPolicies(t *testing.T) {
 		min, max uint16
 		suites   []uint16
 		protocol string
-		want     Failure // FailureCount: none
+		want     tlsconn.Failure // tlsconn.FailureCount: none
 		version  uint16
 	}{
-		{name: "m.test", version: tls.VersionTLS13, want: FailureCount},
-		{name: "m.test", max: tls.VersionTLS12, want: FailureProtocolVersion},
-		{name: "i.test", version: tls.VersionTLS13, want: FailureCount},
-		{name: "i.test", max: tls.VersionTLS12, version: tls.VersionTLS12, want: FailureCount},
-		{name: "i.test", min: tls.VersionTLS10, max: tls.VersionTLS11, want: FailureProtocolVersion},
-		{name: "i.test", max: tls.VersionTLS12, suites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}, want: FailureHandshakeFailure},
-		{name: "i.test", max: tls.VersionTLS12, suites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA}, want: FailureHandshakeFailure},
-		{name: "i.test", protocol: "imap", want: FailureNoApplicationProtocol},
-		{name: "i.test", protocol: "http/1.1", version: tls.VersionTLS13, want: FailureCount},
+		{name: "m.test", version: tls.VersionTLS13, want: tlsconn.FailureCount},
+		{name: "m.test", max: tls.VersionTLS12, want: tlsconn.FailureProtocolVersion},
+		{name: "i.test", version: tls.VersionTLS13, want: tlsconn.FailureCount},
+		{name: "i.test", max: tls.VersionTLS12, version: tls.VersionTLS12, want: tlsconn.FailureCount},
+		{name: "i.test", min: tls.VersionTLS10, max: tls.VersionTLS11, want: tlsconn.FailureProtocolVersion},
+		{name: "i.test", max: tls.VersionTLS12, suites: []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}, want: tlsconn.FailureHandshakeFailure},
+		{name: "i.test", max: tls.VersionTLS12, suites: []uint16{tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA}, want: tlsconn.FailureHandshakeFailure},
+		{name: "i.test", protocol: "imap", want: tlsconn.FailureNoApplicationProtocol},
+		{name: "i.test", protocol: "http/1.1", version: tls.VersionTLS13, want: tlsconn.FailureCount},
 	} {
 		config := &tls.Config{ServerName: c.name, RootCAs: ca.Pool(), MinVersion: c.min, MaxVersion: c.max, CipherSuites: c.suites}
 		if c.protocol != "" {
@@ -214,11 +215,11 @@ func TestPolicies(t *testing.T) {
 		}
 		state, _, serverErr, clientErr := shake(t, s, config)
 		switch {
-		case c.want == FailureCount && (serverErr != nil || clientErr != nil):
+		case c.want == tlsconn.FailureCount && (serverErr != nil || clientErr != nil):
 			t.Errorf("%+v: server: %v, client: %v", c, serverErr, clientErr)
-		case c.want != FailureCount && Classify(serverErr) != c.want:
-			t.Errorf("%+v: %s: %v", c, Classify(serverErr), serverErr)
-		case c.want == FailureCount && (state.Version != c.version || state.NegotiatedProtocol != c.protocol):
+		case c.want != tlsconn.FailureCount && tlsconn.Classify(serverErr) != c.want:
+			t.Errorf("%+v: %s: %v", c, tlsconn.Classify(serverErr), serverErr)
+		case c.want == tlsconn.FailureCount && (state.Version != c.version || state.NegotiatedProtocol != c.protocol):
 			t.Errorf("%+v: version %x, protocol %q", c, state.Version, state.NegotiatedProtocol)
 		}
 	}
@@ -247,18 +248,18 @@ func TestClientCertificates(t *testing.T) {
 	for _, c := range []struct {
 		site    string
 		with    []tls.Certificate
-		want    Failure
+		want    tlsconn.Failure
 		subject string
 	}{
-		{"off", good, FailureCount, ""},
-		{"optional", nil, FailureCount, ""},
-		{"optional", good, FailureCount, "CN=alice"},
-		{"optional", stranger, FailureClientCertificate, ""},
-		{"optional", expired, FailureClientCertificate, ""},
-		{"required", nil, FailureCertificateRequired, ""},
-		{"required", good, FailureCount, "CN=alice"},
-		{"required", stranger, FailureClientCertificate, ""},
-		{"required", expired, FailureClientCertificate, ""},
+		{"off", good, tlsconn.FailureCount, ""},
+		{"optional", nil, tlsconn.FailureCount, ""},
+		{"optional", good, tlsconn.FailureCount, "CN=alice"},
+		{"optional", stranger, tlsconn.FailureClientCertificate, ""},
+		{"optional", expired, tlsconn.FailureClientCertificate, ""},
+		{"required", nil, tlsconn.FailureCertificateRequired, ""},
+		{"required", good, tlsconn.FailureCount, "CN=alice"},
+		{"required", stranger, tlsconn.FailureClientCertificate, ""},
+		{"required", expired, tlsconn.FailureClientCertificate, ""},
 	} {
 		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 			config := &tls.Config{ServerName: c.site + ".test", RootCAs: ca.Pool(), MaxVersion: version}
@@ -266,9 +267,9 @@ func TestClientCertificates(t *testing.T) {
 				config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c.with[0], nil }
 			}
 			state, _, err, _ := shake(t, s, config)
-			got := FailureCount
+			got := tlsconn.FailureCount
 			if err != nil {
-				got = Classify(err)
+				got = tlsconn.Classify(err)
 			}
 			if got != c.want || err == nil && ClientSubject(&state) != c.subject {
 				t.Errorf("%s, version %x: %v, subject %q; want subject %q", c.site, version, err, ClientSubject(&state), c.subject)
@@ -284,7 +285,7 @@ func TestClientCertificates(t *testing.T) {
 		t.Error("a session was not resumed")
 	}
 	config.ServerName = "required.test"
-	if state, _, err, _ := shake(t, s, config); state.DidResume || Classify(err) != FailureCertificateRequired {
+	if state, _, err, _ := shake(t, s, config); state.DidResume || tlsconn.Classify(err) != tlsconn.FailureCertificateRequired {
 		t.Errorf("a session of another site: resumed %v, %v", state.DidResume, err)
 	}
 	config.ServerName = "optional.test"

@@ -1,4 +1,4 @@
-package tlsconfig
+package tlsconn
 
 import (
 	"context"
