@@ -156,15 +156,20 @@ func (t *Transfer) Chunk(n int) []byte {
 }
 
 // Advance takes note that the next n bytes have been sent; n is at most the length of the first chunk. A buffer
-// whose chunk has been sent takes the transfer's next chunk, unless somebody waits: then it goes back to the pool.
+// whose chunk has been sent takes the transfer's next chunk, unless somebody waits: then it goes back to the pool. Bytes may be sent after
+// their buffer was taken back, if they were copied before.
 func (t *Transfer) Advance(n int64) {
 	l := t.loader
 	t.offset += n
 	if t.offset < t.end && t.offset < (t.head+1)*int64(l.cfg.BufferBytes) {
 		return
 	}
-	l.pool.putFree(t.at(t.head))
-	t.set(t.head, -1)
+	if t.next > t.head {
+		l.pool.putFree(t.at(t.head))
+		t.set(t.head, -1)
+	} else {
+		t.next++
+	}
 	t.head++
 	t.whole = false
 	t.movedAt = l.k.Now()
