@@ -60,6 +60,9 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		l.counts.Accepted++
 		c.peer = peerOf(op)
 		l.setState(c, connstate.StateInit)
+		if li.tls {
+			c.tls = l.newTLSConn()
+		}
 		c.locality = l.localities.of(c.peer)
 		c.proxyHeader = l.trusted(c.peer.Addr())
 		c.countedForAddress = c.proxyHeader || l.conns.limits.enter(addressGroup(c.peer.Addr()))
@@ -84,6 +87,10 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 // refuseAddress closes a connection that exceeds the per-address limit.
 func (l *Loop) refuseAddress(c *conn) {
 	l.counts.OverAddressLimit++
+	if c.tls != nil { // no response could be read
+		l.abort(c, kernel.OpReset)
+		return
+	}
 	if c.state() == connstate.StateInit {
 		l.begin(c)
 	}

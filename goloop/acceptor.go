@@ -17,6 +17,7 @@ const (
 // listener is a socket that connections are accepted from.
 type listener struct {
 	fd        int32
+	tls       bool // its connections speak TLS
 	ready     bool
 	accepts   int // how many accepts the next batch tries
 	successes int // of those that the latest batches tried
@@ -54,8 +55,8 @@ type acceptor struct {
 // listener.
 func newAcceptor(k kernel.Kernel, ops []kernel.Op, cfg *Config, fds []int32) (acceptor, error) {
 	a := acceptor{deferral: deferral{above: cfg.DeferAbove}, coalescing: coalescing{above: cfg.CoalesceAbove}}
-	for _, fd := range fds {
-		a.listeners = append(a.listeners, listener{fd: fd, accepts: 1})
+	for i, fd := range fds {
+		a.listeners = append(a.listeners, listener{fd: fd, accepts: 1, tls: i < len(cfg.Secure) && cfg.Secure[i]})
 	}
 	var err error
 	if a.peers, err = k.Map(batchConnsMax * kernel.PeerBytes); err != nil {

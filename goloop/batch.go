@@ -12,19 +12,32 @@ const (
 	roleNone role = iota
 	roleAccept
 	roleReceive
+	roleLastReceive
 	roleWatch
 	roleMessage
 	roleResident
 	roleFile
 	roleBuffer
+	roleRead
+	roleControl
+	roleHandshake
 	roleShut
 	roleClose
+)
+
+// What an operation sends: plaintext, or records of TLS.
+const (
+	recordsNone   = iota
+	recordsSealed // for this batch
+	recordsUnsent // that the socket has not taken before
 )
 
 // owner identifies the connection of an operation of a batch.
 type owner struct {
 	role    role
-	sends   bool // bytes of a response
+	sends   bool  // bytes of a response
+	records uint8 // recordsNone, recordsSealed or recordsUnsent
+	ends    bool  // the last record is a close_notify
 	slot    int32
 	gen     uint32
 	content uint32      // of those bytes, how many are content: its last ones
@@ -44,6 +57,9 @@ func (b *batch) add(o owner, op kernel.Op) {
 	b.ops[b.count] = op
 	b.count++
 }
+
+// latest returns the latest operation.
+func (b *batch) latest() (*owner, *kernel.Op) { return &b.owners[b.count-1], &b.ops[b.count-1] }
 
 // room reports whether n more operations fit.
 func (b *batch) room(n int) bool { return b.count+n <= len(b.ops) }

@@ -77,6 +77,9 @@ func chunkBytes(off, end int64) int64 {
 // and hold up everybody.
 func (b *fileBody) addSends(l *Loop, x *exchange, most int64, link kernel.OpFlag) (int64, kernel.OpFlag) {
 	c, fd := x.conn, b.file.FD
+	if c.seals() {
+		return l.addSealedFile(x, b, most, link)
+	}
 	now := l.k.Now()
 	n := chunkBytes(b.off, b.end)
 	//mutation:residency-not-checked
@@ -132,6 +135,9 @@ func (b *loadedBody) addSends(l *Loop, x *exchange, most int64, link kernel.OpFl
 		sum += int64(len(message))
 		l.sendMessage(x, roleBuffer, message, int64(len(message)), link, sum < b.remaining() || l.endsWithBatch(x))
 		link = kernel.Link
+		if x.conn.sealsOnce() {
+			break
+		}
 	}
 	return sum, link
 }
@@ -167,11 +173,20 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 	if !alive || n == 0 {
 		return
 	}
-	c.delivery.sent += n
-	c.delivery.latest = n
-	c.pushPending = l.cfg.Corked || op.Flags&kernel.More != 0
+	if o.records == recordsNone {
+		l.noteDelivery(c, n, op.Flags)
+	}
 	if x := c.current; x != nil {
 		x.sent += n
+	}
+}
+
+// noteDelivery takes note that a socket has taken n bytes.
+func (l *Loop) noteDelivery(c *conn, n int64, flags kernel.OpFlag) {
+	c.delivery.sent += n
+	c.delivery.latest = n
+	c.pushPending = l.cfg.Corked || flags&kernel.More != 0
+	if x := c.current; x != nil {
 		c.delivery.mark = x.clock.spent[connstate.PhaseSend] + l.k.Now() - x.clock.since
 	}
 }

@@ -11,12 +11,18 @@ type closer struct {
 
 // socketEnd is a socket with the operation that ends it: OpClose, OpReset or OpShutdown.
 type socketEnd struct {
-	kind netKind
-	fd   int32
+	kind  netKind
+	fd    int32
+	alert []byte // that is sent before, or nil
 }
 
 // add lets a socket be ended.
-func (s *closer) add(kind netKind, fd int32) { s.sockets = append(s.sockets, socketEnd{kind, fd}) }
+func (s *closer) add(kind netKind, fd int32) { s.addWith(kind, fd, nil) }
+
+// addWith lets a socket be ended after an alert, if that is not nil.
+func (s *closer) addWith(kind netKind, fd int32, alert []byte) {
+	s.sockets = append(s.sockets, socketEnd{kind, fd, alert})
+}
 
 // takeFile takes a file that the batch can close, or returns false when there is none. Those whose close may wait are put aside.
 func (s *closer) takeFile() (int32, bool) {

@@ -29,8 +29,8 @@ func TestCloser(t *testing.T) {
 	if s.isEmpty() {
 		t.Error("two sockets are forgotten")
 	}
-	for _, want := range []socketEnd{{kernel.OpShutdown, 6}, {kernel.OpReset, 5}} {
-		if end, ok := s.takeSocket(); !ok || end != want {
+	for _, want := range []socketEnd{{kind: kernel.OpShutdown, fd: 6}, {kind: kernel.OpReset, fd: 5}} {
+		if end, ok := s.takeSocket(); !ok || end.kind != want.kind || end.fd != want.fd {
 			t.Errorf("%v, %v, want %v", end, ok, want)
 		}
 	}

@@ -56,6 +56,8 @@ type Config struct {
 	// during which all other connections wait.
 	SubmitsMax int
 
+	HandshakeTimeout time.Duration // from the accept to the end of a TLS handshake
+
 	IdleTimeout   time.Duration // without a byte of a request
 	HeadTimeout   time.Duration // from the first byte of a head to its last
 	SendTimeout   time.Duration // without the client taking a byte
@@ -73,6 +75,10 @@ type Config struct {
 	// server's connections together, however many loops it has. 0 means no limit.
 	RateMax, TotalRateMax int64
 
+	// TLS is where connections that speak TLS have their configuration from. Secure says which listeners' connections do.
+	TLS    TLS
+	Secure []bool
+
 	Sink    stats.Sink // gets a record for each response, if not nil
 	Tracer  Tracer     // gets what the loop does, if not nil
 	Publish bool       // the counters are copied for other goroutines now and then
@@ -88,23 +94,24 @@ type Config struct {
 // DropInConfig returns the limits of the drop-in.
 func DropInConfig() Config {
 	return Config{
-		ConnsMax:        10000,
-		BufferBytes:     128 << 10,
-		WindowBytes:     8 << 20,
-		PoolBytes:       256 << 20,
-		ReadsPerConnMax: 8,
-		SubmitsMax:      16,
-		DeferAbove:      2000,
-		CoalesceAbove:   2000,
-		LocalCongestion: kernel.LocalCongestion,
-		IdleTimeout:     60 * time.Second,
-		HeadTimeout:     30 * time.Second,
-		SendTimeout:     60 * time.Second,
-		DiskTimeout:     120 * time.Second,
-		LingerTimeout:   2 * time.Second,
-		DrainIdle:       500 * time.Millisecond,
-		DrainTimeout:    10 * time.Second,
-		StallTimeout:    time.Second,
+		ConnsMax:         10000,
+		BufferBytes:      128 << 10,
+		WindowBytes:      8 << 20,
+		PoolBytes:        256 << 20,
+		ReadsPerConnMax:  8,
+		SubmitsMax:       16,
+		DeferAbove:       2000,
+		CoalesceAbove:    2000,
+		LocalCongestion:  kernel.LocalCongestion,
+		HandshakeTimeout: 10 * time.Second,
+		IdleTimeout:      60 * time.Second,
+		HeadTimeout:      30 * time.Second,
+		SendTimeout:      60 * time.Second,
+		DiskTimeout:      120 * time.Second,
+		LingerTimeout:    2 * time.Second,
+		DrainIdle:        500 * time.Millisecond,
+		DrainTimeout:     10 * time.Second,
+		StallTimeout:     time.Second,
 	}
 }
 
@@ -134,6 +141,7 @@ func (cfg *Config) Check() error {
 		{"PoolBytes", cfg.PoolBytes},
 		{"ReadsPerConnMax", int64(cfg.ReadsPerConnMax)},
 		{"SubmitsMax", int64(cfg.SubmitsMax)},
+		{"HandshakeTimeout", int64(cfg.HandshakeTimeout)},
 		{"IdleTimeout", int64(cfg.IdleTimeout)},
 		{"HeadTimeout", int64(cfg.HeadTimeout)},
 		{"SendTimeout", int64(cfg.SendTimeout)},

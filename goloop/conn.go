@@ -37,6 +37,8 @@ type conn struct {
 	proxyHeader     bool // set until a trusted proxy has sent the PROXY protocol header
 	proxyHeaderLeft int  // bytes of that header that have not arrived and are discarded
 
+	tls *tlsConn // nil if it does not speak TLS
+
 	peer              netip.AddrPort
 	countedForAddress bool        // in connLimits
 	locality          locality    // whether it comes from this machine, and what that still asks for
@@ -116,14 +118,11 @@ func (l *Loop) setState(c *conn, to connstate.State) {
 
 // wantedEvents derives from the state what epoll is to report about a connection.
 func wantedEvents(c *conn) uint32 {
-	switch c.state() {
-	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
+	switch {
+	case receives(c):
 		return kernel.Readable
-	case connstate.StateWReady, connstate.StateSending:
-		if c.writeBlocked {
-			return kernel.Writable
-		}
-		return 0
+	case sends(c) && c.writeBlocked:
+		return kernel.Writable
 	default:
 		return 0
 	}
@@ -153,6 +152,10 @@ func (l *Loop) settle() {
 			continue
 		}
 		l.deadlines.arm(c, l.k.Now())
+		if c.tls != nil && c.tls.in.hasRecord() && receives(c) && !c.queued.receive && !c.queued.parse {
+			c.queued.receive = true // no event reports what has arrived already
+			l.recvq.add(c.slot)
+		}
 		want := wantedEvents(c)
 		//mutation:wakeup-lost
 		if !c.epoll.registered {
@@ -200,6 +203,7 @@ func (l *Loop) release(c *conn) {
 	l.dropReadBuf(c)
 	l.dropCurrent(c)
 	l.dropPipeline(c)
+	l.dropTLS(c)
 }
 
 func (l *Loop) dropFile(f **docroot.File) {
@@ -228,12 +232,20 @@ func (l *Loop) endConn(c *conn) {
 	l.freeSlot(c)
 }
 
+// farewell returns the alert that is sent before a connection is closed: a close_notify where that is whole so far.
+func (c *conn) farewell(how netKind) []byte {
+	if how != kernel.OpReset && c.seals() && c.tls.out.isEmpty() {
+		return c.tls.records.AppendAlert(nil)
+	}
+	return nil
+}
+
 // abort ends a connection before its time: by OpReset if the client must not take what it has got
 // for the whole response, else by OpClose.
 func (l *Loop) abort(c *conn, how netKind) {
 	if how == kernel.OpReset {
 		l.counts.Resets++
 	}
-	l.closer.add(how, c.fd)
+	l.closer.addWith(how, c.fd, c.farewell(how))
 	l.endConn(c)
 }

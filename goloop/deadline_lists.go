@@ -17,7 +17,8 @@ type deadlineList struct{ first, last *conn }
 
 func newDeadlineLists(cfg *Config) deadlineLists {
 	return deadlineLists{allows: [connstate.DeadlineCount]time.Duration{
-		connstate.DeadlineIdle: cfg.IdleTimeout,
+		connstate.DeadlineHandshake: cfg.HandshakeTimeout,
+		connstate.DeadlineIdle:      cfg.IdleTimeout,
 		//mutation:head-deadline-forgotten
 		connstate.DeadlineHead: cfg.HeadTimeout,
 		//mutation:send-deadline-forgotten

@@ -5,6 +5,7 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/kernel"
+	"aws/internal/tlsconn"
 )
 
 // tookEnough reports whether the client has acknowledged as many bytes as it has to in a SendTimeout.
@@ -75,6 +76,9 @@ func (l *Loop) expire() {
 			}
 			l.counts.Expired++
 			l.counts.ExpiredBy[d]++
+			if c.state() == connstate.StateHandshake {
+				c.tls.handshake.failure = tlsconn.FailureTimeout
+			}
 			if l.expireRequest(c) {
 				c = next
 				continue

@@ -41,7 +41,7 @@ func (l *Loop) stepDiscarding(c *conn, buf []byte) {
 // linger begins the lingering close of a connection whose response has been sent. If it were closed now, unread input
 // would cause a reset, which may overtake the response.
 func (l *Loop) linger(c *conn) {
-	l.closer.add(kernel.OpShutdown, c.fd)
+	l.closer.addWith(kernel.OpShutdown, c.fd, c.farewell(kernel.OpShutdown))
 	l.setState(c, connstate.StateLingering)
 	l.release(c)
 }

@@ -43,7 +43,7 @@ func (l *Loop) cutOff(now time.Duration) {
 func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
 	for _, c := range l.conns.bySlot {
-		if c.state() != connstate.StateInit || c.readBuf != nil || c.queued.settle || c.deadline.kind != connstate.DeadlineIdle ||
+		if c.state() != connstate.StateInit || c.readBuf != nil || c.tls != nil && !c.tls.in.isEmpty() || c.queued.settle || c.deadline.kind != connstate.DeadlineIdle ||
 			now < l.deadlines.armedAt(c)+l.drainIdle() { // a response that was not its last has just ended
 			continue
 		}
@@ -54,16 +54,29 @@ func (l *Loop) closeIdle(now time.Duration) {
 		recv := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
 		recv.SetBuf(l.piece(pieces))
 		pieces++
+		if c.seals() {
+			l.batch.add(ownerOf(roleLastReceive, c), recv)
+			continue
+		}
 		l.batch.add(ownerOf(roleReceive, c), recv)
 		l.batch.add(ownerOf(roleClose, c), kernel.Op{Kind: kernel.OpClose, Flags: kernel.IfAgain, FD: c.fd})
 	}
 	l.runBatch()
 }
 
+// onLastReceive ends a connection that has sent nothing: its close_notify can only be made now.
+func (l *Loop) onLastReceive(c *conn, op *kernel.Op) {
+	if kernel.Classify(op.Result) == kernel.Again {
+		l.abort(c, kernel.OpClose)
+		return
+	}
+	l.onReceive(c, op)
+}
+
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a
 // worker has to.
 func (l *Loop) ended() bool {
-	if l.conns.live() > 0 || l.loader.InFlight() > 0 || l.jobsPending() > 0 || len(l.closer.sockets) > 0 || len(l.closer.slow) > 0 {
+	if l.conns.live() > 0 || l.loader.InFlight() > 0 || l.jobsPending() > 0 || len(l.closer.sockets) > 0 || len(l.closer.slow) > 0 || len(l.tls.shakes.stops) > 0 {
 		return l.shutdown.abandons(l.k.Now()) && l.loader.InFlight() == 0
 	}
 	if !l.shutdown.cleared {
@@ -83,7 +96,7 @@ func (l *Loop) reportLeft() {
 		Conns:   l.conns.live(),
 		Sending: n[connstate.StateWReady] + n[connstate.StateSending],
 		Disk:    n[connstate.StateOpening] + n[connstate.StateReadingAsync] + n[connstate.StatePrefetching] + n[connstate.StateClosing],
-		Heads:   n[connstate.StateReading],
+		Heads:   n[connstate.StateReading] + n[connstate.StateHandshake],
 		Idle:    n[connstate.StateInit],
 		Reads:   l.loader.InFlight(),
 	})

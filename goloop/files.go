@@ -53,7 +53,12 @@ func (x *exchange) Moment() handler.Moment {
 func (x *exchange) Client() netip.Addr { return x.conn.peer.Addr() }
 
 // TLS implements handler.Files.
-func (x *exchange) TLS() *handler.TLS { return nil }
+func (x *exchange) TLS() *handler.TLS {
+	if t := x.conn.tls; t != nil {
+		return &t.described
+	}
+	return nil
+}
 
 // Random implements handler.Files.
 func (x *exchange) Random() uint64 { return x.loop.k.Random() }

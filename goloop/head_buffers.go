@@ -51,6 +51,13 @@ func (h *headBuffers) takeBig(n int) []byte {
 	return mem
 }
 
+// giveIf gives a buffer back, if it is one.
+func (h *headBuffers) giveIf(b []byte) {
+	if b != nil {
+		h.give(b)
+	}
+}
+
 // give gives a buffer back.
 func (h *headBuffers) give(b []byte) {
 	if len(b) > headBufferBytes {

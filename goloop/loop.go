@@ -80,6 +80,7 @@ type Loop struct {
 	reaps   bool          // the kernel has reported completed reads; Reap makes it stop reporting
 	stallAt time.Duration // when the loader is asked again to take back the buffers of clients that take nothing
 
+	tls    tlsParts
 	jobs   jobs
 	checks checkQueue
 }
@@ -116,6 +117,14 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	l.heads.mem = k
 	if l.loader, err = loader.New(k, cfg.loader(l.clock.precise), cache, &l.counts, (*transferEvents)(l)); err != nil {
 		return nil, err
+	}
+	if l.tls.config = cfg.TLS; cfg.TLS != nil {
+		if l.tls.messages, err = newArena(k, arenaBytes); err != nil {
+			return nil, err
+		}
+		if l.tls.reads, err = newArena(k, readsBytes); err != nil {
+			return nil, err
+		}
 	}
 	l.readBufs.init(k, d.Limits().HeadBytesMax)
 	l.jobs.finished = make([]*kernel.Job, jobsFetchMax)
@@ -173,6 +182,7 @@ func (l *Loop) Iterate() (bool, error) {
 	l.receive()
 	l.collect()
 	l.resume()
+	l.askSteps()
 	l.loader.Submit()
 	l.reap()
 	l.send()
@@ -205,6 +215,7 @@ func (l *Loop) housekeep() {
 	l.acceptor.update(l.k, l.batch.ops, now, l.hasRoomForConn())
 	l.closer.files = l.trimming.run(l.cache, now, l.closer.files)
 	l.askCloses()
+	l.stopHandshakes()
 	if now >= l.stallAt {
 		l.stallAt = now + l.cfg.StallTimeout/4
 		l.loader.Reclaim(now)

@@ -7,6 +7,7 @@ import (
 	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/kernel"
+	"aws/internal/tlsconn"
 )
 
 // job is work for a worker thread, with what the loop needs when it completes. Jobs are reused;
@@ -18,7 +19,11 @@ type job struct {
 	mount *docroot.Mount // of what a JobFunc or a JobCompute makes,
 	key   []byte         // and what that is cached under
 	file  *docroot.File  // held while a worker thread works on it
-	asker netip.Addr     // the client that a JobCompute is for, as checkQueue counts it
+	asker netip.Addr     // the client that a JobCompute or a JobHandshake is for, as its queue counts it
+
+	handshake *tlsconn.Handshake // of a JobHandshake
+	status    tlsconn.Status     // of it, after the step
+	stops     bool               // it is only stopped
 
 	mounts []*docroot.Mount // of the Names of a JobLookUp
 
@@ -86,6 +91,8 @@ func (l *Loop) collect() {
 				l.onLookedUp(c, j, alive)
 			case kernel.JobFunc, kernel.JobCompute:
 				l.onMade(c, j, alive)
+			case kernel.JobHandshake:
+				l.onHandshake(c, j, alive)
 			case kernel.JobPrefetch:
 				l.onPrefetched(c, j, alive)
 			case kernel.JobClose, kernel.JobCompress, kernel.JobRead, kernel.JobPopulate: // nothing follows, or it is the loader's

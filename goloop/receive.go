@@ -23,6 +23,13 @@ func (l *Loop) runBatch() {
 		}
 		c := l.conns.bySlot[o.slot]
 		alive := c.gen == o.gen
+		if o.records != recordsNone {
+			if alive && c.tls != nil {
+				alive = l.settleRecords(c, &o, &l.batch.ops[i])
+			} else {
+				l.batch.ops[i].SetLen(l.batch.ops[i].Offset)
+			}
+		}
 		if o.sends {
 			l.countSent(c, alive, o, &l.batch.ops[i])
 		}
@@ -41,6 +48,8 @@ func (l *Loop) onResult(c *conn, r role, i int) {
 		l.onAccept(c, op)
 	case roleReceive:
 		l.onReceive(c, op)
+	case roleLastReceive:
+		l.onLastReceive(c, op)
 	case roleWatch:
 		l.onWatch(c, op)
 	case roleMessage:
@@ -51,6 +60,12 @@ func (l *Loop) onResult(c *conn, r role, i int) {
 		l.onSendfile(c, op)
 	case roleBuffer:
 		l.onBuffer(c, op)
+	case roleRead:
+		l.onRead(c, op)
+	case roleControl:
+		l.onControl(c, op)
+	case roleHandshake:
+		l.onHandshakeSent(c, op)
 	case roleShut:
 		l.onShutdown(c, op)
 	case roleClose:
@@ -73,17 +88,22 @@ func (l *Loop) receive() {
 		if c.queued.parse {
 			continue // received bytes are parsed before a following end of input
 		}
-		switch c.state() {
-		case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
-		default:
-			continue // it is closed, or its state does not receive
+		if !receives(c) {
+			continue // it is closed, or waits for something else
+		}
+		if c.tls != nil && c.tls.in.hasRecord() {
+			if l.openRecords(c, &c.tls.in); !receives(c) || c.queued.parse || c.state() == connstate.StateLingering {
+				continue // what it waits for now is not received before its end is sent
+			}
 		}
 		if pieces == batchConnsMax || !l.batch.room(1) {
 			l.runBatch()
 			pieces = 0
 		}
 		op := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
-		if c.readBuf != nil {
+		if c.tls != nil && c.tls.in.buf != nil {
+			op.SetBuf(c.tls.in.buf[c.tls.in.to:recordBytesMax])
+		} else if c.readBuf != nil && c.tls == nil {
 			op.SetBuf(c.readBuf.buf[c.readBuf.n:])
 		} else {
 			op.SetBuf(l.piece(pieces))
@@ -99,9 +119,7 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 	if c.fd < 0 {
 		return // it was not accepted
 	}
-	switch c.state() {
-	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
-	default:
+	if !receives(c) {
 		return // it was turned away in the same batch; its response does not depend on what it sent
 	}
 	switch class := kernel.Classify(op.Result); {
@@ -116,18 +134,43 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 			l.counts.PeersGone++
 		}
 		l.abort(c, kernel.OpClose)
-	case c.state() == connstate.StateDiscarding:
-		l.stepDiscarding(c, op.Buf()[:op.Result])
 	case c.state() == connstate.StateLingering:
 		l.stepLingering(c, int(op.Result))
+	case c.tls != nil && !c.tls.established():
+		l.stepHandshake(c, op.Buf()[:op.Result])
+	case c.tls != nil:
+		l.onRecords(c, op.Buf()[:op.Result])
 	default:
-		if c.readBuf != nil {
-			c.readBuf.n += int(op.Result)
-			l.stepReading(c, c.readBuf.bytes(), &c.readBuf.req)
-			return
+		l.onPlaintext(c, op.Buf()[:op.Result])
+	}
+}
+
+// receives reports whether a connection's state is one that waits for bytes of the client.
+func receives(c *conn) bool {
+	switch c.state() {
+	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
+		return true
+	case connstate.StateHandshake:
+		return c.tls.awaitsClient()
+	default:
+		return false
+	}
+}
+
+// onPlaintext takes in what a client has sent, which is in the read buffer already if that is where it was received.
+func (l *Loop) onPlaintext(c *conn, buf []byte) {
+	switch b := c.readBuf; {
+	case c.state() == connstate.StateDiscarding:
+		l.stepDiscarding(c, buf)
+	case b != nil:
+		if c.tls != nil {
+			copy(b.buf[b.n:], buf)
 		}
+		b.n += len(buf)
+		l.stepReading(c, b.bytes(), &b.req)
+	default:
 		l.req.Reset(l.handler.Limits())
-		l.stepReading(c, op.Buf()[:op.Result], &l.req)
+		l.stepReading(c, buf, &l.req)
 	}
 }
 
@@ -155,30 +198,25 @@ func (l *Loop) resume() {
 			l.stepOpening(c.current)
 		case c.state() == connstate.StatePrefetching && !c.current.awaitsJob:
 			l.askPrefetch(c.current)
-		case c.state() == connstate.StateWReady || c.state() == connstate.StateSending:
+		case sends(c):
 			c.sendPaused = false
 			l.toSend(c)
 		}
 	}
 }
 
-// readProxyHeader reads whom a proxy speaks for, and returns the bytes that follow, or false when the rest of
-// it, or of the request, has to be waited for.
-func (l *Loop) readProxyHeader(c *conn, buf []byte, req *request.Request) ([]byte, bool) {
+// takeProxyHeader learns from a PROXY protocol header whom a proxy speaks for. It returns how many bytes of buf and of what follows
+// the header takes.
+func (l *Loop) takeProxyHeader(c *conn, buf []byte) (int, proxyproto.Verdict) {
 	n, peer, verdict := proxyproto.Parse(buf)
 	switch verdict {
 	case proxyproto.Incomplete:
-		if c.state() == connstate.StateInit {
-			l.begin(c)
-		}
-		l.touch(c)
-		l.keepReceived(c, buf, req)
-		return nil, false
+		return 0, verdict
 	case proxyproto.Complete:
 	default:
 		l.counts.Refused++
 		l.abort(c, kernel.OpReset)
-		return nil, false
+		return 0, verdict
 	}
 	c.proxyHeader = false
 	if peer.IsValid() {
@@ -186,6 +224,23 @@ func (l *Loop) readProxyHeader(c *conn, buf []byte, req *request.Request) ([]byt
 	}
 	if c.countedForAddress = l.conns.limits.enter(addressGroup(c.peer.Addr())); !c.countedForAddress {
 		l.refuseAddress(c)
+		return 0, proxyproto.Bad
+	}
+	return n, verdict
+}
+
+// readProxyHeader reads whom a proxy speaks for, and returns the bytes that follow, or false when the rest of
+// it, or of the request, has to be waited for.
+func (l *Loop) readProxyHeader(c *conn, buf []byte, req *request.Request) ([]byte, bool) {
+	n, verdict := l.takeProxyHeader(c, buf)
+	if verdict == proxyproto.Incomplete {
+		if c.state() == connstate.StateInit {
+			l.begin(c)
+		}
+		l.touch(c)
+		l.keepReceived(c, buf, req)
+	}
+	if verdict != proxyproto.Complete {
 		return nil, false
 	}
 	c.proxyHeaderLeft = max(n-len(buf), 0)

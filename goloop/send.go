@@ -3,6 +3,7 @@ package goloop
 import (
 	"aws/internal/connstate"
 	"aws/internal/kernel"
+	"aws/internal/tlsconn"
 )
 
 // toSend lets the next send phase serve a connection.
@@ -21,17 +22,16 @@ const chainMax = sendBuffersMax + 5
 // connection's operations are linked, so that a short count stops the rest of them.
 func (l *Loop) send() {
 	queue := l.sendq.take()
-	for _, slot := range queue {
-		c := l.conns.bySlot[slot]
-		c.queued.send = false
-		//mutation:send-queue-capped
-		if !sendable(c) {
-			continue
+	l.tls.sealed = 0
+	for rest := queue; len(rest) > 0; {
+		if l.tls.sealed >= sealBytesPerIteration {
+			l.sendq.waiting = append(l.sendq.waiting, rest...) // the first ones of the next iteration
+			queue = queue[:len(queue)-len(rest)]
+			break
 		}
-		if !l.batch.room(chainMax) {
-			l.runBatch()
-		}
-		l.addExchange(c.current)
+		n := l.addReads(rest)
+		l.addSends(rest[:n])
+		rest = rest[n:]
 	}
 	l.addEnds()
 	l.runBatch()
@@ -44,6 +44,42 @@ func (l *Loop) send() {
 		}
 	}
 	l.runBatch()
+}
+
+// addSends adds what connections can send now. What does not fit a batch is left to the next one.
+func (l *Loop) addSends(queue []int32) {
+	for _, slot := range queue {
+		c := l.conns.bySlot[slot]
+		c.queued.send = false
+		//mutation:send-queue-capped
+		if !sendable(c) {
+			continue
+		}
+		if !l.batch.room(chainMax) || c.tls != nil && !l.tls.messages.room(arenaRoom) {
+			l.runBatch()
+			l.tls.messages.reset()
+		}
+		l.addConn(c)
+	}
+	if l.tls.config != nil {
+		l.runBatch() // the records of files are overwritten by the next ones
+		l.tls.messages.reset()
+	}
+}
+
+// addConn adds what a connection can send now: first the records that its socket has not taken.
+func (l *Loop) addConn(c *conn) {
+	if t := c.tls; t != nil {
+		if t.established() && t.out.isEmpty() && t.records.KeyUpdateDue() && !l.sealKeyUpdate(c) {
+			l.retry(c)
+			return
+		}
+		if !t.out.isEmpty() {
+			l.addUnsent(c)
+			return
+		}
+	}
+	l.addExchange(c.current)
 }
 
 // needsPush reports whether the socket holds bytes back for others that do not follow now: they have to be
@@ -64,23 +100,47 @@ func (l *Loop) addPush(c *conn) {
 }
 
 // sendable reports whether a connection has something to send and nothing to wait for.
-func sendable(c *conn) bool {
-	return !c.writeBlocked && !c.sendPaused && (c.state() == connstate.StateWReady || c.state() == connstate.StateSending)
+func sendable(c *conn) bool { return !c.writeBlocked && !c.sendPaused && sends(c) }
+
+// sends reports whether a connection's state is one that sends.
+func sends(c *conn) bool {
+	switch c.state() {
+	case connstate.StateWReady, connstate.StateSending:
+		return true
+	case connstate.StateHandshake:
+		return !c.tls.out.isEmpty()
+	default:
+		return false
+	}
 }
 
 // addEnds adds what is to be closed.
 func (l *Loop) addEnds() {
 	for !l.closer.isEmpty() {
-		if !l.batch.room(1) {
+		if !l.batch.room(2) || l.tls.config != nil && !l.tls.messages.room(tlsconn.AlertBytesMax) {
 			l.runBatch() // which may find more
+			l.tls.messages.reset()
 			continue
 		}
 		if fd, ok := l.closer.takeFile(); ok {
 			l.batch.add(owner{}, kernel.Op{Kind: kernel.OpClose, FD: fd})
 		} else if end, ok := l.closer.takeSocket(); ok {
+			l.addAlert(end)
 			l.batch.add(owner{}, kernel.Op{Kind: end.kind, FD: end.fd})
 		}
 	}
+}
+
+// addAlert adds a send of the alert that precedes the end of a socket.
+func (l *Loop) addAlert(end socketEnd) {
+	if end.alert == nil {
+		return
+	}
+	buf := append(l.tls.messages.rest(), end.alert...)
+	l.tls.messages.keep(len(buf))
+	op := kernel.Op{Kind: kernel.OpSend, FD: end.fd}
+	op.SetBuf(buf)
+	l.batch.add(owner{}, op)
 }
 
 // addExchange adds what the current exchange can send now: the head, then as much of the content as one
@@ -96,7 +156,8 @@ func (l *Loop) addExchange(x *exchange) {
 	content := inMemory + file
 	granted := l.rates.reserve(&c.bucket, x.limit, content, l.k.Now())
 	added, link := l.addMessage(x, inMemory, granted)
-	if fileGranted := granted - added; file > 0 && added == inMemory && fileGranted > 0 {
+	fileGranted := min(granted-added, c.sealMost())
+	if file > 0 && added == inMemory && fileGranted > 0 && (link == 0 || !c.sealsOnce()) {
 		var n int64
 		n, link = x.body.addSends(l, x, fileGranted, link)
 		added += n
@@ -116,6 +177,14 @@ func (l *Loop) addExchange(x *exchange) {
 
 // addEnd adds the end of the connection behind a response that is complete in the batch.
 func (l *Loop) addEnd(c *conn, linger bool) {
+	if c.seals() {
+		l.addCloseNotify(c)
+	}
+	l.addClose(c, linger)
+}
+
+// addClose adds the close of a connection, or the end of what is sent if the connection lingers.
+func (l *Loop) addClose(c *conn, linger bool) {
 	op := kernel.Op{Kind: kernel.OpClose, Flags: kernel.Link, FD: c.fd}
 	r := roleClose
 	if linger {
@@ -135,7 +204,7 @@ func (l *Loop) addMessage(x *exchange, inMemory, granted int64) (int64, kernel.O
 		return 0, 0
 	}
 	//mutation:content-in-memory-unlimited
-	n := min(inMemory, granted)
+	n := max(min(inMemory, granted, x.conn.sealMost()-int64(x.headLeft)), 0)
 	if n == 0 && inMemory > 0 && x.headLeft == 0 {
 		return 0, 0
 	}
@@ -152,10 +221,14 @@ func (l *Loop) addMessage(x *exchange, inMemory, granted int64) (int64, kernel.O
 // file alike. Its last bytes, content of them, are content, and reserved. If more follows in the batch, the kernel may
 // wait for that before it makes a packet.
 func (l *Loop) sendMessage(x *exchange, r role, message []byte, content int64, link kernel.OpFlag, follows bool) {
-	op := kernel.Op{Kind: kernel.OpSend, Flags: link, FD: x.conn.fd}
 	if follows {
-		op.Flags |= kernel.More
+		link |= kernel.More
 	}
+	if x.conn.seals() {
+		l.addSealed(x, r, message, content, link)
+		return
+	}
+	op := kernel.Op{Kind: kernel.OpSend, Flags: link, FD: x.conn.fd}
 	op.SetBuf(message)
 	l.batch.add(senderOf(r, x, content), op)
 }

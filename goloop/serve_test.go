@@ -21,20 +21,7 @@ import (
 // static at / and dynamic at /dynamic/.
 func startServe(t testing.TB, s *site, change func(*fileserver.Options, *ServerConfig)) *Server {
 	t.Helper()
-	var mounts []*docroot.Mount
-	for prefix, dir := range map[string]string{"/": "static", "/dynamic/": "dynamic"} {
-		root, err := kernel.OpenRoot(s.dir+"/"+dir, kernel.LinksBeneath)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := &docroot.Mount{Prefix: prefix, Strip: len(prefix), Root: root, Dir: dir}
-		if dir == "dynamic" {
-			m.Kind = docroot.Dynamic
-		}
-		mounts = append(mounts, m)
-		t.Cleanup(func() { _ = kernel.CloseRoot(root) })
-	}
-	o := fileserver.Options{Mounts: mounts, Index: []string{"index.html"}, Precompress: true}
+	o := serveOptions(t, s)
 	cfg := ServerConfig{
 		Loop: ServeConfig(), Loops: 1, Kernel: kernel.DefaultConfig(),
 		Listen: []kernel.Address{{TCP: netip.MustParseAddrPort("127.0.0.1:0")}},
@@ -50,6 +37,25 @@ func startServe(t testing.TB, s *site, change func(*fileserver.Options, *ServerC
 	}
 	cfg.Handler = handler
 	return runServer(t, &cfg)
+}
+
+// serveOptions returns options of a handler that serves the site so.
+func serveOptions(t testing.TB, s *site) fileserver.Options {
+	t.Helper()
+	var mounts []*docroot.Mount
+	for prefix, dir := range map[string]string{"/": "static", "/dynamic/": "dynamic"} {
+		root, err := kernel.OpenRoot(s.dir+"/"+dir, kernel.LinksBeneath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := &docroot.Mount{Prefix: prefix, Strip: len(prefix), Root: root, Dir: dir}
+		if dir == "dynamic" {
+			m.Kind = docroot.Dynamic
+		}
+		mounts = append(mounts, m)
+		t.Cleanup(func() { _ = kernel.CloseRoot(root) })
+	}
+	return fileserver.Options{Mounts: mounts, Index: []string{"index.html"}, Precompress: true}
 }
 
 func dial(t testing.TB, server *Server) net.Conn {

@@ -70,6 +70,10 @@ func NewServer(cfg *ServerConfig) (*Server, error) {
 			return nil, errors.Join(err, closeSockets(sockets))
 		}
 	}
+	cfg.Loop.Secure = nil
+	for _, a := range s.addrs {
+		cfg.Loop.Secure = append(cfg.Loop.Secure, a.TLS)
+	}
 	for i := range loops {
 		if err := s.addLoop(cfg, cache, sockets[i]); err != nil {
 			errs := []error{err, s.Discard()}

@@ -85,13 +85,13 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		l.counts.StaleEvents++
 		return
 	}
-	switch c.state() {
-	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
+	switch {
+	case receives(c):
 		if !c.queued.receive {
 			c.queued.receive = true
 			l.recvq.add(c.slot)
 		}
-	case connstate.StateWReady, connstate.StateSending:
+	case sends(c):
 		if ready&(kernel.Writable|kernel.Broken) == 0 {
 			c.epoll.unwanted = true // the client is sending what is not wanted yet
 			l.touch(c)
@@ -122,7 +122,7 @@ func (l *Loop) onUnwantedEvent(c *conn, ready uint32) {
 
 // timeout returns how long the loop may wait; a negative time means without end.
 func (l *Loop) timeout() time.Duration {
-	if !l.sendq.isEmpty() || !l.parseq.isEmpty() || !l.closer.isEmpty() || l.loader.CanSubmit() {
+	if !l.sendq.isEmpty() || !l.parseq.isEmpty() || !l.recvq.isEmpty() || !l.closer.isEmpty() || l.loader.CanSubmit() {
 		return 0
 	}
 	if l.shutdown.isDue() {
@@ -133,7 +133,7 @@ func (l *Loop) timeout() time.Duration {
 		l.acceptor.dueAt(now, l.connRoom()), l.deadlines.dueAt(), l.retries.dueAt(), l.readsDueAt(),
 		l.trimming.dueAt(l.cache.Len()), l.publisher.dueAt(), l.shutdown.dueAt(now),
 	)
-	if len(l.closer.slow) > 0 {
+	if len(l.closer.slow) > 0 || len(l.tls.shakes.stops)+len(l.tls.shakes.waiting) > 0 {
 		at = min(at, now+retryAfter) // the workers had no room for them
 	}
 	if at == never {

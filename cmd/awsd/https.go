@@ -1,16 +1,12 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"os"
 
 	"aws/internal/serveconfig"
 	"aws/internal/tlsconfig"
 )
-
-// errNoTransport keeps a socket for https from being served without TLS.
-var errNoTransport = errors.New("--listen-tls: this version checks the configuration of https, and does not serve it")
 
 // certificates loads what https needs. It returns nil if no site has a certificate. Only with serves it opens the key log. shared
 // is that of a supervisor, or nil.

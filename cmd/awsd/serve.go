@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -156,6 +157,10 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	}
 	if certificates != nil {
 		defer func() { _ = certificates.Close() }()
+		watching, end := context.WithCancel(context.Background())
+		defer end()
+		go certificates.Watch(watching)
+		cfg.Loop.TLS = certificates
 	}
 	if o.Trace {
 		cfg.Loop.Trace = s.report.Lines("trace")
@@ -166,9 +171,6 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	}
 	if o.Sites != nil {
 		descriptors -= len(handler.Mounts()) // of their roots
-	}
-	if slices.ContainsFunc(cfg.Listen, func(a kernel.Address) bool { return a.TLS }) {
-		return errNoTransport
 	}
 	serveconfig.Fit(cfg, descriptors)
 	closeForms, err := o.AddForms(cfg, s.report.WarnText)

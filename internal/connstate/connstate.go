@@ -12,6 +12,7 @@ type State uint8
 const (
 	StateFree         State = iota // the slot has no connection
 	StateInit                      // accepted or kept alive, no byte of a request yet
+	StateHandshake                 // part of a TLS handshake has arrived
 	StateReading                   // part of a request head has arrived
 	StateOpening                   // the request is complete, its file is being looked up off the loop
 	StateWReady                    // the response's head stands in writeBuf, ready to be sent
@@ -31,6 +32,7 @@ type Deadline uint8
 const (
 	DeadlineNone Deadline = iota
 	DeadlineIdle
+	DeadlineHandshake
 	DeadlineHead
 	DeadlineSend
 	DeadlineDisk
@@ -61,7 +63,11 @@ type row struct {
 
 var table = [StateCount]row{
 	StateFree: {"CONN_FREE", DeadlineNone, PhaseNone, setOf(StateInit)},
-	StateInit: {"CONN_INIT", DeadlineIdle, PhaseNone, setOf(StateReading, StateFree)},
+	StateInit: {"CONN_INIT", DeadlineIdle, PhaseNone, setOf(StateHandshake, StateReading, StateFree)},
+	StateHandshake: {
+		"CONN_HANDSHAKE", DeadlineHandshake, PhaseNone,
+		setOf(StateInit, StateLingering, StateFree),
+	},
 	StateReading: {
 		"CONN_READING", DeadlineHead, PhaseHead,
 		setOf(StateWReady, StateOpening, StateLingering, StateFree),
@@ -84,7 +90,7 @@ var table = [StateCount]row{
 
 // deadlineNames are the names of the deadlines in metrics; that of DeadlineNone is what its connections waited for.
 var deadlineNames = [DeadlineCount]string{
-	DeadlineNone: "drain", DeadlineIdle: "idle", DeadlineHead: "head", DeadlineSend: "send",
+	DeadlineNone: "drain", DeadlineIdle: "idle", DeadlineHandshake: "handshake", DeadlineHead: "head", DeadlineSend: "send",
 	DeadlineDisk: "disk", DeadlineLinger: "linger",
 }
 

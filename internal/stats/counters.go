@@ -7,6 +7,7 @@ import (
 
 	"aws/internal/connstate"
 	"aws/internal/response"
+	"aws/internal/tlsconn"
 )
 
 // Counters are the counters of a loop since its start.
@@ -34,7 +35,11 @@ type Counters struct {
 	DiskFaults       uint64
 	Expired          uint64                          // deadlines
 	ExpiredBy        [connstate.DeadlineCount]uint64 // and which, by LimitNames
-	WatchesFailed    uint64                          // epoll_ctl refused a connection
+	// TLS handshakes that were completed, by their cipher suite (tlsconn.SlotOfSuite): those in full, and those that resumed a session.
+	Handshakes       [tlsconn.SuiteCount][2]uint64
+	HandshakesFailed [tlsconn.FailureCount]uint64
+	RecordsBroken    uint64 // connections that were ended because of a TLS record
+	WatchesFailed    uint64 // epoll_ctl refused a connection
 
 	IterationTime      Histogram // from the end of the wait to the end of the iteration, if the counters are published
 	EventsPerIteration Sizes

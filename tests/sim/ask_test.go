@@ -22,6 +22,11 @@ type ask struct {
 	ends   bool   // the server ends the connection behind the response, though it was not asked to
 }
 
+// hasBody reports whether the request has a body.
+func (a *ask) hasBody() bool {
+	return strings.Contains(a.text, "Content-Length:") || strings.Contains(a.text, "Transfer-Encoding:")
+}
+
 // spec is one range: from to to, from on (to < 0), or the last -from bytes.
 type spec struct{ from, to int64 }
 

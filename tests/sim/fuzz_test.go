@@ -24,11 +24,15 @@ func FuzzLoop(f *testing.F) {
 	} {
 		f.Add(uint64(i+1), i%2 == 0, uint64(i), []byte(request))
 	}
-	f.Fuzz(func(t *testing.T, seed uint64, serve bool, cuts uint64, data []byte) {
+	f.Fuzz(func(t *testing.T, seed uint64, serves bool, cuts uint64, data []byte) {
 		if len(data) == 0 || len(data) > 64<<10 {
 			t.Skip("no request")
 		}
-		w, err := newWorld(seed, nil, serve)
+		m := dropIn
+		if serves {
+			m = serve
+		}
+		w, err := newWorld(seed, nil, m)
 		if err != nil {
 			t.Skip(err) // the world has no room for a server
 		}

@@ -69,7 +69,7 @@ func (r *reply) kinds(q *ask) []string {
 		"several ranges": strings.HasPrefix(r.fields["Content-Type"], "multipart/"),
 		"listing":        r.status/100 == 2 && (q.name == "" || strings.HasSuffix(q.name, "/")),
 		"compressed":     r.fields["Content-Encoding"] != "",
-		"with a body":    strings.Contains(q.text, "Content-Length:") || strings.Contains(q.text, "Transfer-Encoding:"),
+		"with a body":    q.hasBody(),
 	} {
 		if is {
 			list = append(list, kind)

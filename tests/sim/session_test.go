@@ -3,6 +3,7 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -15,8 +16,9 @@ type session struct {
 	peer   *simkernel.Peer
 	manner simkernel.Manner
 	asks   []ask
-	inTurn bool // each request is sent when the response before has come
-	sent   int  // of asks, if inTurn
+	tls    *tlsClient // nil if it speaks no TLS
+	inTurn bool       // each request is sent when the response before has come
+	sent   int        // of asks, if inTurn
 }
 
 // drawSession draws a session. The last request closes the connection.
@@ -39,19 +41,41 @@ func (w *world) drawSession(i int, spread int64) *session {
 		request = c.asks[0].text
 		c.sent = 1
 	}
-	plan := simkernel.DrawPlan(rnd, c.manner, []byte(request))
+	first := []byte(request)
+	if w.tls != nil {
+		if c.manner == simkernel.MannerHalfClose {
+			c.manner = simkernel.MannerWhole // it could not end its handshake
+		}
+		c.tls = w.tls.newClient(rand.New(rand.NewPCG(w.seed, 2000+uint64(i))), c, request)
+		first = c.tls.takeOutput()
+	}
+	plan := simkernel.DrawPlan(rnd, c.manner, first)
+	if w.tls != nil && c.manner == simkernel.MannerPausing {
+		plan.Triggers[0].At += handshakeBytesMax // a client that pauses within its handshake may be ended to make room for others
+	}
 	plan.Start = time.Duration(rnd.Int64N(spread))
 	plan.Patience = patience
 	c.peer = w.k.AddPeer(w.listener, plan)
-	if c.inTurn {
-		c.peer.OnData = c.goOn
+	switch {
+	case c.tls != nil:
+		c.peer.OnData = c.tls.onData
+	case c.inTurn:
+		c.peer.OnData = func(p *simkernel.Peer) { c.goOn(p.Send) }
 	}
 	return c
 }
 
+// received returns what has come of the responses.
+func (c *session) received() []byte {
+	if c.tls != nil {
+		return c.tls.plain
+	}
+	return c.peer.Received
+}
+
 // goOn sends the next request when the response before is complete.
-func (c *session) goOn(p *simkernel.Peer) {
-	rest := p.Received
+func (c *session) goOn(send func([]byte)) {
+	rest := c.received()
 	for i := range c.asks[:c.sent] {
 		a, n, err := parseReply(rest, &c.asks[i])
 		if err != nil || a == nil || int64(len(a.body)) < a.length {
@@ -61,7 +85,7 @@ func (c *session) goOn(p *simkernel.Peer) {
 	}
 	if c.sent < len(c.asks) {
 		c.sent++
-		p.Send([]byte(c.asks[c.sent-1].text))
+		send([]byte(c.asks[c.sent-1].text))
 	}
 }
 
@@ -77,12 +101,20 @@ func (w *world) checkSession(c *session) error {
 		}
 	}
 	owed := w.owes(p, c.manner)
+	if c.tls != nil {
+		if p.End == simkernel.EndFIN {
+			c.tls.end()
+		}
+		if err := c.tls.err; err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("its TLS fails: %w", err)
+		}
+	}
 	for i := range c.asks {
 		for _, name := range c.asks[i].names() {
 			owed = owed && !w.damaged(name)
 		}
 	}
-	rest := p.Received
+	rest := c.received()
 	for i := range c.asks {
 		q := &c.asks[i]
 		r, n, err := parseReply(rest, q)
@@ -116,6 +148,8 @@ func (w *world) checkSession(c *session) error {
 		return fmt.Errorf("%d bytes follow the last response", len(rest))
 	case owed && p.End != simkernel.EndFIN:
 		return fmt.Errorf("a complete session ends with %v", p.End)
+	case owed && c.tls != nil && !errors.Is(c.tls.err, io.EOF) && !c.asks[len(c.asks)-1].hasBody():
+		return errors.New("a complete session ends without a close_notify")
 	}
 	return nil
 }

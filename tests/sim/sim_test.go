@@ -34,38 +34,50 @@ func stack() string {
 	return s
 }
 
+// mode is which server the simulation runs.
+type mode uint8
+
+const (
+	dropIn mode = iota
+	serve
+	serveTLS // `aws serve` with clients that speak TLS
+)
+
 // TestSim runs the seeds one after the other.
-func TestSim(t *testing.T) { runSeeds(t, false) }
+func TestSim(t *testing.T) { runSeeds(t, dropIn) }
 
 // TestServe does the same with the handler of `aws serve` and clients that ask for several files.
-func TestServe(t *testing.T) { runSeeds(t, true) }
+func TestServe(t *testing.T) { runSeeds(t, serve) }
+
+// TestTLS does the same with clients that speak TLS.
+func TestTLS(t *testing.T) { runSeeds(t, serveTLS) }
 
 // TestRegressions plays the seeds that have found a bug which no mutation stands for. The draws that
 // follow a seed may change with the simulation; then a seed is merely one more.
 func TestRegressions(t *testing.T) {
 	for _, r := range []struct {
-		seed  uint64
-		serve bool
-		bug   string
+		seed uint64
+		mode mode
+		bug  string
 	}{
-		{83606, false, "waiting for the disk gave a client that took nothing a new deadline each time"},
-		{102231, false, "the same"},
-		{147270, false, "the same"},
-		{34209, false, "a client that reads slowly was taken for one that does not read"},
-		{40, true, "requests behind which the client shut its side were lost"},
-		{98, true, "the same"},
-		{310, true, "several ranges of a listing came without Vary: Accept"},
-		{1168, true, "a reset overtook the response to a request whose body was broken"},
-		{1180, true, "the same"},
-		{6306, true, "buffers were taken back while a text between two parts was waiting for its client, and nobody asked for others"},
+		{83606, dropIn, "waiting for the disk gave a client that took nothing a new deadline each time"},
+		{102231, dropIn, "the same"},
+		{147270, dropIn, "the same"},
+		{34209, dropIn, "a client that reads slowly was taken for one that does not read"},
+		{40, serve, "requests behind which the client shut its side were lost"},
+		{98, serve, "the same"},
+		{310, serve, "several ranges of a listing came without Vary: Accept"},
+		{1168, serve, "a reset overtook the response to a request whose body was broken"},
+		{1180, serve, "the same"},
+		{6306, serve, "buffers were taken back while a text between two parts was waiting for its client, and nobody asked for others"},
 	} {
-		if _, err := play(r.seed, r.serve); err != nil {
+		if _, err := play(r.seed, r.mode); err != nil {
 			t.Errorf("seed %d (%s): %v", r.seed, r.bug, err)
 		}
 	}
 }
 
-func runSeeds(t *testing.T, serve bool) {
+func runSeeds(t *testing.T, m mode) {
 	from, n := *first, *seeds
 	if testing.Short() {
 		n = min(n, 500)
@@ -76,9 +88,9 @@ func runSeeds(t *testing.T, serve bool) {
 	var sum tally
 	failures := 0
 	for s := from; s < from+uint64(n); s++ {
-		w, err := play(s, serve)
+		w, err := play(s, m)
 		if err == nil && s%64 == 0 {
-			err = repeats(w, serve)
+			err = repeats(w, m)
 		}
 		sum.add(w)
 		if err != nil {
@@ -92,12 +104,12 @@ func runSeeds(t *testing.T, serve bool) {
 }
 
 // play runs one seed and checks it.
-func play(s uint64, serve bool) (*world, error) {
+func play(s uint64, m mode) (*world, error) {
 	var trace io.Writer
 	if *steps && *seed >= 0 {
 		trace = os.Stdout
 	}
-	w, err := newWorld(s, trace, serve)
+	w, err := newWorld(s, trace, m)
 	if err != nil {
 		return w, w.check(err)
 	}
@@ -105,8 +117,8 @@ func play(s uint64, serve bool) (*world, error) {
 }
 
 // repeats runs a seed once more and compares.
-func repeats(w *world, serve bool) error {
-	again, err := play(w.seed, serve)
+func repeats(w *world, m mode) error {
+	again, err := play(w.seed, m)
 	if err != nil {
 		return fmt.Errorf("the second time: %w", err)
 	}

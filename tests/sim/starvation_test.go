@@ -15,6 +15,7 @@ type states struct {
 // wants says what the loop does in each state as soon as it can.
 var wants = map[connstate.State]simkernel.Want{
 	connstate.StateFree:         simkernel.WantClose,
+	connstate.StateHandshake:    simkernel.WantNothing,
 	connstate.StateInit:         simkernel.WantRead,
 	connstate.StateReading:      simkernel.WantRead,
 	connstate.StateOpening:      simkernel.WantNothing,

@@ -31,6 +31,7 @@ type world struct {
 	calm       bool           // nothing happens to the files
 	responses  map[string]int // that sessions have got in full or in part, by kind
 	cfg        goloop.Config
+	tls        *tlsWorld // nil if the clients speak no TLS
 	loop       *goloop.Loop
 	scarce     bool          // there are fewer descriptors than the connections need
 	stopAt     time.Duration // an early shutdown; 0: none
@@ -52,8 +53,8 @@ type page struct {
 
 func pick[T any](rnd *rand.Rand, from ...T) T { return from[rnd.IntN(len(from))] }
 
-// newWorld draws a world for the drop-in, or for `aws serve`.
-func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
+// newWorld draws a world for a server.
+func newWorld(seed uint64, trace io.Writer, m mode) (*world, error) {
 	w := &world{seed: seed, responses: map[string]int{}, rnd: rand.New(rand.NewPCG(seed, 10))}
 	rnd := w.rnd
 	w.drawConfig()
@@ -70,23 +71,26 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 			w.cfg.ConnsMax = min(w.cfg.ConnsMax, (kcfg.DescriptorsMax-9)/3)
 		}
 		w.scarce = 3*w.cfg.ConnsMax+9 > kcfg.DescriptorsMax
-		if serve { // anyone who chooses among the forms of a file has all of them open
+		if m != dropIn { // anyone who chooses among the forms of a file has all of them open
 			w.scarce = 3*w.cfg.ConnsMax+9+len(codings) > kcfg.DescriptorsMax
 		}
 	}
-	if serve {
+	if m != dropIn {
 		w.drawRates(rand.New(rand.NewPCG(seed, 30)))
 		w.drawRouteRates(rand.New(rand.NewPCG(seed, 31)))
 		kcfg.Unjust = kcfg.Unjust || w.limited() // anyone who waits for a rate could be served sooner
 	}
-	w.cfg.Corked = !serve
+	w.cfg.Corked = m == dropIn
+	if m == serveTLS {
+		w.drawTLS(rand.New(rand.NewPCG(seed, 50)))
+	}
 	w.k = simkernel.New(kcfg)
 	w.watchRates()
 	w.listener = w.k.Listen(pick(rnd, 1, 4, 128))
-	w.listener.Cork = !serve
+	w.listener.Cork = m == dropIn
 	w.tree = w.k.AddTree("site")
 	w.drawSite()
-	if serve {
+	if m != dropIn {
 		w.drawOptions(rand.New(rand.NewPCG(seed, 20)))
 	}
 	w.drawMisfortunes()
@@ -96,7 +100,7 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 	}
 	spread := pick(rnd, 1, int64(time.Millisecond), int64(50*time.Millisecond), int64(3*time.Second))
 	for i := range n {
-		if serve {
+		if m != dropIn {
 			w.sessions = append(w.sessions, w.drawSession(i, spread))
 		} else {
 			w.clients = append(w.clients, w.drawClient(i, spread))
@@ -105,7 +109,7 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 	if rnd.IntN(12) == 0 {
 		w.stopAt = time.Duration(1 + rnd.Int64N(pick(rnd, int64(time.Millisecond), int64(100*time.Millisecond), int64(time.Second))))
 	}
-	handler, limits, err := w.mode(serve)
+	handler, limits, err := w.mode(m)
 	if err != nil {
 		return nil, err
 	}
@@ -119,8 +123,8 @@ func newWorld(seed uint64, trace io.Writer, serve bool) (*world, error) {
 const maxAge = time.Second
 
 // mode returns what differs between the server's two modes.
-func (w *world) mode(serve bool) (handler.Handler, docroot.Limits, error) {
-	if !serve {
+func (w *world) mode(m mode) (handler.Handler, docroot.Limits, error) {
+	if m == dropIn {
 		d, err := dropin.New(w.tree.Root(), "site")
 		return d, dropin.CacheLimits(0), err
 	}
@@ -195,6 +199,7 @@ func (w *world) drawConfig() {
 	if c.BufferBytes > 4096 {
 		c.SystemCongestion = "bbr"
 	}
+	c.HandshakeTimeout = time.Minute
 	c.IdleTimeout = 6 * time.Second
 	c.HeadTimeout = 4 * time.Second
 	c.SendTimeout = 20 * time.Second // the slowest reader makes room in a third of the largest buffer in less
