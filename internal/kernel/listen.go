@@ -17,6 +17,7 @@ type ListenOptions struct {
 	// Alone checks first whether the address is free. Otherwise, with Shared, the kernel permits another
 	// server of the same user to share it.
 	Alone bool
+	Joins bool   // the address overlaps with one of this process's, which shares it, too (ShareAddress)
 	Flag  string // the flag that sets the address, for the remedy in the error
 	// Congestion is the initial congestion control of accepted sockets, unless their route has its own. ""
 	// means the system's default.

@@ -9,9 +9,9 @@ package kernel
 func ListenLoops(addrs []Address, loops int, o ListenOptions, binding func(Address)) (fds [][]int32, bound []Address, err error) {
 	bound = append([]Address(nil), addrs...)
 	fds = make([][]int32, loops)
-	o.Shared = loops > 1
+	o.Shared = loops > 1 || o.Joins
 	for loop := range fds {
-		o.Alone = loop == 0
+		o.Alone = loop == 0 && !o.Joins
 		for i, addr := range bound {
 			if binding != nil {
 				binding(addr)

@@ -16,8 +16,8 @@ type SocketAccess struct {
 	Group int    // -1, or 0 without Mode: unchanged
 }
 
-// apply sets the permissions and the group of a socket's file, before a client can connect.
-func (a SocketAccess) apply(path string) error {
+// Apply sets the permissions and the group of a socket's file. Who has connected before stays connected.
+func (a SocketAccess) Apply(path string) error {
 	if a.Mode == 0 {
 		return nil
 	}
@@ -51,7 +51,7 @@ func listenUnix(path string, access SocketAccess) (int32, error) {
 		return -1, fmt.Errorf("%w (%s)", err, inTheWay(path))
 	}
 	if err == nil {
-		if err = access.apply(path); err != nil {
+		if err = access.Apply(path); err != nil {
 			_ = unix.Unlink(path)
 		}
 	}

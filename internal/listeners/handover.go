@@ -62,5 +62,6 @@ func Inherit(text string, first int32) (*Set, error) {
 		}
 		s.fds = append(s.fds, fds)
 	}
+	s.wanted = s.addrs
 	return s, nil
 }

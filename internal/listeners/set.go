@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 
 	"aws/internal/kernel"
 	"aws/internal/logging"
@@ -11,9 +13,12 @@ import (
 
 // Set is the listening sockets of a server, by loop and address.
 type Set struct {
-	addrs []kernel.Address
-	fds   [][]int32 // for each loop, in the order of addrs
-	files Files     // of the Unix sockets that this process has bound
+	addrs     []kernel.Address
+	wanted    []kernel.Address // as they were asked for, in the order of addrs: a port may be 0
+	fds       [][]int32        // for each loop, in the order of addrs
+	files     Files            // of the Unix sockets that this process has bound
+	setting   string           // Options.Setting
+	activated bool             // systemd has passed the sockets
 }
 
 // Options say how addresses are bound.
@@ -22,16 +27,21 @@ type Options struct {
 	Defer      bool   // connections are reported once they have sent something (TCP_DEFER_ACCEPT)
 	Congestion string // the congestion control that accepted sockets begin with; "" leaves it to the system
 	Flag       string // by which the addresses are chosen, for messages
+	Setting    string // the option that holds the addresses, as it is written; Set.Setting returns it
 	// Binding is called with each address that is about to be bound, if it is not nil: it may take long.
 	Binding func(kernel.Address)
+
+	joins bool // the address overlaps with one of this process's (kernel.ListenOptions)
 }
 
 // Bind listens at the addresses. Loops have sockets of their own for a TCP address (SO_REUSEPORT), and share the one of a
 // Unix socket. The error names the address, the cause and the remedy.
 func Bind(addrs []kernel.Address, o *Options, report *logging.Reporter) (*Set, error) {
-	s := &Set{}
+	s := &Set{setting: o.Setting, wanted: slices.Clone(addrs)}
 	var err error
-	s.fds, s.addrs, err = kernel.ListenLoops(addrs, o.Loops, kernel.ListenOptions{Defer: o.Defer, Flag: o.Flag, Congestion: o.Congestion}, o.Binding)
+	s.fds, s.addrs, err = kernel.ListenLoops(addrs, o.Loops, kernel.ListenOptions{
+		Defer: o.Defer, Flag: o.Flag, Congestion: o.Congestion, Joins: o.joins,
+	}, o.Binding)
 	if len(s.fds) > 0 {
 		s.files = FilesOf(s.addrs[:len(s.fds[0])], report)
 	}
@@ -50,7 +60,7 @@ func Activated(files []*os.File, loops int) (*Set, error) {
 	if len(files) == 0 {
 		return nil, nil
 	}
-	s := &Set{}
+	s := &Set{activated: true}
 	for loop := range loops {
 		var fds []int32
 		for _, f := range files {
@@ -74,8 +84,24 @@ func Activated(files []*os.File, loops int) (*Set, error) {
 	for _, f := range files {
 		_ = f.Close()
 	}
+	s.wanted = s.addrs
 	return s, nil
 }
+
+// String returns the addresses, separated by commas and blanks.
+func (s *Set) String() string {
+	var words []string
+	for _, a := range s.addrs {
+		words = append(words, a.String())
+	}
+	return strings.Join(words, ", ")
+}
+
+// Setting returns the option that holds the addresses, or "" if they come from elsewhere.
+func (s *Set) Setting() string { return s.setting }
+
+// Activated reports whether systemd has passed the sockets.
+func (s *Set) Activated() bool { return s.activated }
 
 // Addresses returns the addresses, with the ports that were chosen.
 func (s *Set) Addresses() []kernel.Address { return s.addrs }
