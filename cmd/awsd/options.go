@@ -121,7 +121,7 @@ func located(err error, origins config.Origins) error {
 	if err == nil {
 		return nil
 	}
-	for _, word := range strings.FieldsFunc(err.Error(), func(r rune) bool { return r == ' ' || r == ':' || r == ',' }) {
+	for _, word := range strings.FieldsFunc(err.Error(), func(r rune) bool { return strings.ContainsRune(" :,()", r) }) {
 		name, ok := strings.CutPrefix(word, "--")
 		origin := origins[name]
 		if !ok || origin == "" || origin == config.OriginDefault || strings.HasPrefix(origin, "flag ") {

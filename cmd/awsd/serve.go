@@ -28,6 +28,8 @@ import (
 
 // fileServer is a run of the file server, or of the supervisor of one.
 type fileServer struct {
+	line      *commandLine // what the options are read from, with args
+	args      []string
 	options   *serveconfig.Options
 	origins   config.Origins
 	untouched bool                // no option was given
@@ -56,7 +58,7 @@ func serveCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 				return err
 			}
 			reportOrigins(report, origins)
-			s := &fileServer{options: o, origins: origins, untouched: untouched(origins), start: &start, report: report, stdout: stdout}
+			s := &fileServer{line: &line, args: args, options: o, origins: origins, untouched: untouched(origins), start: &start, report: report, stdout: stdout}
 			return located(s.run(), origins)
 		})
 	line.flags(cmd.Flags())

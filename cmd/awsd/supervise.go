@@ -2,14 +2,19 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"aws/internal/command"
 	"aws/internal/kernel"
 	"aws/internal/listeners"
+	"aws/internal/logging"
 	"aws/internal/sandbox"
+	"aws/internal/serveconfig"
 	"aws/internal/supervisor"
 	"aws/internal/systemd"
 )
@@ -26,7 +31,7 @@ func (s *fileServer) supervise(addrs []kernel.Address, sockets *listeners.Set) e
 	}
 	if sockets == nil {
 		var err error
-		if sockets, err = listeners.Bind(addrs, o.Listening.Sockets(s.doing), s.report); err != nil {
+		if sockets, err = listeners.Bind(addrs, s.binding(o.ListenLine()), s.report); err != nil {
 			return err
 		}
 	}
@@ -37,12 +42,18 @@ func (s *fileServer) supervise(addrs []kernel.Address, sockets *listeners.Set) e
 	if err != nil {
 		return err
 	}
-	worker := supervisor.Command{Program: program, Args: os.Args[1:], Settings: o.Kept(), Stderr: s.report.Out, Shared: sharedFile()}
-	if worker.Shared != nil {
-		defer func() { _ = worker.Shared.Close() }()
+	shared := sharedFile()
+	if shared != nil {
+		defer func() { _ = shared.Close() }()
+	}
+	start := func(sockets *listeners.Set) (supervisor.Process, error) {
+		worker := supervisor.Command{
+			Program: program, Args: os.Args[1:], Settings: o.Kept(sockets.Setting()), Stderr: s.report.Out, Shared: shared,
+		}
+		return worker.Start(sockets)
 	}
 	err = supervisor.New(&supervisor.Options{
-		Start: worker.Start, Listeners: sockets,
+		Start: start, Listeners: sockets, Rebind: s.rebind,
 		StartTimeout: o.Listening.StartTimeout, StartTimeoutFlag: "--start-timeout", Version: command.Version,
 		Notify: systemd.Notify, WatchdogPeriod: systemd.WatchdogPeriod(),
 		Report: s.report, StartUp: s.start,
@@ -61,6 +72,39 @@ func sharedFile() *os.File {
 		return nil
 	}
 	return os.NewFile(uintptr(opened.FD), "shared")
+}
+
+// binding returns how addresses are bound. What is not the addresses stays as it was at the start. setting is the line of the
+// option.
+func (s *fileServer) binding(setting string) *listeners.Options {
+	o := s.options.Listening.Sockets(s.doing)
+	o.Setting = setting
+	return o
+}
+
+// rebind reads the configuration again, and returns the sockets for it; nil if they are those that there are, or if systemd
+// has passed them. A configuration that this program can't read is left to the worker, which reports what is wrong with it,
+// or is of a version that can read it.
+func (s *fileServer) rebind(sockets *listeners.Set) (*listeners.Change, error) {
+	o, origins, err := s.line.options(s.args, logging.New(io.Discard)) // the worker reports
+	if err != nil {
+		return nil, nil
+	}
+	addrs, err := o.Addresses()
+	if err != nil {
+		return nil, nil
+	}
+	if sockets.Activated() {
+		if line := o.ListenLine(); line != s.options.ListenLine() {
+			s.report.Warn(fmt.Sprintf("%s is not used: systemd passes the sockets; change the socket unit, and restart it with the service (%s)", strings.ReplaceAll(line, "\n", ", "), origins["listen"]))
+		}
+		return nil, nil
+	}
+	if len(addrs) == 0 {
+		return nil, located(serveconfig.ErrNoAddress, origins)
+	}
+	change, err := sockets.Change(addrs, s.binding(o.ListenLine()), s.report)
+	return change, located(err, origins)
 }
 
 // requests returns what the signals of a supervisor ask for.

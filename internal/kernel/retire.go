@@ -47,10 +47,14 @@ func ShareAddress(fd int32) error {
 	return os.NewSyscallError("setsockopt SO_REUSEPORT", unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
 }
 
-// Overlaps reports whether one of two different TCP addresses is a wildcard that includes the other.
+// Overlaps reports whether one of two different TCP addresses is a wildcard that includes the other, or one of two equal ones
+// is for https.
 func (a Address) Overlaps(b Address) bool {
-	if a.Path != "" || b.Path != "" || a.TCP.Port() != b.TCP.Port() || a.TCP.Port() == 0 || a.TCP == b.TCP && a.Dual == b.Dual {
+	if a.Path != "" || b.Path != "" || a.TCP.Port() != b.TCP.Port() || a.TCP.Port() == 0 {
 		return false
+	}
+	if a.TCP == b.TCP && a.Dual == b.Dual {
+		return a.TLS != b.TLS
 	}
 	return a.includes(b) || b.includes(a)
 }

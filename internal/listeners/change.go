@@ -117,7 +117,7 @@ func (s *Set) places(addrs []kernel.Address) []int {
 	for _, have := range [][]kernel.Address{s.wanted, s.addrs} {
 		for i, a := range addrs {
 			for j, h := range have {
-				if places[i] < 0 && !taken[j] && a.TCP == h.TCP && a.Path == h.Path && a.Dual == h.Dual {
+				if places[i] < 0 && !taken[j] && a.TCP == h.TCP && a.Path == h.Path && a.Dual == h.Dual && a.TLS == h.TLS {
 					places[i], taken[j] = j, true
 				}
 			}

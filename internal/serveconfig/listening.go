@@ -39,17 +39,17 @@ func (l *Listening) table() config.Group {
 		{
 			Name: "listen", Into: &l.addresses, Default: []string{"127.0.0.1:8080"},
 			Usage:  "listen on `ADDRESS`: IP:PORT, :PORT for all addresses, or unix:/path for a Unix socket (repeatable)",
-			Advice: "The default accepts connections from this machine only; :8080 and :80 accept them from everywhere. Sockets that systemd passes replace this option. A change needs a restart.",
+			Advice: "The default accepts connections from this machine only; :8080 and :80 accept them from everywhere. Sockets that systemd passes replace this option. With --supervise a reload adds and removes addresses.",
 		},
 		{
 			Name: "socket-mode", Into: &l.socketMode, Default: "0666",
 			Usage:  "permissions of Unix socket files, as octal `MODE`",
-			Advice: "Every process that may write to the file may connect. 0660 together with --socket-group restricts access to one group, such as the proxy's. A change needs a restart.",
+			Advice: "Every process that may write to the file may connect. 0660 together with --socket-group restricts access to one group, such as the proxy's.",
 		},
 		{
 			Name: "socket-group", Into: &l.socketGroup,
 			Usage:  "`GROUP` that owns Unix socket files, by name or number",
-			Advice: "For example www-data for nginx. The server must be a member of the group, unless it starts as root. A change needs a restart.",
+			Advice: "For example www-data for nginx. The server must be a member of the group, unless it starts as root.",
 		},
 		{
 			Name: "loops", Into: &l.Loops, Default: runtime.NumCPU(), DefaultText: "one per core", Least: 1,

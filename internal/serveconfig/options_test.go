@@ -164,19 +164,20 @@ func TestAddresses(t *testing.T) {
 // TestKept sees what takes a restart reported by a worker, and nothing else.
 func TestKept(t *testing.T) {
 	before, _ := resolved(t, config.Given{"loops": {"2"}, "max-ranges": {"1"}})
-	after, origins := resolved(t, config.Given{"loops": {"3"}, "max-ranges": {"2"}, "log-level": {"debug"}})
+	after, origins := resolved(t, config.Given{"loops": {"3"}, "max-ranges": {"2"}, "log-level": {"debug"}, "listen": {":80"}})
 	var out bytes.Buffer
 	report := logging.New(&out)
-	if err := after.WarnKept(before.Kept(), origins, report); err != nil {
+	if err := after.WarnKept(before.Kept(before.ListenLine()), origins, report); err != nil {
 		t.Fatal(err)
 	}
-	want := "aws: warning: loops = 3 takes a restart: it stays 2 (flag --loops)\n" +
+	want := "aws: warning: listen = [\":80\"] takes a reload, or a restart if the supervisor is of another version: it stays [\"127.0.0.1:8080\"] (flag --listen)\n" +
+		"aws: warning: loops = 3 takes a restart: it stays 2 (flag --loops)\n" +
 		"aws: warning: log-level = \"debug\" takes a restart: it stays \"info\" for the supervisor's own messages (flag --log-level)\n"
 	if out.String() != want {
 		t.Errorf("%s", out.String())
 	}
 	out.Reset()
-	for _, text := range []string{"", "{}", after.Kept(), `{"unknown": "unknown = 1"}`} { // of another version, or the same
+	for _, text := range []string{"", "{}", after.Kept(after.ListenLine()), after.Kept(""), `{"unknown": "unknown = 1"}`} { // of another version, or the same
 		if err := after.WarnKept(text, origins, report); err != nil || out.Len() != 0 {
 			t.Errorf("%q: %v, %s", text, err, out.String())
 		}

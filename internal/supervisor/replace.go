@@ -12,7 +12,11 @@ import (
 
 // startNext starts a worker, which is to take over once it serves.
 func (s *Supervisor) startNext() {
-	p, err := s.Start(s.Listeners)
+	sockets := s.Listeners
+	if s.change != nil {
+		sockets = s.change.Next
+	}
+	p, err := s.Start(sockets)
 	if err != nil {
 		s.Report.Error(fmt.Sprintf("no worker can be started: %v", err), "error", err.Error())
 		s.onFailed(nil, err)
@@ -30,6 +34,13 @@ func (s *Supervisor) startNext() {
 func (s *Supervisor) replace() {
 	s.restart = nil
 	s.Notify(systemd.Reloading())
+	if err := s.rebind(); err != nil && s.current != nil {
+		s.Report.Error(fmt.Sprintf("the reload is refused: %v: worker %d stays", err, s.current.pid), "worker", s.current.pid)
+		s.settle()
+		return
+	} else if err != nil {
+		s.Report.Error(fmt.Sprintf("the addresses stay: %v", err))
+	}
 	s.startNext()
 }
 
@@ -40,6 +51,11 @@ func (s *Supervisor) reload() {
 	case s.next != nil:
 		if !s.reloadAgain {
 			s.Report.Info(fmt.Sprintf("worker %d is just starting: another one is started after it", s.next.pid), "worker", s.next.pid)
+		}
+		s.reloadAgain = true
+	case s.retired != nil:
+		if !s.reloadAgain {
+			s.Report.Info("removed addresses are just being closed: another worker is started after that")
 		}
 		s.reloadAgain = true
 	default:
@@ -59,12 +75,16 @@ func (s *Supervisor) onServes(w *worker, report Report) {
 	old := s.current
 	s.current, s.next = w, nil
 	s.StartUp.Done()
+	removed := s.commit()
 	if old != nil {
 		s.Report.Info(fmt.Sprintf("worker %d serves, worker %d drains%s", w.pid, old.pid, s.otherVersion(report.Version)),
 			"worker", w.pid, "drains", old.pid, "version", report.Version)
-		s.drain(old)
+		s.drainAfter(old, removed)
 	} else if s.served {
 		s.Report.Info(fmt.Sprintf("worker %d serves%s", w.pid, s.otherVersion(report.Version)), "worker", w.pid, "version", report.Version)
+	}
+	if old == nil {
+		s.closeSockets(removed)
 	}
 	s.served = true
 	s.settle()
@@ -83,7 +103,7 @@ func (s *Supervisor) settle() {
 	if s.current != nil {
 		s.Notify(systemd.Ready + "\n" + systemd.Status(fmt.Sprintf("Worker %d serves.", s.current.pid)))
 	}
-	if s.reloadAgain && !s.ending {
+	if s.reloadAgain && !s.ending && s.retired == nil && s.next == nil {
 		s.reloadAgain = false
 		s.replace()
 	}
@@ -112,6 +132,7 @@ func (s *Supervisor) onEnded(w *worker) {
 
 // onFailed deals with a worker that has not come to serve. It is nil if it could not even be started.
 func (s *Supervisor) onFailed(w *worker, err error) {
+	s.abort()
 	why, status := "the worker did not come to serve", -1
 	if w != nil {
 		status = w.exitStatus()

@@ -25,6 +25,9 @@ type Options struct {
 	// Start starts a worker process with duplicates of the sockets.
 	Start     func(*listeners.Set) (Process, error)
 	Listeners *listeners.Set // the supervisor's from New on
+	// Rebind returns the sockets that the configuration wants as it is when a reload begins, or nil if they are the same. With
+	// an error nothing is reloaded. It may be nil.
+	Rebind func(*listeners.Set) (*listeners.Change, error)
 
 	StartTimeout     time.Duration // how long a worker may take until it serves
 	StartTimeoutFlag string        // by which StartTimeout is chosen, for messages
@@ -55,7 +58,9 @@ type Supervisor struct {
 	draining []*worker // have been asked to end
 	served   bool      // a worker has come to serve
 
-	reloadAgain bool // another worker is wanted after the one that is starting
+	change      *listeners.Change // the sockets of next, if they are others than the current ones
+	retired     *retirement       // of removed addresses; nil if none are being closed
+	reloadAgain bool              // another worker is wanted after the one that is starting, or after the retirement
 	restarts    backoff
 	restart     <-chan time.Time // when a worker is started again; nil if that is not due
 	ending      bool
@@ -135,6 +140,8 @@ func (s *Supervisor) onEvent(e event) {
 		if w == s.next && s.served {
 			s.Report.Info(fmt.Sprintf("worker %d does not serve yet; it is given up after %v", w.pid, s.StartTimeout), "worker", w.pid)
 		}
+	case retires:
+		s.retire()
 	case isLate:
 		if w == s.next {
 			w.tooLate = true
@@ -169,6 +176,12 @@ func (s *Supervisor) end() {
 		s.next.after(startSpare, endsNow, s.events)
 		s.draining = append(s.draining, s.next)
 		s.next = nil
+		s.abort()
+	}
+	if s.retired != nil {
+		s.retired.timer.Stop()
+		s.closeRetired()
+		s.retired = nil
 	}
 	if s.current != nil {
 		s.drain(s.current)
@@ -178,10 +191,15 @@ func (s *Supervisor) end() {
 
 // drain asks a worker to end.
 func (s *Supervisor) drain(w *worker) {
+	s.draining = append(s.draining, w)
+	s.endWorker(w)
+}
+
+// endWorker asks a worker to end that is among those that drain.
+func (s *Supervisor) endWorker(w *worker) {
 	w.Signal(drainSignal)
 	w.Signal(syscall.SIGCONT) // should it be stopped
 	w.after(w.drainTimeout+drainSpare, endsNow, s.events)
-	s.draining = append(s.draining, w)
 }
 
 // checkHeartbeat finds out whether the worker's loops iterate. One whose loops do not is ended, and so replaced; if systemd

@@ -33,6 +33,7 @@ const (
 	isSlow  // it has been starting for a while
 	isLate  // it may take no longer to serve
 	endsNow // it may take no longer to end
+	retires // it is time to look at the removed addresses
 )
 
 // follow sends what a worker does to a channel, until it has ended.
