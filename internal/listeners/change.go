@@ -144,8 +144,8 @@ func (c *Change) Added() []kernel.Address { return c.bound.addrs }
 // Abort closes what was bound for the change, and leaves the set that it was made from as it was.
 func (c *Change) Abort(report *logging.Reporter) error { return c.bound.Close(report) }
 
-// Retire ends the beginning of connections at the sockets of the set. Files of Unix sockets are removed. Whoever has the
-// sockets open goes on accepting what has begun.
+// Retire ends the beginning of connections at the sockets of the set. Files of Unix sockets are removed. Processes that have the
+// sockets open go on accepting what has begun.
 func (s *Set) Retire(report *logging.Reporter) {
 	s.files.Remove(report)
 	s.files = nil

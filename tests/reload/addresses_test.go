@@ -131,7 +131,7 @@ func closedAt(t *testing.T, targets ...*target) {
 	}
 }
 
-// TestAddressesUnderLoad adds, removes and keeps addresses while clients use them. Whoever has connected has a response; an
+// TestAddressesUnderLoad adds, removes and keeps addresses while clients use them. Who has connected gets a response; an
 // address that stays refuses nobody, whether a reload is refused or not.
 func TestAddressesUnderLoad(t *testing.T) {
 	wanted := requestsWanted(t)
@@ -150,7 +150,7 @@ func TestAddressesUnderLoad(t *testing.T) {
 	unix := func(path string) *target { return &target{network: "unix", address: path, listen: "unix:" + path} }
 	chosen, a, b := &target{network: "tcp", listen: "127.0.0.1:0"}, tcp(), tcp()
 	u, v := unix(s.socket), unix(s.socket+"2")
-	wildcard := &target{network: "tcp", address: a.address, listen: a.address[strings.LastIndex(a.address, ":"):]}
+	wildcard := &target{network: "tcp", address: a.address, listen: ":" + port(a.address)}
 	occupied := tcp()
 	other, err := net.Listen("tcp", occupied.address)
 	if err != nil {
@@ -208,8 +208,17 @@ func TestAddressesUnderLoad(t *testing.T) {
 			refuse(`worker \d+ did not come to serve \(exit status 2\)`, syscall.SIGUSR2, stays[1:], `header = ["none"]`)
 			refused = 0 // of the next worker
 		},
-		func() { a.gone.Store(true); replace(syscall.SIGHUP, chosen, u, b, v); closedAt(t, a) },
-		func() { b.gone.Store(true); replace(syscall.SIGUSR2, a, chosen, u, v); used(a); closedAt(t, b) },
+		func() {
+			a.gone.Store(true)
+			replace(syscall.SIGHUP, chosen, u, b, v)
+			closedAt(t, a)
+		},
+		func() {
+			b.gone.Store(true)
+			replace(syscall.SIGUSR2, a, chosen, u, v)
+			used(a)
+			closedAt(t, b)
+		},
 		func() { // the second one comes while what the first one removes is being closed
 			v.gone.Store(true)
 			replace(syscall.SIGHUP, chosen, u, a)
@@ -217,7 +226,12 @@ func TestAddressesUnderLoad(t *testing.T) {
 			used(v, b)
 		},
 		func() { replace(syscall.SIGHUP, wildcard, v, u, chosen, b); used(a) }, // nobody is refused at a
-		func() { v.gone.Store(true); b.gone.Store(true); replace(syscall.SIGUSR2, wildcard, u, chosen); closedAt(t, v, b) },
+		func() {
+			v.gone.Store(true)
+			b.gone.Store(true)
+			replace(syscall.SIGUSR2, wildcard, u, chosen)
+			closedAt(t, v, b)
+		},
 	}
 	began := time.Now()
 	for i, step := range steps {
@@ -257,5 +271,100 @@ func TestAddressesUnderLoad(t *testing.T) {
 		if _, err := os.Lstat(at.address); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("the socket's file: %v", err)
 		}
+	}
+}
+
+// TestAddressesOfAllKinds reloads with an IPv6 address, another number of loops, other permissions of a Unix socket, another
+// admin address and the PROXY protocol, and removes all but one.
+func TestAddressesOfAllKinds(t *testing.T) {
+	t.Parallel()
+	s := prepare(t)
+	unix := &target{network: "unix", address: s.socket, listen: "unix:" + s.socket}
+	first := &target{network: "tcp", listen: "127.0.0.1:0"}
+	s.listenAt([]*target{first, unix}, "loops = 2", `admin = "127.0.0.1:0"`)
+	s.start(harness.Options{})
+	first.address = s.Address
+	mode := func(want os.FileMode) {
+		t.Helper()
+		harness.Eventually(t, deadline, "the file has other permissions", func() error {
+			info, err := os.Lstat(s.socket)
+			if err == nil && info.Mode().Perm() != want {
+				err = fmt.Errorf("%v", info.Mode())
+			}
+			return err
+		})
+	}
+	mode(0o640)
+	was, admin := inode(t, s.socket), s.says(`admin at (http://\S+)`)[1]
+
+	v6 := &target{network: "tcp6", address: "[::1]:" + port(freeAddress(t)), listen: ""}
+	v6.listen = v6.address
+	ipv6 := true
+	if other, err := net.Listen("tcp6", v6.address); err == nil {
+		_ = other.Close()
+	} else { // a machine without IPv6
+		v6.network, v6.address = "tcp", freeAddress(t)
+		v6.listen, ipv6 = v6.address, false
+	}
+	s.listenAt([]*target{v6, unix, first}, "loops = 3", `admin = "127.0.0.1:0"`, `proxy-from = ["192.0.2.1/32"]`)
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	harness.WriteFile(t, s.config, []byte(strings.ReplaceAll(string(text), "0640", "0600")))
+	s.Signal(t, syscall.SIGHUP)
+	s.replaced()
+	s.says(`loops = 3 takes a restart: it stays 2`)
+	mode(0o600)
+	if inode(t, s.socket) != was {
+		t.Error("the file is another one")
+	}
+	if _, body, err := get("http://" + v6.address + "/page"); err != nil || body != "page" {
+		t.Errorf("IPv6 %v: %q, %v", ipv6, body, err)
+	}
+	s.page()
+	if now := s.says(`admin at (http://\S+)`)[1]; now == admin {
+		t.Error("the admin address is that of the worker before")
+	}
+	s.worker()
+
+	// A worker that has been started again without a reload reports that other addresses are configured.
+	s.listenAt([]*target{v6})
+	if err := syscall.Kill(s.worker(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.says(`listen = \[".*"\] takes a reload, or a restart if the supervisor is of another version: it stays `)
+	s.says(`worker \d+ serves\n`)
+	s.page()
+	s.Signal(t, syscall.SIGUSR2)
+	s.replaced()
+	closedAt(t, first, unix)
+	if _, body, err := get("http://" + v6.address + "/page"); err != nil || body != "page" {
+		t.Errorf("the last address: %q, %v", body, err)
+	}
+	if status := s.Stop(t); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
+// port returns the port of an address.
+func port(address string) string { return address[strings.LastIndex(address, ":")+1:] }
+
+// TestHangupWithoutSupervisor changes nothing, and a message says so.
+func TestHangupWithoutSupervisor(t *testing.T) {
+	t.Parallel()
+	s := prepare(t)
+	first := &target{network: "tcp", listen: "127.0.0.1:0"}
+	s.listenAt([]*target{first})
+	s.start(harness.Options{}, "--supervise=false")
+	added := &target{network: "tcp", address: freeAddress(t)}
+	added.listen = added.address
+	s.listenAt([]*target{added})
+	s.Signal(t, syscall.SIGHUP)
+	s.says(`hangup needs --supervise: nothing is changed`)
+	s.page()
+	closedAt(t, added)
+	if status := s.Stop(t); status != 0 {
+		t.Errorf("exit status %d", status)
 	}
 }
