@@ -65,7 +65,7 @@ func TestRebind(t *testing.T) {
 		{"listen = [\"127.0.0.1\"]", sockets, "", ""}, // the worker reports it
 		{"lst = true", sockets, "", ""},
 		{"listen = [\"127.0.0.1:0\"]", passed, "", ""},
-		{"listen = [\"127.0.0.1:1\"]", passed, "", "listen = [\"127.0.0.1:1\"] is not used: systemd passes the sockets; change the socket unit, and restart it with the service (" + file + ":1)"},
+		{"listen = [\"127.0.0.1:1\"]", passed, "", "listen = [\"127.0.0.1:1\"], listen-tls = [] is not used: systemd passes the sockets; change the socket unit, and restart it with the service (" + file + ":1)"},
 	} {
 		write(c.text)
 		out.Reset()
@@ -79,7 +79,7 @@ func TestRebind(t *testing.T) {
 	}
 	write("listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]")
 	change, err := s.rebind(sockets)
-	if err != nil || change.Next.Setting() != "listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]" {
+	if err != nil || change.Next.Setting() != "listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]\nlisten-tls = []" {
 		t.Fatal(change, err)
 	}
 	if err := change.Abort(report); err != nil {
