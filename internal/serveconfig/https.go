@@ -35,7 +35,7 @@ func (t *https) table() config.Group {
 		{
 			Name: "listen-tls", Into: &t.addresses,
 			Usage:  "listen on `ADDRESS` for https: IP:PORT, :PORT for all addresses, or unix:/path (repeatable)",
-			Advice: "A site needs a certificate besides. Sockets that systemd passes replace this option; those with FileDescriptorName=https are for https. A change needs a restart.",
+			Advice: "A site needs a certificate besides. Sockets that systemd passes replace this option; those with FileDescriptorName=https are for https.",
 		},
 		{
 			Name: "certificate", Into: &t.certificates,
