@@ -1,9 +1,13 @@
 package goloop
 
-import "aws/internal/docroot"
+import (
+	"aws/internal/docroot"
+	"aws/internal/handler"
+)
 
 // closer holds the descriptors that are to be closed, or shut for sending, by the next batch or by a worker thread.
 type closer struct {
+	streams []handler.Stream     // over, closed by a worker thread
 	sockets []socketEnd          // of connections and listeners
 	files   []docroot.Descriptor // of files without references
 	slow    []int32              // of files whose close may wait: worker threads close them

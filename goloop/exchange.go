@@ -34,6 +34,7 @@ type exchange struct {
 	body   body          // the content behind writeBuf
 	sendfd fileBody      // body, if it is sent by sendfile
 	loads  loadedBody    // body, if it is loaded into buffers
+	stream streamBody    // body, if it is made while it is sent
 	parts  parts         // what follows body
 	limit  *rate.Limit   // of the rate of the content, beside that of the server; nil: none
 
@@ -114,13 +115,18 @@ func (l *Loop) compose(x *exchange, r *handler.Response) bool {
 	if x.headBuf == nil {
 		x.headBuf = l.heads.take(len(r.Head))
 	}
+	if r.Stream != nil {
+		x.setStream(r)
+	}
 	if x.headBuf == nil {
 		l.dropFile(&r.File)
 		return false
 	}
 	x.writeBuf, x.headLeft = x.headBuf[:copy(x.headBuf, r.Head)], r.HeadLen()
 	x.file, r.File = r.File, nil
-	x.setRange(r.From, r.To)
+	if x.stream.source == nil {
+		x.setRange(r.From, r.To)
+	}
 	x.parts.set(r)
 	x.keepAlive, x.limit = r.KeepAlive, r.Limit
 	return true
@@ -143,8 +149,12 @@ func residentEnd(f *docroot.File, end int64) int64 {
 	return 0
 }
 
-// startBody begins to load the body of the current exchange, if its file is one that is loaded.
+// startBody begins to load or to make the body of the current exchange, if it is one that is loaded or made.
 func (l *Loop) startBody(x *exchange) {
+	if x.stream.source != nil {
+		x.stream.askPiece()
+		return
+	}
 	if x.body.remaining() > 0 && x.file.Loads() {
 		l.startLoading(x)
 	}

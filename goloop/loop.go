@@ -49,6 +49,7 @@ type Loop struct {
 	rates      rates
 	localities localities
 	heads      headBuffers
+	streams    streamBuffers
 	readBufs   readBuffers
 	date       responseDate
 	trimming   trimming
@@ -114,7 +115,7 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if l.conns.limits = cfg.limits; l.conns.limits == nil {
 		l.conns.limits = newConnLimits(&cfg)
 	}
-	l.heads.mem = k
+	l.heads.mem, l.streams.mem = k, k
 	if l.loader, err = loader.New(k, cfg.loader(l.clock.precise), cache, &l.counts, (*transferEvents)(l)); err != nil {
 		return nil, err
 	}
@@ -216,6 +217,7 @@ func (l *Loop) housekeep() {
 	l.closer.files = l.trimming.run(l.cache, now, l.closer.files)
 	l.askCloses()
 	l.stopHandshakes()
+	l.askStreamCloses()
 	if now >= l.stallAt {
 		l.stallAt = now + l.cfg.StallTimeout/4
 		l.loader.Reclaim(now)
@@ -239,6 +241,10 @@ func (l *Loop) close() error {
 		l.addEnds()
 		l.runBatch()
 	}
+	for _, s := range l.closer.streams {
+		s.Close(l.k)
+	}
+	l.closer.streams = nil
 	l.askCloses() // what the workers have no room for ends with the process
 	assert(l.localities.socketWaits.open == 0, "a connection that is gone may still let its response wait")
 	l.loader.CheckReleased()

@@ -116,5 +116,8 @@ func (l *Loop) onMade(c *conn, j *job, alive bool) {
 	l.onJob(x, false)
 }
 
-// awaitsMade reports whether the connection's request waits for what a worker thread makes.
-func (c *conn) awaitsMade() bool { return c.current != nil && c.current.job != nil }
+// awaitsMade reports whether the connection's request waits for what a worker thread makes, or its response for the
+// next piece of its body.
+func (c *conn) awaitsMade() bool {
+	return c.current != nil && (c.current.job != nil || c.current.stream.job != nil)
+}

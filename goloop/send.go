@@ -300,7 +300,7 @@ func (l *Loop) stepWReady(x *exchange, n int) {
 	case x.body.ready():
 		l.setState(x.conn, connstate.StateSending)
 	default:
-		l.awaitLoad(x)
+		l.awaitBody(x)
 	}
 }
 
@@ -315,7 +315,7 @@ func (l *Loop) stepSendingMemory(x *exchange, n int) {
 	case x.body.remaining() == 0:
 		l.finish(x)
 	case !x.body.ready():
-		l.awaitLoad(x)
+		l.awaitBody(x)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 type DirectoryEntry struct {
 	Name      string
 	Directory bool
+	Link      bool // the name is that of a symbolic link, and the rest is about its target
 	Info
 }
 
@@ -83,7 +84,8 @@ func entryOf(below, root Root, dir int32, directory, name string) (DirectoryEntr
 		return DirectoryEntry{}, Absent
 	}
 	errno := statx(dir, z, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &stat)
-	if errno == 0 && (stat.Mode&unix.S_IFMT == unix.S_IFLNK || below != root) {
+	link := errno == 0 && stat.Mode&unix.S_IFMT == unix.S_IFLNK
+	if errno == 0 && (link || below != root) {
 		// Only a look-up can determine whether links are followed.
 		fd, class := openDirectory(below, directory+name)
 		if class != Done {
@@ -100,7 +102,7 @@ func entryOf(below, root Root, dir int32, directory, name string) (DirectoryEntr
 	if kind != unix.S_IFREG && kind != unix.S_IFDIR {
 		return DirectoryEntry{}, Absent
 	}
-	return DirectoryEntry{Name: name, Directory: kind == unix.S_IFDIR, Info: infoOf(&stat)}, Done
+	return DirectoryEntry{Name: name, Directory: kind == unix.S_IFDIR, Link: link, Info: infoOf(&stat)}, Done
 }
 
 // ReadWhole implements Directories. The attributes are asked for after the read, too: a file that was written meanwhile has another

@@ -144,6 +144,7 @@ const (
 	JobCompute                  // call Func, which needs much processor time and does not block, and sets Class
 	JobCompress                 // call Func, which may block, and needs processor time for less important work
 	JobHandshake                // call Func, which computes for some milliseconds at the most: always the same thread of its own does
+	JobStream                   // call Func, which blocks and needs much processor time, and sets Class and Result
 )
 
 // Job is a request to a worker thread and, after FinishedJobs has returned it, its outcome. From Ask until
@@ -176,6 +177,12 @@ type Directories interface {
 	// ReadWhole fills b, which has the size of the open file fd, with its content. Absent means that the file is not the version
 	// with these attributes, before and after the read.
 	ReadWhole(fd int32, version *Info, b []byte) Class
+	// OpenFile opens a regular file. Names and links have the same meaning as for ReadStart. CloseFile closes it.
+	OpenFile(root Root, name string) (Opened, Class)
+	// ReadFile fills b from an open file at an offset, as far as the file goes, and returns the count or minus errno.
+	ReadFile(fd int32, b []byte, offset int64) int64
+	// CloseFile closes a file that OpenFile has returned.
+	CloseFile(fd int32)
 	// MemoryFile returns an open file without a name that contains the bytes.
 	MemoryFile(content []byte) (Opened, Class)
 }

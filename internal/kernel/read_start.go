@@ -2,6 +2,18 @@ package kernel
 
 import "golang.org/x/sys/unix"
 
+// OpenFile implements Directories.
+func (*Linux) OpenFile(root Root, name string) (file Opened, class Class) {
+	class = openWaiting(root, []byte(name), &file)
+	return file, class
+}
+
+// ReadFile implements Directories.
+func (*Linux) ReadFile(fd int32, b []byte, offset int64) int64 { return readFull(fd, b, offset) }
+
+// CloseFile implements Directories.
+func (*Linux) CloseFile(fd int32) { _ = unix.Close(int(fd)) }
+
 // ReadStart implements Directories.
 func (*Linux) ReadStart(root Root, name string, bytesMax int) ([]byte, Class) {
 	var file Opened

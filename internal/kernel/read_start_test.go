@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestReadStart reads files beneath a root and through links, and what is not a file or not beneath it.
+// TestReadStart reads and opens files beneath a root and through links, and what is not a file or not beneath it.
 func TestReadStart(t *testing.T) {
 	withoutOpenat2(t, func(t *testing.T) {
 		top := t.TempDir()
@@ -71,6 +71,16 @@ func TestReadStart(t *testing.T) {
 			open := len(descriptors(t))
 			if got, class := (&Linux{}).ReadStart(root, c.name, c.most); string(got) != c.want || class != c.class {
 				t.Errorf("%.20q, at most %d: %q, %v, want %q, %v", c.name, c.most, got, class, c.want, c.class)
+			}
+			if opened, class := (&Linux{}).OpenFile(root, c.name); class != c.class {
+				t.Errorf("%.20q is opened: %v, want %v", c.name, class, c.class)
+			} else if class == Done {
+				b := make([]byte, c.most)
+				n := (&Linux{}).ReadFile(opened.FD, b, 0)
+				if n < 0 || string(b[:n]) != c.want {
+					t.Errorf("%.20q is read: %d, %q", c.name, n, b)
+				}
+				(&Linux{}).CloseFile(opened.FD)
 			}
 			if now := len(descriptors(t)); now != open {
 				t.Errorf("%.20q: %d descriptors are open, %d were", c.name, now, open)

@@ -44,14 +44,16 @@ func TestJobsDoNotWaitForEachOther(t *testing.T) {
 	}
 }
 
-// TestComputingKeepsNobodyWaiting has more jobs that compute than there are threads for them: jobs that wait for a disk
-// go on beside them.
+// TestComputingKeepsNobodyWaiting has more jobs that compute, or make content, than there are threads for them: jobs that wait for
+// a disk go on beside them.
 func TestComputingKeepsNobodyWaiting(t *testing.T) {
 	h := newTestWorkers(t, 1)
 	release, done := make(chan struct{}), make(chan struct{})
 	for range 8 {
-		if !h.ask(&Job{Kind: JobCompute, Class: Done, Func: func() { <-release }}) {
-			t.Fatal("a job was refused")
+		for _, kind := range []JobKind{JobCompute, JobStream} {
+			if !h.ask(&Job{Kind: kind, Class: Done, Func: func() { <-release }}) {
+				t.Fatal("a job was refused")
+			}
 		}
 	}
 	h.ask(&Job{Kind: JobFunc, Class: Absent, Func: func() { close(done) }})
@@ -66,6 +68,9 @@ func TestComputingKeepsNobodyWaiting(t *testing.T) {
 	}
 	if h.compute.started != 1 {
 		t.Errorf("%d threads compute", h.compute.started)
+	}
+	if h.stream.started != streamThreadsMax {
+		t.Errorf("%d threads make content", h.stream.started)
 	}
 }
 

@@ -34,6 +34,7 @@ func (p *Page) AppendHTML(dst []byte) []byte {
 		dst = append(dst, "<tr><td colspan=\"3\" class=\"empty\">This directory is empty.</td></tr>\n"...)
 	}
 	dst = append(dst, "</tbody>\n</table>\n"...)
+	dst = p.appendArchives(dst)
 	dst = appendReadme(dst, &p.Readme)
 	dst = append(dst, "</main>\n<footer>"...)
 	dst = appendCount(dst, directories, "directory", "directories")
@@ -55,6 +56,23 @@ func (p *Page) AppendHTML(dst []byte) []byte {
 		dst = append(dst, " UTC</time>"...)
 	}
 	return append(dst, "</footer>\n</body>\n</html>\n"...)
+}
+
+// appendArchives appends the links to archives of the directory.
+func (p *Page) appendArchives(dst []byte) []byte {
+	if len(p.Archives) == 0 {
+		return dst
+	}
+	dst = append(dst, "<p class=\"archives\">Download this directory as"...)
+	for i, format := range p.Archives {
+		if i > 0 {
+			dst = append(dst, " or"...)
+		}
+		dst = append(dst, ` <a rel="nofollow" download="" href="?archive=`...)
+		dst = append(append(dst, format...), `">.`...)
+		dst = append(append(dst, format...), "</a>"...)
+	}
+	return append(dst, "</p>\n"...)
 }
 
 // appendTop appends the page down to the first entry.

@@ -25,6 +25,9 @@ type Page struct {
 	// Truncated is the number of entries that were not read. If it is not 0 the page shows it, because the
 	// first entry by name, size or time may then be missing.
 	Truncated int
+	// Archives are the formats in which the directory can be downloaded, such as "zip". The page has links to
+	// them, and the other formats do not.
+	Archives []string
 	// Readme is shown below the entries in the page, and not in the other formats.
 	Readme Readme
 	// NowUnix is the current time in seconds since 1970-01-01 UTC, which the page shows at the end. 0 means

@@ -9,6 +9,7 @@ import (
 
 	"aws/internal/command"
 	"aws/internal/config"
+	"aws/internal/sites"
 )
 
 // An option that can't take effect is a mistake that the operator otherwise notices only when its effect
@@ -69,6 +70,11 @@ func (o *Options) Effects(origins config.Origins) (warnings []string, err error)
 	if err := o.files.indexEffects(); err != nil {
 		return nil, err
 	}
+	for _, format := range o.files.archive {
+		if !slices.Contains(sites.ArchiveFormats, format) {
+			return nil, command.UsageError(fmt.Errorf("--archive %q: it is not a format; write %s", format, strings.Join(sites.ArchiveFormats, " or ")))
+		}
+	}
 	return e.warnings, nil
 }
 
@@ -78,6 +84,7 @@ func (o *Options) needs(e *effects) {
 		option, needed string
 		have           bool
 	}{
+		{"archive", "--list", o.files.list},
 		{"max-list-entries", "--list", o.files.list || o.Sites != nil},
 		{"start-timeout", "--supervise", o.Listening.Supervise},
 		{"access-log-format", "--access-log", o.Watch.Logs()},

@@ -20,6 +20,7 @@ type files struct {
 	dynamic  []string
 	index    []string
 	list     bool
+	archive  []string
 	listMax  int
 	spa      string
 	dotFiles bool
@@ -51,6 +52,11 @@ func (f *files) table() config.Group {
 			Name: "list", Into: &f.list,
 			Usage:  "send a listing for a directory that has no index file",
 			Advice: "Everybody who can read the files can then also read their names.",
+		},
+		{
+			Name: "archive", Into: &f.archive,
+			Usage:  "offer the directory of a listing as an archive in `FORMAT`, tar.gz or zip (repeatable)",
+			Advice: "The page of the listing links to it. An archive is made while it is sent, 16 at a time at most; others get a 503 response.",
 		},
 		{
 			Name: "max-list-entries", Former: "list-max", Into: &f.listMax, Default: 10000, Least: 1, Usage: "largest number of entries in a listing",

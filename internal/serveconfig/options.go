@@ -78,7 +78,7 @@ func (o *Options) Addresses() ([]kernel.Address, error) {
 // never nil.
 func (o *Options) Handler(doing Doing, report *logging.Reporter) (*fileserver.Options, func(), error) {
 	so := &fileserver.Options{
-		Index: o.files.index, List: o.files.list, ListMax: o.files.listMax, SPA: o.files.spa, DotFiles: o.files.dotFiles,
+		Index: o.files.index, List: o.files.list, Archive: o.files.archive, ListMax: o.files.listMax, SPA: o.files.spa, DotFiles: o.files.dotFiles,
 		Precompress: o.responses.precompress, Compress: o.responses.compress.on, CORS: o.responses.cors,
 		Types: response.NewMediaTypes(),
 	}

@@ -120,6 +120,7 @@ var moved = map[string]string{
 	"dynamic":       "a [[site.route]] with path, root and dynamic = true",
 	"index":         "index in [[site]]",
 	"list":          "list in [[site]]",
+	"archive":       "archive in [[site]]",
 	"spa":           `try = ["{path}", "/index.html"] in [[site]]`,
 	"dotfiles":      "dotfiles in [[site]]",
 	"precompressed": "precompressed in [[site]]",

@@ -35,6 +35,12 @@ var propertyKeys = []siteKey[sites.Properties]{
 		flag(func(p *sites.Properties) **sites.Setting[bool] { return &p.List }),
 	},
 	{
+		"archive", "list of tar.gz and zip", "offer the directory of a listing as an archive, in these formats",
+		"The page of the listing links to it. It is at the URL of the directory with `?archive=zip`. What a route below leaves out, by list, archive or a password, is not in it. The default is none.",
+		`archive = ["tar.gz", "zip"]`,
+		names(func(p *sites.Properties) **sites.Setting[[]string] { return &p.Archive }, `["zip"]`),
+	},
+	{
 		"dotfiles", "true or false", "serve files whose names begin with a dot", "The default is false. Names in /.well-known/ are served in any case.", `dotfiles = true`,
 		flag(func(p *sites.Properties) **sites.Setting[bool] { return &p.DotFiles }),
 	},

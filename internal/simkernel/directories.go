@@ -125,6 +125,49 @@ func (k *Kernel) ReadWhole(fd int32, version *kernel.Info, b []byte) kernel.Clas
 	return kernel.Done
 }
 
+// OpenFile implements kernel.Directories.
+func (k *Kernel) OpenFile(root kernel.Root, name string) (opened kernel.Opened, class kernel.Class) {
+	t := k.tree(root)
+	if t == nil {
+		return opened, kernel.Fault
+	}
+	e := t.names[name]
+	class = k.openEntry(e, e == nil && t.isDirectory(name), &opened)
+	k.tracef("open %q for its content: %v", name, class)
+	return opened, class
+}
+
+// ReadFile implements kernel.Directories.
+func (k *Kernel) ReadFile(fd int32, b []byte, offset int64) int64 {
+	d := k.table[fd]
+	if d == nil || d.kind != descFile {
+		k.violate(fd, "descriptor %d, which is not a file, is read by a worker thread", fd)
+		return -int64(syscall.EBADF)
+	}
+	var done int64
+	for done < int64(len(b)) {
+		n := k.readFile(d, b[done:], offset+done, int64(len(b))-done, true)
+		if n < 0 {
+			return n
+		}
+		if n == 0 {
+			break
+		}
+		done += n
+	}
+	k.fetch(d.file, offset, done)
+	return done
+}
+
+// CloseFile implements kernel.Directories.
+func (k *Kernel) CloseFile(fd int32) {
+	if d := k.table[fd]; d != nil && d.kind == descFile {
+		k.remove(d)
+		return
+	}
+	k.violate(fd, "descriptor %d, which is not a file, is closed by a worker thread", fd)
+}
+
 // MemoryFile implements kernel.Directories.
 func (k *Kernel) MemoryFile(content []byte) (kernel.Opened, kernel.Class) {
 	if k.full() || k.strikes(FaultOpenExhausted) {

@@ -32,6 +32,7 @@ func (c *checker) compiled(t *Table) {
 		}
 	}
 	c.realms(t)
+	c.archives(t)
 	// A route with a pattern is there once for each prefix.
 	seen := map[Problem]bool{}
 	c.problems = slices.DeleteFunc(c.problems, func(p Problem) bool {
@@ -160,6 +161,21 @@ func (c *checker) realms(t *Table) {
 	for realm, isUsed := range used {
 		if !isUsed {
 			c.warn(realm.From, "realm does nothing without auth")
+		}
+	}
+}
+
+// archives warns of archives that no route with listings has.
+func (c *checker) archives(t *Table) {
+	used := map[*Setting[[]string]]bool{}
+	for _, r := range t.routes {
+		if p := &r.Properties; p.Archive != nil && len(p.Archive.Value) > 0 {
+			used[p.Archive] = used[p.Archive] || p.List.Or(false)
+		}
+	}
+	for archive, isUsed := range used {
+		if !isUsed {
+			c.warn(archive.From, "archive does nothing without list = true")
 		}
 	}
 }

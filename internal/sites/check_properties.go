@@ -25,6 +25,9 @@ func (c *checker) properties(of string, p *Properties) {
 	if p.Index != nil {
 		c.index(p.Index)
 	}
+	if p.Archive != nil {
+		c.archive(p.Archive)
+	}
 	if p.Try != nil {
 		c.try(p.Try)
 	}
@@ -84,6 +87,18 @@ func (c *checker) index(s *Setting[[]string]) {
 		}
 		if slices.Contains(s.Value[:i], name) {
 			c.warn(s.From, "index: %q is there twice", name)
+		}
+	}
+}
+
+// ArchiveFormats are the formats of archives.
+var ArchiveFormats = []string{"tar.gz", "zip"}
+
+// archive refuses formats that there are not.
+func (c *checker) archive(s *Setting[[]string]) {
+	for _, format := range s.Value {
+		if !slices.Contains(ArchiveFormats, format) {
+			c.refuse(s.From, "archive: %q is not a format; write %s, or [] for no archives", format, strings.Join(ArchiveFormats, " or "))
 		}
 	}
 }

@@ -157,6 +157,8 @@ func TestProblems(t *testing.T) {
 		{of(Properties{CacheControl: Set("a\nb", from)}), "cache-control"},
 		{of(Properties{Realm: Set("a\nb", from)}), "realm"},
 		{of(Properties{Realm: Set("a", from)}), "warning: realm does nothing without auth"},
+		{of(Properties{Archive: Set([]string{"zip"}, from)}), "warning: archive does nothing without list = true"},
+		{of(Properties{Archive: Set([]string{"rar"}, from)}), `archive: "rar" is not a format; write tar.gz or zip`},
 		{of(Properties{CORS: Set(CORS{Origins: []string{"*"}, Credentials: true}, from)}), "browsers refuse credentials"},
 		{of(Properties{CORS: Set(CORS{Origins: []string{"*", "https://a.b"}}, from)}), "permits all origins"},
 		{of(Properties{CORS: Set(CORS{Origins: []string{"https://a.b/"}}, from)}), "is not an origin"},

@@ -27,6 +27,7 @@ func (p *Properties) All() []Property {
 	l = list(l, "dynamic", p.Dynamic, strconv.FormatBool)
 	l = list(l, "index", p.Index, quoteAll)
 	l = list(l, "list", p.List, strconv.FormatBool)
+	l = list(l, "archive", p.Archive, quoteAll)
 	l = list(l, "dotfiles", p.DotFiles, strconv.FormatBool)
 	l = list(l, "try", p.Try, quoteAll)
 	l = list(l, "respond", p.Respond, func(r Respond) string { return fmt.Sprintf("%d %q", r.Status, r.Body) })

@@ -15,7 +15,8 @@ func inherit(enclosing, own Properties, prefix string) Properties {
 	p := Properties{
 		Root: own.Root, Dynamic: or(own.Dynamic, enclosing.Dynamic), Index: or(own.Index, enclosing.Index),
 		List: or(own.List, enclosing.List), DotFiles: or(own.DotFiles, enclosing.DotFiles),
-		Try: or(own.Try, enclosing.Try), Respond: own.Respond, Charset: or(own.Charset, enclosing.Charset),
+		Archive: or(own.Archive, enclosing.Archive),
+		Try:     or(own.Try, enclosing.Try), Respond: own.Respond, Charset: or(own.Charset, enclosing.Charset),
 		CacheControl: or(own.CacheControl, enclosing.CacheControl), CORS: or(own.CORS, enclosing.CORS), Auth: or(own.Auth, enclosing.Auth),
 		Realm: or(own.Realm, enclosing.Realm), Allow: or(own.Allow, enclosing.Allow), Deny: or(own.Deny, enclosing.Deny),
 		Precompressed: or(own.Precompressed, enclosing.Precompressed), LimitRate: or(own.LimitRate, enclosing.LimitRate),

@@ -123,6 +123,7 @@ type Properties struct {
 	Dynamic       *Setting[bool]     // files are read asynchronously, and not sent by sendfile; default false
 	Index         *Setting[[]string] // names that stand for a directory, the first that exists; default index.html
 	List          *Setting[bool]     // a directory without an index file has a listing; default false
+	Archive       *Setting[[]string] // formats of archives of such a directory, of ArchiveFormats; default none
 	DotFiles      *Setting[bool]     // names that begin with a dot are served; default false
 	Try           *Setting[[]string] // what is looked up for a path, in this order; default the path alone
 	Respond       *Setting[Respond]  // a response without a file

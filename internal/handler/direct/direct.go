@@ -2,7 +2,7 @@
 //
 // # Ownership
 //
-// A Decision has no open file any more: its File says which one would be sent.
+// A Decision has no open file and no stream any more: its File says which one would be sent.
 //
 // # Caveats
 //
@@ -51,6 +51,10 @@ func Respond(h handler.Handler, head []byte, client Client, now time.Time) (*Dec
 	case request.Complete:
 		if !responder.Respond(r, &req, head, f) {
 			return nil, errors.New("the files can't be looked up")
+		}
+		if r.Stream != nil {
+			r.Stream.Close(&kernel.Linux{})
+			r.Stream = nil
 		}
 	default:
 		d.Defect = req.Defect()

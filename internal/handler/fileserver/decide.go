@@ -3,6 +3,7 @@ package fileserver
 import (
 	"bytes"
 
+	"aws/internal/archive"
 	"aws/internal/docroot"
 	"aws/internal/handler"
 	"aws/internal/kernel"
@@ -29,12 +30,13 @@ type decision struct {
 	plain        *docroot.File // what was found for the target; a reference, or nil
 	file         *docroot.File // what is sent: plain, or a sibling or a form of it; the same reference, or another one
 	coding       response.Coding
-	varies       bool   // the file has siblings, or may have forms, so the response depends on Accept-Encoding
-	listed       bool   // the file is a directory's listing
-	bodiless     bool   // the response has no body, whatever the method
-	siblings     bool   // the siblings of one of the names that are looked up may be sent
-	checksNoMore bool   // too many passwords are being checked
-	challenge    string // the value of WWW-Authenticate for who has shown no password
+	varies       bool           // the file has siblings, or may have forms, so the response depends on Accept-Encoding
+	archive      archive.Format // of the directory; the file is a sign that it is there
+	listed       bool           // the file is a directory's listing
+	bodiless     bool           // the response has no body, whatever the method
+	siblings     bool           // the siblings of one of the names that are looked up may be sent
+	checksNoMore bool           // too many passwords are being checked
+	challenge    string         // the value of WWW-Authenticate for who has shown no password
 }
 
 // handOver gives the file that is sent to the response, and releases all others.
@@ -117,6 +119,9 @@ func (d *decision) decide() (s response.Status, known bool) {
 	}
 	if class != kernel.Done {
 		return d.respondWithout(class, path), true
+	}
+	if d.archive != archive.None {
+		return d.sendArchive(path), true
 	}
 	if s, known := d.refuseFile(); s != 0 || !known {
 		return s, known

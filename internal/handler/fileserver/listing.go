@@ -65,6 +65,9 @@ func (j *listingJob) render(k kernel.Directories) (kernel.Opened, kernel.Class) 
 		return kernel.Opened{}, class
 	}
 	page := listing.Page{Path: j.path, Order: j.order, Truncated: truncated, NowUnix: j.unix}
+	for f := range j.server.policyOf(j.site, []byte(j.path)).archives.All {
+		page.Archives = append(page.Archives, f.String())
+	}
 	for _, e := range entries {
 		page.Entries = append(page.Entries, listing.Entry{
 			Name: e.Name, Directory: e.Directory, Size: e.Size, ModifiedNs: e.MtimeNs,

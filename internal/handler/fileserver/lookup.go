@@ -35,7 +35,7 @@ func (d *decision) lookUp(path []byte) (class kernel.Class, known bool) {
 			if class, known = d.find(); !known || class != kernel.Absent {
 				return class, known
 			}
-			if class, known = d.list(m, name, candidate); !known || class != kernel.Absent {
+			if class, known = d.listOrArchive(m, name, candidate); !known || class != kernel.Absent {
 				return class, known
 			}
 			d.scratch.lookup.Reset()

@@ -22,6 +22,7 @@ type Options struct {
 	RangesMax    int      // ranges in one request; a request with more gets the whole file
 	Index        []string // names that stand for a directory, the first that is there
 	List         bool     // directories without an index are listed
+	Archive      []string // formats of archives of such directories
 	ListMax      int      // entries that a listing shows
 	SPA          string   // path of a file that is sent instead of 404
 	DotFiles     bool     // names that begin with a dot are served
@@ -83,7 +84,7 @@ func New(o Options) (handler.Handler, error) {
 		s.siteOf[m] = routes.Sites()[0]
 	}
 	base := policy{
-		index: o.Index, list: o.List, dotFiles: o.DotFiles, precompress: o.Precompress, listingField: true,
+		index: o.Index, list: o.List, archives: formatsOf(o.Archive), dotFiles: o.DotFiles, precompress: o.Precompress, listingField: true,
 		challenge: defaultChallenge, common: common, vary: newVaryValues(added, false), cacheControl: cache, errorPages: o.ErrorPages,
 		textType: textType, attempts: []attempt{{directoryCounts: true}},
 		ofFiles: &filesByGlobs{types: s.types, typeGlobs: o.TypeGlobs, cacheControls: o.CacheControl},

@@ -3,6 +3,7 @@ package fileserver
 import (
 	"strings"
 
+	"aws/internal/archive"
 	"aws/internal/docroot"
 	"aws/internal/rate"
 	"aws/internal/request"
@@ -23,6 +24,7 @@ type policy struct {
 	respond     *fixed            // nil: the response is a file
 	cors        *cors             // nil: off
 	list        bool
+	archives    archive.Formats // of directories that have a listing
 	dotFiles    bool
 	precompress bool
 	symlinks    sites.Symlinks // of the mount

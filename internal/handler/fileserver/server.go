@@ -1,6 +1,8 @@
 package fileserver
 
 import (
+	"sync/atomic"
+
 	"aws/internal/connstate"
 	"aws/internal/docroot"
 	"aws/internal/handler"
@@ -25,6 +27,7 @@ type fileServer struct {
 	mounts   []*docroot.Mount
 	siteOf   map[*docroot.Mount]*sites.CompiledSite
 	verified verified
+	archives atomic.Int64 // in progress
 }
 
 // Mounts implements handler.Handler.

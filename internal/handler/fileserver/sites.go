@@ -105,7 +105,7 @@ type mountKey struct {
 func (c *siteCompiler) policy(r *sites.CompiledRoute) policy {
 	q := &r.Properties
 	p := policy{
-		index: q.Index.Or(defaultIndex), list: q.List.Or(false), dotFiles: q.DotFiles.Or(false), precompress: q.Precompressed.Or(true), symlinks: q.Symlinks.Or(sites.SymlinksWithinRoot),
+		index: q.Index.Or(defaultIndex), list: q.List.Or(false), archives: formatsOf(q.Archive.Or(nil)), dotFiles: q.DotFiles.Or(false), precompress: q.Precompressed.Or(true), symlinks: q.Symlinks.Or(sites.SymlinksWithinRoot),
 		properties: q, restricted: q.Allow != nil || q.Deny != nil, ofFiles: filesByProperties{c.server.types}, challenge: defaultChallenge, textType: textType, attempts: c.attempts(q.Try),
 	}
 	if q.Auth != nil && q.Auth.Value.File != "" {

@@ -81,8 +81,13 @@ func (s *Site) Verify(t testing.TB, e *Exchange, method request.Method) {
 	}
 	bodiless := method == request.MethodHead || r.Status == 204 || r.Status == 304
 	switch {
+	case r.Stream != nil && (length > 0 || e.Header.Get("Content-Length") != "" || r.Chunked != (e.Header.Get("Transfer-Encoding") == "chunked") || !r.Chunked && r.KeepAlive):
+		t.Errorf("the body of a stream, with %d bytes besides it and %q", length, r.Head)
+	case r.Stream != nil:
+		r.Stream.Close(directories{})
 	case bodiless && length > 0:
 		t.Errorf("a response that has no body has one of %d bytes", length)
+	case bodiless && e.Header.Get("Transfer-Encoding") != "":
 	case !bodiless && e.Header.Get("Content-Length") != strconv.FormatInt(length, 10):
 		t.Errorf("Content-Length is %q, and the body has %d bytes", e.Header.Get("Content-Length"), length)
 	case (r.Status == 204 || r.Status == 304) && e.Header.Get("Content-Length") != "":
@@ -96,12 +101,12 @@ func (s *Site) Verify(t testing.TB, e *Exchange, method request.Method) {
 // once are the fields that a response has at most once, and of which a configuration has no say in more than one.
 var once = []string{
 	"Date", "Server", "Content-Length", "Content-Type", "Content-Encoding", "Content-Range", "Etag", "Last-Modified", "Accept-Ranges", "Connection",
-	"Location", "Allow", "Retry-After", "Www-Authenticate", "Cache-Control", "Vary", "X-Content-Type-Options", "Access-Control-Allow-Origin",
+	"Location", "Allow", "Transfer-Encoding", "Content-Disposition", "Retry-After", "Www-Authenticate", "Cache-Control", "Vary", "X-Content-Type-Options", "Access-Control-Allow-Origin",
 	"Access-Control-Allow-Methods", "Access-Control-Allow-Credentials", "Access-Control-Max-Age",
 }
 
 // never are the fields that no response has: the body is framed by Content-Length alone, and connections are not upgraded.
-var never = []string{"Transfer-Encoding", "Keep-Alive", "Trailer", "Te", "Upgrade", "Proxy-Connection"}
+var never = []string{"Keep-Alive", "Trailer", "Te", "Upgrade", "Proxy-Connection"}
 
 // required are the fields that responses with these statuses have (RFC 9110 section 15).
 var required = map[response.Status][]string{
@@ -121,6 +126,9 @@ func checkFields(t testing.TB, e *Exchange) {
 		if e.Header[name] != nil {
 			t.Errorf("%s: %q", name, e.Header[name])
 		}
+	}
+	if e.Header["Transfer-Encoding"] != nil && e.Header["Content-Disposition"] == nil {
+		t.Errorf("Transfer-Encoding: %q of what is not an archive", e.Header["Transfer-Encoding"])
 	}
 	for _, name := range append(required[e.Status], "Date") {
 		if len(e.Header[name]) != 1 {

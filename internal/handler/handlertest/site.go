@@ -228,6 +228,17 @@ func (directories) ReadStart(kernel.Root, string, int) ([]byte, kernel.Class) {
 // ReadWhole implements kernel.Directories. Nothing can be read.
 func (directories) ReadWhole(int32, *kernel.Info, []byte) kernel.Class { return kernel.Fault }
 
+// OpenFile implements kernel.Directories. There is no file.
+func (directories) OpenFile(kernel.Root, string) (kernel.Opened, kernel.Class) {
+	return kernel.Opened{}, kernel.Absent
+}
+
+// ReadFile implements kernel.Directories.
+func (directories) ReadFile(int32, []byte, int64) int64 { return 0 }
+
+// CloseFile implements kernel.Directories.
+func (directories) CloseFile(int32) {}
+
 // MemoryFile implements kernel.Directories.
 func (directories) MemoryFile(content []byte) (kernel.Opened, kernel.Class) {
 	return kernel.Opened{Info: kernel.Info{Size: int64(len(content)), Dev: uint64(len(content))}}, kernel.Done
