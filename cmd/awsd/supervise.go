@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"aws/internal/command"
+	"aws/internal/config"
 	"aws/internal/kernel"
 	"aws/internal/listeners"
 	"aws/internal/logging"
@@ -53,7 +54,7 @@ func (s *fileServer) supervise(addrs []kernel.Address, sockets *listeners.Set) e
 		return worker.Start(sockets)
 	}
 	err = supervisor.New(&supervisor.Options{
-		Start: start, Listeners: sockets, Rebind: s.rebind,
+		Start: start, Listeners: sockets, Reread: s.reread,
 		StartTimeout: o.Listening.StartTimeout, StartTimeoutFlag: "--start-timeout", Version: command.Version,
 		Notify: systemd.Notify, WatchdogPeriod: systemd.WatchdogPeriod(),
 		Report: s.report, StartUp: s.start,
@@ -82,18 +83,23 @@ func (s *fileServer) binding(setting string) *listeners.Options {
 	return o
 }
 
-// rebind reads the configuration again, and returns the sockets for it; nil if they are those that there are, or if systemd
-// has passed them. A configuration that this program can't read is left to the worker, which reports what is wrong with it,
-// or is of a version that can read it.
-func (s *fileServer) rebind(sockets *listeners.Set) (*listeners.Change, error) {
+// reread reads the configuration again, and returns what finds the sockets for it. A configuration that this program can't
+// read is left to the worker, which reports what is wrong with it, or is of a version that can read it.
+func (s *fileServer) reread() supervisor.Rebind {
 	o, origins, err := s.line.options(s.args, logging.New(io.Discard)) // the worker reports
-	if err != nil {
-		return nil, nil
+	var addrs []kernel.Address
+	if err == nil {
+		addrs, err = o.Addresses()
 	}
-	addrs, err := o.Addresses()
 	if err != nil {
-		return nil, nil
+		return func(*listeners.Set) (*listeners.Change, error) { return nil, nil }
 	}
+	return func(sockets *listeners.Set) (*listeners.Change, error) { return s.rebind(sockets, addrs, o, origins) }
+}
+
+// rebind returns the sockets for a configuration with these addresses; nil if they are those that there are, or if systemd
+// has passed them.
+func (s *fileServer) rebind(sockets *listeners.Set, addrs []kernel.Address, o *serveconfig.Options, origins config.Origins) (*listeners.Change, error) {
 	if sockets.Activated() {
 		if line := o.ListenLine(); line != s.options.ListenLine() {
 			s.report.Warn(fmt.Sprintf("%s is not used: systemd passes the sockets; change the socket unit, and restart it with the service (%s)", strings.ReplaceAll(line, "\n", ", "), origins["listen"]))

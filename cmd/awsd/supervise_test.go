@@ -69,7 +69,7 @@ func TestRebind(t *testing.T) {
 	} {
 		write(c.text)
 		out.Reset()
-		change, err := s.rebind(c.set)
+		change, err := s.reread()(c.set)
 		if change != nil || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %v, %v", c.text, change, err)
 		}
@@ -78,7 +78,7 @@ func TestRebind(t *testing.T) {
 		}
 	}
 	write("listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]")
-	change, err := s.rebind(sockets)
+	change, err := s.reread()(sockets)
 	if err != nil || change.Next.Setting() != "listen = [\"127.0.0.1:0\", \"127.0.0.2:0\"]\nlisten-tls = []" {
 		t.Fatal(change, err)
 	}

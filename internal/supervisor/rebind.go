@@ -27,17 +27,42 @@ type retirement struct {
 	timer   *time.Timer // the next step
 }
 
-// rebind finds the sockets for the next worker.
-func (s *Supervisor) rebind() error {
-	if s.Rebind == nil {
-		return nil
+// reread reads the configuration, and has onReread called then. The supervisor goes on meanwhile, and gives it up after
+// StartTimeout: the file may be on a file system that does not respond.
+func (s *Supervisor) reread() {
+	e := event{what: reread, rereading: time.After(s.StartTimeout)}
+	s.rereading = e.rereading
+	go func() {
+		e.rebind = s.Reread()
+		s.events <- e
+	}()
+}
+
+// onReread finds the sockets for the next worker, and starts it.
+func (s *Supervisor) onReread(e event) {
+	if s.rereading == nil || e.rereading != s.rereading {
+		return // it has been given up
 	}
-	change, err := s.Rebind(s.Listeners)
+	s.rereading = nil
+	change, err := e.rebind(s.Listeners)
 	if err != nil {
-		return err
+		s.refuse(err)
+		return
 	}
 	s.change = change
-	return nil
+	s.startNext()
+}
+
+// refuse gives a reload up, as there are no sockets for the next worker. If no worker serves, one is started with those
+// that there are.
+func (s *Supervisor) refuse(err error) {
+	if s.current != nil {
+		s.Report.Error(fmt.Sprintf("the reload is refused: %v: worker %d stays", err, s.current.pid), "worker", s.current.pid)
+		s.settle()
+		return
+	}
+	s.Report.Error(fmt.Sprintf("the addresses stay: %v", err))
+	s.startNext()
 }
 
 // abort gives up the sockets of a worker that has not come to serve.

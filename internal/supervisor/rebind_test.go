@@ -23,6 +23,7 @@ func loopbackOf(ip string) kernel.Address {
 type wants struct {
 	addrs []kernel.Address
 	err   error
+	block chan struct{} // reading lasts until it is closed, if it is not nil
 }
 
 // playSockets runs a test with a supervisor that has sockets at 127.0.0.1 and 127.0.0.2, and another configuration later.
@@ -37,11 +38,17 @@ func playSockets(t *testing.T, test func(*stage, *wants, []kernel.Address)) {
 	}
 	play(t, func(options *Options) {
 		options.Listeners = sockets
-		options.Rebind = func(s *listeners.Set) (*listeners.Change, error) {
-			if w.err != nil {
-				return nil, w.err
+		options.Reread = func() Rebind {
+			addrs, err := w.addrs, w.err
+			if w.block != nil {
+				<-w.block
 			}
-			return s.Change(w.addrs, o, report)
+			return func(s *listeners.Set) (*listeners.Change, error) {
+				if err != nil {
+					return nil, err
+				}
+				return s.Change(addrs, o, report)
+			}
 		}
 	}, func(s *stage) { test(s, w, sockets.Addresses()) })
 }
@@ -70,6 +77,7 @@ func TestReloadAddresses(t *testing.T) {
 		added := s.Listeners.Addresses()[1]
 		s.says(added.String()+" is added", had[1].String()+" is removed", "worker 2 serves, worker 1 drains")
 		s.signalled(first)
+		s.notifies("READY=1 STATUS=Worker 1", "RELOADING=1") // the reload is not over
 		s.request(s.reloads)
 		s.says("removed addresses are just being closed: another worker is started after that")
 		s.worker(2)
@@ -79,6 +87,7 @@ func TestReloadAddresses(t *testing.T) {
 			t.Error("a worker starts while the addresses are being closed")
 		}
 		s.pass(closeSpare)
+		s.notifies("READY=1 STATUS=Worker 2", "RELOADING=1")
 		s.serves(3)
 		s.says("worker 3 serves, worker 2 drains")
 		if !listens(had[0]) || listens(had[1]) || !listens(added) {
@@ -138,6 +147,37 @@ func TestReloadAddressesRefused(t *testing.T) {
 		s.says("worker 1 ended by itself (signal: killed): another one is started at once",
 			"the addresses stay: listen :80: permission denied", "worker 3 serves")
 		s.ended()
+	})
+}
+
+// TestConfigurationIsNotRead has a configuration that takes long to read: the worker that serves stays, a death of it is
+// made up for, and the end does not wait.
+func TestConfigurationIsNotRead(t *testing.T) {
+	playSockets(t, func(s *stage, w *wants, had []kernel.Address) {
+		first := s.serves(1)
+		w.block = make(chan struct{})
+		w.addrs = w.addrs[:1]
+		s.request(s.reloads)
+		s.request(s.reloads)
+		s.pass(29 * time.Second)
+		s.worker(1)
+		s.says()
+		s.pass(2 * time.Second)
+		s.says("the reload is refused: the configuration could not be read within 30s (--start-timeout): worker 1 stays")
+		s.dies(first, errKilled) // while it is read for the second request
+		s.says("worker 1 ended by itself (signal: killed); the configuration is just being read for another one")
+		s.pass(29*time.Second + 10*time.Millisecond)
+		s.says("the addresses stay: the configuration could not be read within 30s (--start-timeout)")
+		s.serves(2)
+		if close(w.block); !listens(had[1]) { // what has been read too late is passed over
+			t.Error("the address is removed")
+		}
+		s.pass(0)
+		s.worker(2)
+		w.block = make(chan struct{})
+		s.request(s.reloads)
+		s.ended()
+		close(w.block)
 	})
 }
 

@@ -34,12 +34,9 @@ func (s *Supervisor) startNext() {
 func (s *Supervisor) replace() {
 	s.restart = nil
 	s.Notify(systemd.Reloading())
-	if err := s.rebind(); err != nil && s.current != nil {
-		s.Report.Error(fmt.Sprintf("the reload is refused: %v: worker %d stays", err, s.current.pid), "worker", s.current.pid)
-		s.settle()
+	if s.Reread != nil {
+		s.reread()
 		return
-	} else if err != nil {
-		s.Report.Error(fmt.Sprintf("the addresses stay: %v", err))
 	}
 	s.startNext()
 }
@@ -48,6 +45,8 @@ func (s *Supervisor) replace() {
 func (s *Supervisor) reload() {
 	switch {
 	case s.ending:
+	case s.rereading != nil:
+		s.reloadAgain = true
 	case s.next != nil:
 		if !s.reloadAgain {
 			s.Report.Info(fmt.Sprintf("worker %d is just starting: another one is started after it", s.next.pid), "worker", s.next.pid)
@@ -98,12 +97,13 @@ func (s *Supervisor) otherVersion(version string) string {
 	return fmt.Sprintf("; the worker is version %s, the supervisor %s", version, s.Version)
 }
 
-// settle notifies systemd that there is a worker and no other is starting, or starts the other.
+// settle notifies systemd that there is a worker and no other is starting, or starts the other. While the worker before still
+// accepts connections, because addresses are removed, the reload is not over.
 func (s *Supervisor) settle() {
-	if s.current != nil {
+	if s.current != nil && s.retired == nil {
 		s.Notify(systemd.Ready + "\n" + systemd.Status(fmt.Sprintf("Worker %d serves.", s.current.pid)))
 	}
-	if s.reloadAgain && !s.ending && s.retired == nil && s.next == nil {
+	if s.reloadAgain && !s.ending && s.retired == nil && s.next == nil && s.rereading == nil {
 		s.reloadAgain = false
 		s.replace()
 	}
@@ -162,6 +162,10 @@ func (s *Supervisor) onDied(w *worker) {
 	why := fmt.Sprintf("worker %d ended by itself (%s)", w.pid, w.howEnded())
 	if s.next != nil {
 		s.Report.Error(fmt.Sprintf("%s; worker %d is just starting", why, s.next.pid), "worker", w.pid)
+		return
+	}
+	if s.rereading != nil {
+		s.Report.Error(why+"; the configuration is just being read for another one", "worker", w.pid)
 		return
 	}
 	s.restartLater(why)

@@ -25,9 +25,8 @@ type Options struct {
 	// Start starts a worker process with duplicates of the sockets.
 	Start     func(*listeners.Set) (Process, error)
 	Listeners *listeners.Set // the supervisor's from New on
-	// Rebind returns the sockets that the configuration wants as it is when a reload begins, or nil if they are the same. With
-	// an error nothing is reloaded. It may be nil.
-	Rebind func(*listeners.Set) (*listeners.Change, error)
+	// Reread reads the configuration when a reload begins, which may take long: a goroutine of its own calls it. It may be nil.
+	Reread func() Rebind
 
 	StartTimeout     time.Duration // how long a worker may take until it serves
 	StartTimeoutFlag string        // by which StartTimeout is chosen, for messages
@@ -39,6 +38,9 @@ type Options struct {
 	Report  *logging.Reporter
 	StartUp *logging.StartUp // reports what is waited for until the first worker serves; may be nil
 }
+
+// Rebind returns the sockets that a configuration wants, or nil if they are the same. With an error nothing is reloaded.
+type Rebind func(*listeners.Set) (*listeners.Change, error)
 
 // Requests are what a supervisor is asked to do. Each kind has a channel of its own: many of one can't push out another, and
 // of a kind that waits already another one is not needed. The values do not matter.
@@ -58,6 +60,7 @@ type Supervisor struct {
 	draining []*worker // have been asked to end
 	served   bool      // a worker has come to serve
 
+	rereading   <-chan time.Time  // when reading the configuration is given up; nil if it is not being read
 	change      *listeners.Change // the sockets of next, if they are others than the current ones
 	retired     *retirement       // of removed addresses; nil if none are being closed
 	reloadAgain bool              // another worker is wanted after the one that is starting, or after the retirement
@@ -111,6 +114,9 @@ func (s *Supervisor) Run(requests Requests) error {
 		case <-s.restart:
 			s.restart = nil
 			s.startNext()
+		case <-s.rereading:
+			s.rereading = nil
+			s.refuse(fmt.Errorf("the configuration could not be read within %v (%s)", s.StartTimeout, s.StartTimeoutFlag))
 		case <-checks.C:
 			s.checkHeartbeat()
 		case <-watchdog:
@@ -142,6 +148,8 @@ func (s *Supervisor) onEvent(e event) {
 		}
 	case retires:
 		s.retire()
+	case reread:
+		s.onReread(e)
 	case isLate:
 		if w == s.next {
 			w.tooLate = true
@@ -164,7 +172,7 @@ func (s *Supervisor) end() {
 		return
 	}
 	s.ending = true
-	s.restart = nil
+	s.restart, s.rereading = nil, nil
 	s.StartUp.Done()
 	s.Notify(systemd.Stopping)
 	if err := s.Listeners.Close(s.Report); err != nil {

@@ -23,6 +23,9 @@ type event struct {
 	w      *worker
 	what   happening
 	report Report // with serves
+
+	rebind    Rebind           // with reread
+	rereading <-chan time.Time // with reread: Supervisor.rereading as it was then
 }
 
 type happening int
@@ -33,6 +36,7 @@ const (
 	isSlow  // it has been starting for a while
 	isLate  // it may take no longer to serve
 	endsNow // it may take no longer to end
+	reread  // the configuration has been read; there is no worker
 	retires // it is time to look at the removed addresses
 )
 

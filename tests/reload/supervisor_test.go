@@ -132,6 +132,28 @@ func TestWorkerThatHangsAtTheStart(t *testing.T) {
 	}
 }
 
+// TestConfigurationThatHangs reloads a configuration file that is a pipe, into which nobody writes. The supervisor goes on:
+// it gives the reload up, and ends when it is asked to.
+func TestConfigurationThatHangs(t *testing.T) {
+	t.Parallel()
+	s := prepare(t)
+	s.configure(`start-timeout = "2s"`)
+	s.start(harness.Options{})
+	worker := s.worker()
+	_, pipe := s.hanging()
+	if err := os.Rename(pipe, s.config); err != nil {
+		t.Fatal(err)
+	}
+	s.Signal(t, syscall.SIGHUP)
+	s.says(fmt.Sprintf(`the reload is refused: the configuration could not be read within 2s \(--start-timeout\): worker %d stays`, worker))
+	s.page()
+	s.Signal(t, syscall.SIGHUP)
+	s.Signal(t, syscall.SIGTERM)
+	if status := s.Wait(t); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}
+
 // TestFirstWorkerThatFails ends the supervisor, with the worker's status.
 func TestFirstWorkerThatFails(t *testing.T) {
 	t.Parallel()
