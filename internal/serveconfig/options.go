@@ -1,6 +1,7 @@
 package serveconfig
 
 import (
+	"fmt"
 	"time"
 
 	"aws/goloop"
@@ -71,7 +72,30 @@ func (o *Options) Addresses() ([]kernel.Address, error) {
 		return nil, err
 	}
 	more, err := o.https.listen(o.Listening.socketFile)
-	return append(addrs, more...), err
+	if err != nil {
+		return nil, err
+	}
+	addrs = append(addrs, more...)
+	return addrs, differ(addrs)
+}
+
+// differ refuses addresses of which two take the same connections: the second one can't be bound at a start. A reload could
+// bind it while the sockets of removed addresses share it.
+func differ(addrs []kernel.Address) error {
+	for i, a := range addrs {
+		for _, b := range addrs[:i] {
+			equal := a.TCP == b.TCP && a.Path == b.Path && a.Dual == b.Dual && (a.Path != "" || a.TCP.Port() != 0)
+			if !equal && !a.Overlaps(b) {
+				continue
+			}
+			flag := "--listen"
+			if a.TLS {
+				flag = "--listen-tls"
+			}
+			return command.UsageError(fmt.Errorf("%s: %s and %s take the same connections; leave one of them out", flag, b, a))
+		}
+	}
+	return nil
 }
 
 // Handler opens the mounts and reads the files that the options name. The function that it returns closes the mounts; it is

@@ -161,6 +161,27 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// TestAddressesDiffer refuses two addresses of which one takes the connections of the other.
+func TestAddressesDiffer(t *testing.T) {
+	for _, c := range []struct {
+		plain, tls []string
+		want       string
+	}{
+		{[]string{":80", "127.0.0.1:81", "127.0.0.1:80"}, nil, "--listen: [::]:80 and 127.0.0.1:80 take the same connections; leave one of them out"},
+		{[]string{"127.0.0.1:80", "127.0.0.1:80"}, nil, "--listen: 127.0.0.1:80 and 127.0.0.1:80 take the same connections; leave one of them out"},
+		{[]string{"unix:/a", "unix:/a"}, nil, "--listen: unix:/a and unix:/a take the same connections; leave one of them out"},
+		{[]string{"127.0.0.1:80"}, []string{"127.0.0.1:80"}, "--listen-tls: 127.0.0.1:80 and 127.0.0.1:80 take the same connections; leave one of them out"},
+		{[]string{"0.0.0.0:80"}, []string{"127.0.0.1:80"}, "--listen-tls: 0.0.0.0:80 and 127.0.0.1:80 take the same connections; leave one of them out"},
+		{[]string{"127.0.0.1:0", "127.0.0.1:0", ":0", "127.0.0.1:80", "127.0.0.2:80", "[::]:80", "unix:/a", "unix:/b"}, []string{"127.0.0.1:0", ":443"}, ""},
+	} {
+		o, _ := resolved(t, config.Given{"listen": c.plain, "listen-tls": c.tls})
+		addrs, err := o.Addresses()
+		if c.want == "" && (err != nil || len(addrs) != len(c.plain)+len(c.tls)) || c.want != "" && (err == nil || err.Error() != c.want) {
+			t.Errorf("%v: %v, %v", c, addrs, err)
+		}
+	}
+}
+
 // TestKept sees what takes a restart reported by a worker, and nothing else.
 func TestKept(t *testing.T) {
 	before, _ := resolved(t, config.Given{"loops": {"2"}, "max-ranges": {"1"}})

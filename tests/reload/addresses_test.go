@@ -368,3 +368,25 @@ func TestHangupWithoutSupervisor(t *testing.T) {
 		t.Errorf("exit status %d", status)
 	}
 }
+
+// TestOverlappingAddresses refuses two addresses that take the same connections, as a start does, even if one of the old
+// addresses overlaps with the wildcard, too.
+func TestOverlappingAddresses(t *testing.T) {
+	t.Parallel()
+	s := prepare(t)
+	kept := &target{network: "tcp", address: freeAddress(t)}
+	kept.listen = kept.address
+	removed := &target{network: "tcp", address: "127.0.0.2:" + port(kept.address), listen: "127.0.0.2:" + port(kept.address)}
+	wildcard := &target{listen: ":" + port(kept.address)}
+	s.listenAt([]*target{kept, removed}, "loops = 2")
+	s.start(harness.Options{})
+	worker := s.worker()
+	s.listenAt([]*target{kept, wildcard}, "loops = 2")
+	s.Signal(t, syscall.SIGHUP)
+	s.says(`--listen: .* and .* take the same connections; leave one of them out \(listen comes from .*:1\)`)
+	s.says(fmt.Sprintf(`worker \d+ did not come to serve \(exit status 2\): worker %d stays`, worker))
+	s.page()
+	if status := s.Stop(t); status != 0 {
+		t.Errorf("exit status %d", status)
+	}
+}
