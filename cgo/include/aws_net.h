@@ -12,25 +12,25 @@
 
 enum aws_op_kind {
     AWS_OP_NONE = 0,
-    AWS_OP_ACCEPT = 1,      /* accept4(fd): res is the new descriptor; buf, if any, gets the
+    AWS_OP_ACCEPT = 1,        /* accept4(fd): res is the new descriptor; buf, if any, gets the
                               peer's struct sockaddr */
-    AWS_OP_RECV = 2,        /* recv(fd, buf, len): res is the count, 0 at the end */
-    AWS_OP_SEND = 3,        /* send(fd, buf, len, MSG_NOSIGNAL): res is the count */
-    AWS_OP_SENDFILE = 4,    /* sendfile(fd, file, off, len): res is the count, 0 past the end */
-    AWS_OP_CLOSE = 5,       /* close(fd) */
-    AWS_OP_SHUTDOWN = 6,    /* shutdown(fd, SHUT_WR) */
-    AWS_OP_RESET = 7,       /* SO_LINGER with 0 seconds, then close(fd): the peer sees a reset */
-    AWS_OP_EPOLL_ADD = 8,   /* epoll_ctl(file, EPOLL_CTL_ADD, fd, {mask, token}) */
-    AWS_OP_EPOLL_MOD = 9,   /* epoll_ctl(file, EPOLL_CTL_MOD, fd, {mask, token}) */
-    AWS_OP_RESIDENT = 10,   /* is [off, off+len) of file in the page cache? res is len if so,
+    AWS_OP_RECV = 2,          /* recv(fd, buf, len): res is the count, 0 at the end */
+    AWS_OP_SEND = 3,          /* send(fd, buf, len, MSG_NOSIGNAL): res is the count */
+    AWS_OP_SENDFILE = 4,      /* sendfile(fd, file, off, len): res is the count, 0 past the end */
+    AWS_OP_CLOSE = 5,         /* close(fd) */
+    AWS_OP_SHUTDOWN = 6,      /* shutdown(fd, SHUT_WR) */
+    AWS_OP_RESET = 7,         /* SO_LINGER with 0 seconds, then close(fd): the peer sees a reset */
+    AWS_OP_EPOLL_ADD = 8,     /* epoll_ctl(file, EPOLL_CTL_ADD, fd, {mask, token}) */
+    AWS_OP_EPOLL_MOD = 9,     /* epoll_ctl(file, EPOLL_CTL_MOD, fd, {mask, token}) */
+    AWS_OP_RESIDENT = 10,     /* is [off, off+len) of file in the page cache? res is len if so,
                               a smaller count if not */
-    AWS_OP_EPOLL_DEL = 11,  /* epoll_ctl(file, EPOLL_CTL_DEL, fd) */
-    AWS_OP_CONGESTION = 12, /* buf contains two names, AWS_CONGESTION_NAME bytes each. If
+    AWS_OP_EPOLL_DEL = 11,    /* epoll_ctl(file, EPOLL_CTL_DEL, fd) */
+    AWS_OP_CONGESTION = 12,   /* buf contains two names, AWS_CONGESTION_NAME bytes each. If
                               TCP_CONGESTION is the first, it is set to the second and
                               res is 1. Otherwise res is 0, which is a complete
                               operation too */
-    AWS_OP_NOTSENT = 13,    /* setsockopt(fd, TCP_NOTSENT_LOWAT, mask) */
-    AWS_OP_PUSH = 14,       /* setsockopt(fd, TCP_NODELAY, 1): sends the data that MSG_MORE or
+    AWS_OP_NOTSENT = 13,      /* setsockopt(fd, TCP_NOTSENT_LOWAT, mask) */
+    AWS_OP_PUSH = 14,         /* setsockopt(fd, TCP_NODELAY, 1): sends the data that MSG_MORE or
                               TCP_CORK delays (tcp(7)); later data is delayed again */
     AWS_OP_READ_RECORDS = 15, /* preadv2(file, off): len bytes of the page cache into buf, which
                               consists of records: AWS_RECORD_HEAD bytes that are left alone,

@@ -69,7 +69,7 @@ const (
 	RecordsMax    = C.AWS_RECORDS_MAX // of one operation
 )
 
-// ReadWaits, as the Mask of a ReadRecords, lets it wait for the disk.
+// ReadWaits is the Mask of a ReadRecords that waits for the disk.
 const ReadWaits = C.AWS_READ_WAITS
 
 // Flag changes when and how an operation runs. The values are those of enum aws_op_flag.

@@ -423,23 +423,27 @@ func TestReadRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	ops, mem, err := Ops(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer Unmap(mem)
+	defer func() { _ = Unmap(mem) }()
 	buf, err := Map(int(RecordsLen(RecordsMax * RecordContent)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer Unmap(buf)
+	defer func() { _ = Unmap(buf) }()
 	for _, test := range []struct {
 		offset, n, want int64
 	}{
-		{0, 1, 1}, {0, RecordContent, RecordContent}, {5, RecordContent + 1, RecordContent + 1},
-		{0, int64(len(content)), int64(len(content))}, {100, RecordsMax * RecordContent, int64(len(content)) - 100},
-		{int64(len(content)), 10, 0}, {0, RecordsMax*RecordContent + 1, -int64(syscall.EINVAL)},
+		{0, 1, 1},
+		{0, RecordContent, RecordContent},
+		{5, RecordContent + 1, RecordContent + 1},
+		{0, int64(len(content)), int64(len(content))},
+		{100, RecordsMax * RecordContent, int64(len(content)) - 100},
+		{int64(len(content)), 10, 0},
+		{0, RecordsMax*RecordContent + 1, -int64(syscall.EINVAL)},
 	} {
 		for i := range buf {
 			buf[i] = 0xee

@@ -104,6 +104,7 @@ func echo(conn net.Conn, r *Records, in, buf []byte) error {
 					err = errors.New("a broken record")
 				}
 				return err
+			case Incomplete, Control:
 			}
 			if _, err := conn.Write(out); err != nil {
 				return err
@@ -297,8 +298,13 @@ func TestCutContent(t *testing.T) {
 	for _, test := range []struct {
 		sent, kept, plain, content, want int64
 	}{
-		{0, 100, 300, 300, 100}, {0, 100, 300, 200, 0}, {0, 150, 300, 200, 50}, {100, 100, 300, 200, 100},
-		{200, 100, 300, 50, 50}, {0, 300, 300, 0, 0}, {0, 0, 300, 300, 0},
+		{0, 100, 300, 300, 100},
+		{0, 100, 300, 200, 0},
+		{0, 150, 300, 200, 50},
+		{100, 100, 300, 200, 100},
+		{200, 100, 300, 50, 50},
+		{0, 300, 300, 0, 0},
+		{0, 0, 300, 300, 0},
 	} {
 		c := Cut{Sent: test.sent, Kept: test.kept}
 		if got := c.Content(test.plain, test.content); got != test.want {

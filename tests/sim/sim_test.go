@@ -110,6 +110,7 @@ func play(s uint64, m mode) (*world, error) {
 		trace = os.Stdout
 	}
 	w, err := newWorld(s, trace, m)
+	defer w.stopClients()
 	if err != nil {
 		return w, w.check(err)
 	}

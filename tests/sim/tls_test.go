@@ -19,7 +19,6 @@ import (
 // tlsWorld is what the server and the clients of a world have for TLS.
 type tlsWorld struct {
 	server, client *tls.Config
-	most           uint16 // the version that all offer
 }
 
 // ConfigFor implements goloop.TLS.
@@ -79,6 +78,7 @@ type tlsClient struct {
 	taken   int // bytes of Peer.Received that are, or were, in in
 	await   func() bool
 	next    func() (struct{}, bool)
+	stop    func()
 	plain   []byte
 	err     error // that of the handshake, or of the latest read
 }
@@ -90,12 +90,21 @@ func (w *tlsWorld) newClient(rnd *mathrand.Rand, s *session, request string) *tl
 	cfg.MaxVersion = pick(rnd, uint16(tls.VersionTLS12), tls.VersionTLS13, tls.VersionTLS13)
 	c.conn = tls.Client(c, cfg)
 	pieces := pick(rnd, 1, 1, 3, 20)
-	c.next, _ = iter.Pull(func(yield func(struct{}) bool) {
+	c.next, c.stop = iter.Pull(func(yield func(struct{}) bool) {
 		c.await = func() bool { return yield(struct{}{}) }
 		c.err = c.run(rnd, request, pieces)
 	})
 	c.next()
 	return c
+}
+
+// stopClients ends the coroutines of clients whose connections have not ended in order.
+func (w *world) stopClients() {
+	for _, s := range w.sessions {
+		if s.tls != nil {
+			s.tls.stop()
+		}
+	}
 }
 
 // run sends the request and receives until the end.
