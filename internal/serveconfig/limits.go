@@ -20,6 +20,7 @@ type limits struct {
 	rangesMax          int
 	strictCRLF         bool
 	idle, head, send   time.Duration
+	handshake          time.Duration
 	connsMax           int
 	perAddress         int
 	sendRate           int64
@@ -47,6 +48,11 @@ func (l *limits) table() config.Group {
 			Name: "keepalive-timeout", Former: "idle-timeout", Into: &l.idle, Default: defaults.IdleTimeout, Least: 1,
 			Usage:  "time that a connection may wait for its next request",
 			Advice: "Behind a load balancer it must be longer than the load balancer's own timeout.",
+		},
+		{
+			Name: "handshake-timeout", Into: &l.handshake, Default: defaults.HandshakeTimeout, Least: 1,
+			Usage:  "time in which a TLS handshake must be complete, from the accept on",
+			Advice: "Lower it against clients that begin handshakes and do not complete them. Clients far away need a few seconds.",
 		},
 		{Name: "read-header-timeout", Former: "head-timeout", Into: &l.head, Default: defaults.HeadTimeout, Least: 1, Usage: "time in which a request head must be complete", Advice: "Lower it against clients that send a byte now and then. Mobile clients may need some seconds."},
 		{Name: "send-timeout", Into: &l.send, Default: defaults.SendTimeout, Least: 1, Usage: "time that a client may receive nothing of a response", Advice: "Raise it for clients that pause, such as media players. Lower it if connections are short."},
@@ -94,6 +100,7 @@ func (l *limits) table() config.Group {
 // addTo puts the limits of connections into the server's configuration.
 func (l *limits) addTo(cfg *goloop.ServerConfig) {
 	cfg.Loop.IdleTimeout, cfg.Loop.HeadTimeout, cfg.Loop.SendTimeout = l.idle, l.head, l.send
+	cfg.Loop.HandshakeTimeout = l.handshake
 	cfg.Loop.ConnsMax, cfg.Loop.ConnsPerAddressMax, cfg.Loop.SendRateMin = l.connsMax, l.perAddress, l.sendRate
 	cfg.Loop.WindowBytes, cfg.Loop.PoolBytes = l.windowBytes, l.poolBytes
 	cfg.Loop.RateMax, cfg.Loop.TotalRateMax = l.rate, l.rateTotal
@@ -111,7 +118,7 @@ func (l *limits) addToHandler(so *fileserver.Options) {
 // limitFlags puts the names of flags in place of those of goloop.Config.
 var limitFlags = strings.NewReplacer(
 	"ConnsMax", "--max-connections", "ConnsPerAddressMax", "--max-connections-per-ip", "SendRateMin", "--min-send-rate",
-	"IdleTimeout", "--keepalive-timeout", "DrainTimeout", "--drain-timeout", "HeadTimeout", "--read-header-timeout", "SendTimeout", "--send-timeout",
+	"IdleTimeout", "--keepalive-timeout", "HandshakeTimeout", "--handshake-timeout", "DrainTimeout", "--drain-timeout", "HeadTimeout", "--read-header-timeout", "SendTimeout", "--send-timeout",
 	"TotalRateMax", "--limit-rate-total", "RateMax", "--limit-rate", "WindowBytes", "--window-bytes", "PoolBytes", "--pool-bytes", "BufferBytes", "a buffer",
 )
 
