@@ -1,6 +1,7 @@
 package serveconfig
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"aws/internal/config"
+	"aws/internal/handler"
 	"aws/internal/handler/direct"
 
 	"golang.org/x/crypto/bcrypt"
@@ -28,9 +30,10 @@ var recipeFiles = []string{
 
 // recipeRequest is a request, and what its response has. Location and File are named behind the status.
 type recipeRequest struct {
-	url    string // without the scheme
+	url    string // with https:// in front, or without a scheme for http
 	fields string // of the request
 	client string // its address; 192.0.2.7 by default
+	site   string // that its handshake was for; by default that of the host
 	want   string
 	header string // "Name: value"; "Name: -" is that there is none; several are separated by " | "
 }
@@ -92,6 +95,32 @@ var recipeRequests = map[string][]recipeRequest{
 	"Behind HAProxy": {
 		{url: "example.org/", want: "200 srv/example/index.html", header: "Strict-Transport-Security: max-age=63072000"},
 		{url: "example.org/", client: "203.0.113.9", want: "403", header: "Strict-Transport-Security: max-age=63072000"},
+	},
+	"https with certificates of one's own": {
+		{url: "example.org/page.txt?q", want: "308 https://example.org/page.txt?q", header: "Strict-Transport-Security: -"},
+		{url: "https://example.org/", want: "200 srv/example/index.html", header: "Strict-Transport-Security: max-age=31536000"},
+		{url: "files.example.org/", want: "308 https://files.example.org/"},
+		{url: "https://files.example.org/", want: "200 listing", header: "Strict-Transport-Security: max-age=31536000"},
+		{url: "https://other.example.org/", want: "421"},
+	},
+	"https with certificates by ACME": {
+		{url: "example.org/", want: "308 https://example.org/"},
+		{url: "https://example.org/", want: "200 srv/example/index.html"},
+		{url: "www.example.org/page.txt", want: "308 https://example.org/page.txt"},
+		{url: "https://www.example.org/page.txt", want: "308 https://example.org/page.txt"},
+	},
+	"https behind HAProxy in TCP mode": {
+		{url: "https://example.org/", want: "200 srv/example/index.html", header: "Strict-Transport-Security: max-age=31536000"},
+		{url: "https://example.org/", client: "203.0.113.9", want: "403"},
+	},
+	"Client certificates": {
+		{url: "staff.example.org/", want: "403"},
+		{url: "https://staff.example.org/f.bin", want: "200 srv/files/f.bin"},
+		{url: "https://staff.example.org/f.bin", site: "example.org", want: "421"},
+		{url: "https://example.org/", want: "200 srv/example/index.html"},
+	},
+	"Several servers with shared ticket keys": {
+		{url: "https://example.org/", want: "200 srv/example/index.html"},
 	},
 	"Caching per directory": {
 		{url: "example.org/page.txt", want: "200 srv/example/page.txt", header: "Cache-Control: public, max-age=300"},
@@ -162,7 +191,12 @@ func cook(t *testing.T, dir, text string, requests []recipeRequest) {
 		t.Fatal(err)
 	}
 	for _, q := range requests {
-		host, path, _ := strings.Cut(q.url, "/")
+		url, secure := strings.CutPrefix(q.url, "https://")
+		host, path, _ := strings.Cut(url, "/")
+		var tls *handler.TLS
+		if secure {
+			tls = &handler.TLS{Site: cmp.Or(q.site, host)}
+		}
 		head := fmt.Sprintf("GET /%s HTTP/1.1\r\nHost: %s\r\n", path, host)
 		if q.fields != "" {
 			head += q.fields + "\r\n"
@@ -170,7 +204,7 @@ func cook(t *testing.T, dir, text string, requests []recipeRequest) {
 		if q.client == "" {
 			q.client = "192.0.2.7"
 		}
-		r, err := direct.Respond(h, []byte(head+"\r\n"), direct.Client{Address: netip.MustParseAddr(q.client)}, time.Now())
+		r, err := direct.Respond(h, []byte(head+"\r\n"), direct.Client{Address: netip.MustParseAddr(q.client), TLS: tls}, time.Now())
 		if err != nil {
 			t.Errorf("%s: %v", q.url, err)
 			continue
