@@ -56,7 +56,7 @@ type Config struct {
 	// during which all other connections wait.
 	SubmitsMax int
 
-	HandshakeTimeout time.Duration // from the accept to the end of a TLS handshake
+	HandshakeTimeout time.Duration // from the first byte of a TLS handshake to its end
 
 	IdleTimeout   time.Duration // without a byte of a request
 	HeadTimeout   time.Duration // from the first byte of a head to its last

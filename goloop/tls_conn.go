@@ -22,9 +22,9 @@ type TLS interface {
 	SiteOf(serverName string, local net.Addr) (name string, ok bool)
 }
 
-// tlsConn is what a connection that speaks TLS holds besides: its handshake, then its records. What is above it, the states and
-// the exchanges, has plaintext only: received records are opened before stepReading, and what is sent is
-// protected behind sendMessage and fileBody.addSends. A record counts as sent when the socket has taken all of it.
+// tlsConn is the TLS of a connection: its handshake, and then its records. The states and exchanges above it have plaintext only:
+// received records are opened before stepReading, and what is sent is sealed behind sendMessage and fileBody.addSends. The content
+// of a record counts as sent when the socket has taken all of the record.
 type tlsConn struct {
 	handshake *handshake       // until it is over; else nil
 	records   *tlsconn.Records // from then on
@@ -65,8 +65,8 @@ func (in *recordInput) hasRecord() bool {
 	return in.plainFrom < in.plainTo || tlsconn.HasRecord(in.buf[in.from:in.to])
 }
 
-// recordOutput is records that the socket has not taken. They are sent before anything else, and hold what the
-// connection's states take for unsent.
+// recordOutput is sealed records that the socket has not taken. They are sent before anything else. The connection's states count
+// their content as not sent.
 type recordOutput struct {
 	buf     []byte // outside of Go's heap; nil if there is nothing
 	unsent  []byte // its end
@@ -108,7 +108,7 @@ type arena struct {
 	used int
 }
 
-// newArena returns an arena without memory if the loop speaks no TLS.
+// newArena returns an arena of so many bytes.
 func newArena(k mapper, bytes int) (arena, error) {
 	mem, err := k.Map(bytes)
 	return arena{mem: mem}, err

@@ -27,7 +27,7 @@ func (c *clients) table() config.Group {
 		{
 			Name: "auth", Into: &c.auth,
 			Usage:  "require a user and password from FILE for PREFIX and everything below, as `PREFIX=FILE`; PREFIX=off requires none (repeatable)",
-			Advice: "The longest PREFIX that covers a path applies, whatever is mounted below it. FILE has the format of htpasswd, with bcrypt hashes (htpasswd -B). Without TLS in front, passwords are readable on the network.",
+			Advice: "The longest PREFIX that covers a path applies, whatever is mounted below it. FILE has the format of htpasswd, with bcrypt hashes (htpasswd -B). Over http, passwords are readable on the network.",
 		},
 		{
 			Name: "proxy-from", Into: &c.proxies,

@@ -51,7 +51,7 @@ func (l *limits) table() config.Group {
 		},
 		{
 			Name: "handshake-timeout", Into: &l.handshake, Default: defaults.HandshakeTimeout, Least: 1,
-			Usage:  "time in which a TLS handshake must be complete, from the accept on",
+			Usage:  "time in which a TLS handshake must be complete, from its first byte on",
 			Advice: "Lower it against clients that begin handshakes and do not complete them. Clients far away need a few seconds.",
 		},
 		{Name: "read-header-timeout", Former: "head-timeout", Into: &l.head, Default: defaults.HeadTimeout, Least: 1, Usage: "time in which a request head must be complete", Advice: "Lower it against clients that send a byte now and then. Mobile clients may need some seconds."},
