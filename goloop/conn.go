@@ -232,9 +232,20 @@ func (l *Loop) endConn(c *conn) {
 	l.freeSlot(c)
 }
 
-// farewell returns the alert that is sent before a connection is closed: a close_notify where that is whole so far.
+// withinResponse reports whether the response of the current exchange is being sent.
+func (c *conn) withinResponse() bool {
+	switch c.state() {
+	case connstate.StateWReady, connstate.StateSending, connstate.StateReadingAsync, connstate.StatePrefetching:
+		return true
+	default:
+		return false
+	}
+}
+
+// farewell returns the alert that is sent before a connection is closed: a close_notify where that is whole so far. Within a
+// response there is none, because the client must not take what it has got for all of it.
 func (c *conn) farewell(how netKind) []byte {
-	if how != kernel.OpReset && c.seals() && c.tls.out.isEmpty() {
+	if how != kernel.OpReset && c.seals() && c.tls.out.isEmpty() && !c.withinResponse() {
 		return c.tls.records.AppendAlert(nil)
 	}
 	return nil

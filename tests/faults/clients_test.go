@@ -42,6 +42,12 @@ type unfinished []net.Conn
 
 func begin(t *testing.T, s *harness.Server, count int) unfinished {
 	t.Helper()
+	return beginWith(t, s, count, "GET /")
+}
+
+// beginWith lets the connections send another text.
+func beginWith(t *testing.T, s *harness.Server, count int, text string) unfinished {
+	t.Helper()
 	var u unfinished
 	for range count {
 		conn, err := net.Dial("tcp", s.Address)
@@ -52,7 +58,7 @@ func begin(t *testing.T, s *harness.Server, count int) unfinished {
 			t.Fatal(err)
 		}
 		u = append(u, conn)
-		_, _ = io.WriteString(conn, "GET /")
+		_, _ = io.WriteString(conn, text)
 	}
 	return u
 }

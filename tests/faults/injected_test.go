@@ -64,6 +64,31 @@ func requestsPerPlan(t *testing.T) int {
 	return count
 }
 
+// options are those of a server for the plan with number i, which counts the faults in a file.
+func (p *plan) options(t *testing.T, i int, log string) harness.Options {
+	t.Helper()
+	return harness.Options{Preload: harness.Build(t).Faults, Env: []string{
+		"AWS_FAULT_CALLS=" + p.calls, fmt.Sprintf("AWS_FAULT_PERMILLE=%d", p.permille),
+		fmt.Sprintf("AWS_FAULT_SKIP=%d", p.skip), fmt.Sprintf("AWS_FAULT_SEED=%d", i+1), "AWS_FAULT_LOG=" + log,
+	}}
+}
+
+// check reports what has come of a load and its faults.
+func (p *plan) check(t *testing.T, log string, got *harness.Loaded) {
+	t.Helper()
+	var calls, failed, short uint64
+	for name, tally := range harness.ReadTally(t, log) {
+		if strings.Contains(p.calls, name) {
+			calls, failed, short = calls+tally.Calls, failed+tally.Errors, short+tally.Shorts
+		}
+	}
+	row(t, fmt.Sprintf("%d‰, %d calls: %d failed, %d short", p.permille, calls, failed, short), got)
+	got.Check(t, p.fatal)
+	if failed+short == 0 {
+		t.Errorf("no fault in %d calls", calls)
+	}
+}
+
 // TestInjected lets a seeded share of the calls of a kind fail under load.
 func TestInjected(t *testing.T) {
 	site := harness.NewSite(t)
@@ -72,10 +97,7 @@ func TestInjected(t *testing.T) {
 		for i, p := range plans {
 			t.Run(p.calls, func(t *testing.T) {
 				log := filepath.Join(t.TempDir(), "log")
-				server := start(t, mode, site.Root, harness.Options{Preload: harness.Build(t).Faults, Env: []string{
-					"AWS_FAULT_CALLS=" + p.calls, fmt.Sprintf("AWS_FAULT_PERMILLE=%d", p.permille),
-					fmt.Sprintf("AWS_FAULT_SKIP=%d", p.skip), fmt.Sprintf("AWS_FAULT_SEED=%d", i+1), "AWS_FAULT_LOG=" + log,
-				}})
+				server := start(t, mode, site.Root, p.options(t, i, log))
 				// Where all bytes are there before the server looks, it need not ask for them to be reported, and next to
 				// no epoll_ctl could fail.
 				waiting := begin(t, server, 50)
@@ -83,17 +105,7 @@ func TestInjected(t *testing.T) {
 				l := load(server, mode, site, 16)
 				l.Seed = uint64(i + 1)
 				got := l.Run(requests)
-				var calls, failed, short uint64
-				for name, tally := range harness.ReadTally(t, log) {
-					if strings.Contains(p.calls, name) {
-						calls, failed, short = calls+tally.Calls, failed+tally.Errors, short+tally.Shorts
-					}
-				}
-				row(t, fmt.Sprintf("%d‰, %d calls: %d failed, %d short", p.permille, calls, failed, short), got)
-				got.Check(t, p.fatal)
-				if failed+short == 0 {
-					t.Errorf("no fault in %d calls", calls)
-				}
+				p.check(t, log, got)
 				waiting.leave()
 				wantQuiet(t, server, mode)
 				stop(t, server)

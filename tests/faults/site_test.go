@@ -79,10 +79,10 @@ func counter(t *testing.T, output, name string) int {
 	return n
 }
 
-// wantQuiet waits until the server has its listening sockets left, one per loop, and no other.
+// wantQuiet waits until the server has its listening sockets left, one per loop and address, and no other.
 func wantQuiet(t *testing.T, s *harness.Server, mode string) {
 	t.Helper()
-	want := map[string]int{"dropin": 1, "serve": 2}[mode]
+	want := map[string]int{"dropin": 1, "serve": 2, "https": 4}[mode]
 	harness.Eventually(t, 20*time.Second, "all connections are closed", func() error {
 		if got := s.Descriptors(t)["socket"]; got != want {
 			return harness.Errorf("%d sockets are open, not %d", got, want)

@@ -3,6 +3,7 @@ package harness
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -65,6 +66,7 @@ type Load struct {
 	Pause    time.Duration // of a client between two connections
 	Patience time.Duration // for one response to make progress; 0 means a minute
 	Missing  bool          // 404 is how this server refuses what it can't open
+	TLS      *tls.Config   // of https, with session resumption and KeyUpdates; nil: plain HTTP
 }
 
 // Loaded is what has come of a load.
@@ -229,6 +231,9 @@ func (c *loader) connection() {
 		return
 	}
 	defer func() { _ = c.conn.Close() }()
+	if c.load.TLS != nil && !c.secure() {
+		return
+	}
 	if c.reader == nil {
 		c.reader = bufio.NewReaderSize(c.conn, len(c.buf))
 	}
@@ -244,6 +249,32 @@ func (c *loader) connection() {
 		}
 		asked += len(batch)
 	}
+}
+
+// secure makes the connection one of TLS. It returns false if the handshake has failed.
+func (c *loader) secure() bool {
+	cfg := c.load.TLS
+	if c.random.IntN(4) == 0 {
+		cfg = cfg.Clone()
+		cfg.MaxVersion = tls.VersionTLS12
+	}
+	c.extend()
+	s, err := Secure(c.conn, cfg)
+	if err == nil {
+		c.conn = s
+		return true
+	}
+	if c.left.Add(-1) >= 0 {
+		c.Requests++
+		var alert tls.AlertError
+		var timeout net.Error
+		if errors.As(err, &alert) || errors.As(err, &timeout) && timeout.Timeout() {
+			c.Wrong = append(c.Wrong, fmt.Sprintf("handshake: %v", err))
+		} else {
+			c.Unheard++
+		}
+	}
+	return false
 }
 
 // next chooses what to ask for.
@@ -282,6 +313,9 @@ func (c *loader) round(batch []ask) bool {
 	c.Requests += len(batch)
 	begin := time.Now()
 	c.extend()
+	if s, ok := c.conn.(*SecureConn); ok && c.random.IntN(8) == 0 {
+		_ = s.UpdateKey(c.random.IntN(2) == 0)
+	}
 	_, err := io.WriteString(c.conn, text.String())
 	for i, a := range batch {
 		outcome := unheard
@@ -388,12 +422,19 @@ func (c *loader) response(a ask) outcome {
 		done += n
 		c.Bytes += int64(n)
 		if err != nil && done < len(want) {
+			if c.load.TLS != nil && errors.Is(err, io.EOF) {
+				return c.wrong(a, "a close_notify after %d bytes", done)
+			}
 			return c.ended(a, err, lost)
 		}
 	}
 	if a.last {
-		if n, err := c.reader.Read(c.buf[:]); n > 0 {
+		n, err := c.reader.Read(c.buf[:])
+		if n > 0 {
 			return c.wrong(a, "%d bytes behind the end, %v", n, err)
+		}
+		if c.load.TLS != nil && !errors.Is(err, io.EOF) {
+			return c.ended(a, err, lost) // without a close_notify
 		}
 	}
 	return whole
