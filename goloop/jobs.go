@@ -34,7 +34,7 @@ func (s *jobs) take(kind kernel.JobKind, c *conn) *job {
 // give gives a job back that the worker threads do not have, and returns the file that it held, or nil.
 func (s *jobs) give(j *job) *docroot.File {
 	file := j.file
-	j.file, j.mount = nil, nil
+	j.file, j.mount, j.handshake, j.Func = nil, nil, nil, nil
 	j.clearNames()
 	s.free.Give(j)
 	return file

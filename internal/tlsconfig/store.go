@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -37,6 +38,10 @@ type site struct {
 	certificates *certificateIndex
 	obtained     func(*tls.ClientHelloInfo) (*tls.Certificate, error) // in place of certificates; nil: these count
 	group        *group
+	unlogged     struct { // the configuration of clients whose secrets nobody logs, which their connections share
+		once   sync.Once
+		config *tls.Config
+	}
 }
 
 // group is the configuration of the sites that have the same rules for versions and client certificates.
@@ -82,7 +87,7 @@ func (s *Store) Close() error {
 
 // ConfigFor returns the configuration of one connection, for tls.Server. keyLog gets the secrets of the connection, in the
 // format of SSLKEYLOGFILE; it may be nil. For a client without SNI, LocalAddr of the net.Conn counts. The result belongs to the
-// connection.
+// connection, and what GetConfigForClient returns may be shared.
 func (s *Store) ConfigFor(keyLog io.Writer) *tls.Config {
 	now := s.current.Load()
 	switch {
@@ -119,8 +124,18 @@ func (s *Store) configFor(from *snapshot, hello *tls.ClientHelloInfo, keyLog io.
 	if at == nil {
 		return &tls.Config{MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true, KeyLogWriter: keyLog}
 	}
-	c := at.group.config.Clone()
+	if s.keyLog == nil && !slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
+		at.unlogged.once.Do(func() { at.unlogged.config = s.configOf(at) })
+		return at.unlogged.config
+	}
+	c := s.configOf(at)
 	c.KeyLogWriter = keyLog
+	return c
+}
+
+// configOf returns a configuration of a site.
+func (s *Store) configOf(at *site) *tls.Config {
+	c := at.group.config.Clone()
 	if at.obtained != nil {
 		c.GetCertificate = at.obtained
 		return c

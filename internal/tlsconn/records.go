@@ -53,6 +53,9 @@ const (
 // ContentMax is the most content that one record holds.
 const ContentMax = tlsrecord.ContentMax
 
+// retainedBytesMax is how large a copy of a record may be whose memory an idle connection keeps.
+const retainedBytesMax = 1 << 10
+
 // legacy is a connection whose records are those of crypto/tls.
 type legacy struct {
 	conn  *tls.Conn
@@ -64,7 +67,8 @@ type legacy struct {
 // be used afterwards.
 func (h *Handshake) Records() (r *Records, rest []byte, err error) {
 	rest = h.wire.in[h.wire.read:]
-	h.wire.in, h.wire.read = nil, 0
+	h.wire.in, h.wire.read, h.wire.local = nil, 0, nil
+	h.next, h.stop = nil, nil
 	r, err = h.newRecords()
 	return r, rest, err
 }
@@ -205,6 +209,9 @@ func (l *legacy) open(buf []byte) Opened {
 	n := recordHeaderBytes + int(buf[3])<<8 + int(buf[4])
 	l.wire.in, l.wire.read = append(l.wire.in[:0], buf[:n]...), 0
 	m, err := l.conn.Read(buf[:n])
+	if cap(l.wire.in) > retainedBytesMax {
+		l.wire.in = nil
+	}
 	l.alert, l.wire.out = append(l.alert, l.wire.out...), nil
 	switch {
 	case m > 0:
