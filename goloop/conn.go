@@ -152,6 +152,7 @@ func (l *Loop) settle() {
 			continue
 		}
 		l.deadlines.arm(c, l.k.Now())
+		//mutation:opened-record-forgotten
 		if c.tls != nil && c.tls.in.hasRecord() && receives(c) && !c.queued.receive && !c.queued.parse {
 			c.queued.receive = true // no event reports what has arrived already
 			l.recvq.add(c.slot)

@@ -305,6 +305,7 @@ func (l *Loop) endHandshake(c *conn) {
 	t.described.Site, _ = l.tls.config.SiteOf(records.ServerName, t.handshake.local)
 	t.handshake, t.records, t.chunk = nil, records, 2*sealBytesMin
 	l.setState(c, connstate.StateInit)
+	//mutation:handshake-rest-lost
 	if len(rest) > 0 {
 		l.onRecords(c, rest)
 	}

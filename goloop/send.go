@@ -177,6 +177,7 @@ func (l *Loop) addExchange(x *exchange) {
 
 // addEnd adds the end of the connection behind a response that is complete in the batch.
 func (l *Loop) addEnd(c *conn, linger bool) {
+	//mutation:close-notify-forgotten
 	if c.seals() {
 		l.addCloseNotify(c)
 	}

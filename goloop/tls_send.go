@@ -106,7 +106,9 @@ func (l *Loop) settleRecords(c *conn, o *owner, op *kernel.Op) bool {
 	if wire > 0 {
 		t.chunk = max(wire/kernel.RecordContent*kernel.RecordContent, sealBytesMin)
 	}
+	//mutation:record-not-taken-back
 	cut := t.records.Cut(op.Token, int(plain), len(buf), int(wire), o.ends)
+	//mutation:rest-of-record-lost
 	if unsent := buf[cut.From:cut.To]; len(unsent) > 0 {
 		out := l.heads.take(len(unsent))
 		if out == nil {
@@ -140,6 +142,7 @@ func (l *Loop) settleUnsent(out *recordOutput, o *owner, op *kernel.Op) {
 		*out = recordOutput{}
 		return
 	case op.Result >= 0:
+		//mutation:unsent-record-twice
 		out.unsent = out.unsent[op.Result:]
 		op.Result = kernel.NotRun
 	}

@@ -8,10 +8,11 @@ type mutation struct {
 	edit    edit
 }
 
-// The tests of tests/sim: with the handler of the drop-in, and with that of the file server.
+// The tests of tests/sim: with the handler of the drop-in, and with that of the file server, without and with TLS.
 const (
 	dropIn     = "TestSim"
 	fileServer = "TestServe"
+	https      = "TestTLS"
 )
 
 // mutations are all mutations. An edit takes names from the code where it can.
@@ -126,7 +127,7 @@ var mutations = []mutation{
 	},
 	{
 		"content-in-memory-unlimited", "Bytes of the content that are in memory behind the head are not held to the rates.",
-		fileServer, replace("$n := min($inMemory, $granted)", "$n := $inMemory"),
+		fileServer, replace("min($inMemory, $granted, $room)", "min($inMemory, $room)"),
 	},
 	{
 		"residency-not-checked", "A chunk is sent by sendfile without a check whether it is in memory.",
@@ -139,6 +140,32 @@ var mutations = []mutation{
 	{
 		"part-body-leak", "The buffers of a part of a dynamic file are not released before the next part.",
 		fileServer, drop(),
+	},
+
+	// goloop: what is sent and received as records of TLS.
+	{
+		"record-not-taken-back", "Records that the socket has not begun to take keep their numbers, and are sealed again with others.",
+		https, replace("$t.$records.Cut($first, $plain, $wire, $taken, $ends)", "$t.$records.Cut($first+1, $plain, $wire, $taken, $ends)"),
+	},
+	{
+		"unsent-record-twice", "The rest of a record is sent again from its beginning after the socket has taken a part of it.",
+		https, drop(),
+	},
+	{
+		"rest-of-record-lost", "The rest of a record that the socket has begun to take is not kept.",
+		https, never(),
+	},
+	{
+		"close-notify-forgotten", "The last response of a connection ends without a close_notify.",
+		https, never(),
+	},
+	{
+		"handshake-rest-lost", "Records that arrive together with the end of a handshake are thrown away.",
+		https, never(),
+	},
+	{
+		"opened-record-forgotten", "A record that has arrived behind a request is not looked at before another event.",
+		https, never(),
 	},
 
 	// goloop: what is received.

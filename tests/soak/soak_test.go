@@ -2,6 +2,7 @@ package soak
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -112,29 +113,46 @@ const faultPlan = "recv=EINTR:EAGAIN:short:ECONNRESET,send=EINTR:EAGAIN:short:EP
 
 // TestSoak runs a mixed load with faults and compares what the server holds afterwards.
 func TestSoak(t *testing.T) {
-	each := duration(t) / 2
-	for _, mode := range []string{"dropin", "serve"} {
+	each := duration(t) / 3
+	for _, mode := range []string{"dropin", "serve", "https"} {
 		t.Run(mode, func(t *testing.T) {
 			site := harness.NewSite(t)
 			options := harness.Options{Preload: harness.Build(t).Faults, Env: []string{
 				"AWS_FAULT_CALLS=" + faultPlan, "AWS_FAULT_PERMILLE=10",
 			}}
 			var server *harness.Server
-			perConn := 1
-			if mode == "serve" {
+			var secure *harness.HTTPS
+			perConn := 15
+			switch mode {
+			case "serve":
 				server = harness.StartServe(t, options, site.Root, "--verbose", "--log", "/dev/null")
-				perConn = 15
-			} else {
+			case "https":
+				secure = harness.StartHTTPS(t, options, site.Root, "--verbose", "--log", "/dev/null")
+				server = secure.Server
+			default:
 				options.Args = []string{"--verbose"}
 				server = harness.StartAWS(t, site.Root, options)
+				perConn = 1
 			}
-			sockets := map[string]int{"dropin": 1, "serve": 2}[mode]
+			sockets := map[string]int{"dropin": 1, "serve": 2, "https": 4}[mode]
+			trouble := func(d time.Duration) *harness.Loaded {
+				l := harness.Load{Address: server.Address, Site: site, Clients: 8, Seed: 1, PerConn: perConn}
+				if secure != nil {
+					l.TLS = secure.Client
+				}
+				return trouble(t, server, l, d, func() {
+					if secure != nil {
+						secure.Reissue(t)
+						server.Signal(t, syscall.SIGHUP)
+					}
+				})
+			}
 			before, aioBefore := settled(t, server, sockets, 0), aioTaken(t)
 			// The most that it ever has to hold is held once at the beginning.
-			rampUp := trouble(t, server, site, perConn, max(each/4, 2*time.Second))
+			rampUp := trouble(max(each/4, 2*time.Second))
 			rampUp.Check(t, true)
 			after := settled(t, server, sockets, 0)
-			got := trouble(t, server, site, perConn, each-max(each/4, 2*time.Second))
+			got := trouble(each - max(each/4, 2*time.Second))
 			got.Check(t, true)
 			end := settled(t, server, sockets, before.descriptors)
 			t.Logf("at the start:   %v", before)
@@ -175,17 +193,18 @@ func aioTaken(t *testing.T) int {
 }
 
 // trouble loads the server for a while, with clients that behave, clients that leave or stall, files that
-// are replaced, and pauses of the whole process.
-func trouble(t *testing.T, s *harness.Server, site *harness.Site, perConn int, d time.Duration) *harness.Loaded {
+// are replaced, and pauses of the whole process, each followed by a call of reload.
+func trouble(t *testing.T, s *harness.Server, l harness.Load, d time.Duration, reload func()) *harness.Loaded {
 	t.Helper()
-	running := harness.Load{Address: s.Address, Site: site, Clients: 8, Seed: 1, PerConn: perConn}.Start()
+	site := l.Site
+	running := l.Start()
 	var over atomic.Bool
 	var group sync.WaitGroup
 	for i := range 3 {
 		group.Go(func() {
 			random := rand.New(rand.NewPCG(3, uint64(i)))
 			for !over.Load() {
-				if err := misbehave(s.Address, site, random); err != nil {
+				if err := misbehave(s.Address, l.TLS, site, random); err != nil {
 					t.Error(err)
 					return
 				}
@@ -214,6 +233,7 @@ func trouble(t *testing.T, s *harness.Server, site *harness.Site, perConn int, d
 		s.Signal(t, syscall.SIGSTOP)
 		time.Sleep(50 * time.Millisecond)
 		s.Signal(t, syscall.SIGCONT)
+		reload()
 	}
 	over.Store(true)
 	group.Wait()
@@ -221,7 +241,7 @@ func trouble(t *testing.T, s *harness.Server, site *harness.Site, perConn int, d
 }
 
 // misbehave is one client that goes away where it should not.
-func misbehave(address string, site *harness.Site, random *rand.Rand) error {
+func misbehave(address string, cfg *tls.Config, site *harness.Site, random *rand.Rand) error {
 	conn, err := net.DialTimeout("tcp", address, time.Minute)
 	if err != nil {
 		return err
@@ -232,20 +252,28 @@ func misbehave(address string, site *harness.Site, random *rand.Rand) error {
 	if !ok {
 		return errors.New("no TCP")
 	}
+	sender := net.Conn(tcp)
+	if cfg != nil && random.IntN(4) > 0 { // else it speaks no TLS
+		secure, err := harness.Secure(tcp, cfg)
+		if err != nil {
+			return nil //nolint:nilerr // a fault has ended the connection
+		}
+		sender = secure
+	}
 	text := "GET /" + site.Paths[random.IntN(len(site.Paths))] + " HTTP/1.1\r\nHost: a\r\n\r\n"
 	switch random.IntN(5) {
 	case 0: // it says half of it
-		_, _ = io.WriteString(conn, text[:random.IntN(len(text))])
+		_, _ = io.WriteString(sender, text[:random.IntN(len(text))])
 	case 1: // it takes a part of the response
-		_, _ = io.WriteString(conn, text)
-		_, _ = io.CopyN(io.Discard, conn, random.Int64N(300_000))
+		_, _ = io.WriteString(sender, text)
+		_, _ = io.CopyN(io.Discard, sender, random.Int64N(300_000))
 	case 2: // it sends what is not a request
-		_, _ = io.WriteString(conn, strings.Repeat("\x16\x03\x01", 1+random.IntN(20_000)))
-		_, _ = io.CopyN(io.Discard, conn, 1)
+		_, _ = io.WriteString(sender, strings.Repeat("\x16\x03\x01", 1+random.IntN(20_000)))
+		_, _ = io.CopyN(io.Discard, sender, 1)
 	case 3: // it floods
-		_, _ = io.WriteString(conn, strings.Repeat(text, 50))
+		_, _ = io.WriteString(sender, strings.Repeat(text, 50))
 	case 4: // it stalls
-		_, _ = io.WriteString(conn, text)
+		_, _ = io.WriteString(sender, text)
 		time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond)
 	}
 	if random.IntN(2) == 0 {
