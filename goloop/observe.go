@@ -21,9 +21,9 @@ type Tracer interface {
 	IterationEnd(loop int, events int)
 }
 
-// record counts a response that is decided, and returns a record of what is known of it, or nil if nobody wants one. head holds
+// record counts a response of a connection that is decided, and returns a record of what is known of it, or nil if nobody wants one. head holds
 // as much of the request as has been read, and is nil where that is nothing.
-func (l *Loop) record(a *handler.Response, req *request.Request, head []byte) *stats.Record {
+func (l *Loop) record(c *conn, a *handler.Response, req *request.Request, head []byte) *stats.Record {
 	countResponse(&l.counts, a)
 	if !l.recorder.wanted() {
 		return nil
@@ -33,7 +33,7 @@ func (l *Loop) record(a *handler.Response, req *request.Request, head []byte) *s
 		l.counts.RecordsDropped++
 		return nil
 	}
-	describe(r, a, req, head)
+	describe(r, a, req, head, c.tls.facts())
 	return r
 }
 

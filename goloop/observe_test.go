@@ -102,15 +102,15 @@ func TestResponsesOfManyMounts(t *testing.T) {
 	const mounts = 100
 	for n := range mounts {
 		for range n {
-			l.record(&handler.Response{Status: response.OK, Mount: &docroot.Mount{Number: n + 1}}, nil, nil)
+			l.record(&conn{}, &handler.Response{Status: response.OK, Mount: &docroot.Mount{Number: n + 1}}, nil, nil)
 		}
 	}
-	other.record(&handler.Response{Status: response.NotFound}, nil, nil)
+	other.record(&conn{}, &handler.Response{Status: response.NotFound}, nil, nil)
 	sum := other.Counts()
 	counts := l.Counts()
 	sum.Add(&counts)
 	sum.Add(&counts)
-	l.record(&handler.Response{Status: response.OK, Mount: &docroot.Mount{Number: mounts}}, nil, nil)
+	l.record(&conn{}, &handler.Response{Status: response.OK, Mount: &docroot.Mount{Number: mounts}}, nil, nil)
 	if sum.ByMount[0][stats.SlotOf(response.NotFound)] != 1 || len(other.counts.ByMount) != 1 {
 		t.Errorf("%v", sum.ByMount[0])
 	}

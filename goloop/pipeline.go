@@ -88,7 +88,7 @@ func (l *Loop) prepare(c *conn, req *request.Request, head []byte, rest int) *ex
 		return nil
 	}
 	l.counts.Requests++
-	x.record = l.record(r, req, head)
+	x.record = l.record(c, r, req, head)
 	l.compose(x, r)
 	x.lingers = r.Linger || rest > 0
 	c.pipeline.push(x)

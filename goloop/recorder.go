@@ -4,6 +4,7 @@ import (
 	"aws/internal/handler"
 	"aws/internal/request"
 	"aws/internal/stats"
+	"aws/internal/tlsconn"
 )
 
 // recordsMax is how many records a loop takes at once, and how many it gives back within an iteration at the latest.
@@ -56,8 +57,9 @@ func (r *recorder) flush() {
 }
 
 // describe fills in what is known of a response when it is decided. head holds as much of the request as has been read, and
-// is nil where that is nothing.
-func describe(r *stats.Record, a *handler.Response, req *request.Request, head []byte) {
+// is nil where that is nothing. tls is nil if the connection does not speak TLS.
+func describe(r *stats.Record, a *handler.Response, req *request.Request, head []byte, tls *tlsconn.Facts) {
+	r.TLS = tls
 	r.Status, r.Mount = a.Status, a.Mount
 	r.Cold, r.Complete, r.Sent = false, false, 0
 	r.Head, r.Disk, r.Send, r.Total = 0, 0, 0, 0

@@ -9,6 +9,7 @@ import (
 	"aws/internal/request"
 	"aws/internal/response"
 	"aws/internal/stats"
+	"aws/internal/tlsconn"
 )
 
 // shelf is a sink that has a number of records.
@@ -90,14 +91,16 @@ func TestDescribe(t *testing.T) {
 	var r stats.Record
 	mount := &docroot.Mount{Kind: docroot.Dynamic}
 	a := handler.Response{Status: response.OK, Mount: mount, File: &docroot.File{Mount: mount}, User: []byte("ali")}
-	describe(&r, &a, &req, head)
+	facts := &tlsconn.Facts{ServerName: "example.org"}
+	describe(&r, &a, &req, head, facts)
 	if r.Status != response.OK || !r.File || r.Kind != docroot.Dynamic || string(r.User) != "ali" || string(r.Method) != "GET" ||
-		string(r.Target) != "/k" || string(r.Agent) != "test" || string(r.Range) != "bytes=0-1" || len(r.Referer) > 0 || r.Minor != 1 {
+		string(r.Target) != "/k" || string(r.Agent) != "test" || string(r.Range) != "bytes=0-1" || len(r.Referer) > 0 || r.Minor != 1 ||
+		r.TLS != facts {
 		t.Errorf("%+v", r)
 	}
 	r.Complete, r.Sent, r.Total = true, 1, 1
-	describe(&r, &handler.Response{Status: response.NotFound}, nil, nil)
-	if r.Status != response.NotFound || r.Mount != nil || r.File || r.Complete || r.Sent+int64(r.Total) > 0 || r.Minor != 0 ||
+	describe(&r, &handler.Response{Status: response.NotFound}, nil, nil, nil)
+	if r.Status != response.NotFound || r.Mount != nil || r.TLS != nil || r.File || r.Complete || r.Sent+int64(r.Total) > 0 || r.Minor != 0 ||
 		len(r.User)+len(r.Method)+len(r.Target)+len(r.Agent)+len(r.Range) > 0 {
 		t.Errorf("of a request that is not known: %+v", r)
 	}

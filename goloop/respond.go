@@ -29,7 +29,7 @@ func (l *Loop) respond(c *conn, buf []byte, req *request.Request) {
 func (l *Loop) ready(c *conn, r *handler.Response, req *request.Request, head, rest []byte) {
 	assert(r.File == nil || r.File.Class == kernel.Done, "a response is about a file that there is not")
 	x := c.current
-	x.record = l.record(r, req, head)
+	x.record = l.record(c, r, req, head)
 	if !l.compose(x, r) {
 		l.abort(c, kernel.OpReset) // out of memory
 		return

@@ -150,6 +150,8 @@ func TestNoAllocationPerTLSRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			l, c := newAllocLoopOf(t, handler, cfg, dropin.CacheLimits(64))
+			var watch oneRecord
+			l.recorder.sink, l.cfg.Tracer, l.publisher.enabled, l.clock.precise = &watch, &watch, true, true
 			a := newTLSAllocClient(t, l, c, &tls.Config{RootCAs: pool, ServerName: "localhost"})
 			request := []byte("GET " + path + " HTTP/1.1\r\nHost: localhost\r\n\r\n")
 			a.measure(l, request)
@@ -159,6 +161,9 @@ func TestNoAllocationPerTLSRequest(t *testing.T) {
 			}
 			if n := testing.AllocsPerRun(100, func() { a.get(l, request, records) }); n != 0 {
 				t.Errorf("%v allocations", n)
+			}
+			if f := watch.r.TLS; watch.puts < 100 || f == nil || f.ServerName != "localhost" || f.Version != tls.VersionTLS13 {
+				t.Errorf("%d records, the latest of %+v", watch.puts, f)
 			}
 		})
 	}

@@ -50,6 +50,14 @@ type tlsParts struct {
 // established reports whether the handshake is over.
 func (t *tlsConn) established() bool { return t.records != nil }
 
+// facts returns what the handshake has negotiated, or nil if there was none. t may be nil.
+func (t *tlsConn) facts() *tlsconn.Facts {
+	if t == nil || t.records == nil {
+		return nil
+	}
+	return t.records.Facts
+}
+
 // recordInput is what has been received of records, and what has been opened of them and is not used yet.
 type recordInput struct {
 	buf                []byte // outside of Go's heap; nil if there is nothing

@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"crypto/tls"
 	"fmt"
 	"math"
 	"net/netip"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"aws/internal/stats"
+	"aws/internal/tlsconn"
 )
 
 // Format is the format of the lines.
@@ -237,6 +239,7 @@ func appendJSON(line []byte, r *stats.Record) []byte {
 	line = append(line, `","cache":"`...)
 	line = append(line, cache(r)...)
 	line = append(line, '"')
+	line = appendJSONTLS(line, r.TLS)
 	for _, t := range [...]struct {
 		name string
 		d    time.Duration
@@ -264,6 +267,34 @@ func appendJSON(line []byte, r *stats.Record) []byte {
 		}
 	}
 	return append(line, '}')
+}
+
+// appendJSONTLS appends what a handshake has negotiated, if there was one.
+func appendJSONTLS(line []byte, f *tlsconn.Facts) []byte {
+	if f == nil {
+		return line
+	}
+	line = append(line, `,"tls_version":"`...)
+	line = append(line, tls.VersionName(f.Version)...)
+	line = append(line, `","tls_cipher":"`...)
+	line = append(line, suiteOf(f)...)
+	line = append(line, `","tls_resumed":`...)
+	line = strconv.AppendBool(line, f.Resumed)
+	if f.ServerName != "" {
+		line = append(line, `,"tls_server_name":`...)
+		line = appendJSONString(line, []byte(f.ServerName))
+	}
+	if f.Client != "" {
+		line = append(line, `,"tls_client":`...)
+		line = appendJSONString(line, []byte(f.Client))
+	}
+	return line
+}
+
+// suiteOf returns the name of the cipher suite.
+func suiteOf(f *tlsconn.Facts) string {
+	name, _ := tlsconn.SuiteName(tlsconn.SlotOfSuite(f.Suite))
+	return name
 }
 
 // Kind returns how the file of a response was sent: static, dynamic, or none if the request had no mount.
@@ -317,8 +348,31 @@ func appendFields(line []byte, r *stats.Record) []byte {
 			line = strconv.AppendQuoteToASCII(line, string(f.value))
 		}
 	}
+	line = appendFieldsTLS(line, r.TLS)
 	if !r.Complete {
 		line = append(line, " aborted"...)
+	}
+	return line
+}
+
+// appendFieldsTLS appends what a handshake has negotiated, if there was one.
+func appendFieldsTLS(line []byte, f *tlsconn.Facts) []byte {
+	if f == nil {
+		return line
+	}
+	for _, field := range [...]struct{ name, value string }{
+		{" tls-version=", tls.VersionName(f.Version)},
+		{" tls-cipher=", suiteOf(f)},
+		{" tls-server-name=", f.ServerName},
+		{" tls-client=", f.Client},
+	} {
+		if field.value != "" {
+			line = append(line, field.name...)
+			line = strconv.AppendQuoteToASCII(line, field.value)
+		}
+	}
+	if f.Resumed {
+		line = append(line, " tls-resumed"...)
 	}
 	return line
 }

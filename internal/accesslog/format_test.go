@@ -1,6 +1,7 @@
 package accesslog
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"net/netip"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 
 	"aws/internal/docroot"
 	"aws/internal/stats"
+	"aws/internal/tlsconn"
 )
 
 func record() *stats.Record {
@@ -28,6 +30,9 @@ func record() *stats.Record {
 func TestFormats(t *testing.T) {
 	known, odd, dash := record(), record(), record()
 	known.User, odd.User, dash.User = []byte("ali"), []byte("ali baba \"x\" [\n\\é"), []byte("-")
+	secure, resumed := record(), record()
+	secure.TLS = &tlsconn.Facts{Version: tls.VersionTLS13, Suite: tls.TLS_AES_128_GCM_SHA256, ServerName: "example.org", Client: `CN="a\"`}
+	resumed.TLS = &tlsconn.Facts{Version: tls.VersionTLS12, Suite: tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, Resumed: true}
 	refused := &stats.Record{Status: 400, Sent: 200, HeadBytes: 200, Began: record().Began}
 	for _, c := range []struct {
 		f    Format
@@ -56,6 +61,31 @@ func TestFormats(t *testing.T) {
 			`{"time":"2026-02-03T04:05:06.789+01:00","peer":"","conn":0,"method":"","target":"","protocol":"","status":400,` +
 				`"bytes":0,"sent":200,"complete":false,"kind":"none","cache":"cached",` +
 				`"duration_ms":0.000,"head_ms":0.000,"disk_ms":0.000,"send_ms":0.000}`,
+		},
+		{Combined, secure, `192.0.2.1 - - [03/Feb/2026:04:05:06 +0100] "GET /a%20b?c=d HTTP/1.1" 206 1024 "http://localhost/" "curl/8"`},
+		{
+			JSON, secure,
+			`{"time":"2026-02-03T04:05:06.789+01:00","peer":"192.0.2.1:4711","conn":7,"method":"GET","target":"/a%20b?c=d",` +
+				`"protocol":"HTTP/1.1","status":206,"bytes":1024,"sent":1300,"complete":true,"kind":"dynamic","cache":"cold",` +
+				`"tls_version":"TLS 1.3","tls_cipher":"TLS_AES_128_GCM_SHA256","tls_resumed":false,"tls_server_name":"example.org",` +
+				`"tls_client":"CN=\"a\\\"","duration_ms":2000.000,"head_ms":0.012,"disk_ms":3.000,"send_ms":1.234,` +
+				`"range":"bytes=0-1023","referer":"http://localhost/","agent":"curl/8"}`,
+		},
+		{
+			JSON, resumed,
+			`{"time":"2026-02-03T04:05:06.789+01:00","peer":"192.0.2.1:4711","conn":7,"method":"GET","target":"/a%20b?c=d",` +
+				`"protocol":"HTTP/1.1","status":206,"bytes":1024,"sent":1300,"complete":true,"kind":"dynamic","cache":"cold",` +
+				`"tls_version":"TLS 1.2","tls_cipher":"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384","tls_resumed":true,` +
+				`"duration_ms":2000.000,"head_ms":0.012,"disk_ms":3.000,"send_ms":1.234,` +
+				`"range":"bytes=0-1023","referer":"http://localhost/","agent":"curl/8"}`,
+		},
+		{
+			Fields, secure, `206 GET "/a%20b?c=d" sent=1300 range="bytes=0-1023" agent="curl/8" tls-version="TLS 1.3"` +
+				` tls-cipher="TLS_AES_128_GCM_SHA256" tls-server-name="example.org" tls-client="CN=\"a\\\""`,
+		},
+		{
+			Fields, resumed, `206 GET "/a%20b?c=d" sent=1300 range="bytes=0-1023" agent="curl/8" tls-version="TLS 1.2"` +
+				` tls-cipher="TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384" tls-resumed`,
 		},
 		{Fields, record(), `206 GET "/a%20b?c=d" sent=1300 range="bytes=0-1023" agent="curl/8"`},
 		{Fields, known, `206 GET "/a%20b?c=d" sent=1300 user="ali" range="bytes=0-1023" agent="curl/8"`},
@@ -116,6 +146,7 @@ func checkLines(t *testing.T, v []byte) {
 	r := record()
 	r.Method, r.Target, r.Range, r.IfRange, r.User = v, v, v, v, v
 	r.IfNoneMatch, r.IfModifiedSince, r.Referer, r.Agent = v, v, v, v
+	r.TLS = &tlsconn.Facts{Version: tls.VersionTLS13, Suite: tls.TLS_AES_128_GCM_SHA256, ServerName: string(v), Client: string(v)}
 	for f := range formatCount {
 		line := string(NewFormatter(f).Append(nil, r))
 		for i, c := range []byte(line) {
@@ -155,14 +186,15 @@ func checkLines(t *testing.T, v []byte) {
 	if err := json.Unmarshal(NewFormatter(JSON).Append(nil, r), &got); err != nil {
 		t.Fatalf("json: %v", err)
 	}
-	for _, name := range []string{"method", "target", "user", "range", "if_range", "if_none_match", "if_modified_since", "referer", "agent"} {
+	for _, name := range []string{"method", "target", "user", "range", "if_range", "if_none_match", "if_modified_since", "referer", "agent", "tls_server_name", "tls_client"} {
 		if got[name] != want {
 			t.Fatalf("json: %s is %q, not %q", name, got[name], want)
 		}
 	}
-	if got["status"] != 206.0 || len(got) != 23 {
+	if got["status"] != 206.0 || len(got) != 28 {
 		t.Fatalf("json: %d members, status %v", len(got), got["status"])
 	}
+	r.TLS = nil
 	fields := string(NewFormatter(Fields).Append(nil, r))
 	at := strings.Index(fields, " agent=")
 	if agent, err := strconv.Unquote(strings.TrimSuffix(fields[strings.LastIndex(fields[:len(fields)-1], " agent=")+7:], "\n")); at < 0 || err != nil || agent != string(v) {
@@ -188,6 +220,7 @@ func BenchmarkAppend(b *testing.B) {
 	for f := range formatCount {
 		b.Run(f.String(), func(b *testing.B) {
 			r := record()
+			r.TLS = &tlsconn.Facts{Version: tls.VersionTLS13, Suite: tls.TLS_AES_128_GCM_SHA256, ServerName: strings.Repeat("a", 60), Client: "CN=a"}
 			var line []byte
 			lay := NewFormatter(f)
 			b.ReportAllocs()
@@ -231,6 +264,20 @@ func TestPeersTakeTurns(t *testing.T) {
 		}
 		if got, _, _ := strings.Cut(string(f.Append(nil, &r)), " "); got != want {
 			t.Errorf("client %q: %q, want %q", peer, got, want)
+		}
+	}
+}
+
+// TestNoAllocationPerLine is about lines of requests over TLS, with names that are longer than what fits a stack.
+func TestNoAllocationPerLine(t *testing.T) {
+	long := strings.Repeat("a", 200)
+	r := record()
+	r.TLS = &tlsconn.Facts{Version: tls.VersionTLS12, Suite: tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, ServerName: long, Client: long}
+	for f := range formatCount {
+		lay := NewFormatter(f)
+		line := lay.Append(nil, r)
+		if n := testing.AllocsPerRun(10, func() { line = lay.Append(line[:0], r) }); n != 0 {
+			t.Errorf("%v: %v allocations", f, n)
 		}
 	}
 }

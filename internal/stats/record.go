@@ -6,6 +6,7 @@ import (
 
 	"aws/internal/docroot"
 	"aws/internal/response"
+	"aws/internal/tlsconn"
 )
 
 // Record holds the data of one exchange, once it has ended. The slices belong to the record
@@ -13,6 +14,7 @@ import (
 type Record struct {
 	Conn      uint64
 	Peer      netip.AddrPort // the zero value for a Unix socket
+	TLS       *tlsconn.Facts // nil if the connection does not speak TLS
 	Began     time.Time      // when the request's first byte was seen
 	Status    response.Status
 	Minor     uint8 // of the request's HTTP version

@@ -1,7 +1,6 @@
 package tlsconfig
 
 import (
-	"crypto/tls"
 	"net"
 	"net/netip"
 	"time"
@@ -21,15 +20,6 @@ func localHost(a net.Addr) string {
 	default:
 		return address.String()
 	}
-}
-
-// ClientSubject returns the subject of the verified client certificate, as RFC 2253 writes it, or "" if the client has
-// none. It is for the log. The characters are the client's CA's choice: they must be escaped.
-func ClientSubject(state *tls.ConnectionState) string {
-	if len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
-		return ""
-	}
-	return state.VerifiedChains[0][0].Subject.String()
 }
 
 // CertificateInfo describes a certificate that is in use.

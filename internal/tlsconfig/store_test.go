@@ -271,8 +271,8 @@ func TestClientCertificates(t *testing.T) {
 			if err != nil {
 				got = tlsconn.Classify(err)
 			}
-			if got != c.want || err == nil && ClientSubject(&state) != c.subject {
-				t.Errorf("%s, version %x: %v, subject %q; want subject %q", c.site, version, err, ClientSubject(&state), c.subject)
+			if got != c.want || err == nil && tlsconn.ClientSubject(&state) != c.subject {
+				t.Errorf("%s, version %x: %v, subject %q; want subject %q", c.site, version, err, tlsconn.ClientSubject(&state), c.subject)
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package tlsconn
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -10,14 +9,23 @@ import (
 	"aws/internal/tlsrecord"
 )
 
-// Facts are what a handshake has negotiated.
+// Facts are what a handshake has negotiated. They do not change, and have no secrets.
 type Facts struct {
 	Version    uint16 // tls.VersionTLS12 or tls.VersionTLS13
 	Suite      uint16 // the cipher suite
 	Resumed    bool
 	ServerName string // that the client asked for; "" if it named none
 	Protocol   string // by ALPN; "" if none
-	Client     *x509.Certificate
+	Client     string // ClientSubject
+}
+
+// ClientSubject returns the subject of the verified client certificate, as RFC 2253 writes it, or "" if the client has
+// none. It is for the log. The characters are the client's CA's choice: they must be escaped.
+func ClientSubject(state *tls.ConnectionState) string {
+	if len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
+		return ""
+	}
+	return state.VerifiedChains[0][0].Subject.String()
 }
 
 // Result is what Open has found.
@@ -35,7 +43,7 @@ const (
 // Records protects and opens the records of one connection after its handshake: those of TLS 1.3 by package tlsrecord, others by
 // crypto/tls.
 type Records struct {
-	Facts
+	*Facts    // which others may keep without the keys
 	sender    tlsrecord.Sender
 	receiver  tlsrecord.Receiver
 	legacy    *legacy // instead of both, below TLS 1.3
@@ -75,13 +83,10 @@ func (h *Handshake) Records() (r *Records, rest []byte, err error) {
 
 func (h *Handshake) newRecords() (*Records, error) {
 	state := h.conn.ConnectionState()
-	r := &Records{Facts: Facts{
+	r := &Records{Facts: &Facts{
 		Version: state.Version, Suite: state.CipherSuite, Resumed: state.DidResume,
-		ServerName: state.ServerName, Protocol: state.NegotiatedProtocol,
+		ServerName: state.ServerName, Protocol: state.NegotiatedProtocol, Client: ClientSubject(&state),
 	}}
-	if len(state.PeerCertificates) > 0 {
-		r.Client = state.PeerCertificates[0]
-	}
 	if state.Version != tls.VersionTLS13 {
 		h.wire.out = nil
 		r.legacy = &legacy{conn: h.conn, wire: &h.wire}

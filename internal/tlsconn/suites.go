@@ -24,6 +24,14 @@ func SlotOfSuite(id uint16) int {
 	return 0
 }
 
+// suiteNames are the names by slot: tls.CipherSuiteName allocates.
+var suiteNames = func() (names [SuiteCount]string) {
+	for slot, id := range suiteIDs {
+		names[slot] = tls.CipherSuiteName(id)
+	}
+	return names
+}()
+
 // SuiteName returns the name of the cipher suite with a slot, and the version of TLS that it belongs to; "other" and "" for slot 0.
 func SuiteName(slot int) (suite, version string) {
 	switch {
@@ -34,5 +42,5 @@ func SuiteName(slot int) (suite, version string) {
 	default:
 		version = tls.VersionName(tls.VersionTLS12)
 	}
-	return tls.CipherSuiteName(suiteIDs[slot]), version
+	return suiteNames[slot], version
 }

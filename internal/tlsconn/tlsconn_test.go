@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,7 @@ func newPeers(t testing.TB) *peers {
 		t.Fatal(err)
 	}
 	template := x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"example.org"}, IsCA: true, BasicConstraintsValid: true,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a client"}, DNSNames: []string{"example.org"}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
@@ -174,7 +175,7 @@ func TestVersions(t *testing.T) {
 					}
 					f := r.Facts
 					if f.Version != version || f.ServerName != "example.org" || f.Protocol != "http/1.1" || f.Resumed != (i > 0) ||
-						(f.Client != nil) != (auth == tls.RequireAndVerifyClientCert) {
+						(f.Client == "CN=a client") != (auth == tls.RequireAndVerifyClientCert) {
 						t.Errorf("%+v", f)
 					}
 					if r.CanRewind() != (version == tls.VersionTLS13) {
