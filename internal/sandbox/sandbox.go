@@ -30,6 +30,8 @@ type Options struct {
 	Private     []string // directories below which files may be read, made, written and removed
 
 	ReadableFiles []string // single files that may be read
+
+	secrets dumps // see HoldSecrets
 }
 
 // Table define what a process gives up.
@@ -68,6 +70,11 @@ func Apply(o *Options, report *logging.Reporter) error {
 	}
 	if err := become(who); err != nil {
 		return err
+	}
+	if o.secrets == dumpsForbidden {
+		if err := forbidDumps(); err != nil { // which another user may have again
+			return err
+		}
 	}
 	report.Debug(fmt.Sprintf("the process is %s's from now on", who.name), "user", who.name, "uid", who.uid, "gid", who.gid)
 	return nil
