@@ -10,6 +10,7 @@ import (
 	"aws/internal/kernel"
 	"aws/internal/rate"
 	"aws/internal/stats"
+	"aws/internal/tlsconn"
 )
 
 // Config holds every limit of a loop. All durations and sizes must be positive; Check says which
@@ -78,6 +79,9 @@ type Config struct {
 	// TLS is where connections that speak TLS have their configuration from. Secure says which listeners' connections do.
 	TLS    TLS
 	Secure []bool
+	// HandshakeFailed, if it is not nil, is called for each failed handshake that had begun. It must not wait. err is nil if the failure says
+	// it all. Its text has parts that the client has chosen.
+	HandshakeFailed func(peer netip.AddrPort, why tlsconn.Failure, err error)
 
 	Sink    stats.Sink // gets a record for each response, if not nil
 	Tracer  Tracer     // gets what the loop does, if not nil

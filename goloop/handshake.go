@@ -96,7 +96,7 @@ func (l *Loop) dropTLS(c *conn) {
 	}
 	if h := t.handshake; h != nil && h.began {
 		l.tls.shakes.began--
-		l.counts.HandshakesFailed[h.failure]++
+		l.countFailure(c, h)
 		if !h.busy && h.status == tlsconn.WantRead {
 			l.tls.shakes.stops = append(l.tls.shakes.stops, h.shake)
 		}
@@ -106,6 +106,19 @@ func (l *Loop) dropTLS(c *conn) {
 	*t = tlsConn{}
 	l.tls.free.Give(t)
 	c.tls = nil
+}
+
+// countFailure counts a handshake that has failed, and reports it.
+func (l *Loop) countFailure(c *conn, h *handshake) {
+	l.counts.HandshakesFailed[h.failure]++
+	if l.cfg.HandshakeFailed == nil {
+		return
+	}
+	var err error
+	if !h.busy && h.status == tlsconn.Failed {
+		err = h.shake.Err()
+	}
+	l.cfg.HandshakeFailed(c.peer, h.failure, err)
 }
 
 // stepHandshake is the step of CONN_HANDSHAKE, and of CONN_INIT before it: more of the client's messages has arrived.
