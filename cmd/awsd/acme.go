@@ -18,6 +18,9 @@ func (s *fileServer) openACME() (*acme.Manager, error) {
 	if options == nil || err != nil {
 		return nil, err
 	}
+	if err := o.Give.HoldSecrets(s.report); err != nil {
+		return nil, err
+	}
 	if o.Give.User != "" {
 		if options.Owner, err = ownerOf(o.Give.User); err != nil {
 			return nil, err

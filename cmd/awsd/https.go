@@ -4,7 +4,10 @@ import (
 	"io"
 	"os"
 
+	"aws/internal/acme"
+	"aws/internal/admin"
 	"aws/internal/serveconfig"
+	"aws/internal/sites"
 	"aws/internal/tlsconfig"
 )
 
@@ -20,6 +23,9 @@ func (s *fileServer) certificates(serves bool, shared *os.File) (*tlsconfig.Stor
 	}
 	if shared != nil {
 		settings.SharedKeys = shared
+	}
+	if err := s.options.Give.HoldSecrets(s.report); err != nil {
+		return nil, err
 	}
 	s.doing("reading the certificates")
 	store, warnings, err := tlsconfig.New(*settings)
@@ -40,4 +46,28 @@ func (s *fileServer) checkCertificates(explained string, stdout io.Writer) (*tls
 		_, err = io.WriteString(stdout, serveconfig.DescribeCertificates(store))
 	}
 	return store, err
+}
+
+// reported returns what --admin reports of certificates: those that were read from files, and those that are obtained. It is nil if
+// there are none. issued may be nil.
+func reported(store *tlsconfig.Store, issued *acme.Manager) func() []admin.Certificate {
+	if store == nil {
+		return nil
+	}
+	return func() (list []admin.Certificate) {
+		for _, c := range store.Certificates() {
+			r := admin.Certificate{File: c.Files.Certificate, NotAfter: c.NotAfter}
+			if len(c.Names) > 0 {
+				r.Name = c.Names[0]
+			}
+			list = append(list, r)
+		}
+		if issued == nil {
+			return list
+		}
+		for _, e := range issued.Expiries() {
+			list = append(list, admin.Certificate{Name: e.Name, File: sites.ACME, NotAfter: e.NotAfter})
+		}
+		return list
+	}
 }

@@ -22,7 +22,7 @@ func rootCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			o.SetAdmin(newAdmin)
+			o.SetAdmin(newAdmin(nil))
 			return o.Run(stdout, report)
 		})
 	given = config.Flags(cmd.Flags(), new(command.DropIn).Table())
@@ -34,9 +34,13 @@ reads, over HTTP, one response per connection. Every other request gets 404 Not 
 	return cmd
 }
 
-// newAdmin makes the server behind --admin.
-func newAdmin(logStats func() accesslog.Stats) command.Admin {
-	return awsAdmin{admin.New(admin.Options{Version: command.Version, Commit: command.Commit, Log: logStats})}
+// newAdmin returns what makes the server behind --admin. certificates is nil if the server does not speak TLS.
+func newAdmin(certificates func() []admin.Certificate) command.NewAdmin {
+	return func(logStats func() accesslog.Stats) command.Admin {
+		return awsAdmin{admin.New(admin.Options{
+			Version: command.Version, Commit: command.Commit, Log: logStats, Certificates: certificates,
+		})}
+	}
 }
 
 // awsAdmin is an admin.Admin that watches a goloop.Server.

@@ -162,7 +162,7 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 		watching, end := context.WithCancel(context.Background())
 		defer end()
 		go certificates.Watch(watching)
-		cfg.Loop.TLS = certificates
+		cfg.Loop.TLS, cfg.Loop.HandshakeFailed = certificates, logHandshakes(o.Verbose, s.report)
 	}
 	if o.Trace {
 		cfg.Loop.Trace = s.report.Lines("trace")
@@ -189,7 +189,7 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 			o.Give.Readable = append(o.Give.Readable, command.ReadableFile(file)...)
 		}
 	}
-	o.Watch.Succeeds, o.Watch.NewAdmin = worker, newAdmin
+	o.Watch.Succeeds, o.Watch.NewAdmin = worker, newAdmin(reported(certificates, issued))
 	watch, err := o.Watch.Open(cfg, &o.Give, s.stdout, s.report)
 	if err != nil {
 		return err

@@ -40,6 +40,7 @@ type Source interface {
 type Options struct {
 	Version, Commit string
 	Log             func() accesslog.Stats // nil: there is no access log
+	Certificates    func() []Certificate   // nil: the server does not speak TLS
 }
 
 // Limits of the HTTP server, which has few clients.

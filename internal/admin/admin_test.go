@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"aws/internal/docroot"
 	"aws/internal/response"
 	"aws/internal/stats"
+	"aws/internal/tlsconn"
 )
 
 // world is a server that publishes what the test says.
@@ -337,7 +339,7 @@ func TestDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld()
-	a := New(Options{})
+	a := New(Options{Certificates: func() []Certificate { return []Certificate{{Name: "example.org"}} }})
 	a.Watch(w)
 	_, _, body := get(t, start(t, a)+"/metrics")
 	there := names(body)
@@ -387,5 +389,59 @@ func TestMountsOfOneLabel(t *testing.T) {
 	const want = `awsd_responses_total{kind="static",mount="/",status="200"} 911`
 	if status != 200 || !strings.Contains(body, want) {
 		t.Errorf("status %d, no %s in\n%s", status, want, body)
+	}
+}
+
+// TestTLS sees handshakes and certificates in the metrics and on the page.
+func TestTLS(t *testing.T) {
+	expires := time.Unix(1800000000, 0)
+	var certificates []Certificate
+	for i := range 150 {
+		certificates = append(certificates, Certificate{Name: fmt.Sprintf("n%d.test", i), File: "b.pem", NotAfter: expires.Add(time.Duration(i+1) * time.Hour)})
+	}
+	certificates = append(certificates,
+		Certificate{Name: "a.test", File: "a\xff.pem", NotAfter: expires}, Certificate{Name: "a.test", File: "a\xff.pem", NotAfter: expires},
+		Certificate{Name: "new.test", File: "acme"})
+	a := New(Options{Certificates: func() []Certificate { return certificates }})
+	w := newWorld()
+	n := &w.counts[0]
+	suite := tlsconn.SlotOfSuite(tls.TLS_AES_128_GCM_SHA256)
+	n.Handshakes[suite] = [2]uint64{30, 70}
+	n.Handshakes[tlsconn.SlotOfSuite(tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384)][0] = 5
+	n.HandshakesFailed[tlsconn.FailureNotTLS], n.RecordsBroken = 4, 3
+	n.InState[connstate.StateHandshake] = 6
+	a.Watch(w)
+	_, _, body := get(t, start(t, a)+"/metrics")
+	for _, line := range []string{
+		`awsd_tls_handshakes_total{cipher="TLS_AES_128_GCM_SHA256",resumed="false",version="TLS 1.3"} 30`,
+		`awsd_tls_handshakes_total{cipher="TLS_AES_128_GCM_SHA256",resumed="true",version="TLS 1.3"} 70`,
+		`awsd_tls_handshakes_total{cipher="TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",resumed="false",version="TLS 1.2"} 5`,
+		`awsd_tls_handshakes_total{cipher="TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",resumed="true",version="TLS 1.2"} 0`,
+		`awsd_tls_handshake_failures_total{reason="not_tls"} 4`,
+		`awsd_tls_handshake_failures_total{reason="timeout"} 0`,
+		`awsd_tls_broken_records_total 3`,
+		`awsd_connections{state="CONN_HANDSHAKE"} 6`,
+		`awsd_tls_certificate_expiry_timestamp_seconds{file="acme",name="new.test"} 0`,
+		"awsd_tls_certificate_expiry_timestamp_seconds{file=\"a\ufffd.pem\",name=\"a.test\"} 1.8e+09",
+		`awsd_tls_certificate_expiry_timestamp_seconds{file="b.pem",name="n0.test"} 1.8000036e+09`,
+	} {
+		if !strings.Contains(body, line+"\n") {
+			t.Errorf("no line %s", line)
+		}
+	}
+	if n := strings.Count(body, "\nawsd_tls_certificate_expiry_timestamp_seconds{"); n != certificatesMax {
+		t.Errorf("%d certificates", n)
+	}
+	if strings.Contains(body, `cipher="other"`) {
+		t.Error("a cipher suite that nobody has used is reported")
+	}
+	shown := a.news([]sample{{at: expires, n: *n}}, 1).TLS
+	if shown == nil || shown.Full.Value != 35 || shown.Resumed.Value != 70 || shown.Failed.Value != 4 || len(shown.Suites) != 2 ||
+		shown.Suites[0] != (namedCount{Name: "TLS 1.3, TLS_AES_128_GCM_SHA256", Value: 100}) || len(shown.Failures) != 1 ||
+		len(shown.Certificates) != certificateRowsMax || shown.Certificates[1].Expiry != expires.Unix() {
+		t.Errorf("%+v", shown)
+	}
+	if New(Options{}).news([]sample{{at: expires}}, 1).TLS != nil {
+		t.Error("a server without TLS shows it")
 	}
 }

@@ -134,6 +134,7 @@ type news struct {
 	Rates   map[string]float64   `json:"rates"`
 	Times   map[string]quantiles `json:"times"`
 	Slowest []transfer           `json:"slowest"`
+	TLS     *tlsNews             `json:"tls,omitempty"`
 }
 
 // events serves the stream of server-sent events.
@@ -281,12 +282,15 @@ func (a *Admin) news(samples []sample, loops int) *news {
 		line("responses not taken in full", func(n *stats.Counters) uint64 { return n.Unfinished }),
 		line("clients that left early", func(n *stats.Counters) uint64 { return n.PeersGone }),
 		line("connections reset by us", func(n *stats.Counters) uint64 { return n.Resets }),
+		line("TLS handshakes failed", (*stats.Counters).HandshakesFailedSum),
+		line("TLS records broken", func(n *stats.Counters) uint64 { return n.RecordsBroken }),
 		line("limits reached", func(n *stats.Counters) uint64 { return n.Expired + n.OverAddressLimit }),
 		line("files truncated meanwhile", func(n *stats.Counters) uint64 { return n.Truncated }),
 		line("disk faults", func(n *stats.Counters) uint64 { return n.DiskFaults }),
 		line("pauses in accepting", func(n *stats.Counters) uint64 { return n.AcceptPauses }),
 		line("records dropped", func(n *stats.Counters) uint64 { return n.RecordsDropped }),
 	}
+	out.TLS = a.tlsNews(&to.n, line)
 	return out
 }
 

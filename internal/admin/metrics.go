@@ -42,6 +42,7 @@ var simples = []simple{
 	count("awsd_truncated_files_total", "Transfers whose file became shorter meanwhile.", func(n *stats.Counters) uint64 { return n.Truncated }),
 	count("awsd_disk_faults_total", "Transfers that ended because a file could not be read.", func(n *stats.Counters) uint64 { return n.DiskFaults }),
 	count("awsd_watches_failed_total", "Connections that epoll had no room for.", func(n *stats.Counters) uint64 { return n.WatchesFailed }),
+	count("awsd_tls_broken_records_total", "Connections that were ended because of a TLS record.", func(n *stats.Counters) uint64 { return n.RecordsBroken }),
 	count("awsd_refused_password_checks_total", "Requests that got 503 because too many password checks waited.", func(n *stats.Counters) uint64 { return n.ChecksRefused }),
 	count("awsd_dropped_jobs_total", "Jobs that were not done because their client had gone.", func(n *stats.Counters) uint64 { return n.JobsDropped }),
 	count("awsd_iterations_total", "Iterations of the loops.", func(n *stats.Counters) uint64 { return n.Iterations }),
@@ -124,6 +125,7 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 		level(connectionsDesc, float64(n.InState[s]), s.String())
 	}
 	a.collectResponses(&n, counter)
+	a.collectTLS(&n, counter, level)
 	for p := range connstate.PhaseCount {
 		if name := p.String(); name != "" {
 			out <- durations(phaseDesc, &n.Latency[p], name)

@@ -43,7 +43,7 @@
 
   // --- the moving picture -------------------------------------------------------------------------
   const phase = {
-    CONN_INIT: "head", CONN_READING: "head", CONN_OPENING: "disk", CONN_READING_ASYNC: "disk", CONN_PREFETCHING: "disk",
+    CONN_INIT: "head", CONN_HANDSHAKE: "head", CONN_READING: "head", CONN_OPENING: "disk", CONN_READING_ASYNC: "disk", CONN_PREFETCHING: "disk",
     CONN_WREADY: "send", CONN_SENDING: "send",
   };
   const lanes = get("lanes").tBodies[0], canvas = get("dots"), pen = canvas.getContext("2d");
@@ -156,6 +156,33 @@
     get("status").dataset.is = kind;
   }
 
+  const day = 86400;
+  function until(seconds) {
+    if (seconds < 0) return "expired";
+    return seconds < 2 * day ? "in " + whole.format(seconds / 3600) + " h" : "in " + whole.format(Math.floor(seconds / day)) + " days";
+  }
+
+  function showTLS(n) {
+    const t = n.tls, all = t.full.value + t.resumed.value;
+    rows(get("tls-handshakes"), (t.suites || []).concat([{ name: "in all", rate: t.full.rate + t.resumed.rate, value: all }]),
+      s => [s.name, rate(s.rate), whole.format(s.value)]);
+    put(get("tls-resumed"), all ? whole.format(t.resumed.value) + " (" + whole.format(100 * t.resumed.value / all) + " %)" : "–");
+    put(get("tls-progress"), whole.format((n.states.find(s => s.name === "CONN_HANDSHAKE") || { value: 0 }).value));
+    const failures = t.failures || [];
+    rows(get("tls-failures"), failures, (f, tr) => {
+      tr.className = f.rate > 0 ? "some" : "";
+      return [f.name, rate(f.rate), whole.format(f.value)];
+    });
+    get("tls-none").hidden = failures.length > 0;
+    rows(get("tls-certificates"), t.certificates || [], (c, tr) => {
+      const left = c.expiry - n.at / 1000;
+      tr.className = left < 3 * day ? "some" : "";
+      tr.title = c.file;
+      return [c.name || c.file, c.expiry ? until(left) : "not obtained yet", c.expiry ? new Date(c.expiry * 1000).toISOString().slice(0, 10) : "–"];
+    });
+    get("tls-part").hidden = false;
+  }
+
   function show(n) {
     status(n.ready ? "serving" : "draining", n.ready ? "serving" : "bad");
     put(get("version"), n.version);
@@ -186,6 +213,7 @@
       time(t.total), t.method + " " + t.target, time(t.disk), time(t.send), bytes(t.bytes),
       String(t.status) + (t.complete ? "" : " aborted"), t.kind + (t.cold ? ", cold" : ""),
     ]);
+    if (n.tls) showTLS(n);
     const requests = n.rates.awsd_requests_total || 0, sent = n.rates.awsd_sent_bytes_total || 0, total = n.times.total;
     graph("requests", requests, rate);
     graph("bytes", sent, bytes);

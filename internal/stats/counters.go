@@ -77,19 +77,38 @@ type Counters struct {
 
 // String returns the counters as lines of name and value.
 func (n *Counters) String() string {
+	full, resumed := n.HandshakeSums()
 	return fmt.Sprintf(`iterations %d, events %d (stale %d), cgo calls %d
 accepted %d (pauses %d, over the limit %d, coalesced %d), requests %d (refused %d), bytes sent %d
 peers gone %d, resets %d, truncated %d, disk faults %d, expired %d, watches failed %d
 opens: on the loop %d, by worker threads %d; static chunks prefetched %d; password checks refused %d; jobs dropped %d
 reads: RWF_NOWAIT %d (missed %d), O_DIRECT %d, by worker threads %d; short %d, refused for now %d
 buffers: waits %d, reclaimed %d, short of memory %d
+tls handshakes: full %d, resumed %d, failed %d; broken records %d
 `,
 		n.Iterations, n.Events, n.StaleEvents, n.CgoCalls,
 		n.Accepted, n.AcceptPauses, n.OverAddressLimit, n.Coalesced, n.Requests, n.Refused, n.BytesSent,
 		n.PeersGone, n.Resets, n.Truncated, n.DiskFaults, n.Expired, n.WatchesFailed,
 		n.OpensCached, n.OpensByThread, n.ChunksPrefetched, n.ChecksRefused, n.JobsDropped,
 		n.ReadsNoWait, n.ReadsMissed, n.ReadsDirect, n.ReadsByThread, n.ReadsShort, n.ReadsRefused,
-		n.PoolWaits, n.BuffersReclaimed, n.PoolOutOfMemory)
+		n.PoolWaits, n.BuffersReclaimed, n.PoolOutOfMemory, full, resumed, n.HandshakesFailedSum(), n.RecordsBroken)
+}
+
+// HandshakeSums returns the numbers of handshakes that were completed in full, and of those that resumed a session.
+func (n *Counters) HandshakeSums() (full, resumed uint64) {
+	for _, h := range n.Handshakes {
+		full += h[0]
+		resumed += h[1]
+	}
+	return full, resumed
+}
+
+// HandshakesFailedSum returns the number of handshakes that failed.
+func (n *Counters) HandshakesFailedSum() (sum uint64) {
+	for _, v := range n.HandshakesFailed {
+		sum += v
+	}
+	return sum
 }
 
 // Clone returns a copy that shares nothing.

@@ -2,6 +2,7 @@ package livepage
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"aws/internal/tlsconfig/certtest"
 	"aws/tests/harness"
 )
 
@@ -132,6 +134,47 @@ func page(t *testing.T, b *browser) map[string]float64 {
 	return numbers
 }
 
+// shakeHands does handshakes of each kind, and one that fails.
+func shakeHands(t *testing.T, address string, ca *certtest.Certificate) {
+	t.Helper()
+	cfg := &tls.Config{RootCAs: ca.Pool(), ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+	old := cfg.Clone()
+	old.MaxVersion, old.ClientSessionCache = tls.VersionTLS12, nil
+	for _, cfg := range []*tls.Config{cfg, cfg, old} {
+		client := http.Client{Transport: &http.Transport{TLSClientConfig: cfg, DisableKeepAlives: true}}
+		r, err := client.Get("https://" + address + "/page")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		_ = r.Body.Close()
+	}
+	r, err := http.Get("http://" + address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = r.Body.Close()
+}
+
+// checkTLS looks at the part about TLS.
+func checkTLS(t *testing.T, b *browser) {
+	t.Helper()
+	want := "TLS 1.3, TLS_AES_128_GCM_SHA256|0|2;TLS 1.2, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256|0|1;in all|0|3;;" +
+		"1 (33 %);0;not_tls|0|1;;localhost|in 30 h;" + strings.Repeat("a-long-name.", 8) + "example.org|in 89 days;"
+	harness.Eventually(t, patience, "handshakes and certificates are shown", func() error {
+		var shown string
+		b.eval(`const rows = (id, n) => Array.from(document.getElementById(id).rows,
+				tr => Array.from(tr.cells, c => c.textContent).slice(0, n).join("|") + ";").join("");
+			const text = id => document.getElementById(id).textContent;
+			return document.getElementById("tls-part").checkVisibility() && rows("tls-handshakes", 3) + ";" + text("tls-resumed") + ";" +
+				text("tls-progress") + ";" + rows("tls-failures", 3) + ";" + rows("tls-certificates", 2);`, &shown)
+		if shown != want {
+			return fmt.Errorf("%q, not %q", shown, want)
+		}
+		return nil
+	})
+}
+
 // patience is only exhausted by a broken server or page.
 const patience = time.Minute
 
@@ -146,8 +189,16 @@ func TestLivePage(t *testing.T) {
 		}
 	}
 	b := startBrowser(t)
-	s := harness.StartServe(t, harness.Options{}, directory, "--admin", "127.0.0.1:0", "--pool-bytes", "16777216")
+	ca := certtest.NewCA(t, "Test CA")
+	certificates := t.TempDir()
+	soon := ca.Issue(t, certtest.Template{Hosts: []string{"localhost"}, NotAfter: time.Now().Add(30 * time.Hour)})
+	soonFile, soonKey := soon.WritePair(t, certificates, "soon")
+	later := ca.Issue(t, certtest.Template{Hosts: []string{strings.Repeat("a-long-name.", 8) + "example.org"}, Key: certtest.RSA, NotAfter: time.Now().Add(2148 * time.Hour)})
+	laterFile, laterKey := later.WritePair(t, certificates, "later")
+	s := harness.StartServe(t, harness.Options{}, directory, "--admin", "127.0.0.1:0", "--pool-bytes", "16777216",
+		"--listen-tls", "127.0.0.1:0", "--certificate", soonFile, "--key", soonKey, "--certificate", laterFile, "--key", laterKey)
 	admin := s.Says(t, `admin at (http://\S+)`, 1)[1]
+	shakeHands(t, s.Says(t, `listening at https://(\S+)/`, 1)[1], ca)
 	b.screen(1280, 800, "light")
 	b.open(admin)
 	l := startLoad(fmt.Sprint(s.Address))
@@ -158,6 +209,8 @@ func TestLivePage(t *testing.T) {
 		}
 		return nil
 	})
+
+	checkTLS(t, b)
 
 	// A counter on the page comes to be what it was before, or more, and is never more than it is after.
 	for range 5 {
