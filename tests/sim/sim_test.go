@@ -117,7 +117,6 @@ func play(s uint64, m mode) (*world, error) {
 	if err != nil {
 		return w, w.check(err)
 	}
-	defer w.stopClients()
 	return w, w.check(w.run())
 }
 

@@ -183,12 +183,3 @@ func (c *tlsClient) RemoteAddr() net.Addr             { return nil }
 func (c *tlsClient) SetDeadline(time.Time) error      { return nil }
 func (c *tlsClient) SetReadDeadline(time.Time) error  { return nil }
 func (c *tlsClient) SetWriteDeadline(time.Time) error { return nil }
-
-// stopClients ends the coroutines of the clients, which would keep all of the world in memory.
-func (w *world) stopClients() {
-	for _, s := range w.sessions {
-		if s.tls != nil {
-			s.tls.stop()
-		}
-	}
-}
