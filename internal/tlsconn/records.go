@@ -197,12 +197,17 @@ func (r *Records) Open(buf []byte) Opened {
 	return opened
 }
 
+// isRefused reports whether crypto/tls refuses a record of TLS 1.2 for its header alone (RFC 5246, section 6.2.3).
+func isRefused(buf []byte) bool {
+	return len(buf) >= recordHeaderBytes && (buf[1] != 3 || buf[2] != 3 || int(buf[3])<<8+int(buf[4]) > 16384+2048)
+}
+
 // open lets crypto/tls open a record, whose content takes the place of the record's beginning.
 func (l *legacy) open(buf []byte) Opened {
-	if !HasRecord(buf) {
+	if !HasRecord(buf) && !isRefused(buf) {
 		return Opened{}
 	}
-	n := recordHeaderBytes + int(buf[3])<<8 + int(buf[4])
+	n := min(recordHeaderBytes+int(buf[3])<<8+int(buf[4]), len(buf))
 	l.wire.in, l.wire.read = append(l.wire.in[:0], buf[:n]...), 0
 	m, err := l.conn.Read(buf[:n])
 	l.alert, l.wire.out = append(l.alert, l.wire.out...), nil
