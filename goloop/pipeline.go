@@ -90,7 +90,7 @@ func (l *Loop) prepare(c *conn, req *request.Request, head []byte, rest int) *ex
 	l.counts.Requests++
 	x.record = l.record(r, req, head)
 	l.compose(x, r)
-	x.lingers = r.Linger || rest > 0
+	x.lingers = r.Linger || rest > 0 || c.tls != nil
 	c.pipeline.push(x)
 	return x
 }

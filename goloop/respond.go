@@ -37,7 +37,8 @@ func (l *Loop) ready(c *conn, r *handler.Response, req *request.Request, head, r
 	if x.keepAlive && r.HasBody {
 		rest = l.discardArrived(x, r, rest)
 	}
-	x.lingers = r.Linger || r.HasBody || len(rest) > 0
+	// Over TLS, a close_notify or KeyUpdate of the client may be unread.
+	x.lingers = r.Linger || r.HasBody || len(rest) > 0 || c.tls != nil
 	if x.keepAlive {
 		l.keepRest(c, rest)
 	} else {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"aws/tests/harness"
 )
@@ -184,4 +185,36 @@ func TestPlainHTTP(t *testing.T) {
 	if err := exchange(&wire{TCPConn: s.connect(t)}, s.client(tls.VersionTLS13)); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestSlowClientHalfCloses has a client that reads slowly send a close_notify behind its last request: what the server has not read
+// must not cause a reset, which would take away the end of the response.
+func TestSlowClientHalfCloses(t *testing.T) {
+	s := serve(t, newRoot(t))
+	versions(t, func(t *testing.T, version uint16) {
+		for _, path := range []string{"/large", "/dynamic/large"} {
+			socket := s.connect(t)
+			if err := socket.SetReadBuffer(64 << 10); err != nil {
+				t.Fatal(err)
+			}
+			conn := tls.Client(socket, s.client(version))
+			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nRange: bytes=0-4999999\r\n\r\n", path)
+			if err := conn.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			var got bytes.Buffer
+			for {
+				_, err := io.CopyN(&got, conn, 32<<10)
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					t.Errorf("%s: after %d bytes: %v", path, got.Len(), err)
+					break
+				}
+				time.Sleep(time.Millisecond)
+			}
+			_ = conn.Close()
+		}
+	})
 }
