@@ -407,8 +407,14 @@ const chromiumPage = `<!doctype html><title>fetch</title><pre id=out></pre><scri
 func TestChromium(t *testing.T) {
 	chromium := harness.Tool(t, "chromium")
 	asks := [][2]string{
-		{"/small"}, {"/large"}, {"/empty"}, {"/dynamic/small"}, {"/dynamic/large"}, {"/large", "bytes=1000000-1999999"},
-		{"/dynamic/large", "bytes=5-9"}, {"/small"},
+		{"/small"},
+		{"/large"},
+		{"/empty"},
+		{"/dynamic/small"},
+		{"/dynamic/large"},
+		{"/large", "bytes=1000000-1999999"},
+		{"/dynamic/large", "bytes=5-9"},
+		{"/small"},
 	}
 	text, err := json.Marshal(asks)
 	if err != nil {
