@@ -1,11 +1,13 @@
 package attack
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -349,4 +351,40 @@ func TestClientsThatDoNotReadHTTPS(t *testing.T) {
 			stop(t, server.Server)
 		})
 	}
+}
+
+// TestRenegotiation lets a client of TLS 1.2 ask for another handshake on its connection, which ends it (RFC 5746).
+func TestRenegotiation(t *testing.T) {
+	program, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("openssl is not installed")
+	}
+	site := harness.NewSite(t)
+	server := startHTTPS(t, site)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, "s_client", "-tls1_2", "-connect", server.Address)
+	input, typed := io.Pipe()
+	cmd.Stdin = input
+	var output harness.Transcript
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	harness.Eventually(t, 20*time.Second, "the handshake is complete", func() error {
+		if !strings.Contains(output.String(), "Verify return code") {
+			return harness.Errorf("%s", output.String())
+		}
+		return nil
+	})
+	_, _ = io.WriteString(typed, "R\n")
+	harness.Eventually(t, 20*time.Second, "the server has refused another one", func() error {
+		if text := output.String(); !strings.Contains(text, "RENEGOTIATING") || !strings.Contains(text, "alert") {
+			return harness.Errorf("%s", text)
+		}
+		return nil
+	})
+	_ = typed.Close()
+	_ = cmd.Wait() // it ends with an error, as it should
+	stop(t, server.Server)
 }
