@@ -52,7 +52,7 @@ func TestInjectedHTTPS(t *testing.T) {
 }
 
 // idleTLSBytesMax is how much memory an idle connection of https may take. See docs/robustness.md for what others take.
-const idleTLSBytesMax = 10 << 10
+const idleTLSBytesMax = 12 << 10
 
 // TestIdleConnectionsHTTPS holds 10,000 idle connections of each version of TLS that have got a response, while others are
 // served.
