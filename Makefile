@@ -275,6 +275,10 @@ rpm-check: ## install, upgrade and remove the Fedora package in a chroot, as roo
 dist: ## reproducible archives with checksums and a list of what is in them, into dist/
 	$(GO) run ./packaging/dist
 
+.PHONY: ktls
+ktls: $(STEP) ## the tests of TLS in the kernel, in a virtual machine with KERNELS=packages of Debian; skipped where qemu is missing
+	@$(STEP) run ktls scripts/ktls $(KERNELS) || { s=$$?; grep -h 'is not installed' build/test/ktls.log && $(STEP) skip ktls "$$(grep -h 'is not installed' build/test/ktls.log)" || exit $$s; }
+
 .PHONY: sim-long mutations soak
 sim-long: ## SEEDS=1000000 seeds of the simulation, from FIRST=100000 on
 	$(GO) test ./tests/sim -count=1 -timeout 0 -seeds $(or $(SEEDS),1000000) -first $(or $(FIRST),100000)

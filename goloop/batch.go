@@ -21,6 +21,8 @@ const (
 	roleRead
 	roleControl
 	roleHandshake
+	roleKernelTLS
+	roleKernelAlert
 	roleShut
 	roleClose
 )

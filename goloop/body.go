@@ -185,6 +185,9 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 	if o.records == recordsNone {
 		l.noteDelivery(c, n, op.Flags)
 	}
+	if c.sendsByKernel() {
+		c.tls.kernel.records += recordsOf(n)
+	}
 	if x := c.current; x != nil {
 		x.sent += n
 	}

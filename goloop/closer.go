@@ -11,6 +11,7 @@ type closer struct {
 	sockets []socketEnd          // of connections and listeners
 	files   []docroot.Descriptor // of files without references
 	slow    []int32              // of files whose close may wait: worker threads close them
+	kernel  []kernelEnd          // sockets whose records TCP may not have taken
 }
 
 // socketEnd is a socket with the operation that ends it: OpClose, OpReset or OpShutdown.

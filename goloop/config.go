@@ -82,6 +82,8 @@ type Config struct {
 	// HandshakeFailed, if it is not nil, is called for each failed handshake that had begun. It must not wait. err is nil if the failure says
 	// it all. Its text has parts that the client has chosen.
 	HandshakeFailed func(peer netip.AddrPort, why tlsconn.Failure, err error)
+	// KernelTLSBytes is from how many bytes of a file in one response on the kernel makes a connection's records, if it can. 0 means never.
+	KernelTLSBytes int64
 
 	Sink    stats.Sink // gets a record for each response, if not nil
 	Tracer  Tracer     // gets what the loop does, if not nil

@@ -204,7 +204,9 @@ func (l *Loop) release(c *conn) {
 	l.dropReadBuf(c)
 	l.dropCurrent(c)
 	l.dropPipeline(c)
-	l.dropTLS(c)
+	if !c.sendsByKernel() { // its end needs that
+		l.dropTLS(c)
+	}
 }
 
 func (l *Loop) dropFile(f **docroot.File) {
@@ -218,6 +220,7 @@ func (l *Loop) dropFile(f **docroot.File) {
 // one of its buffers, the slot waits for it.
 func (l *Loop) endConn(c *conn) {
 	l.release(c)
+	l.dropTLS(c)
 	c.fd = -1
 	if c.countedForAddress {
 		c.countedForAddress = false
@@ -258,6 +261,10 @@ func (l *Loop) abort(c *conn, how netKind) {
 	if how == kernel.OpReset {
 		l.counts.Resets++
 	}
-	l.closer.addWith(how, c.fd, c.farewell(how))
+	if how == kernel.OpClose && c.sendsByKernel() {
+		l.endKernelTLS(c)
+	} else {
+		l.closer.addWith(how, c.fd, c.farewell(how))
+	}
 	l.endConn(c)
 }

@@ -41,6 +41,10 @@ func (l *Loop) stepDiscarding(c *conn, buf []byte) {
 // linger begins the lingering close of a connection whose response has been sent. If it were closed now, unread input
 // would cause a reset, which may overtake the response.
 func (l *Loop) linger(c *conn) {
+	if c.sendsByKernel() {
+		l.lingerOpen(c)
+		return
+	}
 	l.closer.addWith(kernel.OpShutdown, c.fd, c.farewell(kernel.OpShutdown))
 	l.setState(c, connstate.StateLingering)
 	l.release(c)

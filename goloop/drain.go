@@ -54,7 +54,7 @@ func (l *Loop) closeIdle(now time.Duration) {
 		recv := kernel.Op{Kind: kernel.OpRecv, FD: c.fd}
 		recv.SetBuf(l.piece(pieces))
 		pieces++
-		if c.seals() {
+		if c.isEncrypted() {
 			l.batch.add(ownerOf(roleLastReceive, c), recv)
 			continue
 		}
@@ -76,6 +76,10 @@ func (l *Loop) onLastReceive(c *conn, op *kernel.Op) {
 // ended reports whether a loop that drains has nothing left to do. The files are closed before that, for some of them a
 // worker has to.
 func (l *Loop) ended() bool {
+	if len(l.closer.kernel) > 0 {
+		l.closeKernelTLS(l.shutdown.isCutOff())
+		return false
+	}
 	if l.conns.live() > 0 || l.loader.InFlight() > 0 || l.jobsPending() > 0 || len(l.closer.sockets) > 0 || len(l.closer.slow) > 0 || len(l.tls.shakes.stops)+len(l.closer.streams) > 0 {
 		return l.shutdown.abandons(l.k.Now()) && l.loader.InFlight() == 0
 	}

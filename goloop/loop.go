@@ -218,6 +218,7 @@ func (l *Loop) housekeep() {
 	l.askCloses()
 	l.stopHandshakes()
 	l.askStreamCloses()
+	l.closeKernelTLS(false)
 	if now >= l.stallAt {
 		l.stallAt = now + l.cfg.StallTimeout/4
 		l.loader.Reclaim(now)
@@ -234,9 +235,11 @@ func (l *Loop) close() error {
 		if c.state() != connstate.StateFree && c.fd >= 0 {
 			l.closer.add(kernel.OpClose, c.fd)
 			l.release(c)
+			l.dropTLS(c)
 			c.fd = -1
 		}
 	}
+	l.closeKernelTLS(true)
 	for !l.closer.isEmpty() {
 		l.addEnds()
 		l.runBatch()

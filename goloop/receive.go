@@ -66,6 +66,10 @@ func (l *Loop) onResult(c *conn, r role, i int) {
 		l.onControl(c, op)
 	case roleHandshake:
 		l.onHandshakeSent(c, op)
+	case roleKernelTLS:
+		l.onKernelTLS(c, op)
+	case roleKernelAlert:
+		l.onKernelAlert(c, op)
 	case roleShut:
 		l.onShutdown(c, op)
 	case roleClose:

@@ -23,6 +23,7 @@ const chainMax = sendBuffersMax + 5
 func (l *Loop) send() {
 	queue := l.sendq.take()
 	l.tls.sealed = 0
+	l.addKernelTLS(queue)
 	for rest := queue; len(rest) > 0; {
 		if l.tls.sealed >= sealBytesPerIteration {
 			l.sendq.waiting = append(l.sendq.waiting, rest...) // the first ones of the next iteration
@@ -70,12 +71,19 @@ func (l *Loop) addSends(queue []int32) {
 // addConn adds what a connection can send now: first the records that its socket has not taken.
 func (l *Loop) addConn(c *conn) {
 	if t := c.tls; t != nil {
-		if t.established() && t.out.isEmpty() && t.records.KeyUpdateDue() && !l.sealKeyUpdate(c) {
+		if c.seals() && t.out.isEmpty() && t.records.KeyUpdateDue() && !l.sealKeyUpdate(c) {
 			l.retry(c)
 			return
 		}
 		if !t.out.isEmpty() {
 			l.addUnsent(c)
+			return
+		}
+		if t.kernel.on && !t.kernel.ends && c.mustEnd() {
+			l.endForKey(c.current)
+		}
+		if t.kernel.ends {
+			l.addKernelAlert(c, 0)
 			return
 		}
 	}
@@ -177,6 +185,10 @@ func (l *Loop) addExchange(x *exchange) {
 
 // addEnd adds the end of the connection behind a response that is complete in the batch.
 func (l *Loop) addEnd(c *conn, linger bool) {
+	if c.sendsByKernel() {
+		l.addKernelAlert(c, kernel.Link) // the end follows that
+		return
+	}
 	//mutation:close-notify-forgotten
 	if c.seals() {
 		l.addCloseNotify(c)
@@ -220,9 +232,9 @@ func (l *Loop) addMessage(x *exchange, inMemory, granted int64) (int64, kernel.O
 
 // sendMessage adds a send of message, which is the head in writeBuf or a buffer of a dynamic
 // file alike. Its last bytes, content of them, are content, and reserved. If more follows in the batch, the kernel may
-// wait for that before it makes a packet.
+// wait for that before it makes a packet; but where it makes records, nothing but more bytes would end that wait.
 func (l *Loop) sendMessage(x *exchange, r role, message []byte, content int64, link kernel.OpFlag, follows bool) {
-	if follows {
+	if follows && !x.conn.sendsByKernel() {
 		link |= kernel.More
 	}
 	if x.conn.seals() {

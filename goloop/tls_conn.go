@@ -34,6 +34,8 @@ type tlsConn struct {
 	out   recordOutput
 	read  fileRead
 	chunk int64 // how much of a file is sealed at once: more for a client that takes it
+
+	kernel kernelTLS
 }
 
 // tlsParts is what a loop needs for its connections that speak TLS.
@@ -45,6 +47,8 @@ type tlsParts struct {
 	latest   []byte // the records of the latest operation that sends some, with the room behind them
 	sealed   int64  // bytes, in this iteration
 	shakes   handshakes
+
+	unsupported [tlsconn.SuiteCount]bool // suites, by tlsconn.SlotOfSuite, for which there is no TLS in the kernel
 }
 
 // established reports whether the handshake is over.
@@ -127,6 +131,12 @@ func (a *arena) room(n int) bool { return len(a.mem)-a.used >= n }
 
 // reset makes the arena empty. The batch whose records were in it has run.
 func (a *arena) reset() { a.used = 0 }
+
+// erase makes the arena empty and overwrites what was in it.
+func (a *arena) erase() {
+	clear(a.mem[:a.used])
+	a.used = 0
+}
 
 // rest returns what is left of it, with no length.
 func (a *arena) rest() []byte { return a.mem[a.used:a.used:len(a.mem)] }

@@ -1,6 +1,7 @@
 package goloop
 
 import (
+	"aws/internal/connstate"
 	"aws/internal/kernel"
 	"aws/internal/tlsconn"
 )
@@ -16,7 +17,7 @@ func (l *Loop) onRecords(c *conn, buf []byte) {
 	scratch := recordInput{buf: buf, to: len(buf)}
 	gen := c.gen
 	l.openRecords(c, &scratch)
-	if c.gen != gen || c.tls == nil || scratch.isEmpty() {
+	if c.gen != gen || c.tls == nil || c.state() == connstate.StateLingering || scratch.isEmpty() {
 		return
 	}
 	if in.buf = l.heads.take(recordBytesMax); in.buf == nil {
@@ -32,7 +33,7 @@ func (l *Loop) onRecords(c *conn, buf []byte) {
 // connection's input, or one that lies in the memory of a receive.
 func (l *Loop) openRecords(c *conn, in *recordInput) {
 	gen, t := c.gen, c.tls
-	for c.gen == gen && receives(c) && c.tls == t && !c.queued.parse {
+	for c.gen == gen && receives(c) && c.tls == t && !c.queued.parse && c.state() != connstate.StateLingering {
 		if in.plainFrom < in.plainTo {
 			most := receiveBytes
 			if c.readBuf != nil {
@@ -59,7 +60,7 @@ func (l *Loop) openRecords(c *conn, in *recordInput) {
 		case tlsconn.Incomplete, tlsconn.Data, tlsconn.Control:
 		}
 	}
-	if c.gen == gen && c.tls == t && in == &t.in {
+	if c.gen == gen && c.tls == t && in == &t.in && in.buf != nil {
 		l.tidyInput(in)
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // seals reports whether what is sent on a connection is protected by the loop.
-func (c *conn) seals() bool { return c.tls != nil && c.tls.established() }
+func (c *conn) seals() bool { return c.isEncrypted() && !c.tls.kernel.on }
 
 // sealsOnce reports whether one batch may hold one send of the connection only: what has been sealed can't be sealed again.
 func (c *conn) sealsOnce() bool { return c.seals() && !c.tls.records.CanRewind() }

@@ -131,7 +131,7 @@ func (l *Loop) timeout() time.Duration {
 	now := l.k.Now()
 	at := min(
 		l.acceptor.dueAt(now, l.connRoom()), l.deadlines.dueAt(), l.retries.dueAt(), l.readsDueAt(),
-		l.trimming.dueAt(l.cache.Len()), l.publisher.dueAt(), l.shutdown.dueAt(now),
+		l.trimming.dueAt(l.cache.Len()), l.publisher.dueAt(), l.shutdown.dueAt(now), l.closer.kernelEndsDueAt(),
 	)
 	if len(l.closer.slow) > 0 || len(l.tls.shakes.stops)+len(l.tls.shakes.waiting) > 0 {
 		at = min(at, now+retryAfter) // the workers had no room for them

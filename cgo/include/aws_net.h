@@ -39,6 +39,16 @@ enum aws_op_kind {
                               bytes of the file, 0 past the end, and -EAGAIN if none of them
                               can be read without waiting for the disk. With AWS_READ_WAITS in
                               mask, it waits for the disk */
+    AWS_OP_TLS_SEND = 16,     /* setsockopt(fd, TCP_ULP, "tls") and (TLS_TX, buf), where buf is a
+                              struct tls12_crypto_info_ of linux/tls.h: what is sent from now on
+                              is plaintext, of which the kernel makes records of TLS. res is the
+                              number of bytes that TCP has taken for fd so far */
+    AWS_OP_SEND_RECORD = 17,  /* sendmsg(fd, buf, len) after AWS_OP_TLS_SEND: one record, of the
+                              content type in mask */
+    AWS_OP_TLS_SENT = 18,     /* has TCP taken all records? res is 0 if so, -EAGAIN if not. off is
+                              the result of AWS_OP_TLS_SEND and the bytes that were sent since
+                              then, token the number of the first record, len the size of the
+                              struct that AWS_OP_TLS_SEND was given */
 };
 
 /*
@@ -53,6 +63,9 @@ enum {
 };
 
 enum { AWS_READ_WAITS = 1 };
+
+/* What a record is longer than its content. */
+enum { AWS_RECORD_OVERHEAD = AWS_RECORD_HEAD + AWS_RECORD_TAIL };
 
 /* Size of a congestion control's name; a shorter name ends with a zero byte (TCP_CA_NAME_MAX, linux/tcp.h). */
 enum { AWS_CONGESTION_NAME = 16 };

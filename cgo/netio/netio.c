@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include "aws_net.h"
+#include "ktls.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -165,6 +166,12 @@ static int64_t aws_run(const struct aws_op *op)
         n = setsockopt(op->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         break;
     }
+    case AWS_OP_TLS_SEND:
+        return aws_tls_send(op);
+    case AWS_OP_SEND_RECORD:
+        return aws_send_record(op);
+    case AWS_OP_TLS_SENT:
+        return aws_tls_sent(op);
     case AWS_OP_NONE:
         return 0;
     default:
@@ -177,6 +184,7 @@ static int aws_done_in_full(const struct aws_op *op)
 {
     switch (op->kind) {
     case AWS_OP_SEND:
+    case AWS_OP_SEND_RECORD:
     case AWS_OP_SENDFILE:
     case AWS_OP_RESIDENT:
         return op->res >= 0 && (uint64_t)op->res == op->len;

@@ -42,6 +42,9 @@ const (
 	NotSent
 	Push
 	ReadRecords
+	TLSSend
+	SendRecord
+	TLSSent
 )
 
 var kindNames = [...]string{
@@ -49,7 +52,7 @@ var kindNames = [...]string{
 	Close: "close", Shutdown: "shutdown", Reset: "reset", EpollAdd: "epoll_ctl add",
 	EpollMod: "epoll_ctl mod", Resident: "resident", EpollDel: "epoll_ctl del",
 	Congestion: "setsockopt", NotSent: "setsockopt", Push: "setsockopt",
-	ReadRecords: "preadv2",
+	ReadRecords: "preadv2", TLSSend: "setsockopt", SendRecord: "sendmsg", TLSSent: "getsockopt",
 }
 
 // String returns the name of the system call of the kind.
@@ -106,8 +109,8 @@ const (
 	_ = uint(C.sizeof_struct_aws_op - unsafe.Sizeof(Op{}))
 )
 
-// SetBuf sets the memory that a Recv fills or a Send reads, or that contains the names of a Congestion. b
-// must be outside the Go heap and stay mapped until the batch has run.
+// SetBuf sets the memory that a Recv fills or a Send or SendRecord reads, or that contains the names of a Congestion or the keys of a
+// TLSSend. b must be outside the Go heap and stay mapped until the batch has run.
 func (op *Op) SetBuf(b []byte) {
 	op.buf = unsafe.SliceData(b)
 	op.size = uint64(len(b))
@@ -131,7 +134,7 @@ func RecordsLen(n int64) int64 {
 	return n + (n+RecordContent-1)/RecordContent*(RecordHead+RecordTail)
 }
 
-// SetLen sets the number of bytes that a Sendfile sends or a Resident checks.
+// SetLen sets the number of bytes that a Sendfile sends or a Resident checks, or of the keys that a TLSSent asks for.
 func (op *Op) SetLen(n int64) {
 	op.buf = nil
 	op.size = uint64(n)
@@ -143,7 +146,7 @@ func (op *Op) Len() int64 { return int64(op.size) }
 // DoneInFull reports whether the operation was complete. Only then does a linked operation after it run.
 func (op *Op) DoneInFull() bool {
 	switch op.Kind {
-	case Send, Sendfile, Resident:
+	case Send, SendRecord, Sendfile, Resident:
 		return op.Result >= 0 && uint64(op.Result) == op.size
 	case Recv:
 		return op.Result > 0

@@ -64,6 +64,8 @@ var simples = []simple{
 	count("awsd_pool_short_total", "Times that the machine had no memory for the buffer pool to grow.", func(n *stats.Counters) uint64 { return n.PoolOutOfMemory }),
 	count("awsd_pool_waits_total", "Times that a connection had to wait for buffers.", func(n *stats.Counters) uint64 { return n.PoolWaits }),
 	count("awsd_pool_buffers_reclaimed_total", "Buffers that were taken back from clients that took nothing.", func(n *stats.Counters) uint64 { return n.BuffersReclaimed }),
+	count("awsd_kernel_tls_connections_total", "Connections over https that the kernel encrypts.", func(n *stats.Counters) uint64 { return n.KernelTLS }),
+	count("awsd_kernel_tls_refused_total", "Connections over https that were to be encrypted by the kernel, which could not.", func(n *stats.Counters) uint64 { return n.KernelTLSRefused }),
 	count("awsd_records_dropped_total", "Responses that the access log and the live page have missed.", func(n *stats.Counters) uint64 { return n.RecordsDropped }),
 }
 

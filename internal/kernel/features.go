@@ -41,6 +41,7 @@ func Features(file string) []Feature {
 	add("statx alignment", detail, err, "direct reads are aligned to 4096 bytes")
 	add("RWF_NOWAIT", "preadv2", tryNoWait(file), "dynamic files are always read past the page cache")
 	add("cachestat", "", tryCachestat(file), "RWF_NOWAIT reports what is in memory")
+	add("kernel TLS", "TCP_ULP tls", TryTLS(), "the server encrypts large responses over https itself (modprobe tls)")
 	detail, err = tryLandlock()
 	add("Landlock", detail, err, "files outside the roots are kept from clients, but not from the process")
 	return list

@@ -41,6 +41,10 @@ const (
 
 	OpReadRecords = netio.ReadRecords
 
+	OpTLSSend    = netio.TLSSend
+	OpSendRecord = netio.SendRecord
+	OpTLSSent    = netio.TLSSent
+
 	Link     = netio.Link
 	IfAgain  = netio.IfAgain
 	Accepted = netio.Accepted

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"aws/goloop"
 	"aws/internal/command"
 	"aws/internal/config"
 	"aws/internal/kernel"
@@ -19,6 +20,7 @@ type https struct {
 	addresses  []string
 	ticketKeys []string
 	keyLog     string
+	kernelTLS  string
 
 	certificates []string
 	keys         []string
@@ -83,11 +85,33 @@ func (t *https) table() config.Group {
 			Advice: "For several servers behind one address, so that each can resume the sessions of the others. A file has 48 or 80 random bytes (openssl rand 80), as for ssl_session_ticket_key of nginx. The first file encrypts, all decrypt: put a new key behind the others on all servers first, and then in front. Without this option, keys are random, and a new one is made every twelve hours.",
 		},
 		{
+			Name: "ktls", Into: &t.kernelTLS, Default: kernelTLSAuto, OneOf: []string{kernelTLSAuto, kernelTLSOff},
+			Usage:  "whether the kernel encrypts large responses over https, as `MODE`",
+			Advice: "With auto, a connection of TLS 1.3 is handed to the kernel before the first response that sends 64 KiB or more of a file. Needs the kernel module tls (modprobe tls); without it, off is the same. Set off if downloads over https fail.",
+		},
+		{
 			Name: "tls-key-log", Into: &t.keyLog,
 			Usage:  "write the secrets of all TLS connections to `FILE`",
 			Advice: "For debugging with Wireshark only: anyone who can read the file can decrypt all connections. The variable SSLKEYLOGFILE has no effect.",
 		},
 	}}
+}
+
+// The values of --ktls.
+const (
+	kernelTLSAuto = "auto"
+	kernelTLSOff  = "off"
+)
+
+// kernelTLSBytes is from how many bytes of a file on the kernel encrypts. Below that, the calls that hand a connection over cost more than
+// they save.
+const kernelTLSBytes = 64 << 10
+
+// addTo puts what concerns connections into the server's configuration.
+func (t *https) addTo(cfg *goloop.ServerConfig) {
+	if t.kernelTLS == kernelTLSAuto {
+		cfg.Loop.KernelTLSBytes = kernelTLSBytes
+	}
 }
 
 // listen reads --listen-tls.

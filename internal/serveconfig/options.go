@@ -146,6 +146,7 @@ func (o *Options) Server(so *fileserver.Options) (*goloop.ServerConfig, error) {
 func (o *Options) ServerOf(h handler.Handler) (*goloop.ServerConfig, error) {
 	cfg := &goloop.ServerConfig{Loop: goloop.ServeConfig(), Handler: h, Kernel: kernel.DefaultConfig()}
 	o.limits.addTo(cfg)
+	o.https.addTo(cfg)
 	if err := o.Listening.addTo(cfg); err != nil {
 		return nil, err
 	}

@@ -108,6 +108,12 @@ func (k *Kernel) perform(op *kernel.Op) int64 {
 		return k.notSent(op)
 	case kernel.OpPush:
 		return k.pushOut(op)
+	case kernel.OpTLSSend:
+		return k.tlsSend(op)
+	case kernel.OpSendRecord:
+		return k.sendRecord(op)
+	case kernel.OpTLSSent:
+		return k.tlsSent(op)
 	case 0:
 		return 0
 	default:

@@ -20,6 +20,7 @@ type Config struct {
 	ReadsMax       int       // reads in flight at the most
 	JobsMax        int       // jobs waiting at the most
 	DescriptorsMax int       // the limit behind EMFILE
+	KernelTLS      bool      // there is TLS in the kernel
 	Unjust         bool      // nobody looks whether connections starve; see Wants
 }
 

@@ -349,6 +349,7 @@ func (p *Peer) take(n int) {
 	} else {
 		c.out = c.out[n:]
 	}
+	c.unstick()
 	p.k.mark(markPeer, int64(p.ID), int64(n))
 	p.k.tracef("peer %d reads %d bytes", p.ID, n)
 	if p.OnData != nil {

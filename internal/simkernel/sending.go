@@ -4,6 +4,7 @@ import (
 	"syscall"
 
 	"aws/internal/kernel"
+	"aws/internal/tlsrecord"
 )
 
 // room returns how much a send may add, or the error that it has instead.
@@ -13,7 +14,7 @@ func (k *Kernel) room(c *conn) (int, int64) {
 		return 0, c.fail()
 	case c.broken || c.down:
 		return 0, -int64(syscall.EPIPE)
-	case len(c.out) >= c.outMax || k.strikes(FaultSpuriousAgain):
+	case c.unstick() > 0 && len(c.tls.stuck) > 0, len(c.out) >= c.outMax || k.strikes(FaultSpuriousAgain):
 		return 0, -int64(syscall.EAGAIN)
 	case k.strikes(FaultNoBuffers):
 		c.peer.excuse("no buffers for a send")
@@ -25,6 +26,11 @@ func (k *Kernel) room(c *conn) (int, int64) {
 
 // sent does what follows when bytes have been added to a connection's way out.
 func (k *Kernel) sent(c *conn, n int, more bool) {
+	if c.tls == nil {
+		c.taken += int64(n)
+	} else if more {
+		k.violate(-1, "a send for peer %d whose record the kernel keeps open", c.peer.ID)
+	}
 	if k.OnSent != nil {
 		k.OnSent(c.peer, n)
 	}
@@ -92,7 +98,11 @@ func (k *Kernel) send(op *kernel.Op) int64 {
 	if n > 1 && k.strikes(FaultShortSend) {
 		n = int(k.between(1, int64(n-1)))
 	}
-	c.out = append(c.out, buf[:n]...)
+	if c.tls != nil {
+		k.addRecords(c, tlsrecord.TypeData, buf[:n])
+	} else {
+		c.out = append(c.out, buf[:n]...)
+	}
 	k.sent(c, n, op.Flags&kernel.More != 0)
 	return int64(n)
 }
@@ -124,9 +134,13 @@ func (k *Kernel) sendfile(op *kernel.Op) int64 {
 		return -int64(syscall.EIO)
 	}
 	k.stall(d, op.Offset, n)
-	at := len(c.out)
-	c.out = append(c.out, make([]byte, n)...)
-	f.Fill(op.Offset, c.out[at:])
+	content := make([]byte, n)
+	f.Fill(op.Offset, content)
+	if c.tls != nil {
+		k.addRecords(c, tlsrecord.TypeData, content)
+	} else {
+		c.out = append(c.out, content...)
+	}
 	k.sent(c, int(n), false)
 	return n
 }
@@ -141,6 +155,7 @@ func (k *Kernel) shutdown(op *kernel.Op) int64 {
 		return -int64(syscall.ENOTCONN)
 	}
 	if !c.down {
+		k.checkStuck(op.FD, c)
 		c.down = true
 		c.push()
 	}

@@ -62,6 +62,8 @@ type conn struct {
 	inEnd     bool   // the peer has sent all that it will, after in
 	out       []byte // given to send, not yet read by the peer
 	outMax    int
+	taken     int64 // bytes that were ever added to out
+	tls       *kernelTLS
 	held      int           // bytes at the end of out that wait for more (MSG_MORE, TCP_CORK)
 	corked    bool          // every send is one with MSG_MORE
 	unwatched bool          // epoll was asked to watch it and has refused, which the loop learns when it has slept
@@ -149,6 +151,9 @@ func (c *conn) closeByServer(k *Kernel, abort bool) {
 	unread := len(c.in) > 0 || len(c.peer.backlog) > 0
 	if unread && !abort {
 		c.peer.Unread = true
+	}
+	if !abort {
+		k.checkStuck(-1, c)
 	}
 	if abort || unread {
 		c.peer.Aborted = abort

@@ -39,6 +39,8 @@ type Counters struct {
 	Handshakes       [tlsconn.SuiteCount][2]uint64
 	HandshakesFailed [tlsconn.FailureCount]uint64
 	RecordsBroken    uint64 // connections that were ended because of a TLS record
+	KernelTLS        uint64 // connections whose records the kernel makes
+	KernelTLSRefused uint64 // connections for which it was asked to and could not
 	WatchesFailed    uint64 // epoll_ctl refused a connection
 
 	IterationTime      Histogram // from the end of the wait to the end of the iteration, if the counters are published

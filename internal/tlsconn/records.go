@@ -58,6 +58,9 @@ const (
 	AlertBytesMax = 5 + OverheadMax         // of a record with an alert or a KeyUpdate
 )
 
+// TypeAlert is the content type of a record with an alert.
+const TypeAlert = uint32(tlsrecord.TypeAlert)
+
 // ContentMax is the most content that one record holds.
 const ContentMax = tlsrecord.ContentMax
 
@@ -154,6 +157,12 @@ func (r *Records) AppendAlert(dst []byte) []byte {
 	}
 	return r.sender.SealAlert(dst, r.alert)
 }
+
+// Alert returns the content of the record that AppendAlert appends. It is for TLS 1.3 only.
+func (r *Records) Alert() [2]byte { return r.alert.Content() }
+
+// Export returns what another implementation of TLS 1.3 needs to make the records that follow; see package tlsrecord.
+func (r *Records) Export() (key, iv []byte, sequence uint64, err error) { return r.sender.Export() }
 
 // KeyUpdateDue reports whether a KeyUpdate has to be sent before any other record.
 func (r *Records) KeyUpdateDue() bool {

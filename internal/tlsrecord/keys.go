@@ -63,6 +63,20 @@ func (k *keys) Init(suite uint16, secret []byte, sequence uint64) error {
 	return fmt.Errorf("%s is not a cipher suite of TLS 1.3", tls.CipherSuiteName(suite))
 }
 
+// InitKeys sets keys that Export has returned. They can't be updated.
+func (k *keys) InitKeys(suite uint16, key, iv []byte, sequence uint64) error {
+	for i := range suites {
+		if s := &suites[i]; s.id == suite && len(key) == s.keyBytes && len(iv) == ivBytes {
+			k.suite, k.sequence = s, sequence
+			copy(k.iv[:], iv)
+			var err error
+			k.aead, err = s.aead(key)
+			return err
+		}
+	}
+	return fmt.Errorf("no keys of TLS 1.3 for %s", tls.CipherSuiteName(suite))
+}
+
 // set derives the keys from a secret (RFC 8446, section 7.3).
 func (k *keys) set(secret []byte, sequence uint64) error {
 	key, err := k.expand(secret, "key", k.suite.keyBytes)

@@ -62,12 +62,18 @@ func (s *Sender) Seal(dst []byte, is ContentType, content []byte) []byte {
 
 // SealAlert appends a record with an alert.
 func (s *Sender) SealAlert(dst []byte, a Alert) []byte {
+	content := a.Content()
+	return s.Seal(dst, TypeAlert, content[:])
+}
+
+// Content returns the content of a record with the alert.
+func (a Alert) Content() [2]byte {
 	const warning, fatal = 1, 2
 	level := byte(fatal)
 	if a == AlertCloseNotify {
 		level = warning
 	}
-	return s.Seal(dst, TypeAlert, []byte{level, byte(a)})
+	return [2]byte{level, byte(a)}
 }
 
 // UpdateDue reports whether so many records have been made with the key that it has to be changed.

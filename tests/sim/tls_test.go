@@ -53,7 +53,7 @@ var testCertificate = sync.OnceValue(func() tls.Certificate {
 })
 
 // drawTLS draws the configurations.
-func (w *world) drawTLS(rnd *mathrand.Rand) {
+func (w *world) drawTLS(rnd *mathrand.Rand, kcfg *simkernel.Config) {
 	cert := testCertificate()
 	roots := x509.NewCertPool()
 	roots.AddCert(cert.Leaf)
@@ -64,6 +64,8 @@ func (w *world) drawTLS(rnd *mathrand.Rand) {
 	w.tls.server.SetSessionTicketKeys([][32]byte{{1}}) // which clones share
 	w.tls.server.SessionTicketsDisabled = rnd.IntN(3) == 0
 	w.cfg.TLS, w.cfg.Secure = w.tls, []bool{true}
+	w.cfg.KernelTLSBytes = pick(rnd, int64(0), 1, 1, 4096, 64<<10)
+	kcfg.KernelTLS = rnd.IntN(8) > 0
 }
 
 // handshakeBytesMax is more than a server sends for a handshake.

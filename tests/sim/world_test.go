@@ -82,7 +82,7 @@ func newWorld(seed uint64, trace io.Writer, m mode) (*world, error) {
 	}
 	w.cfg.Corked = m == dropIn
 	if m == serveTLS {
-		w.drawTLS(rand.New(rand.NewPCG(seed, 50)))
+		w.drawTLS(rand.New(rand.NewPCG(seed, 50)), &kcfg)
 	}
 	w.k = simkernel.New(kcfg)
 	w.watchRates()
