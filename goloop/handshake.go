@@ -1,7 +1,6 @@
 package goloop
 
 import (
-	"net"
 	"net/netip"
 	"time"
 
@@ -26,9 +25,9 @@ const (
 
 // handshake is the handshake of a connection. While a worker thread has it, the loop does not touch it.
 type handshake struct {
-	local   net.Addr // that the client has connected to
+	local   netip.AddrPort // that the client has connected to
 	failure tlsconn.Failure
-	shake   *tlsconn.Handshake
+	shake   tlsconn.Handshake
 	began   bool // it has been given to a worker thread, at least once
 	busy    bool // a worker thread has it
 	waits   bool // it is in handshakes.waiting
@@ -48,8 +47,8 @@ type handshakes struct {
 	began     int // and not over
 	steps     int // that worker threads have, or that wait for one
 	byAddress map[netip.Addr]int
-	waiting   []waitingConn        // those whose next step has not been asked for, in the order in which they came
-	stops     []*tlsconn.Handshake // that nobody waits for, to be stopped by their thread
+	waiting   []waitingConn       // those whose next step has not been asked for, in the order in which they came
+	stops     []tlsconn.Handshake // that nobody waits for, to be stopped by their thread
 }
 
 // waitingConn is a connection in handshakes.waiting, if it is still there.
@@ -147,8 +146,8 @@ func (l *Loop) stepHandshake(c *conn, buf []byte) {
 		return
 	}
 	if h.shake == nil {
-		h.local = net.TCPAddrFromAddrPort(l.k.Local(c.fd))
-		h.shake = tlsconn.NewHandshake(h.local, l.tls.config.ConfigFor)
+		h.local = l.k.Local(c.fd)
+		h.shake = l.tls.config.NewHandshake(h.local)
 	}
 	h.shake.Feed(buf)
 	l.awaitStep(c)
@@ -288,7 +287,7 @@ func (l *Loop) endHandshakeStep(c *conn) {
 			l.sendHandshake(c)
 			return
 		}
-		h.failure = tlsconn.Classify(h.shake.Err())
+		h.failure = h.shake.Failure()
 		l.linger(c)
 	}
 }
@@ -305,17 +304,18 @@ func (l *Loop) endHandshake(c *conn) {
 		l.abort(c, kernel.OpReset)
 		return
 	}
-	if records.Protocol != "" && records.Protocol != protocolHTTP1 {
+	facts := records.Facts()
+	if facts.Protocol != "" && facts.Protocol != protocolHTTP1 {
 		l.abort(c, kernel.OpClose) // the handshake was all, as for a challenge (RFC 8737)
 		return
 	}
 	resumed := 0
-	if records.Resumed {
+	if facts.Resumed {
 		resumed = 1
 	}
-	l.counts.Handshakes[tlsconn.SlotOfSuite(records.Suite)][resumed]++
+	l.counts.Handshakes[tlsconn.SlotOfSuite(facts.Suite)][resumed]++
 	l.tls.shakes.began--
-	t.described.Site, _ = l.tls.config.SiteOf(records.ServerName, t.handshake.local)
+	t.described.Site, _ = l.tls.config.SiteOf(facts.ServerName, t.handshake.local)
 	t.handshake, t.records, t.chunk = nil, records, 2*sealBytesMin
 	l.setState(c, connstate.StateInit)
 	//mutation:handshake-rest-lost

@@ -24,9 +24,9 @@ type job struct {
 	streamEnded bool           // Buf has the end of its content
 	asker       netip.Addr     // the client that a JobCompute or a JobHandshake is for, as its queue counts it
 
-	handshake *tlsconn.Handshake // of a JobHandshake
-	status    tlsconn.Status     // of it, after the step
-	stops     bool               // it is only stopped
+	handshake tlsconn.Handshake // of a JobHandshake
+	status    tlsconn.Status    // of it, after the step
+	stops     bool              // it is only stopped
 
 	mounts []*docroot.Mount // of the Names of a JobLookUp
 

@@ -1,9 +1,7 @@
 package goloop
 
 import (
-	"crypto/tls"
-	"io"
-	"net"
+	"net/netip"
 
 	"aws/internal/handler"
 
@@ -15,19 +13,19 @@ import (
 
 // TLS is where the configuration of handshakes comes from. Its methods are called by all of the loops.
 type TLS interface {
-	// ConfigFor returns the configuration of a handshake that begins now. It logs the secrets to keyLog, in the format of SSLKEYLOGFILE.
-	ConfigFor(keyLog io.Writer) *tls.Config
+	// NewHandshake returns a handshake with a client that has connected to a local address; the zero value if that is not known.
+	NewHandshake(local netip.AddrPort) tlsconn.Handshake
 	// SiteOf returns the name of the site that a handshake was for, by the server name of the client and the address that it has
 	// connected to; ok is false if there is none.
-	SiteOf(serverName string, local net.Addr) (name string, ok bool)
+	SiteOf(serverName string, local netip.AddrPort) (name string, ok bool)
 }
 
 // tlsConn is the TLS of a connection: its handshake, and then its records. The states and exchanges above it have plaintext only:
 // received records are opened before stepReading, and what is sent is sealed behind sendMessage and fileBody.addSends. The content
 // of a record counts as sent when the socket has taken all of the record.
 type tlsConn struct {
-	handshake *handshake       // until it is over; else nil
-	records   *tlsconn.Records // from then on
+	handshake *handshake      // until it is over; else nil
+	records   tlsconn.Records // from then on
 	described handler.TLS
 
 	in    recordInput
@@ -59,7 +57,7 @@ func (t *tlsConn) facts() *tlsconn.Facts {
 	if t == nil || t.records == nil {
 		return nil
 	}
-	return t.records.Facts
+	return t.records.Facts()
 }
 
 // recordInput is what has been received of records, and what has been opened of them and is not used yet.

@@ -78,14 +78,14 @@ func (l *Loop) addKernelTLS(queue []int32) {
 		t := c.tls
 		t.kernel.refused = true // until it has succeeded
 		l.counts.KernelTLSRefused++
-		if l.tls.unsupported[tlsconn.SlotOfSuite(t.records.Suite)] {
+		if l.tls.unsupported[tlsconn.SlotOfSuite(t.records.Facts().Suite)] {
 			continue
 		}
 		key, iv, sequence, err := t.records.Export()
 		if err != nil {
 			continue
 		}
-		buf, ok := kernel.AppendTLSKeys(l.tls.messages.rest(), t.records.Suite, key, iv, sequence)
+		buf, ok := kernel.AppendTLSKeys(l.tls.messages.rest(), t.records.Facts().Suite, key, iv, sequence)
 		clear(key)
 		if !ok {
 			continue
@@ -109,7 +109,7 @@ func (l *Loop) onKernelTLS(c *conn, op *kernel.Op) {
 		l.counts.KernelTLSRefused--
 	case kernel.PeerGone, kernel.Again, kernel.Canceled, kernel.Exhausted: // the connection is the reason
 	default:
-		l.tls.unsupported[tlsconn.SlotOfSuite(t.records.Suite)] = true
+		l.tls.unsupported[tlsconn.SlotOfSuite(t.records.Facts().Suite)] = true
 	}
 }
 

@@ -14,23 +14,30 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"aws/internal/handler/fileserver"
+	"aws/internal/tlsconn"
+	"aws/internal/tlsserver"
 )
 
 // testTLS is a configuration with a certificate of its own.
 type testTLS struct{ cfg *tls.Config }
 
-func (t *testTLS) ConfigFor(keyLog io.Writer) *tls.Config {
+func (t *testTLS) NewHandshake(local netip.AddrPort) tlsconn.Handshake {
+	return tlsserver.New(local, t.configFor)
+}
+
+func (t *testTLS) configFor(keyLog io.Writer) *tls.Config {
 	cfg := t.cfg.Clone()
 	cfg.KeyLogWriter = keyLog
 	return cfg
 }
 
-func (*testTLS) SiteOf(string, net.Addr) (string, bool) { return "", true }
+func (*testTLS) SiteOf(string, netip.AddrPort) (string, bool) { return "", true }
 
 // newTestTLS returns a configuration, and the pool with its certificate.
 func newTestTLS(t testing.TB) (*testTLS, *x509.CertPool) {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"io"
+	"net"
+	"net/netip"
 	"os"
 
 	"aws/internal/acme"
@@ -9,6 +11,8 @@ import (
 	"aws/internal/serveconfig"
 	"aws/internal/sites"
 	"aws/internal/tlsconfig"
+	"aws/internal/tlsconn"
+	"aws/internal/tlsserver"
 )
 
 // certificates loads what https needs. It returns nil if no site has a certificate. Only with serves it opens the key log. shared
@@ -70,4 +74,21 @@ func reported(store *tlsconfig.Store, issued *acme.Manager) func() []admin.Certi
 		}
 		return list
 	}
+}
+
+// transport makes the handshakes of the loops with the certificates of a store.
+type transport struct{ certificates *tlsconfig.Store }
+
+// NewHandshake implements goloop.TLS.
+func (t transport) NewHandshake(local netip.AddrPort) tlsconn.Handshake {
+	return tlsserver.New(local, t.certificates.ConfigFor)
+}
+
+// SiteOf implements goloop.TLS.
+func (t transport) SiteOf(serverName string, local netip.AddrPort) (name string, ok bool) {
+	var addr net.Addr
+	if local.IsValid() {
+		addr = net.TCPAddrFromAddrPort(local)
+	}
+	return t.certificates.SiteOf(serverName, addr)
 }

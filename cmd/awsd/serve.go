@@ -162,7 +162,7 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 		watching, end := context.WithCancel(context.Background())
 		defer end()
 		go certificates.Watch(watching)
-		cfg.Loop.TLS, cfg.Loop.HandshakeFailed = certificates, logHandshakes(o.Verbose, s.report)
+		cfg.Loop.TLS, cfg.Loop.HandshakeFailed = transport{certificates}, logHandshakes(o.Verbose, s.report)
 	}
 	if o.Trace {
 		cfg.Loop.Trace = s.report.Lines("trace")

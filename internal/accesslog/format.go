@@ -1,7 +1,6 @@
 package accesslog
 
 import (
-	"crypto/tls"
 	"fmt"
 	"math"
 	"net/netip"
@@ -275,7 +274,7 @@ func appendJSONTLS(line []byte, f *tlsconn.Facts) []byte {
 		return line
 	}
 	line = append(line, `,"tls_version":"`...)
-	line = append(line, tls.VersionName(f.Version)...)
+	line = append(line, tlsconn.VersionName(f.Version)...)
 	line = append(line, `","tls_cipher":"`...)
 	line = append(line, suiteOf(f)...)
 	line = append(line, `","tls_resumed":`...)
@@ -361,7 +360,7 @@ func appendFieldsTLS(line []byte, f *tlsconn.Facts) []byte {
 		return line
 	}
 	for _, field := range [...]struct{ name, value string }{
-		{" tls-version=", tls.VersionName(f.Version)},
+		{" tls-version=", tlsconn.VersionName(f.Version)},
 		{" tls-cipher=", suiteOf(f)},
 		{" tls-server-name=", f.ServerName},
 		{" tls-client=", f.Client},

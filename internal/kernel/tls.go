@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"crypto/tls"
 	"encoding/binary"
 	"net"
 	"os"
@@ -11,20 +10,23 @@ import (
 
 // TLS in the kernel. The struct that a TLS_TX is given (linux/tls.h, struct tls12_crypto_info_aes_gcm_128 and others) is the version, the
 // number of the cipher, the end of the IV, the key, the beginning of the IV, which is called salt, and the number of the next record.
-const tlsIVBytes = 12
+const (
+	tlsIVBytes   = 12
+	versionTLS13 = 0x0304
+)
 
 // tlsCipher is a cipher that the kernel knows.
 type tlsCipher struct {
-	suite     uint16
+	suite     uint16 // by RFC 8446, appendix B.4: AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305
 	number    uint16
 	keyBytes  int
 	saltBytes int
 }
 
 var tlsCiphers = [...]tlsCipher{
-	{tls.TLS_AES_128_GCM_SHA256, 51, 16, 4},
-	{tls.TLS_AES_256_GCM_SHA384, 52, 32, 4},
-	{tls.TLS_CHACHA20_POLY1305_SHA256, 54, 32, 0},
+	{0x1301, 51, 16, 4},
+	{0x1302, 52, 32, 4},
+	{0x1303, 54, 32, 0},
 }
 
 // TLSKeysMax is the size of the largest keys that AppendTLSKeys appends.
@@ -37,7 +39,7 @@ func AppendTLSKeys(dst []byte, suite uint16, key, iv []byte, sequence uint64) ([
 		if c.suite != suite || c.keyBytes != len(key) || len(iv) != tlsIVBytes {
 			continue
 		}
-		dst = binary.NativeEndian.AppendUint16(dst, tls.VersionTLS13)
+		dst = binary.NativeEndian.AppendUint16(dst, versionTLS13)
 		dst = binary.NativeEndian.AppendUint16(dst, c.number)
 		dst = append(dst, iv[c.saltBytes:]...)
 		dst = append(dst, key...)

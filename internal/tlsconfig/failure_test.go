@@ -9,6 +9,7 @@ import (
 
 	"aws/internal/tlsconfig/certtest"
 	"aws/internal/tlsconn"
+	"aws/internal/tlsserver"
 )
 
 // TestFailures sees the labels of handshakes with bytes and clients that are wrong.
@@ -39,7 +40,7 @@ func TestFailures(t *testing.T) {
 			_ = here.Close()
 		}
 		err := tls.Server(there, s.ConfigFor(nil)).HandshakeContext(ctx)
-		if got := tlsconn.Classify(err); got != c.want {
+		if got := tlsserver.Classify(err); got != c.want {
 			t.Errorf("%q: %s: %v", c.bytes, got, err)
 		}
 		cancel()
@@ -53,7 +54,7 @@ func TestFailures(t *testing.T) {
 	} {
 		c.client.ServerName = "a.test"
 		_, _, err, _ := shake(t, s, c.client)
-		if got := tlsconn.Classify(err); got != c.want {
+		if got := tlsserver.Classify(err); got != c.want {
 			t.Errorf("%s, want %s: %v", got, c.want, err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"aws/internal/tlsconfig/certtest"
 	"aws/internal/tlsconn"
+	"aws/internal/tlsserver"
 
 	"golang.org/x/crypto/ocsp"
 )
@@ -129,7 +130,7 @@ func TestServerNames(t *testing.T) {
 			if got != s.want {
 				t.Errorf("%q: certificate %q, want %q", c.name, got, s.want)
 			}
-			if s.want == "" && (tlsconn.Classify(serverErr) != tlsconn.FailureUnrecognizedName || !strings.Contains(clientErr.Error(), "unrecognized name")) {
+			if s.want == "" && (tlsserver.Classify(serverErr) != tlsconn.FailureUnrecognizedName || !strings.Contains(clientErr.Error(), "unrecognized name")) {
 				t.Errorf("%q: server: %v, client: %v", c.name, serverErr, clientErr)
 			}
 		}
@@ -217,8 +218,8 @@ func TestPolicies(t *testing.T) {
 		switch {
 		case c.want == tlsconn.FailureCount && (serverErr != nil || clientErr != nil):
 			t.Errorf("%+v: server: %v, client: %v", c, serverErr, clientErr)
-		case c.want != tlsconn.FailureCount && tlsconn.Classify(serverErr) != c.want:
-			t.Errorf("%+v: %s: %v", c, tlsconn.Classify(serverErr), serverErr)
+		case c.want != tlsconn.FailureCount && tlsserver.Classify(serverErr) != c.want:
+			t.Errorf("%+v: %s: %v", c, tlsserver.Classify(serverErr), serverErr)
 		case c.want == tlsconn.FailureCount && (state.Version != c.version || state.NegotiatedProtocol != c.protocol):
 			t.Errorf("%+v: version %x, protocol %q", c, state.Version, state.NegotiatedProtocol)
 		}
@@ -269,10 +270,10 @@ func TestClientCertificates(t *testing.T) {
 			state, _, err, _ := shake(t, s, config)
 			got := tlsconn.FailureCount
 			if err != nil {
-				got = tlsconn.Classify(err)
+				got = tlsserver.Classify(err)
 			}
-			if got != c.want || err == nil && tlsconn.ClientSubject(&state) != c.subject {
-				t.Errorf("%s, version %x: %v, subject %q; want subject %q", c.site, version, err, tlsconn.ClientSubject(&state), c.subject)
+			if got != c.want || err == nil && tlsserver.ClientSubject(&state) != c.subject {
+				t.Errorf("%s, version %x: %v, subject %q; want subject %q", c.site, version, err, tlsserver.ClientSubject(&state), c.subject)
 			}
 		}
 	}
@@ -285,7 +286,7 @@ func TestClientCertificates(t *testing.T) {
 		t.Error("a session was not resumed")
 	}
 	config.ServerName = "required.test"
-	if state, _, err, _ := shake(t, s, config); state.DidResume || tlsconn.Classify(err) != tlsconn.FailureCertificateRequired {
+	if state, _, err, _ := shake(t, s, config); state.DidResume || tlsserver.Classify(err) != tlsconn.FailureCertificateRequired {
 		t.Errorf("a session of another site: resumed %v, %v", state.DidResume, err)
 	}
 	config.ServerName = "optional.test"

@@ -1,15 +1,11 @@
-// Package tlsconn is the server's side of TLS on one connection, without input or output: it turns bytes that were received into application
-// data, and data into bytes to be sent.
-//
-// A Handshake runs crypto/tls in steps, on a coroutine that goes on when the caller has more bytes for it. Once it is done, Records
-// takes over: the records of TLS 1.3 are made by package tlsrecord, with the secrets that the handshake has logged and exactly behind
-// what the handshake has sent; those of TLS 1.2 by crypto/tls itself.
+// Package tlsconn is what the event loop knows of TLS: the handshake and the records of a connection, as interfaces, and what they
+// return. Package tlsserver implements them by crypto/tls, which a program that speaks no TLS, such as the drop-in, does not link.
 //
 // # Ownership
 //
-// A Handshake and its Records belong to one goroutine at a time. Buffers are the caller's; Records keeps none of them.
+// The package owns nothing. A Handshake and its Records belong to one goroutine at a time; Facts may be kept by others.
 //
 // # Caveats
 //
-// A coroutine is bound to the thread on which it began, if its goroutine is locked to that.
+// Step and Stop of a Handshake are called on one thread.
 package tlsconn

@@ -87,7 +87,7 @@ func New(s Subject) (*Document, error) {
 		}
 		c := cdx.Component{
 			Name: m.Path, Version: m.Version, PackageURL: "pkg:golang/" + m.Path + "@" + m.Version,
-			Licenses: licenses(licenseOf(dirs[m.Path])),
+			Licenses: licensesOf(m.Path, dirs[m.Path]),
 		}
 		if m.Sum != "" { // of the module's files, as go.sum has it; not a sum of one file
 			c.Properties = property("go:h1", m.Sum)
@@ -207,6 +207,19 @@ func Recognize(text string) string {
 		return found[0]
 	}
 	return ""
+}
+
+// severalLicenses are the modules whose license file has several licenses, for parts of the module, as an SPDX expression.
+var severalLicenses = map[string]string{
+	"github.com/klauspost/compress": "BSD-3-Clause AND Apache-2.0 AND MIT",
+}
+
+// licensesOf returns the list that a module has, which is nil for an unknown license.
+func licensesOf(path, dir string) *cdx.Licenses {
+	if expression := severalLicenses[path]; expression != "" && dir != "" {
+		return &cdx.Licenses{{Expression: expression}}
+	}
+	return licenses(licenseOf(dir))
 }
 
 // licenses returns the list that a component has, which is nil for an unknown license.

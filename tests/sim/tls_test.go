@@ -10,10 +10,13 @@ import (
 	"math/big"
 	mathrand "math/rand/v2"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
 	"aws/internal/simkernel"
+	"aws/internal/tlsconn"
+	"aws/internal/tlsserver"
 )
 
 // tlsWorld is what the server and the clients of a world have for TLS.
@@ -21,15 +24,19 @@ type tlsWorld struct {
 	server, client *tls.Config
 }
 
-// ConfigFor implements goloop.TLS.
-func (w *tlsWorld) ConfigFor(keyLog io.Writer) *tls.Config {
+// NewHandshake implements goloop.TLS.
+func (w *tlsWorld) NewHandshake(local netip.AddrPort) tlsconn.Handshake {
+	return tlsserver.New(local, w.configFor)
+}
+
+func (w *tlsWorld) configFor(keyLog io.Writer) *tls.Config {
 	cfg := w.server.Clone()
 	cfg.KeyLogWriter = keyLog
 	return cfg
 }
 
 // SiteOf implements goloop.TLS.
-func (*tlsWorld) SiteOf(string, net.Addr) (string, bool) { return "", true }
+func (*tlsWorld) SiteOf(string, netip.AddrPort) (string, bool) { return "", true }
 
 // testCertificate is one whose signatures are all of the same length, so that a seed's messages are, too.
 var testCertificate = sync.OnceValue(func() tls.Certificate {

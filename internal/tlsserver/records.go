@@ -1,4 +1,4 @@
-package tlsconn
+package tlsserver
 
 import (
 	"crypto/tls"
@@ -6,18 +6,9 @@ import (
 	"fmt"
 	"io"
 
+	"aws/internal/tlsconn"
 	"aws/internal/tlsrecord"
 )
-
-// Facts are what a handshake has negotiated. They do not change, and have no secrets.
-type Facts struct {
-	Version    uint16 // tls.VersionTLS12 or tls.VersionTLS13
-	Suite      uint16 // the cipher suite
-	Resumed    bool
-	ServerName string // that the client asked for; "" if it named none
-	Protocol   string // by ALPN; "" if none
-	Client     string // ClientSubject
-}
 
 // ClientSubject returns the subject of the verified client certificate, as RFC 2253 writes it, or "" if the client has
 // none. It is for the log. The characters are the client's CA's choice: they must be escaped.
@@ -28,41 +19,16 @@ func ClientSubject(state *tls.ConnectionState) string {
 	return state.VerifiedChains[0][0].Subject.String()
 }
 
-// Result is what Open has found.
-type Result uint8
-
-// The results of Open.
-const (
-	Incomplete Result = iota // the record has not arrived in full
-	Data                     // application data, which may be empty
-	Control                  // a record that concerns TLS alone
-	Closed                   // the client has closed its side (close_notify)
-	Broken                   // the connection is over: the alert that AppendAlert appends says why
-)
-
 // Records protects and opens the records of one connection after its handshake: those of TLS 1.3 by package tlsrecord, others by
 // crypto/tls.
 type Records struct {
-	*Facts    // which others may keep without the keys
+	facts     *tlsconn.Facts // which others may keep without the keys
 	sender    tlsrecord.Sender
 	receiver  tlsrecord.Receiver
 	legacy    *legacy // instead of both, below TLS 1.3
 	updateDue bool    // the client has asked for a KeyUpdate
 	alert     tlsrecord.Alert
 }
-
-// Sizes in bytes.
-const (
-	Overhead      = tlsrecord.OverheadBytes // of a record of TLS 1.3
-	OverheadMax   = 5 + 16 + 48 + 16        // of any record: header, nonce, tag or MAC, padding
-	AlertBytesMax = 5 + OverheadMax         // of a record with an alert or a KeyUpdate
-)
-
-// TypeAlert is the content type of a record with an alert.
-const TypeAlert = uint32(tlsrecord.TypeAlert)
-
-// ContentMax is the most content that one record holds.
-const ContentMax = tlsrecord.ContentMax
 
 // retainedBytesMax is how large a copy of a record may be whose memory an idle connection keeps.
 const retainedBytesMax = 1 << 10
@@ -76,17 +42,17 @@ type legacy struct {
 
 // Records returns the records of a handshake that is done, and what was fed beyond it, which is their first input. The handshake must not
 // be used afterwards.
-func (h *Handshake) Records() (r *Records, rest []byte, err error) {
+func (h *Handshake) Records() (r tlsconn.Records, rest []byte, err error) {
 	rest = h.wire.in[h.wire.read:]
 	h.wire.in, h.wire.read, h.wire.local = nil, 0, nil
 	h.next, h.stop = nil, nil
-	r, err = h.newRecords()
-	return r, rest, err
+	records, err := h.newRecords()
+	return records, rest, err
 }
 
 func (h *Handshake) newRecords() (*Records, error) {
 	state := h.conn.ConnectionState()
-	r := &Records{Facts: &Facts{
+	r := &Records{facts: &tlsconn.Facts{
 		Version: state.Version, Suite: state.CipherSuite, Resumed: state.DidResume,
 		ServerName: state.ServerName, Protocol: state.NegotiatedProtocol, Client: ClientSubject(&state),
 	}}
@@ -112,10 +78,8 @@ func (h *Handshake) newRecords() (*Records, error) {
 	return r, nil
 }
 
-// HasRecord reports whether buf begins with a whole record.
-func HasRecord(buf []byte) bool {
-	return len(buf) >= recordHeaderBytes && len(buf) >= recordHeaderBytes+int(buf[3])<<8+int(buf[4])
-}
+// Facts implements tlsconn.Records.
+func (r *Records) Facts() *tlsconn.Facts { return r.facts }
 
 // CanRewind reports whether records that were not sent can be sealed again.
 func (r *Records) CanRewind() bool { return r.legacy == nil }
@@ -134,7 +98,7 @@ func (r *Records) Seal(dst, content []byte) []byte {
 		return l.capture(dst, func() { _, _ = l.conn.Write(content) })
 	}
 	for len(content) > 0 {
-		n := min(len(content), ContentMax)
+		n := min(len(content), tlsrecord.ContentMax)
 		dst = r.sender.Seal(dst, tlsrecord.TypeData, content[:n])
 		content = content[n:]
 	}
@@ -183,34 +147,27 @@ func (l *legacy) capture(dst []byte, write func()) []byte {
 	return dst
 }
 
-// Opened is what Open has found: the first Bytes bytes are used, and From and To bound the application data in them.
-type Opened struct {
-	Result   Result
-	Bytes    int
-	From, To int
-}
-
 // Open opens the first record of what has been received, in place.
-func (r *Records) Open(buf []byte) Opened {
+func (r *Records) Open(buf []byte) tlsconn.Opened {
 	if r.legacy != nil {
 		return r.legacy.open(buf)
 	}
 	o := r.receiver.Open(buf)
-	opened := Opened{Bytes: o.Bytes}
+	opened := tlsconn.Opened{Bytes: o.Bytes}
 	switch o.Result {
 	case tlsrecord.Incomplete:
 	case tlsrecord.Data:
-		opened.Result, opened.From, opened.To = Data, o.From, o.To
+		opened.Result, opened.From, opened.To = tlsconn.Data, o.From, o.To
 	case tlsrecord.UpdateRequested:
 		r.updateDue = true
-		opened.Result = Control
+		opened.Result = tlsconn.Control
 	case tlsrecord.Nothing:
-		opened.Result = Control
+		opened.Result = tlsconn.Control
 	case tlsrecord.Closed, tlsrecord.PeerAlert:
-		opened.Result = Closed
+		opened.Result = tlsconn.Closed
 	case tlsrecord.Broken:
 		r.alert = o.Alert
-		opened.Result = Broken
+		opened.Result = tlsconn.Broken
 	}
 	return opened
 }
@@ -221,9 +178,9 @@ func isRefused(buf []byte) bool {
 }
 
 // open lets crypto/tls open a record, whose content takes the place of the record's beginning.
-func (l *legacy) open(buf []byte) Opened {
-	if !HasRecord(buf) && !isRefused(buf) {
-		return Opened{}
+func (l *legacy) open(buf []byte) tlsconn.Opened {
+	if !tlsconn.HasRecord(buf) && !isRefused(buf) {
+		return tlsconn.Opened{}
 	}
 	n := min(recordHeaderBytes+int(buf[3])<<8+int(buf[4]), len(buf))
 	l.wire.in, l.wire.read = append(l.wire.in[:0], buf[:n]...), 0
@@ -234,12 +191,12 @@ func (l *legacy) open(buf []byte) Opened {
 	l.alert, l.wire.out = append(l.alert, l.wire.out...), nil
 	switch {
 	case m > 0:
-		return Opened{Result: Data, Bytes: n, To: m}
+		return tlsconn.Opened{Result: tlsconn.Data, Bytes: n, To: m}
 	case err == nil || errors.Is(err, errAgain):
-		return Opened{Result: Control, Bytes: n}
+		return tlsconn.Opened{Result: tlsconn.Control, Bytes: n}
 	case errors.Is(err, io.EOF):
-		return Opened{Result: Closed, Bytes: n}
+		return tlsconn.Opened{Result: tlsconn.Closed, Bytes: n}
 	default:
-		return Opened{Result: Broken, Bytes: n}
+		return tlsconn.Opened{Result: tlsconn.Broken, Bytes: n}
 	}
 }

@@ -1,4 +1,4 @@
-package tlsconn
+package tlsserver
 
 import (
 	"bytes"
@@ -13,8 +13,11 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
+
+	"aws/internal/tlsconn"
 )
 
 // peers is a server's configuration and that of its clients.
@@ -60,11 +63,11 @@ func (p *peers) configFor(keyLog io.Writer) *tls.Config {
 
 // serve does the handshake of a server on a connection, with n bytes of what arrives at a time, and then gives every application data
 // back, until the client closes its side.
-func (p *peers) serve(conn net.Conn, n int) (*Records, error) {
+func (p *peers) serve(conn net.Conn, n int) (tlsconn.Records, error) {
 	defer func() { _ = conn.Close() }()
-	h := NewHandshake(nil, p.configFor)
+	h := New(netip.AddrPort{}, p.configFor)
 	buf := make([]byte, n)
-	for status := WantRead; status != Done; {
+	for status := tlsconn.WantRead; status != tlsconn.Done; {
 		m, err := conn.Read(buf)
 		if err != nil {
 			h.Stop()
@@ -75,7 +78,7 @@ func (p *peers) serve(conn net.Conn, n int) (*Records, error) {
 		if _, err := conn.Write(h.TakeOutput()); err != nil {
 			return nil, err
 		}
-		if status == Failed {
+		if status == tlsconn.Failed {
 			return nil, h.Err()
 		}
 	}
@@ -86,9 +89,9 @@ func (p *peers) serve(conn net.Conn, n int) (*Records, error) {
 	return r, echo(conn, r, rest, buf)
 }
 
-func echo(conn net.Conn, r *Records, in, buf []byte) error {
+func echo(conn net.Conn, r tlsconn.Records, in, buf []byte) error {
 	for {
-		for o := r.Open(in); o.Result != Incomplete; o = r.Open(in) {
+		for o := r.Open(in); o.Result != tlsconn.Incomplete; o = r.Open(in) {
 			var out []byte
 			if r.KeyUpdateDue() {
 				var err error
@@ -97,15 +100,15 @@ func echo(conn net.Conn, r *Records, in, buf []byte) error {
 				}
 			}
 			switch o.Result {
-			case Data:
+			case tlsconn.Data:
 				out = r.Seal(out, in[o.From:o.To])
-			case Closed, Broken:
+			case tlsconn.Closed, tlsconn.Broken:
 				_, err := conn.Write(r.AppendAlert(nil))
-				if o.Result == Broken {
+				if o.Result == tlsconn.Broken {
 					err = errors.New("a broken record")
 				}
 				return err
-			case Incomplete, Control:
+			case tlsconn.Incomplete, tlsconn.Control:
 			}
 			if _, err := conn.Write(out); err != nil {
 				return err
@@ -173,7 +176,7 @@ func TestVersions(t *testing.T) {
 					if err := <-ended; err != nil {
 						t.Error(err)
 					}
-					f := r.Facts
+					f := r.Facts()
 					if f.Version != version || f.ServerName != "example.org" || f.Protocol != "http/1.1" || f.Resumed != (i > 0) ||
 						(f.Client == "CN=a client") != (auth == tls.RequireAndVerifyClientCert) {
 						t.Errorf("%+v", f)
@@ -203,9 +206,9 @@ func TestRefusedClients(t *testing.T) {
 		{"alert", "\x15\x03\x01\x00\x02\x02\x28", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := NewHandshake(nil, p.configFor)
+			h := New(netip.AddrPort{}, p.configFor)
 			h.Feed([]byte(test.sends))
-			if status := h.Step(); status != Failed || h.Err() == nil || h.PlainHTTP() != test.http {
+			if status := h.Step(); status != tlsconn.Failed || h.Err() == nil || h.PlainHTTP() != test.http {
 				t.Errorf("%v, %v, %v", status, h.Err(), h.PlainHTTP())
 			}
 		})
@@ -219,9 +222,9 @@ func TestRefusedClients(t *testing.T) {
 	if _, err := p.serve(server, 1000); err == nil {
 		t.Error("a client of TLS 1.2 is let in")
 	}
-	h := NewHandshake(nil, p.configFor)
+	h := New(netip.AddrPort{}, p.configFor)
 	h.Feed([]byte("\x16\x03\x01\x02\x00"))
-	if status := h.Step(); status != WantRead {
+	if status := h.Step(); status != tlsconn.WantRead {
 		t.Fatalf("%v", status)
 	}
 	h.Stop()
@@ -237,18 +240,18 @@ func TestCut(t *testing.T) {
 		p.client.MinVersion, p.client.MaxVersion = version, version
 		client, server := newPipe(t)
 		c := tls.Client(client, p.client)
-		records := make(chan *Records)
+		records := make(chan tlsconn.Records)
 		go func() { records <- p.handshake(t, server) }()
 		if err := c.Handshake(); err != nil {
 			t.Fatal(err)
 		}
 		r := <-records
-		content := make([]byte, 2*ContentMax+100)
+		content := make([]byte, 2*tlsconn.ContentMax+100)
 		_, _ = rand.Read(content)
 		got := make([]byte, len(content))
-		for _, n := range []int{1, 300, ContentMax, ContentMax + 1, 2*ContentMax + 100} {
+		for _, n := range []int{1, 300, tlsconn.ContentMax, tlsconn.ContentMax + 1, 2*tlsconn.ContentMax + 100} {
 			for sent := 0; sent <= n; sent += max(n/97, 1) {
-				go r.sendCut(server, content[:n], sent)
+				go sendCut(r, server, content[:n], sent)
 				if _, err := io.ReadFull(c, got[:n]); err != nil || !bytes.Equal(got[:n], content[:n]) {
 					t.Fatalf("%d bytes, cut at %d: %v", n, sent, err)
 				}
@@ -257,10 +260,10 @@ func TestCut(t *testing.T) {
 	}
 }
 
-func (p *peers) handshake(t *testing.T, conn net.Conn) *Records {
-	h := NewHandshake(nil, p.configFor)
+func (p *peers) handshake(t *testing.T, conn net.Conn) tlsconn.Records {
+	h := New(netip.AddrPort{}, p.configFor)
 	buf := make([]byte, 5000)
-	for status := WantRead; status != Done; {
+	for status := tlsconn.WantRead; status != tlsconn.Done; {
 		n, err := conn.Read(buf)
 		if err != nil {
 			t.Error(err)
@@ -278,7 +281,7 @@ func (p *peers) handshake(t *testing.T, conn net.Conn) *Records {
 }
 
 // sendCut sends content through a socket that takes a number of bytes, and then all.
-func (r *Records) sendCut(conn net.Conn, content []byte, takes int) {
+func sendCut(r tlsconn.Records, conn net.Conn, content []byte, takes int) {
 	for len(content) > 0 {
 		first := r.Sequence()
 		wire := r.Seal(nil, content)
@@ -307,7 +310,7 @@ func TestCutContent(t *testing.T) {
 		{0, 300, 300, 0, 0},
 		{0, 0, 300, 300, 0},
 	} {
-		c := Cut{Sent: test.sent, Kept: test.kept}
+		c := tlsconn.Cut{Sent: test.sent, Kept: test.kept}
 		if got := c.Content(test.plain, test.content); got != test.want {
 			t.Errorf("%+v: %d", test, got)
 		}
@@ -319,30 +322,30 @@ func TestCutKeepsEnd(t *testing.T) {
 	p := newPeers(t)
 	client, server := newPipe(t)
 	c := tls.Client(client, p.client)
-	records := make(chan *Records)
+	records := make(chan tlsconn.Records)
 	go func() { records <- p.handshake(t, server) }()
 	if err := c.Handshake(); err != nil {
 		t.Fatal(err)
 	}
 	r := <-records
-	content := make([]byte, ContentMax+100)
+	content := make([]byte, tlsconn.ContentMax+100)
 	first := r.Sequence()
 	wire := r.Seal(nil, content)
 	data := len(wire)
 	wire = r.AppendAlert(wire)
 	for sent := range len(wire) {
-		r.sender.SetSequence(first)
+		r.(*Records).sender.SetSequence(first)
 		_ = r.AppendAlert(r.Seal(nil, content))
 		cut := r.Cut(first, len(content), len(wire), sent, true)
-		want := Cut{From: sent, To: ContentMax + Overhead, Kept: ContentMax}
+		want := tlsconn.Cut{From: sent, To: tlsconn.ContentMax + tlsconn.Overhead, Kept: tlsconn.ContentMax}
 		next := first + 1
 		switch {
 		case sent == 0:
-			want, next = Cut{}, first
-		case sent == ContentMax+Overhead:
-			want = Cut{From: sent, To: sent, Sent: ContentMax}
-		case sent > ContentMax+Overhead:
-			want, next = Cut{From: sent, To: len(wire), Sent: ContentMax, Kept: 100}, first+3
+			want, next = tlsconn.Cut{}, first
+		case sent == tlsconn.ContentMax+tlsconn.Overhead:
+			want = tlsconn.Cut{From: sent, To: sent, Sent: tlsconn.ContentMax}
+		case sent > tlsconn.ContentMax+tlsconn.Overhead:
+			want, next = tlsconn.Cut{From: sent, To: len(wire), Sent: tlsconn.ContentMax, Kept: 100}, first+3
 		}
 		if cut != want || r.Sequence() != next {
 			t.Fatalf("%d of %d and %d bytes: %+v, next %d; want %+v, %d", sent, data, len(wire), cut, r.Sequence(), want, next)

@@ -1,4 +1,4 @@
-package tlsconn
+package tlsserver
 
 import (
 	"crypto/tls"
@@ -6,19 +6,11 @@ import (
 	"io"
 	"iter"
 	"net"
+	"net/netip"
 	"time"
 
+	"aws/internal/tlsconn"
 	"aws/internal/tlsrecord"
-)
-
-// Status is what a step of a handshake has come to.
-type Status uint8
-
-// The statuses of a handshake.
-const (
-	WantRead Status = iota // it needs more of what the client sends
-	Done                   // it is complete: Records
-	Failed                 // Err says why; the output holds the alert
 )
 
 // Handshake is the server's side of one TLS handshake (RFC 8446, section 4; RFC 5246, section 7), by crypto/tls, in steps. It does no
@@ -34,10 +26,13 @@ type Handshake struct {
 	err     error
 }
 
-// NewHandshake returns a handshake. configure returns its configuration, which has to log the secrets of TLS 1.3 to keyLog. local is the
-// address that the client has connected to; nil if that is not known.
-func NewHandshake(local net.Addr, configure func(keyLog io.Writer) *tls.Config) *Handshake {
-	h := &Handshake{wire: wire{local: local}}
+// New returns a handshake. configure returns its configuration, which has to log the secrets of TLS 1.3 to keyLog. local is the
+// address that the client has connected to; the zero value if that is not known.
+func New(local netip.AddrPort, configure func(keyLog io.Writer) *tls.Config) *Handshake {
+	h := &Handshake{}
+	if local.IsValid() {
+		h.wire.local = net.TCPAddrFromAddrPort(local)
+	}
 	h.conn = tls.Server(&h.wire, configure(&h.secrets))
 	return h
 }
@@ -54,17 +49,17 @@ func (h *Handshake) TakeOutput() []byte {
 
 // Step lets the handshake go on until it needs more input or is over. It computes signatures and shared secrets, which takes up to some
 // milliseconds.
-func (h *Handshake) Step() Status {
+func (h *Handshake) Step() tlsconn.Status {
 	if h.next == nil {
 		h.next, h.stop = iter.Pull(h.run)
 	}
 	if _, more := h.next(); more {
-		return WantRead
+		return tlsconn.WantRead
 	}
 	if h.err != nil {
-		return Failed
+		return tlsconn.Failed
 	}
-	return Done
+	return tlsconn.Done
 }
 
 // run is the coroutine.
@@ -83,6 +78,9 @@ func (h *Handshake) Stop() {
 
 // Err returns why the handshake has failed.
 func (h *Handshake) Err() error { return h.err }
+
+// Failure returns the same as a label.
+func (h *Handshake) Failure() tlsconn.Failure { return Classify(h.err) }
 
 // PlainHTTP reports whether the handshake has failed because the client speaks plain HTTP.
 func (h *Handshake) PlainHTTP() bool {
