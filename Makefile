@@ -119,7 +119,7 @@ contract: step-contract ## the requirements of the classic server's own tests, o
 crosscheck: step-crosscheck ## ./aws beside the reference server in C, and the tests of the test tools
 acme: step-acme ## internal/acme with Pebble, the ACME server for tests, which is in a module of its own
 hostile: step-hostile ## ./aws under faults of the kernel and attackers, confined, replaced under load, and for a while
-fuzz-smoke: step-fuzz-smoke ## every fuzz target for 5 s
+fuzz-smoke: step-fuzz-smoke ## every fuzz target for 3 s
 fuzz: step-fuzz ## every fuzz target for FUZZTIME=1m
 
 $(STEP): $(wildcard scripts/step/*.go)
@@ -167,7 +167,7 @@ step-hostile: $(STEP)
 	@$(STEP) test hostile '^tests/(faults|attack|confine|reload|soak)(/|$$)' -p 1 $(TEST_FLAGS)
 
 step-fuzz-smoke: $(STEP)
-	@$(STEP) fuzz fuzz-smoke 5s
+	@$(STEP) fuzz fuzz-smoke 3s
 
 step-fuzz: $(STEP)
 	@$(STEP) fuzz fuzz $(FUZZTIME)
