@@ -64,7 +64,7 @@ func TestTLSByKernelEnds(t *testing.T) {
 	server, client := startKernelTLS(t, s)
 	for _, path := range []string{"/k", "/m", "/dynamic/m", "/absent"} {
 		c := dialTLS(t, server, client)
-		fmt.Fprint(c, "GET /k HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		fmt.Fprint(c, "GET /buffer HTTP/1.1\r\nHost: localhost\r\n\r\n") // a file that is not sent from memory
 		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path)
 		time.Sleep(100 * time.Millisecond) // the socket is full
 		all, err := io.ReadAll(c)
@@ -106,10 +106,10 @@ func TestTLSByKernelKeyUpdate(t *testing.T) {
 	client.KeyLogWriter = &secrets
 	raw := dial(t, server)
 	c := tls.Client(raw, client)
-	const request = "GET /k HTTP/1.1\r\nHost: localhost\r\n\r\n"
+	const request = "GET /buffer HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	fmt.Fprint(c, request)
 	in := newResponseReader(c)
-	if body, err := in.next(); err != nil || !bytes.Equal(body, s.files["/static/k"]) {
+	if body, err := in.next(); err != nil || !bytes.Equal(body, s.files["/static/buffer"]) {
 		t.Fatalf("%d bytes, %v", len(body), err)
 	}
 	var sender tlsrecord.Sender
