@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"syscall"
 
@@ -159,6 +160,8 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	}
 	if certificates != nil {
 		defer func() { _ = certificates.Close() }()
+		ballast := make([]byte, ballastBytes)
+		defer runtime.KeepAlive(ballast)
 		watching, end := context.WithCancel(context.Background())
 		defer end()
 		go certificates.Watch(watching)
