@@ -108,16 +108,15 @@ func confine(o *Options, report *logging.Reporter) error {
 	if len(o.Directories) > 0 {
 		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSWriteFile|llsyscall.AccessFSMakeReg, o.Directories...))
 	}
+	const ownFiles = llsyscall.AccessFSReadFile | llsyscall.AccessFSReadDir | llsyscall.AccessFSWriteFile | llsyscall.AccessFSMakeReg | llsyscall.AccessFSRemoveFile
 	if len(o.Caches) > 0 {
-		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSReadFile|llsyscall.AccessFSReadDir|llsyscall.AccessFSWriteFile|
-			llsyscall.AccessFSMakeReg|llsyscall.AccessFSRemoveFile, o.Caches...))
+		rules = append(rules, landlock.PathAccess(ownFiles, o.Caches...))
 	}
 	if len(o.Sockets) > 0 {
 		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSRemoveFile, o.Sockets...))
 	}
 	if len(o.Private) > 0 {
-		rules = append(rules, landlock.PathAccess(llsyscall.AccessFSReadFile|llsyscall.AccessFSReadDir|llsyscall.AccessFSWriteFile|
-			llsyscall.AccessFSMakeReg|llsyscall.AccessFSRemoveFile|llsyscall.AccessFSTruncate, o.Private...))
+		rules = append(rules, landlock.PathAccess(ownFiles|llsyscall.AccessFSTruncate, o.Private...))
 	}
 	if len(o.ReadableFiles) > 0 {
 		rules = append(rules, landlock.ROFiles(o.ReadableFiles...))
