@@ -3,15 +3,10 @@ package goloop
 import (
 	"bufio"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -20,6 +15,7 @@ import (
 	"time"
 
 	"aws/internal/handler/fileserver"
+	"aws/internal/tlsconfig/certtest"
 	"aws/internal/tlsconn"
 	"aws/internal/tlsserver"
 )
@@ -42,30 +38,13 @@ func (*testTLS) SiteOf(string, netip.AddrPort) (string, bool) { return "", true 
 // newTestTLS returns a configuration, and the pool with its certificate.
 func newTestTLS(t testing.TB) (*testTLS, *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
+	ca := certtest.NewCA(t, "root")
+	leaf := ca.Issue(t, certtest.Template{Hosts: []string{"localhost"}})
 	cfg := &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}},
+		Certificates: []tls.Certificate{{Certificate: [][]byte{leaf.X509.Raw}, PrivateKey: leaf.Key, Leaf: leaf.X509}},
 		MinVersion:   tls.VersionTLS12, NextProtos: []string{"http/1.1"},
 	}
-	return &testTLS{cfg: cfg}, pool
+	return &testTLS{cfg: cfg}, ca.Pool()
 }
 
 // startTLS runs a server of the file server's kind that speaks TLS, and returns the configuration of its clients.

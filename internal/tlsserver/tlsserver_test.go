@@ -2,21 +2,16 @@ package tlsserver
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/netip"
 	"testing"
-	"time"
 
+	"aws/internal/tlsconfig/certtest"
 	"aws/internal/tlsconn"
 )
 
@@ -25,30 +20,17 @@ type peers struct{ server, client *tls.Config }
 
 func newPeers(t testing.TB) *peers {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
+	ca := certtest.NewCA(t, "root")
+	pool := ca.Pool()
+	pair := func(from certtest.Template) []tls.Certificate {
+		c := ca.Issue(t, from)
+		return []tls.Certificate{{Certificate: [][]byte{c.X509.Raw}, PrivateKey: c.Key, Leaf: c.X509}}
 	}
-	template := x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "a client"}, DNSNames: []string{"example.org"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-	}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	cert := tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 	p := &peers{
-		server: &tls.Config{Certificates: []tls.Certificate{cert}, ClientCAs: pool, NextProtos: []string{"http/1.1"}},
+		server: &tls.Config{Certificates: pair(certtest.Template{Hosts: []string{"example.org"}}), ClientCAs: pool, NextProtos: []string{"http/1.1"}},
 		client: &tls.Config{
 			RootCAs: pool, ServerName: "example.org", ClientSessionCache: tls.NewLRUClientSessionCache(4), NextProtos: []string{"http/1.1"},
-			Certificates: []tls.Certificate{cert},
+			Certificates: pair(certtest.Template{Name: "a client", Client: true}),
 		},
 	}
 	p.server.SetSessionTicketKeys([][32]byte{{1}}) // which clones share
