@@ -10,7 +10,7 @@ import (
 )
 
 // body is where the content of a response comes from, beyond what is in memory behind its head: none, a file by sendfile, a
-// file that is loaded into buffers, or what worker threads make while it is sent (stream.go). Content in memory (small files, error pages, the texts between the parts of a response in
+// file that is loaded into buffers, or what worker threads make while it is sent (generated.go). Content in memory (small files, error pages, the texts between the parts of a response in
 // several parts) is in exchange.writeBuf, so that it leaves with the head in one send; parts bring another range when a body is over.
 //
 // Whichever it is, and whether the exchange is the current one or a pipelined one, its bytes are sent by an operation of
@@ -144,7 +144,7 @@ func (b *loadedBody) addSends(l *Loop, x *exchange, most int64, link kernel.OpFl
 
 // awaitBody lets an exchange wait until its next bytes are loaded or made.
 func (l *Loop) awaitBody(x *exchange) {
-	if x.stream.source != nil {
+	if x.generated.source != nil {
 		l.setState(x.conn, connstate.StateReadingAsync)
 		return
 	}

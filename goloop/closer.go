@@ -7,11 +7,11 @@ import (
 
 // closer holds the descriptors that are to be closed, or shut for sending, by the next batch or by a worker thread.
 type closer struct {
-	streams []handler.Stream     // over, closed by a worker thread
-	sockets []socketEnd          // of connections and listeners
-	files   []docroot.Descriptor // of files without references
-	slow    []int32              // of files whose close may wait: worker threads close them
-	kernel  []kernelEnd          // sockets whose records TCP may not have taken
+	generators []handler.Generator  // over, closed by a worker thread
+	sockets    []socketEnd          // of connections and listeners
+	files      []docroot.Descriptor // of files without references
+	slow       []int32              // of files whose close may wait: worker threads close them
+	kernel     []kernelEnd          // sockets whose records TCP may not have taken
 }
 
 // socketEnd is a socket with the operation that ends it: OpClose, OpReset or OpShutdown.

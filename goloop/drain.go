@@ -80,7 +80,7 @@ func (l *Loop) ended() bool {
 		l.closeKernelTLS(l.shutdown.isCutOff())
 		return false
 	}
-	if l.conns.live() > 0 || l.loader.InFlight() > 0 || l.jobsPending() > 0 || len(l.closer.sockets) > 0 || len(l.closer.slow) > 0 || len(l.tls.shakes.stops)+len(l.closer.streams) > 0 {
+	if l.conns.live() > 0 || l.loader.InFlight() > 0 || l.jobsPending() > 0 || len(l.closer.sockets) > 0 || len(l.closer.slow) > 0 || len(l.tls.shakes.stops)+len(l.closer.generators) > 0 {
 		return l.shutdown.abandons(l.k.Now()) && l.loader.InFlight() == 0
 	}
 	if !l.shutdown.cleared {

@@ -30,13 +30,13 @@ type exchange struct {
 	writeBuf []byte // what sendMessage sends next: the rest of the head, and of the content that is in memory
 	headLeft int    // bytes at the front of writeBuf that are the head; what follows them is content
 
-	file   *docroot.File // that the response is about, with a reference; or nil
-	body   body          // the content behind writeBuf
-	sendfd fileBody      // body, if it is sent by sendfile
-	loads  loadedBody    // body, if it is loaded into buffers
-	stream streamBody    // body, if it is made while it is sent
-	parts  parts         // what follows body
-	limit  *rate.Limit   // of the rate of the content, beside that of the server; nil: none
+	file      *docroot.File // that the response is about, with a reference; or nil
+	body      body          // the content behind writeBuf
+	sendfd    fileBody      // body, if it is sent by sendfile
+	loads     loadedBody    // body, if it is loaded into buffers
+	generated generatedBody // body, if it is made while it is sent
+	parts     parts         // what follows body
+	limit     *rate.Limit   // of the rate of the content, beside that of the server; nil: none
 
 	keepAlive   bool         // the connection is kept for another request
 	lingers     bool         // the client may be sending on when the response is over
@@ -115,8 +115,8 @@ func (l *Loop) compose(x *exchange, r *handler.Response) bool {
 	if x.headBuf == nil {
 		x.headBuf = l.heads.take(len(r.Head))
 	}
-	if r.Stream != nil {
-		x.setStream(r)
+	if r.Generator != nil {
+		x.setGenerator(r)
 	}
 	if x.headBuf == nil {
 		l.dropFile(&r.File)
@@ -124,7 +124,7 @@ func (l *Loop) compose(x *exchange, r *handler.Response) bool {
 	}
 	x.writeBuf, x.headLeft = x.headBuf[:copy(x.headBuf, r.Head)], r.HeadLen()
 	x.file, r.File = r.File, nil
-	if x.stream.source == nil {
+	if x.generated.source == nil {
 		x.setRange(r.From, r.To)
 	}
 	x.parts.set(r)
@@ -151,8 +151,8 @@ func residentEnd(f *docroot.File, end int64) int64 {
 
 // startBody begins to load or to make the body of the current exchange, if it is one that is loaded or made.
 func (l *Loop) startBody(x *exchange) {
-	if x.stream.source != nil {
-		x.stream.askPiece()
+	if x.generated.source != nil {
+		x.generated.askPiece()
 		return
 	}
 	if x.body.remaining() > 0 && x.file.Loads() {

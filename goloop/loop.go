@@ -49,7 +49,7 @@ type Loop struct {
 	rates      rates
 	localities localities
 	heads      headBuffers
-	streams    streamBuffers
+	pieces     pieceBuffers
 	readBufs   readBuffers
 	date       responseDate
 	trimming   trimming
@@ -115,7 +115,7 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if l.conns.limits = cfg.limits; l.conns.limits == nil {
 		l.conns.limits = newConnLimits(&cfg)
 	}
-	l.heads.mem, l.streams.mem = k, k
+	l.heads.mem, l.pieces.mem = k, k
 	if l.loader, err = loader.New(k, cfg.loader(l.clock.precise), cache, &l.counts, (*transferEvents)(l)); err != nil {
 		return nil, err
 	}
@@ -217,7 +217,7 @@ func (l *Loop) housekeep() {
 	l.closer.files = l.trimming.run(l.cache, now, l.closer.files)
 	l.askCloses()
 	l.stopHandshakes()
-	l.askStreamCloses()
+	l.askGeneratorCloses()
 	l.closeKernelTLS(false)
 	if now >= l.stallAt {
 		l.stallAt = now + l.cfg.StallTimeout/4
@@ -244,10 +244,10 @@ func (l *Loop) close() error {
 		l.addEnds()
 		l.runBatch()
 	}
-	for _, s := range l.closer.streams {
+	for _, s := range l.closer.generators {
 		s.Close(l.k)
 	}
-	l.closer.streams = nil
+	l.closer.generators = nil
 	l.askCloses() // what the workers have no room for ends with the process
 	assert(l.localities.socketWaits.open == 0, "a connection that is gone may still let its response wait")
 	l.loader.CheckReleased()

@@ -119,5 +119,5 @@ func (l *Loop) onMade(c *conn, j *job, alive bool) {
 // awaitsMade reports whether the connection's request waits for what a worker thread makes, or its response for the
 // next piece of its body.
 func (c *conn) awaitsMade() bool {
-	return c.current != nil && (c.current.job != nil || c.current.stream.job != nil)
+	return c.current != nil && (c.current.job != nil || c.current.generated.job != nil)
 }

@@ -15,14 +15,14 @@ import (
 // Job.Token is the index in jobs.all.
 type job struct {
 	kernel.Job
-	slot        int32
-	gen         uint32
-	mount       *docroot.Mount // of what a JobFunc or a JobCompute makes,
-	key         []byte         // and what that is cached under
-	file        *docroot.File  // held while a worker thread works on it
-	stream      handler.Stream // that makes Buf in a JobStream
-	streamEnded bool           // Buf has the end of its content
-	asker       netip.Addr     // the client that a JobCompute or a JobHandshake is for, as its queue counts it
+	slot         int32
+	gen          uint32
+	mount        *docroot.Mount    // of what a JobFunc or a JobCompute makes,
+	key          []byte            // and what that is cached under
+	file         *docroot.File     // held while a worker thread works on it
+	generator    handler.Generator // that makes Buf in a JobGenerate
+	contentEnded bool              // Buf has the end of its content
+	asker        netip.Addr        // the client that a JobCompute or a JobHandshake is for, as its queue counts it
 
 	handshake tlsconn.Handshake // of a JobHandshake
 	status    tlsconn.Status    // of it, after the step
@@ -96,8 +96,8 @@ func (l *Loop) collect() {
 				l.onMade(c, j, alive)
 			case kernel.JobHandshake:
 				l.onHandshake(c, j, alive)
-			case kernel.JobStream:
-				if j.stream != nil {
+			case kernel.JobGenerate:
+				if j.generator != nil {
 					l.onPiece(c, j, alive)
 				}
 			case kernel.JobPrefetch:

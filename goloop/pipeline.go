@@ -80,8 +80,8 @@ func (l *Loop) prepare(c *conn, req *request.Request, head []byte, rest int) *ex
 		return nil
 	}
 	if x.headBuf = l.heads.take(len(r.Head)); x.headBuf == nil {
-		if r.Stream != nil {
-			x.setStream(r)
+		if r.Generator != nil {
+			x.setGenerator(r)
 		}
 		l.dropFile(&r.File)
 		l.dropExchange(x)
@@ -122,7 +122,7 @@ func (l *Loop) promote(c *conn) {
 func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 	for x := c.pipeline.first; x != nil; x = x.next {
 		file := x.body.remaining()
-		if !l.batch.room(chainMax) || file > 0 && (x.stream.source != nil || x.file.Loads()) || c.sealsOnce() || c.sendsByKernel() || c.seals() && !l.tls.messages.room(arenaRoom) {
+		if !l.batch.room(chainMax) || file > 0 && (x.generated.source != nil || x.file.Loads()) || c.sealsOnce() || c.sendsByKernel() || c.seals() && !l.tls.messages.room(arenaRoom) {
 			return
 		}
 		inMemory := x.inMemory()

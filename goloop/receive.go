@@ -202,13 +202,13 @@ func (l *Loop) resume() {
 			l.stepOpening(c.current)
 		case c.state() == connstate.StatePrefetching && !c.current.awaitsJob:
 			l.askPrefetch(c.current)
-		case c.state() == connstate.StateReadingAsync && c.current.stream.source != nil:
-			c.current.stream.askPiece()
+		case c.state() == connstate.StateReadingAsync && c.current.generated.source != nil:
+			c.current.generated.askPiece()
 		case sends(c):
 			c.sendPaused = false
 			l.toSend(c)
-			if c.current != nil && c.current.stream.source != nil {
-				c.current.stream.askPiece()
+			if c.current != nil && c.current.generated.source != nil {
+				c.current.generated.askPiece()
 			}
 		}
 	}

@@ -245,7 +245,7 @@ func TestArchivesOfSlowClients(t *testing.T) {
 	s := newSite(t)
 	var server *Server
 	t.Cleanup(func() { // when it has ended
-		if n := server.loops[0].streams.free.Len(); n > piecesMax*16 {
+		if n := server.loops[0].pieces.free.Len(); n > piecesMax*16 {
 			t.Errorf("%d buffers were needed", n)
 		}
 	})
@@ -281,15 +281,15 @@ func TestArchivesOfSlowClients(t *testing.T) {
 		_ = c.Close()
 	}
 	deadline := time.Now().Add(20 * time.Second)
-	for n := server.Published()[0]; n.Streams > 0 || n.StreamsAborted < 16; n = server.Published()[0] {
+	for n := server.Published()[0]; n.Archives > 0 || n.ArchivesAborted < 16; n = server.Published()[0] {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d archives are in progress", server.Published()[0].Streams)
+			t.Fatalf("%d archives are in progress", server.Published()[0].Archives)
 		}
 		_ = roundTrip(t, server, "GET /k HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		time.Sleep(10 * time.Millisecond)
 	}
-	if n := server.Published()[0]; n.StreamsAborted != 16 || n.StreamsCompleted != 0 {
-		t.Errorf("%d aborted, %d completed", n.StreamsAborted, n.StreamsCompleted)
+	if n := server.Published()[0]; n.ArchivesAborted != 16 || n.ArchivesCompleted != 0 {
+		t.Errorf("%d aborted, %d completed", n.ArchivesAborted, n.ArchivesCompleted)
 	}
 	r := roundTrip(t, server, "GET /?archive=zip HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 	if !bytes.HasSuffix(r, []byte("\r\n0\r\n\r\n")) {

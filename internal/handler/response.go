@@ -21,11 +21,11 @@ type Response struct {
 	Limit     *rate.Limit    // of the rate of the body, beside that of the server; nil: none
 	From      int64
 	To        int64
-	Stream    Stream // makes the body, whose length is not known; nil: it is another one. The loop closes it
-	Chunked   bool   // the body of Stream is sent in chunks (RFC 9112 section 7.1); else the end of the connection ends it
-	Parts     []Part // what follows the bytes [From, To)
-	PartText  []byte // of all parts, one behind the other
-	KeepAlive bool   // the connection is kept for another request
+	Generator Generator // makes the body, whose length is not known; nil: it is another one. The loop closes it
+	Chunked   bool      // the body of Generator is sent in chunks (RFC 9112 section 7.1); else the end of the connection ends it
+	Parts     []Part    // what follows the bytes [From, To)
+	PartText  []byte    // of all parts, one behind the other
+	KeepAlive bool      // the connection is kept for another request
 	// Linger says that the client may still be sending: our side is shut down, and what it sends is
 	// discarded for a while, so that it reads the response and not a reset (RFC 9112 section 9.6).
 	Linger bool
@@ -35,13 +35,13 @@ type Response struct {
 	Body    request.Body
 }
 
-// Stream makes a body while it is sent. Its methods are called by worker threads, one at a time, and may block on disks.
-type Stream interface {
+// Generator makes a body while it is sent. Its methods are called by worker threads, one at a time, and may block on disks.
+type Generator interface {
 	// Next makes the next bytes, up to the length of piece, and returns their number. Fewer bytes, also none, mean that it has
 	// worked for long enough. Ended is true with the last bytes, of which there are some. The class is Exhausted if Next may be
 	// tried again later, and any other but Done if the body can't be completed.
 	Next(directories kernel.Directories, piece []byte) (n int, ended bool, class kernel.Class)
-	// Close frees what the stream holds. Nothing is called afterwards.
+	// Close frees what the generator holds. Nothing is called afterwards.
 	Close(directories kernel.Directories)
 }
 

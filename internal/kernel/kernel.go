@@ -148,7 +148,7 @@ const (
 	JobCompute                  // call Func, which needs much processor time and does not block, and sets Class
 	JobCompress                 // call Func, which may block, and needs processor time for less important work
 	JobHandshake                // call Func, which computes for some milliseconds at the most: always the same thread of its own does
-	JobStream                   // call Func, which blocks and needs much processor time, and sets Class and Result
+	JobGenerate                 // call Func, which blocks and needs much processor time, and sets Class and Result
 )
 
 // Job is a request to a worker thread and, after FinishedJobs has returned it, its outcome. From Ask until

@@ -25,7 +25,7 @@ func WorkersMax(loops, wanted int) (most int, warning string) {
 		return wanted, ""
 	}
 	// Half of the room, for others of the same user or group may need threads, too.
-	most = max((room-threadsReserved)/2/loops-computeMax-streamThreadsMax, 1)
+	most = max((room-threadsReserved)/2/loops-computeMax-generateThreadsMax, 1)
 	if most >= wanted {
 		return wanted, ""
 	}

@@ -27,7 +27,7 @@ type workerThreads struct {
 	signaled   bool       // the eventfd has been written since the loop last looked
 	closed     bool
 	handshakes workerPool // for handshakes, which password checks would hold up; one thread, to which their coroutines are bound
-	stream     workerPool // for jobs that wait and compute, for the same reason
+	generate   workerPool // for jobs that wait and compute, for the same reason
 }
 
 // workerPool is threads with a queue of jobs. The lock is that of worker threads.
@@ -44,8 +44,8 @@ type workerPool struct {
 // password checks costs the loops a tenth of a processor, and not half of it. The same holds for compressing.
 const jobNice = 10
 
-// streamThreadsMax is how many threads of a loop make the content of responses. While one waits for a disk, another one computes.
-const streamThreadsMax = 4
+// generateThreadsMax is how many threads of a loop make the content of responses. While one waits for a disk, another one computes.
+const generateThreadsMax = 4
 
 func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
@@ -61,7 +61,7 @@ func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
 	h.compute = workerPool{most: max(computeMost, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 	h.compress = workerPool{most: CompressMax, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 	h.handshakes = workerPool{most: 1, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
-	h.stream = workerPool{most: streamThreadsMax, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
+	h.generate = workerPool{most: generateThreadsMax, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 	return h, nil
 }
 
@@ -73,8 +73,8 @@ func (h *workerThreads) poolOf(job *Job) *workerPool {
 		return &h.compress
 	case JobHandshake:
 		return &h.handshakes
-	case JobStream:
-		return &h.stream
+	case JobGenerate:
+		return &h.generate
 	default:
 		return &h.waiting
 	}
@@ -205,7 +205,7 @@ func (h *workerThreads) close() error {
 	h.compute.wake.Broadcast()
 	h.compress.wake.Broadcast()
 	h.handshakes.wake.Broadcast()
-	h.stream.wake.Broadcast()
+	h.generate.wake.Broadcast()
 	h.mu.Unlock()
 	h.group.Wait()
 	h.mu.Lock()
@@ -239,7 +239,7 @@ func (h *workerThreads) perform(job *Job, scratch *[]byte) {
 	case JobClose:
 		_ = unix.Close(int(job.FD))
 		job.Class = Done
-	case JobFunc, JobCompute, JobCompress, JobHandshake, JobStream:
+	case JobFunc, JobCompute, JobCompress, JobHandshake, JobGenerate:
 		job.Func()
 	case JobPopulate:
 		job.Class = populate(job.Buf)

@@ -50,7 +50,7 @@ func TestComputingKeepsNobodyWaiting(t *testing.T) {
 	h := newTestWorkers(t, 1)
 	release, done := make(chan struct{}), make(chan struct{})
 	for range 8 {
-		for _, kind := range []JobKind{JobCompute, JobStream} {
+		for _, kind := range []JobKind{JobCompute, JobGenerate} {
 			if !h.ask(&Job{Kind: kind, Class: Done, Func: func() { <-release }}) {
 				t.Fatal("a job was refused")
 			}
@@ -69,8 +69,8 @@ func TestComputingKeepsNobodyWaiting(t *testing.T) {
 	if h.compute.started != 1 {
 		t.Errorf("%d threads compute", h.compute.started)
 	}
-	if h.stream.started != streamThreadsMax {
-		t.Errorf("%d threads make content", h.stream.started)
+	if h.generate.started != generateThreadsMax {
+		t.Errorf("%d threads make content", h.generate.started)
 	}
 }
 

@@ -47,7 +47,7 @@ func (k *Kernel) Ask(job *kernel.Job) bool {
 			d.handed = true
 		}
 		p.desc = d
-	case kernel.JobLookUp, kernel.JobFunc, kernel.JobCompute, kernel.JobCompress, kernel.JobPopulate, kernel.JobHandshake, kernel.JobStream:
+	case kernel.JobLookUp, kernel.JobFunc, kernel.JobCompute, kernel.JobCompress, kernel.JobPopulate, kernel.JobHandshake, kernel.JobGenerate:
 	}
 	if job.Kind == kernel.JobRead {
 		k.checkBuffer(job.FD, "a worker thread's job", job.Buf)
@@ -108,7 +108,7 @@ func (k *Kernel) doJob(p *pending) {
 			k.remove(p.desc)
 		}
 		job.Class = kernel.Done
-	case kernel.JobFunc, kernel.JobCompute, kernel.JobCompress, kernel.JobHandshake, kernel.JobStream:
+	case kernel.JobFunc, kernel.JobCompute, kernel.JobCompress, kernel.JobHandshake, kernel.JobGenerate:
 		job.Func()
 	case kernel.JobPopulate:
 		job.Class = kernel.Done

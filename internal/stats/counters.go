@@ -54,9 +54,9 @@ type Counters struct {
 	JobsDropped      uint64 // jobs that were not done because nobody waited for them any more
 	ChunksPrefetched uint64 // parts of static files that a worker thread brought into memory: stalls avoided
 
-	Streams          int    // bodies that are being made by worker threads while they are sent
-	StreamsCompleted uint64 // those that were sent in full
-	StreamsAborted   uint64 // and those that were not
+	Archives          int    // bodies that are being made by worker threads while they are sent
+	ArchivesCompleted uint64 // those that were sent in full
+	ArchivesAborted   uint64 // and those that were not
 
 	ReadsNoWait      uint64 // read method 1 of the read methods: RWF_NOWAIT from the page cache
 	ReadsDirect      uint64 // read method 2: O_DIRECT

@@ -114,8 +114,8 @@ func (w *archiveWorld) run() error {
 	if err := loop.Run(); err != nil {
 		return err
 	}
-	if n := loop.Counts(); n.Streams != 0 {
-		return fmt.Errorf("%d archives are in progress at the end, %d completed, %d aborted", n.Streams, n.StreamsCompleted, n.StreamsAborted)
+	if n := loop.Counts(); n.Archives != 0 {
+		return fmt.Errorf("%d archives are in progress at the end, %d completed, %d aborted", n.Archives, n.ArchivesCompleted, n.ArchivesAborted)
 	}
 	return w.k.Audit()
 }

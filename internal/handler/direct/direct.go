@@ -2,7 +2,7 @@
 //
 // # Ownership
 //
-// A Decision has no open file and no stream any more: its File says which one would be sent.
+// A Decision has no open file and no generator any more: its File says which one would be sent.
 //
 // # Caveats
 //
@@ -52,9 +52,9 @@ func Respond(h handler.Handler, head []byte, client Client, now time.Time) (*Dec
 		if !responder.Respond(r, &req, head, f) {
 			return nil, errors.New("the files can't be looked up")
 		}
-		if r.Stream != nil {
-			r.Stream.Close(&kernel.Linux{})
-			r.Stream = nil
+		if r.Generator != nil {
+			r.Generator.Close(&kernel.Linux{})
+			r.Generator = nil
 		}
 	default:
 		d.Defect = req.Defect()

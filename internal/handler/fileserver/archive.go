@@ -88,20 +88,20 @@ func (d *decision) sendArchive(path []byte) response.Status {
 		return response.OK
 	}
 	r.Chunked = chunked
-	r.Stream = &archiveStream{server: s, Archive: archive.New(d.archive, archive.Tree{
+	r.Generator = &archiveGenerator{server: s, Archive: archive.New(d.archive, archive.Tree{
 		Root: mount.Root, Directory: string(name), Top: top, Choose: s.archiveChooser(d.site, d.policy, string(path), len(name), d.archive),
 	})}
 	return response.OK
 }
 
-// archiveStream implements handler.Stream.
-type archiveStream struct {
+// archiveGenerator implements handler.Generator.
+type archiveGenerator struct {
 	*archive.Archive
 	server *fileServer
 }
 
-// Close implements handler.Stream.
-func (a *archiveStream) Close(k kernel.Directories) {
+// Close implements handler.Generator.
+func (a *archiveGenerator) Close(k kernel.Directories) {
 	a.Archive.Close(k)
 	a.server.archives.Add(-1)
 }

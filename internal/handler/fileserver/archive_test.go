@@ -25,7 +25,7 @@ func TestArchiveHeads(t *testing.T) {
 		"a file":         {get("/page.html?archive=zip"), 200, false},
 	} {
 		e := s.Do(t, c.request)
-		if int(e.Status) != c.status || (e.Stream != nil) != c.archives {
+		if int(e.Status) != c.status || (e.Generator != nil) != c.archives {
 			t.Errorf("%s: %d, %v", name, e.Status, e.Header)
 		}
 		if c.archives {
@@ -37,7 +37,7 @@ func TestArchiveHeads(t *testing.T) {
 	}
 	for _, class := range []kernel.Class{kernel.Absent, kernel.Denied, kernel.Exhausted, kernel.Fault} {
 		s.Made = []kernel.Class{class}
-		if e := s.Do(t, get("/list/?archive=zip")); e.Status < 400 || e.Stream != nil {
+		if e := s.Do(t, get("/list/?archive=zip")); e.Status < 400 || e.Generator != nil {
 			t.Errorf("%v: %d", class, e.Status)
 		}
 	}
@@ -46,7 +46,7 @@ func TestArchiveHeads(t *testing.T) {
 		t.Errorf("refused: %d", e.Status)
 	}
 	off := newSite(t, func(o *Options) { o.List = true })
-	if e := off.Do(t, get("/list/?archive=zip")); e.Stream != nil || e.File == "" {
+	if e := off.Do(t, get("/list/?archive=zip")); e.Generator != nil || e.File == "" {
 		t.Errorf("off: %d", e.Status)
 	}
 }

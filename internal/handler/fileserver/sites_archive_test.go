@@ -141,15 +141,15 @@ func archiveNames(t *testing.T, h handler.Handler, target string) (names []strin
 		t.Fatal(target)
 	}
 	var r handler.Response
-	if !h.NewResponder().Respond(&r, &req, head, handlertest.NewSite(h).Files()) || r.Stream == nil {
+	if !h.NewResponder().Respond(&r, &req, head, handlertest.NewSite(h).Files()) || r.Generator == nil {
 		t.Fatalf("%s: %q", target, r.Head)
 	}
 	k := &kernel.Linux{}
-	defer r.Stream.Close(k)
+	defer r.Generator.Close(k)
 	var all []byte
 	piece := make([]byte, 1000)
 	for ended := false; !ended; {
-		n, end, class := r.Stream.Next(k, piece)
+		n, end, class := r.Generator.Next(k, piece)
 		if class != kernel.Done {
 			t.Fatal(class)
 		}

@@ -81,10 +81,10 @@ func (s *Site) Verify(t testing.TB, e *Exchange, method request.Method) {
 	}
 	bodiless := method == request.MethodHead || r.Status == 204 || r.Status == 304
 	switch {
-	case r.Stream != nil && (length > 0 || e.Header.Get("Content-Length") != "" || r.Chunked != (e.Header.Get("Transfer-Encoding") == "chunked") || !r.Chunked && r.KeepAlive):
-		t.Errorf("the body of a stream, with %d bytes besides it and %q", length, r.Head)
-	case r.Stream != nil:
-		r.Stream.Close(directories{})
+	case r.Generator != nil && (length > 0 || e.Header.Get("Content-Length") != "" || r.Chunked != (e.Header.Get("Transfer-Encoding") == "chunked") || !r.Chunked && r.KeepAlive):
+		t.Errorf("generated content, with %d bytes besides it and %q", length, r.Head)
+	case r.Generator != nil:
+		r.Generator.Close(directories{})
 	case bodiless && length > 0:
 		t.Errorf("a response that has no body has one of %d bytes", length)
 	case bodiless && e.Header.Get("Transfer-Encoding") != "":

@@ -10,14 +10,14 @@ const (
 	pieceBufferBytes = chunkHeadBytes + pieceBytesMax + chunkTailBytes
 )
 
-// streamBuffers is the memory of content that worker threads make, outside of the Go heap. It is used again.
-type streamBuffers struct {
+// pieceBuffers is the memory of content that worker threads make, outside of the Go heap. It is used again.
+type pieceBuffers struct {
 	mem  mapper
 	free freelist.List[[]byte]
 }
 
 // take returns a buffer, or nil if there is no memory.
-func (s *streamBuffers) take() []byte {
+func (s *pieceBuffers) take() []byte {
 	if b, ok := s.free.Take(); ok {
 		return b
 	}
@@ -29,4 +29,4 @@ func (s *streamBuffers) take() []byte {
 }
 
 // give gives a buffer back.
-func (s *streamBuffers) give(b []byte) { s.free.Give(b) }
+func (s *pieceBuffers) give(b []byte) { s.free.Give(b) }

@@ -6,14 +6,14 @@ import (
 	"aws/internal/kernel"
 )
 
-// piecesMax is how many pieces of a streamBody are made and not sent in full, the one that is being made included.
+// piecesMax is how many pieces of a generatedBody are made and not sent in full, the one that is being made included.
 const piecesMax = 2
 
-// streamBody is content that is made by worker threads while it is sent, in pieces. Its length is not known. One job at a time makes
+// generatedBody is content that is made by worker threads while it is sent, in pieces. Its length is not known. One job at a time makes
 // the next piece, if there is a buffer for it, so a client that takes nothing holds no worker thread.
-type streamBody struct {
+type generatedBody struct {
 	x       *exchange
-	source  handler.Stream
+	source  handler.Generator
 	chunked bool
 	pieces  [piecesMax]piece
 	count   int  // of pieces
@@ -27,10 +27,10 @@ type piece struct {
 	unsent []byte // of buffer
 }
 
-func (b *streamBody) ready() bool { return b.count > 0 }
+func (b *generatedBody) ready() bool { return b.count > 0 }
 
 // remaining counts what is not made as one byte.
-func (b *streamBody) remaining() int64 {
+func (b *generatedBody) remaining() int64 {
 	var sum int64
 	for i := range b.count {
 		sum += int64(len(b.pieces[i].unsent))
@@ -42,7 +42,7 @@ func (b *streamBody) remaining() int64 {
 }
 
 // addSends adds sends of the pieces, in order.
-func (b *streamBody) addSends(l *Loop, x *exchange, most int64, link kernel.OpFlag) (int64, kernel.OpFlag) {
+func (b *generatedBody) addSends(l *Loop, x *exchange, most int64, link kernel.OpFlag) (int64, kernel.OpFlag) {
 	if b.count == 0 {
 		if link == 0 {
 			l.setState(x.conn, connstate.StateReadingAsync)
@@ -63,13 +63,13 @@ func (b *streamBody) addSends(l *Loop, x *exchange, most int64, link kernel.OpFl
 	return sum, link
 }
 
-func (b *streamBody) advance(n int64) {
+func (b *generatedBody) advance(n int64) {
 	p := &b.pieces[0]
 	if p.unsent = p.unsent[n:]; len(p.unsent) > 0 {
 		return
 	}
 	l := b.x.loop
-	l.streams.give(p.buffer)
+	l.pieces.give(p.buffer)
 	copy(b.pieces[:], b.pieces[1:b.count])
 	b.count--
 	b.pieces[b.count] = piece{}
@@ -77,52 +77,52 @@ func (b *streamBody) advance(n int64) {
 }
 
 // release gives up what is made. A job that runs keeps the source, and its buffer, until it returns.
-func (b *streamBody) release() bool {
+func (b *generatedBody) release() bool {
 	if b.source == nil {
 		return false
 	}
 	l := b.x.loop
 	for i := range b.count {
-		l.streams.give(b.pieces[i].buffer)
+		l.pieces.give(b.pieces[i].buffer)
 	}
 	if b.ended && b.count == 0 {
-		l.counts.StreamsCompleted++
+		l.counts.ArchivesCompleted++
 	} else {
-		l.counts.StreamsAborted++
+		l.counts.ArchivesAborted++
 	}
 	if b.job != nil {
 		b.job.dropped.Store(true)
 	} else {
-		l.closer.streams = append(l.closer.streams, b.source)
+		l.closer.generators = append(l.closer.generators, b.source)
 	}
-	*b = streamBody{}
+	*b = generatedBody{}
 	return false
 }
 
-// setStream makes the content of a response that is made while it is sent the body.
-func (x *exchange) setStream(r *handler.Response) {
-	x.loop.counts.Streams++
-	x.stream = streamBody{x: x, source: r.Stream, chunked: r.Chunked}
-	x.body, r.Stream = &x.stream, nil
+// setGenerator makes the content of a response that is made while it is sent the body.
+func (x *exchange) setGenerator(r *handler.Response) {
+	x.loop.counts.Archives++
+	x.generated = generatedBody{x: x, source: r.Generator, chunked: r.Chunked}
+	x.body, r.Generator = &x.generated, nil
 }
 
 // askPiece lets a worker thread make the next piece, if there is room for it.
-func (b *streamBody) askPiece() {
+func (b *generatedBody) askPiece() {
 	if b.job != nil || b.ended || b.count == piecesMax {
 		return
 	}
 	c, l := b.x.conn, b.x.loop
-	buffer := l.streams.take()
+	buffer := l.pieces.take()
 	if buffer == nil {
 		l.retry(c)
 		return
 	}
-	j := l.jobs.take(kernel.JobStream, c)
-	j.Buf, j.stream = buffer, b.source
+	j := l.jobs.take(kernel.JobGenerate, c)
+	j.Buf, j.generator = buffer, b.source
 	j.makes(l.k, b.chunked)
 	if !l.k.Ask(&j.Job) {
-		l.streams.give(buffer)
-		j.Buf, j.stream = nil, nil
+		l.pieces.give(buffer)
+		j.Buf, j.generator = nil, nil
 		l.giveJob(j)
 		l.retry(c)
 		return
@@ -132,14 +132,14 @@ func (b *streamBody) askPiece() {
 
 // makes sets the function of a job that makes a piece. It sets Result to the bytes of Buf, framed, and Offset to where they begin.
 func (j *job) makes(directories kernel.Directories, chunked bool) {
-	source, buffer := j.stream, j.Buf
+	source, buffer := j.generator, j.Buf
 	j.Func = func() {
-		j.Result, j.streamEnded, j.Class = 0, false, kernel.Done
+		j.Result, j.contentEnded, j.Class = 0, false, kernel.Done
 		if j.dropped.Load() {
 			return
 		}
 		n, ended, class := source.Next(directories, buffer[chunkHeadBytes:chunkHeadBytes+pieceBytesMax])
-		j.streamEnded, j.Class = ended, class
+		j.contentEnded, j.Class = ended, class
 		j.Offset, j.Result = chunkHeadBytes, int64(n)
 		if chunked && n > 0 {
 			j.Offset, j.Result = 0, int64(frameChunk(buffer, n, ended))
@@ -163,17 +163,17 @@ func frameChunk(buffer []byte, n int, ended bool) int {
 
 // onPiece goes on with a body for which a worker thread has made a piece.
 func (l *Loop) onPiece(c *conn, j *job, alive bool) {
-	buffer, source := j.Buf, j.stream
-	j.Buf, j.stream = nil, nil
-	if !alive || c.current == nil || c.current.stream.job != j {
-		l.streams.give(buffer)
-		l.closer.streams = append(l.closer.streams, source)
+	buffer, source := j.Buf, j.generator
+	j.Buf, j.generator = nil, nil
+	if !alive || c.current == nil || c.current.generated.job != j {
+		l.pieces.give(buffer)
+		l.closer.generators = append(l.closer.generators, source)
 		return
 	}
-	b := &c.current.stream
+	b := &c.current.generated
 	b.job = nil
 	if j.Class != kernel.Done || j.Result == 0 {
-		l.streams.give(buffer)
+		l.pieces.give(buffer)
 		switch j.Class {
 		case kernel.Done: // much has been read
 			c.deadline.restart = true
@@ -190,24 +190,24 @@ func (l *Loop) onPiece(c *conn, j *job, alive bool) {
 	}
 	b.pieces[b.count] = piece{buffer: buffer, unsent: buffer[j.Offset : j.Offset+j.Result]}
 	b.count++
-	b.ended = j.streamEnded
+	b.ended = j.contentEnded
 	b.askPiece()
 	if c.state() == connstate.StateReadingAsync {
 		l.stepReadingAsync(c.current)
 	}
 }
 
-// askStreamCloses lets worker threads close the streams that are over, as a close may wait.
-func (l *Loop) askStreamCloses() {
-	for n := len(l.closer.streams); n > 0; n-- {
-		j := l.jobs.take(kernel.JobStream, nil)
-		source, k := l.closer.streams[n-1], l.k
+// askGeneratorCloses lets worker threads close the generators that are over, as a close may wait.
+func (l *Loop) askGeneratorCloses() {
+	for n := len(l.closer.generators); n > 0; n-- {
+		j := l.jobs.take(kernel.JobGenerate, nil)
+		source, k := l.closer.generators[n-1], l.k
 		j.Func = func() { source.Close(k) }
 		if !l.k.Ask(&j.Job) {
 			l.giveJob(j)
 			return
 		}
-		l.closer.streams = l.closer.streams[:n-1]
-		l.counts.Streams--
+		l.closer.generators = l.closer.generators[:n-1]
+		l.counts.Archives--
 	}
 }
