@@ -62,7 +62,9 @@ enum {
     AWS_RECORDS_MAX = 16, /* of one operation */
 };
 
-enum { AWS_READ_WAITS = 1 };
+/* Bits of mask in AWS_OP_READ_RECORDS. With AWS_READ_FRAMES there are AWS_FRAME_HEAD bytes before each piece, and none behind. */
+enum { AWS_READ_WAITS = 1, AWS_READ_FRAMES = 2 };
+enum { AWS_FRAME_HEAD = 9 };
 
 /* What a record is longer than its content. */
 enum { AWS_RECORD_OVERHEAD = AWS_RECORD_HEAD + AWS_RECORD_TAIL };

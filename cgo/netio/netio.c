@@ -54,7 +54,10 @@ static int64_t aws_resident(const struct aws_op *op)
 static int64_t aws_read_records(const struct aws_op *op)
 {
     struct iovec vecs[AWS_RECORDS_MAX];
-    uint8_t *to = op->buf + AWS_RECORD_HEAD;
+    const int frames = op->mask & AWS_READ_FRAMES;
+    const int head = frames ? AWS_FRAME_HEAD : AWS_RECORD_HEAD;
+    const int tail = frames ? 0 : AWS_RECORD_TAIL;
+    uint8_t *to = op->buf + head;
     uint64_t left = op->len;
     int count = 0;
     ssize_t n;
@@ -65,7 +68,7 @@ static int64_t aws_read_records(const struct aws_op *op)
         if (count == AWS_RECORDS_MAX)
             return -EINVAL;
         vecs[count++] = (struct iovec){to, content};
-        to += content + AWS_RECORD_TAIL + AWS_RECORD_HEAD;
+        to += content + tail + head;
         left -= content;
     }
     do

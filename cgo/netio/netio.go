@@ -72,8 +72,14 @@ const (
 	RecordsMax    = C.AWS_RECORDS_MAX // of one operation
 )
 
-// ReadWaits is the Mask of a ReadRecords that waits for the disk.
-const ReadWaits = C.AWS_READ_WAITS
+// The bits of the Mask of a ReadRecords.
+const (
+	ReadWaits  = C.AWS_READ_WAITS  // it waits for the disk
+	ReadFrames = C.AWS_READ_FRAMES // the form is that of the frames of HTTP/2 (RFC 9113, section 4.1): FrameHead bytes are left alone before each piece
+)
+
+// FrameHead is the size of the head of an HTTP/2 frame.
+const FrameHead = C.AWS_FRAME_HEAD
 
 // Flag changes when and how an operation runs. The values are those of enum aws_op_flag.
 type Flag uint8
@@ -126,8 +132,23 @@ func (op *Op) SetRecords(b []byte, n int64) {
 	op.size = uint64(n)
 }
 
-// Records returns the memory set by SetRecords.
-func (op *Op) Records() []byte { return unsafe.Slice(op.buf, RecordsLen(op.Len())) }
+// SetFrames sets the memory that a ReadRecords fills with n bytes of the file in the form of frames. b must be as long as FramesLen says, and as
+// SetBuf says.
+func (op *Op) SetFrames(b []byte, n int64) {
+	op.SetRecords(b, n)
+	op.Mask |= ReadFrames
+}
+
+// Records returns the memory set by SetRecords or SetFrames.
+func (op *Op) Records() []byte {
+	if op.Mask&ReadFrames != 0 {
+		return unsafe.Slice(op.buf, FramesLen(op.Len()))
+	}
+	return unsafe.Slice(op.buf, RecordsLen(op.Len()))
+}
+
+// FramesLen returns how much memory the frames of n bytes take.
+func FramesLen(n int64) int64 { return n + (n+RecordContent-1)/RecordContent*FrameHead }
 
 // RecordsLen returns how much memory the records of n bytes take.
 func RecordsLen(n int64) int64 {

@@ -58,10 +58,15 @@ const (
 	RecordTail    = netio.RecordTail
 	RecordsMax    = netio.RecordsMax
 	ReadWaits     = netio.ReadWaits
+	ReadFrames    = netio.ReadFrames
+	FrameHead     = netio.FrameHead
 )
 
 // RecordsLen returns how much memory the records of n bytes of a file take.
 func RecordsLen(n int64) int64 { return netio.RecordsLen(n) }
+
+// FramesLen returns how much memory the frames of n bytes of a file take.
+func FramesLen(n int64) int64 { return netio.FramesLen(n) }
 
 // Bits of readiness, in registrations and in events; see epoll_ctl(2).
 const (

@@ -41,8 +41,12 @@ func (k *Kernel) readRecords(op *kernel.Op) int64 {
 		f.Faulted++
 		return -int64(syscall.EIO)
 	}
+	head, tail := int64(kernel.RecordHead), int64(kernel.RecordTail)
+	if op.Mask&kernel.ReadFrames != 0 {
+		head, tail = kernel.FrameHead, 0
+	}
 	for done := int64(0); done < n; done += kernel.RecordContent {
-		at := done/kernel.RecordContent*(kernel.RecordContent+kernel.RecordHead+kernel.RecordTail) + kernel.RecordHead
+		at := done/kernel.RecordContent*(kernel.RecordContent+head+tail) + head
 		f.Fill(op.Offset+done, buf[at:at+min(kernel.RecordContent, n-done)])
 	}
 	return n
