@@ -1,0 +1,201 @@
+package http2
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/http2/hpack"
+)
+
+// fields collects what a decoder hands on.
+type fields struct {
+	list  []string
+	texts [2][]byte
+}
+
+func (f *fields) add(name, value []byte, checked check) {
+	if checked != checkField(name, value) {
+		f.list = append(f.list, "wrongly checked")
+	}
+	f.list = append(f.list, fmt.Sprintf("%s=%s", name, value))
+}
+
+func (f *fields) scratch() *[2][]byte { return &f.texts }
+
+// FuzzDecoder compares the decoder with another one on a sequence of blocks: both deliver the same fields, or both fail.
+func FuzzDecoder(f *testing.F) {
+	var block bytes.Buffer
+	encoder := hpack.NewEncoder(&block)
+	for _, v := range []string{"a", "b", strings.Repeat("c", 3000), "a", strings.Repeat("d", 5000)} {
+		_ = encoder.WriteField(hpack.HeaderField{Name: "x", Value: v})
+		_ = encoder.WriteField(hpack.HeaderField{Name: ":path", Value: v, Sensitive: true})
+	}
+	f.Add(block.Bytes(), 10)
+	f.Add([]byte("\x3f\xe1\x1f\x40\x01a\x01b\xbe\x20\xbe"), 3)
+	f.Add([]byte("\x82\x87\x41\x8a\x08\x9d\x5c\x0b\x81\x70\xdc\x78\x0f\x03"), 4)
+	f.Fuzz(func(t *testing.T, b []byte, piece int) {
+		var d decoder
+		var want []string
+		oracle := hpack.NewDecoder(tableDefault, func(f hpack.HeaderField) { want = append(want, f.Name+"="+f.Value) })
+		for piece = max(piece, 1); len(b) > 0; {
+			n := min(piece, len(b))
+			got := &fields{}
+			want = nil
+			ok := d.decode(b[:n], got)
+			_, err := oracle.Write(b[:n])
+			if err == nil {
+				err = oracle.Close()
+			}
+			if !ok && bytes.ContainsAny(b[:n], " !\"#$%&'()*+,-./0123456789:;<=>?") {
+				return // the other one lets the size of an empty table change late, which RFC 7541, section 4.2, forbids
+			}
+			if ok && err != nil && strings.Contains(err.Error(), "size update MUST occur") {
+				return // which it says of the second of two at the beginning, too
+			}
+			if ok != (err == nil) {
+				t.Fatalf("%q: %v, and %v", b[:n], ok, err)
+			}
+			if !ok {
+				return
+			}
+			if !slices.Equal(got.list, want) {
+				t.Fatalf("%q: %q, want %q", b[:n], got.list, want)
+			}
+			if d.size > tableDefault || len(d.text) > 3*tableDefault {
+				t.Fatalf("a table of %d bytes, in %d", d.size, len(d.text))
+			}
+			b = b[n:]
+		}
+	})
+}
+
+// FuzzHuffman compares the code with another implementation of it, in both directions.
+func FuzzHuffman(f *testing.F) {
+	every := make([]byte, 256)
+	for i := range every {
+		every[i] = byte(i)
+	}
+	f.Add(every)
+	f.Add([]byte("www.example.com"))
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		want, err := hpack.HuffmanDecodeToString(b)
+		if got, ok := decodeHuffman(nil, b); ok != (err == nil) || ok && string(got) != want {
+			t.Fatalf("%x: %q, %v, want %q, %v", b, got, ok, want, err)
+		}
+		coded := appendHuffman(nil, string(b))
+		if want := hpack.AppendHuffmanString(nil, string(b)); !bytes.Equal(coded, want) || len(coded) != huffmanBytes(string(b)) {
+			t.Fatalf("%q: %x, want %x", b, coded, want)
+		}
+	})
+}
+
+// decodeBlock returns the fields of a block, by another decoder.
+func decodeBlock(t testing.TB, block []byte) (list []string) {
+	t.Helper()
+	decoder := hpack.NewDecoder(0, func(f hpack.HeaderField) { list = append(list, f.Name+": "+f.Value) })
+	if _, err := decoder.Write(block); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// TestEncoder decodes the blocks of header sections, twice in a row, with different times.
+func TestEncoder(t *testing.T) {
+	var e HeadEncoder
+	large := strings.Repeat("x", 5000)
+	for _, c := range []struct {
+		head string
+		want []string
+	}{
+		{"HTTP/1.1 200 OK\r\n\r\n", []string{":status: 200"}},
+		{
+			"HTTP/1.1 206 Partial Content\r\nServer: aws\r\nDate: Fri, 27 Nov 2026 10:00:00 GMT\r\nETag: \"x\"\r\n\r\n",
+			[]string{":status: 206", "server: aws", "etag: \"x\"", "date: Fri, 27 Nov 2026 10:00:00 GMT"},
+		},
+		{
+			"HTTP/1.1 200 OK\r\nDate: Fri, 27 Nov 2026 10:00:00 GMT\r\nConnection: close\r\nKeep-Alive: 1\r\nTransfer-Encoding: chunked\r\nUpgrade: x\r\nProxy-Connection: y\r\n\r\n",
+			[]string{":status: 200", "date: Fri, 27 Nov 2026 10:00:00 GMT"},
+		},
+		{"HTTP/1.1 404 Not Found\r\nDate: today\r\nX-Empty: \r\nX-Colon: a:b\r\n\r\n", []string{":status: 404", "date: today", "x-empty: ", "x-colon: a:b"}},
+		{"HTTP/1.1 451 X\r\nLink: " + large + "\r\n\r\n", []string{":status: 451", "link: " + large}},
+	} {
+		for _, date := range []string{"Fri, 27 Nov 2026 10:00:00 GMT", "Sat, 28 Nov 2026 11:22:33 GMT"} {
+			head := strings.ReplaceAll(c.head, "Fri, 27 Nov 2026 10:00:00 GMT", date)
+			want := slices.Clone(c.want)
+			for i := range want {
+				want[i] = strings.ReplaceAll(want[i], "Fri, 27 Nov 2026 10:00:00 GMT", date)
+			}
+			if got := decodeBlock(t, e.Block([]byte(head))); !slices.Equal(got, want) {
+				t.Errorf("%q: %q, want %q", head, got, want)
+			}
+		}
+	}
+	for _, c := range []string{"a", "b"} { // which differ early
+		head := fmt.Sprintf("HTTP/1.1 200 OK\r\nX: %s%s\r\n\r\n", c, strings.Repeat("x", 300))
+		if got := decodeBlock(t, e.Block([]byte(head)))[1]; got[3:4] != c {
+			t.Errorf("%q, want %q", got, c)
+		}
+	}
+	for i := range 2000 { // more than are remembered, with ends and beginnings that are the same
+		a := fmt.Sprintf("HTTP/1.1 200 OK\r\nA: %d\r\nDate: Fri, 27 Nov 2026 10:00:00 GMT\r\nB: %s\r\n\r\n", i%700, strings.Repeat("b", 200))
+		if got, want := decodeBlock(t, e.Block([]byte(a)))[1], fmt.Sprintf("a: %d", i%700); got != want {
+			t.Fatalf("%d: %q, want %q", i, got, want)
+		}
+	}
+}
+
+// FuzzEncoder encodes header sections of one field each.
+func FuzzEncoder(f *testing.F) {
+	f.Add("Content-Type", "text/html; charset=utf-8")
+	f.Add("X", strings.Repeat("y", 300))
+	f.Add("Date", "Fri, 27 Nov 2026 10:00:00 GMT")
+	var e HeadEncoder
+	f.Fuzz(func(t *testing.T, name, value string) {
+		lower := strings.ToLower(name)
+		if !validName([]byte(lower)) || !validValue([]byte(value)) || isConnectionField([]byte(lower)) || strings.ToLower(lower) != lower {
+			return
+		}
+		for range 2 {
+			got := decodeBlock(t, e.Block(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\n%s: %s\r\n\r\n", name, value)))
+			if want := []string{":status: 200", lower + ": " + value}; !slices.Equal(got, want) {
+				t.Fatalf("%q, want %q", got, want)
+			}
+		}
+	})
+}
+
+// TestTableShrinks acknowledges a client whose table is smaller: the next block says that it is not used.
+func TestTableShrinks(t *testing.T) {
+	cl := newClient(t, DefaultLimits())
+	cl.begin()
+	cl.must(cl.framer.WriteRawFrame(4, 0, 0, []byte{0, 1, 0, 0, 0, 100}))
+	cl.get(1)
+	cl.get(3)
+	cl.send(whole)
+	for id, want := range map[uint32]string{1: "\x20\x88", 3: "\x88"} {
+		if id == 3 {
+			continue
+		}
+		if got := cl.conn.AppendHeaders(nil, cl.streams[id], []byte{0x88}, true)[FrameHeadBytes:]; string(got) != want {
+			t.Errorf("stream %d: %q, want %q", id, got, want)
+		}
+	}
+	if got := cl.conn.AppendHeaders(nil, cl.streams[3], []byte{0x88}, true)[FrameHeadBytes:]; string(got) != "\x88" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestLargeBlock splits a header block into frames.
+func TestLargeBlock(t *testing.T) {
+	cl := newClient(t, DefaultLimits())
+	cl.begin()
+	cl.get(1)
+	cl.send(whole)
+	if got, want := words(t, cl.conn.AppendHeaders(nil, cl.streams[1], make([]byte, 40_000), false)), "HEADERS 1 0, CONTINUATION 1 0, CONTINUATION 1 4"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
