@@ -63,6 +63,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 		if li.tls {
 			c.tls = l.newTLSConn()
 		}
+		c.h2c = l.cfg.H2C && !li.tls
 		c.locality = l.localities.of(c.peer)
 		c.proxyHeader = l.trusted(c.peer.Addr())
 		c.countedForAddress = c.proxyHeader || l.conns.limits.enter(addressGroup(c.peer.Addr()))
@@ -145,7 +146,7 @@ func (l *Loop) shed() {
 		if c.state() == connstate.StateInit && !c.queued.settle && !c.queued.receive && !c.queued.parse {
 			l.counts.Expired++
 			l.counts.ExpiredBy[connstate.DeadlineIdle]++
-			l.abort(c, kernel.OpClose)
+			l.leave(c)
 		}
 		c = next
 	}

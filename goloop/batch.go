@@ -23,6 +23,9 @@ const (
 	roleHandshake
 	roleKernelTLS
 	roleKernelAlert
+	roleFrames
+	roleFramesLeft
+	roleFrameRead
 	roleShut
 	roleClose
 )

@@ -111,6 +111,9 @@ func (b *loadedBody) remaining() int64 { return b.transfer.Remaining() }
 func (b *loadedBody) ready() bool      { return b.transfer.Ready() }
 func (b *loadedBody) advance(n int64)  { b.transfer.Advance(n) }
 
+// content returns the next bytes.
+func (b *loadedBody) content() []byte { return b.transfer.Chunk(0) }
+
 func (b *loadedBody) release() bool {
 	t := b.transfer
 	b.transfer = nil

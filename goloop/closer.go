@@ -8,7 +8,8 @@ import (
 // closer holds the descriptors that are to be closed, or shut for sending, by the next batch or by a worker thread.
 type closer struct {
 	generators []handler.Generator  // over, closed by a worker thread
-	sockets    []socketEnd          // of connections and listeners
+	sockets    []socketEnd          // of connections and listeners; one may be shut first and then closed
+	taken      int                  // of sockets, the first ones
 	files      []docroot.Descriptor // of files without references
 	slow       []int32              // of files whose close may wait: worker threads close them
 	kernel     []kernelEnd          // sockets whose records TCP may not have taken
@@ -42,14 +43,15 @@ func (s *closer) takeFile() (int32, bool) {
 	return -1, false
 }
 
-// takeSocket takes a socket, or returns false when there is none.
+// takeSocket takes the socket that has waited longest, or returns false when there is none.
 func (s *closer) takeSocket() (socketEnd, bool) {
-	n := len(s.sockets)
-	if n == 0 {
+	if s.taken == len(s.sockets) {
 		return socketEnd{}, false
 	}
-	end := s.sockets[n-1]
-	s.sockets = s.sockets[:n-1]
+	end := s.sockets[s.taken]
+	if s.taken++; s.taken == len(s.sockets) {
+		s.sockets, s.taken = s.sockets[:0], 0
+	}
 	return end, true
 }
 

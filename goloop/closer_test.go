@@ -29,7 +29,7 @@ func TestCloser(t *testing.T) {
 	if s.isEmpty() {
 		t.Error("two sockets are forgotten")
 	}
-	for _, want := range []socketEnd{{kind: kernel.OpShutdown, fd: 6}, {kind: kernel.OpReset, fd: 5}} {
+	for _, want := range []socketEnd{{kind: kernel.OpReset, fd: 5}, {kind: kernel.OpShutdown, fd: 6}} {
 		if end, ok := s.takeSocket(); !ok || end.kind != want.kind || end.fd != want.fd {
 			t.Errorf("%v, %v, want %v", end, ok, want)
 		}

@@ -85,6 +85,9 @@ type Config struct {
 	// KernelTLSBytes is from how many bytes of a file in one response on the kernel makes a connection's records, if it can. 0 means never.
 	KernelTLSBytes int64
 
+	// H2C says that a connection without TLS may speak HTTP/2, if the client knows that (RFC 9113, section 3.3).
+	H2C bool
+
 	Sink    stats.Sink // gets a record for each response, if not nil
 	Tracer  Tracer     // gets what the loop does, if not nil
 	Publish bool       // the counters are copied for other goroutines now and then

@@ -34,10 +34,13 @@ type conn struct {
 	readsInFlight bool // the kernel has buffers of a transfer that has been released
 	waitsInSocket bool // its last response may wait in its socket
 
+	h2c             bool // its first bytes may be those of HTTP/2
 	proxyHeader     bool // set until a trusted proxy has sent the PROXY protocol header
 	proxyHeaderLeft int  // bytes of that header that have not arrived and are discarded
 
-	tls *tlsConn // nil if it does not speak TLS
+	tls    *tlsConn   // nil if it does not speak TLS
+	http2  *http2Conn // nil if it does not speak HTTP/2
+	stream streamPart // if it is a stream of one that does
 
 	peer              netip.AddrPort
 	countedForAddress bool        // in connLimits
@@ -84,6 +87,14 @@ func (c *conn) state() connstate.State {
 	return c.ownState
 }
 
+// name is what a trace calls the connection, or the stream.
+func (c *conn) name() string {
+	if c.serial >= connstate.FirstStream {
+		return fmt.Sprintf("stream %d", c.serial-connstate.FirstStream+1)
+	}
+	return fmt.Sprintf("conn %d", c.serial)
+}
+
 // token returns the epoll token of the connection: its slot and generation.
 func (c *conn) token() uint64 { return uint64(c.gen)<<24 | uint64(c.slot) }
 
@@ -91,10 +102,10 @@ func (c *conn) token() uint64 { return uint64(c.gen)<<24 | uint64(c.slot) }
 func (l *Loop) setState(c *conn, to connstate.State) {
 	from := c.state()
 	if !from.MayBecome(to) {
-		panic(fmt.Sprintf("goloop: conn %d: %v -> %v is not a transition", c.serial, from, to))
+		panic(fmt.Sprintf("goloop: %s: %v -> %v is not a transition", c.name(), from, to))
 	}
 	if l.cfg.Trace != nil {
-		fmt.Fprintf(l.cfg.Trace, "conn %d: %v -> %v\n", c.serial, from, to)
+		fmt.Fprintf(l.cfg.Trace, "%s: %v -> %v\n", c.name(), from, to)
 	}
 	if l.cfg.Tracer != nil {
 		l.cfg.Tracer.State(l.id, c.serial, from, to)
@@ -110,8 +121,12 @@ func (l *Loop) setState(c *conn, to connstate.State) {
 	} else {
 		c.ownState = to
 	}
-	l.counts.InState[from]--
-	l.counts.InState[to]++
+	counts := &l.counts.InState
+	if c.isStream() {
+		counts = &l.counts.StreamsInState
+	}
+	counts[from]--
+	counts[to]++
 	c.deadline.restart = true
 	l.touch(c)
 }
@@ -119,6 +134,8 @@ func (l *Loop) setState(c *conn, to connstate.State) {
 // wantedEvents derives from the state what epoll is to report about a connection.
 func wantedEvents(c *conn) uint32 {
 	switch {
+	case c.http2 != nil && c.writeBlocked && receives(c):
+		return kernel.Readable | kernel.Writable
 	case receives(c):
 		return kernel.Readable
 	case sends(c) && c.writeBlocked:
@@ -152,6 +169,9 @@ func (l *Loop) settle() {
 			continue
 		}
 		l.deadlines.arm(c, l.k.Now())
+		if c.isStream() {
+			continue
+		}
 		//mutation:opened-record-forgotten
 		if c.tls != nil && c.tls.in.hasRecord() && receives(c) && !c.queued.receive && !c.queued.parse {
 			c.queued.receive = true // no event reports what has arrived already
@@ -187,12 +207,17 @@ func (l *Loop) change(kind netKind, c *conn, mask uint32) {
 // freeSlot gives a slot back. Events and completions that still carry its token are stale now.
 func (l *Loop) freeSlot(c *conn) {
 	l.deadlines.disarm(c)
+	isStream := c.isStream()
 	// The slot stays in its queues, also for the next connection.
 	*c = conn{
 		slot: c.slot, gen: c.gen + 1, fd: -1,
 		queued: queued{receive: c.queued.receive, send: c.queued.send, settle: c.queued.settle},
 	}
-	l.conns.give(c)
+	if isStream {
+		l.conns.giveStream(c)
+	} else {
+		l.conns.give(c)
+	}
 }
 
 // release gives back all that a connection holds but its descriptor and its slot.
@@ -204,6 +229,7 @@ func (l *Loop) release(c *conn) {
 	l.dropReadBuf(c)
 	l.dropCurrent(c)
 	l.dropPipeline(c)
+	l.dropHTTP2(c)
 	if !c.sendsByKernel() { // its end needs that
 		l.dropTLS(c)
 	}
@@ -222,6 +248,9 @@ func (l *Loop) endConn(c *conn) {
 	l.release(c)
 	l.dropTLS(c)
 	c.fd = -1
+	l.endLoad(c)
+	c.stream.orphan = c.isStream()
+	c.stream.of = nil
 	if c.countedForAddress {
 		c.countedForAddress = false
 		l.conns.limits.leave(addressGroup(c.peer.Addr()))
@@ -246,18 +275,28 @@ func (c *conn) withinResponse() bool {
 	}
 }
 
-// farewell returns the alert that is sent before a connection is closed: a close_notify where that is whole so far. Within a
+// farewell returns what is sent before a connection is closed: a GOAWAY of HTTP/2, and a close_notify of TLS where that is whole so far. Within a
 // response there is none, because the client must not take what it has got for all of it.
 func (c *conn) farewell(how netKind) []byte {
-	if how != kernel.OpReset && c.seals() && c.tls.out.isEmpty() && !c.withinResponse() {
-		return c.tls.records.AppendAlert(nil)
+	if how == kernel.OpReset || c.withinResponse() {
+		return nil
 	}
-	return nil
+	goodbye := c.goodbye()
+	if !c.seals() || !c.tls.out.isEmpty() || c.http2 != nil && !c.http2.out.isEmpty() {
+		return goodbye
+	}
+	if len(goodbye) > 0 {
+		goodbye = c.tls.records.Seal(nil, goodbye)
+	}
+	return c.tls.records.AppendAlert(goodbye)
 }
 
 // abort ends a connection before its time: by OpReset if the client must not take what it has got
 // for the whole response, else by OpClose.
 func (l *Loop) abort(c *conn, how netKind) {
+	if l.endOfStream(c, how) {
+		return
+	}
 	if how == kernel.OpReset {
 		l.counts.Resets++
 	}

@@ -28,15 +28,18 @@ func newDeadlineLists(cfg *Config) deadlineLists {
 	}}
 }
 
-// arm puts a connection under the deadline of its state. One that is under it already stays where it is unless it has made
+// arm puts a connection under its deadline, if it has one. One that is under it already stays where it is unless it has made
 // progress.
 func (d *deadlineLists) arm(c *conn, now time.Duration) {
-	kind := c.state().Deadline()
+	kind := c.deadlineOf()
 	if kind == c.deadline.kind && !c.deadline.restart {
 		return
 	}
 	c.deadline.restart = false
 	d.disarm(c)
+	if kind == connstate.DeadlineNone {
+		return
+	}
 	c.deadline.kind = kind
 	c.deadline.at = now + d.allows[kind]
 	list := &d.lists[kind]

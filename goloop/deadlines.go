@@ -12,6 +12,9 @@ import (
 // That the socket has taken none is not a sign that the client has not: epoll reports room when a third
 // of the socket's buffer is free, which may be megabytes.
 func (l *Loop) tookEnough(c *conn) bool {
+	if c.isStream() {
+		return c.tookFrames(l.cfg.takenMin())
+	}
 	unsent := l.k.Unsent(c.fd)
 	acked := c.delivery.sent - unsent
 	if acked-c.delivery.acked <= l.cfg.takenMin() && (unsent > c.delivery.latest || !c.sendPaused) {
@@ -24,7 +27,7 @@ func (l *Loop) tookEnough(c *conn) bool {
 // stalled reports whether a connection that comes back to sending, from waiting for a disk, has spent
 // SendTimeout on it without a byte being taken. Its deadline began again each time.
 func (l *Loop) stalled(c *conn) bool {
-	if c.state().Deadline() != connstate.DeadlineSend || c.deadline.kind == connstate.DeadlineSend ||
+	if c.current == nil || c.isStream() || c.state().Deadline() != connstate.DeadlineSend || c.deadline.kind == connstate.DeadlineSend ||
 		c.current.clock.spent[connstate.PhaseSend]-c.delivery.mark < l.cfg.SendTimeout {
 		return false
 	}
@@ -64,7 +67,7 @@ func (l *Loop) expire() {
 	for d := range connstate.DeadlineCount {
 		for c := l.deadlines.first(d); c != nil && c.deadline.at <= now; {
 			next := c.deadline.next
-			if c.queued.settle && (c.deadline.restart || c.state().Deadline() != c.deadline.kind) {
+			if c.queued.settle && (c.deadline.restart || c.deadlineOf() != c.deadline.kind) {
 				c = next
 				continue
 			}
@@ -83,13 +86,22 @@ func (l *Loop) expire() {
 				c = next
 				continue
 			}
+			if l.expireStream(c) {
+				c = l.deadlines.first(d) // the next one may have ended with it
+				continue
+			}
+			if c.state() == connstate.StateInit {
+				l.leave(c)
+				c = l.deadlines.first(d)
+				continue
+			}
 			how := kernel.OpClose
-			if c.state() == connstate.StateSending || c.state() == connstate.StateReadingAsync || c.state() == connstate.StatePrefetching ||
+			if c.state() == connstate.StateStreams || c.state() == connstate.StateSending || c.state() == connstate.StateReadingAsync || c.state() == connstate.StatePrefetching ||
 				c.state() == connstate.StateWReady && c.current.headLeft == 0 {
 				how = kernel.OpReset // it has got part of a body, which must not look whole
 			}
 			l.abort(c, how)
-			c = next
+			c = l.deadlines.first(d) // its streams have ended with it
 		}
 	}
 }

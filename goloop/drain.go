@@ -16,6 +16,7 @@ func (l *Loop) drain() {
 	if l.cfg.Forms != nil {
 		l.cfg.Forms.Stop()
 	}
+	l.shutDownStreams()
 	for _, li := range l.acceptor.close(l.k, l.batch.ops) {
 		l.closer.add(kernel.OpClose, li.fd)
 	}
@@ -30,7 +31,7 @@ func (l *Loop) cutOff(now time.Duration) {
 		return
 	}
 	for _, c := range l.conns.bySlot {
-		if c.state() != connstate.StateFree && c.state() != connstate.StateClosing {
+		if c.state() != connstate.StateFree && c.state() != connstate.StateClosing && !c.isStream() {
 			l.counts.Expired++
 			l.counts.ExpiredBy[connstate.DeadlineNone]++
 			l.abort(c, kernel.OpReset)
@@ -43,7 +44,11 @@ func (l *Loop) cutOff(now time.Duration) {
 func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
 	for _, c := range l.conns.bySlot {
-		if c.state() != connstate.StateInit || c.readBuf != nil || c.tls != nil && !c.tls.in.isEmpty() || c.queued.settle || c.deadline.kind != connstate.DeadlineIdle ||
+		if c.http2 != nil {
+			l.closeIdleHTTP2(c)
+			continue
+		}
+		if c.state() != connstate.StateInit || c.isStream() || c.readBuf != nil || c.tls != nil && !c.tls.in.isEmpty() || c.queued.settle || c.deadline.kind != connstate.DeadlineIdle ||
 			now < l.deadlines.armedAt(c)+l.drainIdle() { // a response that was not its last has just ended
 			continue
 		}
@@ -98,7 +103,7 @@ func (l *Loop) reportLeft() {
 	n := &l.counts.InState
 	l.shutdown.report.set(Left{
 		Conns:   l.conns.live(),
-		Sending: n[connstate.StateWReady] + n[connstate.StateSending],
+		Sending: n[connstate.StateWReady] + n[connstate.StateSending] + n[connstate.StateStreams],
 		Disk:    n[connstate.StateOpening] + n[connstate.StateReadingAsync] + n[connstate.StatePrefetching] + n[connstate.StateClosing],
 		Heads:   n[connstate.StateReading] + n[connstate.StateHandshake],
 		Idle:    n[connstate.StateInit],

@@ -155,7 +155,7 @@ func (l *Loop) startBody(x *exchange) {
 		x.generated.askPiece()
 		return
 	}
-	if x.body.remaining() > 0 && x.file.Loads() {
+	if x.body.remaining() > 0 && x.file.Loads() && !x.conn.isStream() { // else loadStream does
 		l.startLoading(x)
 	}
 }

@@ -54,7 +54,7 @@ func (x *exchange) Client() netip.Addr { return x.conn.peer.Addr() }
 
 // TLS implements handler.Files.
 func (x *exchange) TLS() *handler.TLS {
-	if t := x.conn.tls; t != nil {
+	if t := x.conn.root().tls; t != nil {
 		return &t.described
 	}
 	return nil

@@ -63,6 +63,9 @@ func (b *generatedBody) addSends(l *Loop, x *exchange, most int64, link kernel.O
 	return sum, link
 }
 
+// content returns the next bytes.
+func (b *generatedBody) content() []byte { return b.pieces[0].unsent }
+
 func (b *generatedBody) advance(n int64) {
 	p := &b.pieces[0]
 	if p.unsent = p.unsent[n:]; len(p.unsent) > 0 {
@@ -102,7 +105,7 @@ func (b *generatedBody) release() bool {
 // setGenerator makes the content of a response that is made while it is sent the body.
 func (x *exchange) setGenerator(r *handler.Response) {
 	x.loop.counts.Archives++
-	x.generated = generatedBody{x: x, source: r.Generator, chunked: r.Chunked}
+	x.generated = generatedBody{x: x, source: r.Generator, chunked: r.Chunked && !x.conn.isStream()}
 	x.body, r.Generator = &x.generated, nil
 }
 

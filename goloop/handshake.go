@@ -305,7 +305,7 @@ func (l *Loop) endHandshake(c *conn) {
 		return
 	}
 	facts := records.Facts()
-	if facts.Protocol != "" && facts.Protocol != protocolHTTP1 {
+	if facts.Protocol != "" && facts.Protocol != protocolHTTP1 && facts.Protocol != protocolHTTP2 {
 		l.abort(c, kernel.OpClose) // the handshake was all, as for a challenge (RFC 8737)
 		return
 	}
@@ -316,8 +316,12 @@ func (l *Loop) endHandshake(c *conn) {
 	l.counts.Handshakes[tlsconn.SlotOfSuite(facts.Suite)][resumed]++
 	l.tls.shakes.began--
 	t.described.Site, _ = l.tls.config.SiteOf(facts.ServerName, t.handshake.local)
-	t.handshake, t.records, t.chunk = nil, records, 2*sealBytesMin
+	t.handshake, t.records, t.chunk = nil, records, firstRecordBytes
 	l.setState(c, connstate.StateInit)
+	if facts.Protocol == protocolHTTP2 {
+		l.startHTTP2(c)
+		l.settleStreams(c)
+	}
 	//mutation:handshake-rest-lost
 	if len(rest) > 0 {
 		l.onRecords(c, rest)

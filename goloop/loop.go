@@ -82,6 +82,7 @@ type Loop struct {
 	stallAt time.Duration // when the loader is asked again to take back the buffers of clients that take nothing
 
 	tls    tlsParts
+	http2  http2Parts
 	jobs   jobs
 	checks checkQueue
 }
@@ -119,7 +120,10 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if l.loader, err = loader.New(k, cfg.loader(l.clock.precise), cache, &l.counts, (*transferEvents)(l)); err != nil {
 		return nil, err
 	}
-	if l.tls.config = cfg.TLS; cfg.TLS != nil {
+	if l.http2, err = newHTTP2Parts(k, &cfg, d.Limits(), &l.counts); err != nil {
+		return nil, err
+	}
+	if l.tls.config = cfg.TLS; cfg.TLS != nil || cfg.H2C {
 		if l.tls.messages, err = newArena(k, arenaBytes); err != nil {
 			return nil, err
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // Tracer is called with what a loop does, as it happens. Its methods are called by loops and must not
-// wait. Loops are numbered from 0.
+// wait. Loops are numbered from 0, connections from 1 and the streams of HTTP/2 from connstate.FirstStream.
 type Tracer interface {
 	State(loop int, conn uint64, from, to connstate.State)
 	ReadBegin(loop int, conn uint64, read int, offset int64, bytes int)
@@ -33,7 +33,10 @@ func (l *Loop) record(c *conn, a *handler.Response, req *request.Request, head [
 		l.counts.RecordsDropped++
 		return nil
 	}
-	describe(r, a, req, head, c.tls.facts())
+	describe(r, a, req, head, c.root().tls.facts())
+	if c.isStream() {
+		r.Major, r.Minor = 2, 0
+	}
 	return r
 }
 
@@ -66,7 +69,7 @@ func (l *Loop) account(x *exchange, complete bool) {
 	}
 	if r := x.record; r != nil {
 		x.record = nil
-		r.Conn, r.Peer, r.Complete, r.Cold, r.Sent = c.serial, c.peer, complete, x.clock.cold, x.sent
+		r.Conn, r.Peer, r.Complete, r.Cold, r.Sent = c.root().serial, c.peer, complete, x.clock.cold, x.sent
 		r.Head, r.Disk, r.Send = x.clock.spent[connstate.PhaseHead], x.clock.spent[connstate.PhaseDisk], x.clock.spent[connstate.PhaseSend]
 		r.Total = total
 		r.Began = l.clock.wall(l.k).Add(-total)

@@ -2,6 +2,7 @@ package goloop
 
 import (
 	"aws/internal/connstate"
+	"aws/internal/http2"
 	"aws/internal/kernel"
 	"aws/internal/proxyproto"
 	"aws/internal/request"
@@ -70,6 +71,12 @@ func (l *Loop) onResult(c *conn, r role, i int) {
 		l.onKernelTLS(c, op)
 	case roleKernelAlert:
 		l.onKernelAlert(c, op)
+	case roleFrames:
+		l.onFrames(c, op)
+	case roleFramesLeft:
+		l.onFramesLeft(c, op)
+	case roleFrameRead:
+		l.onFrameRead(op)
 	case roleShut:
 		l.onShutdown(c, op)
 	case roleClose:
@@ -152,7 +159,7 @@ func (l *Loop) onReceive(c *conn, op *kernel.Op) {
 // receives reports whether a connection's state is one that waits for bytes of the client.
 func receives(c *conn) bool {
 	switch c.state() {
-	case connstate.StateInit, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
+	case connstate.StateInit, connstate.StateStreams, connstate.StateReading, connstate.StateDiscarding, connstate.StateLingering:
 		return true
 	case connstate.StateHandshake:
 		return c.tls.awaitsClient()
@@ -164,6 +171,8 @@ func receives(c *conn) bool {
 // onPlaintext takes in what a client has sent, which is in the read buffer already if that is where it was received.
 func (l *Loop) onPlaintext(c *conn, buf []byte) {
 	switch b := c.readBuf; {
+	case c.http2 != nil:
+		l.stepStreams(c, buf)
 	case c.state() == connstate.StateDiscarding:
 		l.stepDiscarding(c, buf)
 	case b != nil:
@@ -285,12 +294,19 @@ func (l *Loop) stepReading(c *conn, buf []byte, req *request.Request) {
 			return
 		}
 	}
+	if c.h2c && l.readPreface(c, buf, req) {
+		return
+	}
 	verdict := req.Parse(buf)
 	if c.state() == connstate.StateInit && (verdict != request.Incomplete || req.Started()) {
 		l.begin(c)
 	}
 	switch verdict {
 	case request.Incomplete:
+		if c.isStream() {
+			l.resetStream(c, http2.InternalError)
+			return
+		}
 		l.touch(c)
 		l.keepReceived(c, buf, req)
 	case request.Complete:

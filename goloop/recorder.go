@@ -69,7 +69,7 @@ func describe(r *stats.Record, a *handler.Response, req *request.Request, head [
 	}
 	r.Method, r.Target = r.Method[:0], r.Target[:0]
 	r.User = append(r.User[:0], a.User...)
-	r.Minor = 0
+	r.Major, r.Minor = 1, 0
 	for _, f := range recordFields {
 		to := f.to(r)
 		*to = (*to)[:0]

@@ -34,6 +34,13 @@ func (l *Loop) ready(c *conn, r *handler.Response, req *request.Request, head, r
 		l.abort(c, kernel.OpReset) // out of memory
 		return
 	}
+	if c.isStream() {
+		l.dropReadBuf(c)
+		l.setState(c, connstate.StateWReady)
+		l.startBody(x)
+		l.toSend(c)
+		return
+	}
 	if x.keepAlive && r.HasBody {
 		rest = l.discardArrived(x, r, rest)
 	}

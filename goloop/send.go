@@ -3,11 +3,16 @@ package goloop
 import (
 	"aws/internal/connstate"
 	"aws/internal/kernel"
-	"aws/internal/tlsconn"
 )
 
 // toSend lets the next send phase serve a connection.
 func (l *Loop) toSend(c *conn) {
+	if of := c.stream.of; of != nil {
+		if c.stream.http2 != nil {
+			of.http2.frames.Ready(c.stream.http2)
+		}
+		c = of
+	}
 	if !c.queued.send {
 		c.queued.send = true
 		l.sendq.add(c.slot)
@@ -56,13 +61,13 @@ func (l *Loop) addSends(queue []int32) {
 		if !sendable(c) {
 			continue
 		}
-		if !l.batch.room(chainMax) || c.tls != nil && !l.tls.messages.room(arenaRoom) {
+		if !l.batch.room(chainMax) || c.seals() && !l.tls.messages.room(arenaRoom) {
 			l.runBatch()
 			l.tls.messages.reset()
 		}
 		l.addConn(c)
 	}
-	if l.tls.config != nil {
+	if l.tls.messages.mem != nil {
 		l.runBatch() // the records of files are overwritten by the next ones
 		l.tls.messages.reset()
 	}
@@ -70,6 +75,10 @@ func (l *Loop) addSends(queue []int32) {
 
 // addConn adds what a connection can send now: first the records that its socket has not taken.
 func (l *Loop) addConn(c *conn) {
+	if c.http2 != nil && c.http2.sendsFirst() {
+		l.addHTTP2(c)
+		return
+	}
 	if t := c.tls; t != nil {
 		if c.seals() && t.out.isEmpty() && t.records.KeyUpdateDue() && !l.sealKeyUpdate(c) {
 			l.retry(c)
@@ -87,7 +96,9 @@ func (l *Loop) addConn(c *conn) {
 			return
 		}
 	}
-	l.addExchange(c.current)
+	if c.http2 == nil {
+		l.addExchange(c.current)
+	}
 }
 
 // needsPush reports whether the socket holds bytes back for others that do not follow now: they have to be
@@ -108,7 +119,7 @@ func (l *Loop) addPush(c *conn) {
 }
 
 // sendable reports whether a connection has something to send and nothing to wait for.
-func sendable(c *conn) bool { return !c.writeBlocked && !c.sendPaused && sends(c) }
+func sendable(c *conn) bool { return !c.isStream() && !c.writeBlocked && !c.sendPaused && sends(c) }
 
 // sends reports whether a connection's state is one that sends.
 func sends(c *conn) bool {
@@ -117,6 +128,8 @@ func sends(c *conn) bool {
 		return true
 	case connstate.StateHandshake:
 		return !c.tls.out.isEmpty()
+	case connstate.StateStreams:
+		return c.http2.hasFrames() || c.tls != nil && !c.tls.out.isEmpty()
 	default:
 		return false
 	}
@@ -125,7 +138,7 @@ func sends(c *conn) bool {
 // addEnds adds what is to be closed.
 func (l *Loop) addEnds() {
 	for !l.closer.isEmpty() {
-		if !l.batch.room(2) || l.tls.config != nil && !l.tls.messages.room(tlsconn.AlertBytesMax) {
+		if !l.batch.room(2) || l.tls.messages.mem != nil && !l.tls.messages.room(farewellBytesMax) {
 			l.runBatch() // which may find more
 			l.tls.messages.reset()
 			continue
@@ -139,9 +152,12 @@ func (l *Loop) addEnds() {
 	}
 }
 
+// farewellBytesMax is how much is sent before a connection is closed. More than that is control frames, which are not needed.
+const farewellBytesMax = 8 << 10
+
 // addAlert adds a send of the alert that precedes the end of a socket.
 func (l *Loop) addAlert(end socketEnd) {
-	if end.alert == nil {
+	if end.alert == nil || len(end.alert) > farewellBytesMax {
 		return
 	}
 	buf := append(l.tls.messages.rest(), end.alert...)

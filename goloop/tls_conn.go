@@ -103,9 +103,12 @@ const (
 	sealBytesMax = 8 * kernel.RecordContent
 	// sealBytesMin is how much it seals for one whose socket takes little.
 	sealBytesMin = kernel.RecordContent
+	// firstRecordBytes is how much of a file the first record of a connection has. With what the handshake and the head take, it fits the ten
+	// packets that TCP sends before the first acknowledgement (RFC 6928): the client can open it a round trip earlier than a full one.
+	firstRecordBytes = 8 << 10
 	// arenaRoom is what the messages of a connection take at the most: those of a head with content in memory, or
-	// loaded buffers, and the end.
-	arenaRoom  = sealBytesMax + headBufferBytes + 16*tlsconn.OverheadMax
+	// loaded buffers, or frames, and the end.
+	arenaRoom  = max(sealBytesMax+headBufferBytes, framesRoom) + 16*tlsconn.OverheadMax
 	arenaBytes = 512 << 10
 	readsBytes = 1 << 20
 	// sealBytesPerIteration is how much one iteration seals before what has arrived meanwhile is received.

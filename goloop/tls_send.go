@@ -98,7 +98,7 @@ func (l *Loop) settleRecords(c *conn, o *owner, op *kernel.Op) bool {
 	}
 	t, buf, plain, wire := c.tls, op.Buf(), op.Offset, max(op.Result, 0)
 	if wire == int64(len(buf)) {
-		t.chunk = min(2*t.chunk, sealBytesMax)
+		t.chunk = min(2*max(t.chunk, sealBytesMin), sealBytesMax)
 		op.Result = plain
 		op.SetLen(plain)
 		return true
@@ -155,12 +155,20 @@ func (l *Loop) onControl(c *conn, op *kernel.Op) { l.sent(c, op) }
 // addReads adds, for the connections at the front of a queue, the reads of what they are about to seal of their files, as far as there is
 // room for it, and runs them. It returns for how many connections.
 func (l *Loop) addReads(queue []int32) int {
-	if l.tls.config == nil {
+	if l.tls.messages.mem == nil {
 		return len(queue)
 	}
 	l.tls.reads.reset()
+	l.http2.resetPlans()
 	for i, slot := range queue {
 		c := l.conns.bySlot[slot]
+		if c.http2 != nil {
+			if l.mayPlan(c) && !l.planFrames(c) {
+				l.runBatch()
+				return i
+			}
+			continue
+		}
 		if !sendable(c) || !c.seals() || !c.tls.out.isEmpty() {
 			continue
 		}

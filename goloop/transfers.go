@@ -67,7 +67,7 @@ func (l *Loop) stepClosing(c *conn) {
 // Blocked implements loader.Events.
 func (e *transferEvents) Blocked(t *loader.Transfer) bool {
 	c := e.connOf(t)
-	return c.state() == connstate.StateSending && c.writeBlocked
+	return c.state() == connstate.StateSending && (c.writeBlocked || c.isStream() && c.isHeldBack())
 }
 
 // CloseLater implements loader.Events.

@@ -85,6 +85,12 @@ func (l *Loop) onEvent(token uint64, ready uint32) {
 		l.counts.StaleEvents++
 		return
 	}
+	if receives(c) && ready&kernel.Writable != 0 {
+		l.onWritable(c)
+		if ready &^= kernel.Writable; ready == 0 {
+			return
+		}
+	}
 	switch {
 	case receives(c):
 		if !c.queued.receive {

@@ -115,8 +115,8 @@ func (f *Formatter) appendCommon(line []byte, r *stats.Record) []byte {
 		line = appendEscaped(line, r.Method)
 		line = append(line, ' ')
 		line = appendEscaped(line, r.Target)
-		line = append(line, " HTTP/1."...)
-		line = strconv.AppendUint(line, uint64(r.Minor), 10)
+		line = append(line, ' ')
+		line = appendVersion(line, r)
 	}
 	line = append(line, `" `...)
 	line = strconv.AppendUint(line, uint64(r.Status), 10)
@@ -222,8 +222,7 @@ func appendJSON(line []byte, r *stats.Record) []byte {
 	line = appendJSONString(line, r.Target)
 	line = append(line, `,"protocol":"`...)
 	if len(r.Method) > 0 {
-		line = append(line, "HTTP/1."...)
-		line = strconv.AppendUint(line, uint64(r.Minor), 10)
+		line = appendVersion(line, r)
 	}
 	line = append(line, `","status":`...)
 	line = strconv.AppendUint(line, uint64(r.Status), 10)
@@ -374,4 +373,12 @@ func appendFieldsTLS(line []byte, f *tlsconn.Facts) []byte {
 		line = append(line, " tls-resumed"...)
 	}
 	return line
+}
+
+// appendVersion appends the request's HTTP version.
+func appendVersion(line []byte, r *stats.Record) []byte {
+	line = append(line, "HTTP/"...)
+	line = strconv.AppendUint(line, uint64(r.Major), 10)
+	line = append(line, '.')
+	return strconv.AppendUint(line, uint64(r.Minor), 10)
 }

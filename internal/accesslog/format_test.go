@@ -19,7 +19,7 @@ func record() *stats.Record {
 	return &stats.Record{
 		Conn: 7, Peer: netip.MustParseAddrPort("192.0.2.1:4711"),
 		Began:  time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.FixedZone("", 3600)),
-		Status: 206, Minor: 1, Mount: &docroot.Mount{Kind: docroot.Dynamic}, Kind: docroot.Dynamic,
+		Status: 206, Major: 1, Minor: 1, Mount: &docroot.Mount{Kind: docroot.Dynamic}, Kind: docroot.Dynamic,
 		File: true, Cold: true, Complete: true, Sent: 1300, HeadBytes: 276,
 		Method: []byte("GET"), Target: []byte("/a%20b?c=d"), Range: []byte("bytes=0-1023"),
 		Referer: []byte("http://localhost/"), Agent: []byte("curl/8"),

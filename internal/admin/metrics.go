@@ -32,6 +32,9 @@ var simples = []simple{
 	count("awsd_accepted_connections_total", "Connections that were accepted.", func(n *stats.Counters) uint64 { return n.Accepted }),
 	count("awsd_accept_pauses_total", "Times that new connections stayed in the backlog because connections or descriptors were used up.", func(n *stats.Counters) uint64 { return n.AcceptPauses }),
 	count("awsd_coalesced_waits_total", "Times that a loop without work rested, so that connections gathered.", func(n *stats.Counters) uint64 { return n.Coalesced }),
+	gauge("awsd_http2_connections", "Connections that speak HTTP/2.", func(n *stats.Counters) int { return n.HTTP2Conns }),
+	gauge("awsd_http2_streams", "Streams of HTTP/2 that have begun and are not over.", streams),
+	count("awsd_http2_streams_reset_total", "Streams of HTTP/2 that the client has reset, or that were reset for a fault of the client's.", func(n *stats.Counters) uint64 { return n.StreamsReset }),
 	count("awsd_requests_total", "Complete requests.", func(n *stats.Counters) uint64 { return n.Requests }),
 	count("awsd_malformed_requests_total", "Request heads that were refused.", func(n *stats.Counters) uint64 { return n.Refused }),
 	count("awsd_responses_taken_total", "Responses that the client took in full.", func(n *stats.Counters) uint64 { return n.Completed }),
@@ -105,6 +108,14 @@ func (a *Admin) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{connectionsDesc, responsesDesc, phaseDesc, iterationDesc} {
 		out <- d
 	}
+}
+
+// streams returns the number of streams.
+func streams(n *stats.Counters) (sum int) {
+	for _, v := range n.StreamsInState[connstate.StateInit:] {
+		sum += v
+	}
+	return sum
 }
 
 // Collect implements prometheus.Collector.

@@ -13,6 +13,7 @@ const (
 	StateFree         State = iota // the slot has no connection
 	StateInit                      // accepted or kept alive, no byte of a request yet
 	StateHandshake                 // part of a TLS handshake has arrived
+	StateStreams                   // it speaks HTTP/2, and has streams, or something to send or to await
 	StateReading                   // part of a request head has arrived
 	StateOpening                   // the request is complete, its file is being looked up off the loop
 	StateWReady                    // the response's head stands in writeBuf, ready to be sent
@@ -24,6 +25,9 @@ const (
 	StateClosing                   // the connection is over, but the kernel still owns one of its buffers
 	StateCount
 )
+
+// FirstStream is the number of a loop's first stream of HTTP/2 where connections and streams have numbers. Those of connections are below.
+const FirstStream = 1 << 40
 
 // Deadline is a limit on the time that a connection may spend without progress.
 type Deadline uint8
@@ -63,11 +67,12 @@ type row struct {
 
 var table = [StateCount]row{
 	StateFree: {"CONN_FREE", DeadlineNone, PhaseNone, setOf(StateInit)},
-	StateInit: {"CONN_INIT", DeadlineIdle, PhaseNone, setOf(StateHandshake, StateReading, StateFree)},
+	StateInit: {"CONN_INIT", DeadlineIdle, PhaseNone, setOf(StateHandshake, StateStreams, StateReading, StateLingering, StateFree)},
 	StateHandshake: {
 		"CONN_HANDSHAKE", DeadlineHandshake, PhaseNone,
 		setOf(StateInit, StateLingering, StateFree),
 	},
+	StateStreams: {"CONN_STREAMS", DeadlineSend, PhaseNone, setOf(StateInit, StateLingering, StateFree)},
 	StateReading: {
 		"CONN_READING", DeadlineHead, PhaseHead,
 		setOf(StateWReady, StateOpening, StateLingering, StateFree),

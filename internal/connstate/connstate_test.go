@@ -26,7 +26,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("%v waits for a disk under the deadline %v", s, s.Deadline())
 		}
 	}
-	if got := State(StateCount).String(); got != "State(12)" {
+	if got := State(StateCount).String(); got != "State(13)" {
 		t.Errorf("a state that there is not is called %q", got)
 	}
 	if lines := Transitions(); !slices.Contains(lines, "CONN_READING -> CONN_WREADY") || slices.Contains(lines, "CONN_FREE -> CONN_SENDING") {

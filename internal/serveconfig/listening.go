@@ -26,6 +26,7 @@ type Listening struct {
 	socketMode  string
 	socketGroup string
 	deferAccept bool
+	h2c         bool
 	congestion  string
 
 	Loops        int
@@ -50,6 +51,11 @@ func (l *Listening) table() config.Group {
 			Name: "socket-group", Into: &l.socketGroup,
 			Usage:  "`GROUP` that owns Unix socket files, by name or number",
 			Advice: "For example www-data for nginx. The server must be a member of the group, unless it starts as root.",
+		},
+		{
+			Name: "h2c", Into: &l.h2c,
+			Usage:  "serve HTTP/2 without TLS to clients that begin with it (prior knowledge), besides HTTP/1.1",
+			Advice: "For proxies and load generators. Browsers use HTTP/2 over https only, where it needs no option.",
 		},
 		{
 			Name: "loops", Into: &l.Loops, Default: runtime.NumCPU(), DefaultText: "one per core", Least: 1,
@@ -152,6 +158,7 @@ func (l *Listening) listensAt(prefix string) bool {
 
 // addTo puts the options of the loops into the server's configuration.
 func (l *Listening) addTo(cfg *goloop.ServerConfig) error {
+	cfg.Loop.H2C = l.h2c
 	cfg.Loops, cfg.Defer, cfg.ListenFlag = l.Loops, l.deferAccept, "--listen"
 	cfg.Loop.DrainTimeout = l.DrainTimeout
 	if cfg.Loop.LocalCongestion = l.localCongestion(); cfg.Loop.LocalCongestion == "" {

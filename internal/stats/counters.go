@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"aws/internal/connstate"
+	"aws/internal/http2"
 	"aws/internal/response"
 	"aws/internal/tlsconn"
 )
@@ -75,6 +76,10 @@ type Counters struct {
 	BuffersFree      int
 	BufferWaiters    int                       // connections in the wait queue
 	InState          [connstate.StateCount]int // connections; without meaning for StateFree
+	StreamsInState   [connstate.StateCount]int // streams of HTTP/2, the same
+	HTTP2Conns       int                       // connections that speak HTTP/2
+	StreamsReset     uint64                    // by the client, or for its faults
+	HTTP2Exceeded    [http2.LimitCount]uint64  // limits that clients have exceeded
 }
 
 // String returns the counters as lines of name and value.

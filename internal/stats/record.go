@@ -17,7 +17,8 @@ type Record struct {
 	TLS       *tlsconn.Facts // nil if the connection does not speak TLS
 	Began     time.Time      // when the request's first byte was seen
 	Status    response.Status
-	Minor     uint8 // of the request's HTTP version
+	Major     uint8 // of the request's HTTP version
+	Minor     uint8 // of it
 	Kind      docroot.Kind
 	File      bool           // the response was about a file
 	Cold      bool           // a disk was waited for: the name's, or the file's

@@ -20,7 +20,7 @@ type Settings struct {
 	// Challenge returns the certificate for a CA that validates a name by TLS-ALPN-01 (RFC 8737), or nil for all other clients. It
 	// may be nil. A connection that has chosen ChallengeProtocol is to be closed after its handshake.
 	Challenge func(*tls.ClientHelloInfo) *tls.Certificate
-	Protocols []string // of ALPN, in order of preference; nil: http/1.1
+	Protocols []string // of ALPN, in order of preference; nil: h2 and http/1.1
 	Log       *slog.Logger
 	Now       func() time.Time // nil: time.Now
 }

@@ -57,7 +57,7 @@ func New(settings Settings) (s *Store, warnings []string, err error) {
 		settings.Log = slog.New(slog.DiscardHandler)
 	}
 	if settings.Protocols == nil {
-		settings.Protocols = []string{"http/1.1"}
+		settings.Protocols = []string{"h2", "http/1.1"}
 	}
 	s = &Store{settings: settings}
 	s.tickets.share(settings.SharedKeys, settings.now())

@@ -316,6 +316,9 @@ func trackOf(serial uint64, lane int) uint64 { return serial*(lanesMax+1) + uint
 // track names a track.
 func (f *File) track(i int, serial uint64, lane int) {
 	name := "conn " + strconv.FormatUint(serial, 10)
+	if serial >= connstate.FirstStream {
+		name = "stream " + strconv.FormatUint(serial-connstate.FirstStream+1, 10)
+	}
 	if lane > 0 {
 		name += " read " + strconv.Itoa(lane)
 	}

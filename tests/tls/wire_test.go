@@ -314,3 +314,49 @@ func TestTamperedRecords(t *testing.T) {
 		})
 	})
 }
+
+// recorder is a client's connection that keeps what it receives.
+type recorder struct {
+	*net.TCPConn
+	received []byte
+}
+
+func (r *recorder) Read(b []byte) (int, error) {
+	n, err := r.TCPConn.Read(b)
+	r.received = append(r.received, b[:n]...)
+	return n, err
+}
+
+// TestFirstRecord looks at the records of a large file: the first one is small, so that a client far away can open it before the first
+// acknowledgement has returned, and those that follow are full.
+func TestFirstRecord(t *testing.T) {
+	s := serve(t, newRoot(t))
+	r := &recorder{TCPConn: s.connect(t)}
+	conn := tls.Client(r, s.client(tls.VersionTLS13))
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, "GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		t.Fatal(err)
+	}
+	const full = 5 + 16384 + 1 + 16
+	first, others := 0, 0
+	for _, record := range records(r.received) {
+		switch {
+		case first == 0 && len(record) > 4096:
+			first = len(record)
+		case len(record) == full:
+			others++
+		}
+	}
+	if first > full/2+100 || others == 0 {
+		t.Errorf("the first record of the file has %d bytes, and %d are full", first, others)
+	}
+}
