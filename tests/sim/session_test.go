@@ -16,9 +16,10 @@ type session struct {
 	peer   *simkernel.Peer
 	manner simkernel.Manner
 	asks   []ask
-	tls    *tlsClient // nil if it speaks no TLS
-	inTurn bool       // each request is sent when the response before has come
-	sent   int        // of asks, if inTurn
+	tls    *tlsClient   // nil if it speaks no TLS
+	http2  *http2Client // nil if it speaks HTTP/1
+	inTurn bool         // each request is sent when the response before has come
+	sent   int          // of asks, if inTurn
 }
 
 // drawSession draws a session. The last request closes the connection.
@@ -28,10 +29,11 @@ func (w *world) drawSession(i int, spread int64) *session {
 	if c.manner == simkernel.MannerPipelined || c.manner == simkernel.MannerGarbage {
 		c.manner = simkernel.MannerWhole
 	}
+	isHTTP2 := w.http2 && rnd.IntN(5) > 0
 	n := 1 + rnd.IntN(pick(rnd, 1, 3, 8))
 	var all strings.Builder
 	for last := n - 1; last >= 0; last-- {
-		a := w.drawAsk(rnd, last == 0)
+		a := w.drawAsk(rnd, last == 0 && !isHTTP2)
 		all.WriteString(a.text)
 		c.asks = append(c.asks, a)
 	}
@@ -42,6 +44,14 @@ func (w *world) drawSession(i int, spread int64) *session {
 		c.sent = 1
 	}
 	first := []byte(request)
+	if isHTTP2 {
+		c.inTurn = true // of its frames
+		if c.manner == simkernel.MannerHalfClose || w.tls == nil && (c.manner == simkernel.MannerDribble || c.manner == simkernel.MannerPausing) {
+			c.manner = simkernel.MannerWhole // what it sends in return must not come between the pieces
+		}
+		c.http2, first = newHTTP2Client(rand.New(rand.NewPCG(w.seed, 3000+uint64(i))), c)
+		request = string(first)
+	}
 	if w.tls != nil {
 		if c.manner == simkernel.MannerHalfClose {
 			c.manner = simkernel.MannerWhole // it could not end its handshake
@@ -76,6 +86,10 @@ func (c *session) received() []byte {
 // goOn sends the next request when the response before is complete.
 func (c *session) goOn(send func([]byte)) {
 	rest := c.received()
+	if c.http2 != nil {
+		c.http2.goOn(rest, send)
+		return
+	}
 	for i := range c.asks[:c.sent] {
 		a, n, err := parseReply(rest, &c.asks[i])
 		if err != nil || a == nil || int64(len(a.body)) < a.length {
@@ -113,6 +127,9 @@ func (w *world) checkSession(c *session) error {
 		for _, name := range c.asks[i].names() {
 			owed = owed && !w.damaged(name)
 		}
+	}
+	if c.http2 != nil {
+		return w.checkHTTP2(c, owed)
 	}
 	rest := c.received()
 	for i := range c.asks {

@@ -40,7 +40,8 @@ type mode uint8
 const (
 	dropIn mode = iota
 	serve
-	serveTLS // `aws serve` with clients that speak TLS
+	serveTLS   // `aws serve` with clients that speak TLS
+	serveHTTP2 // and HTTP/2, half of them over TLS
 )
 
 // TestSim runs the seeds one after the other.
@@ -51,6 +52,9 @@ func TestServe(t *testing.T) { runSeeds(t, serve) }
 
 // TestTLS does the same with clients that speak TLS, for a quarter of the seeds: handshakes take time.
 func TestTLS(t *testing.T) { runSeeds(t, serveTLS) }
+
+// TestHTTP2 does the same with clients that speak HTTP/2, over TLS in every second seed.
+func TestHTTP2(t *testing.T) { runSeeds(t, serveHTTP2) }
 
 // TestRegressions plays the seeds that have found a bug which no mutation stands for. The draws that
 // follow a seed may change with the simulation; then a seed is merely one more.
@@ -79,7 +83,7 @@ func TestRegressions(t *testing.T) {
 
 func runSeeds(t *testing.T, m mode) {
 	from, n := *first, *seeds
-	if m == serveTLS {
+	if m == serveTLS || m == serveHTTP2 {
 		n = (n + 3) / 4
 	}
 	if testing.Short() {

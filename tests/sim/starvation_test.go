@@ -17,6 +17,7 @@ var wants = map[connstate.State]simkernel.Want{
 	connstate.StateFree:         simkernel.WantClose,
 	connstate.StateHandshake:    simkernel.WantNothing,
 	connstate.StateInit:         simkernel.WantRead,
+	connstate.StateStreams:      simkernel.WantRead,
 	connstate.StateReading:      simkernel.WantRead,
 	connstate.StateOpening:      simkernel.WantNothing,
 	connstate.StateWReady:       simkernel.WantWrite,
@@ -30,6 +31,9 @@ var wants = map[connstate.State]simkernel.Want{
 
 // State implements goloop.Tracer.
 func (s *states) State(_ int, conn uint64, from, to connstate.State) {
+	if conn >= connstate.FirstStream {
+		return
+	}
 	s.w.k.Wants(conn, wants[to])
 	if from == connstate.StateFree {
 		s.conns++

@@ -65,7 +65,7 @@ func (w *world) drawTLS(rnd *mathrand.Rand, kcfg *simkernel.Config) {
 	roots := x509.NewCertPool()
 	roots.AddCert(cert.Leaf)
 	w.tls = &tlsWorld{
-		server: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}},
+		server: &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}},
 		client: &tls.Config{RootCAs: roots, ServerName: "example.org", ClientSessionCache: tls.NewLRUClientSessionCache(8)},
 	}
 	w.tls.server.SetSessionTicketKeys([][32]byte{{1}}) // which clones share
@@ -96,6 +96,9 @@ type tlsClient struct {
 func (w *tlsWorld) newClient(rnd *mathrand.Rand, s *session, request string) *tlsClient {
 	c := &tlsClient{session: s}
 	cfg := w.client.Clone()
+	if s.http2 != nil {
+		cfg.NextProtos = []string{"h2", "http/1.1"}
+	}
 	cfg.MaxVersion = pick(rnd, uint16(tls.VersionTLS12), tls.VersionTLS13, tls.VersionTLS13)
 	c.conn = tls.Client(c, cfg)
 	pieces := pick(rnd, 1, 1, 3, 20)

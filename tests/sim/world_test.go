@@ -32,6 +32,7 @@ type world struct {
 	responses  map[string]int // that sessions have got in full or in part, by kind
 	cfg        goloop.Config
 	tls        *tlsWorld // nil if the clients speak no TLS
+	http2      bool      // most clients speak HTTP/2
 	loop       *goloop.Loop
 	scarce     bool          // there are fewer descriptors than the connections need
 	stopAt     time.Duration // an early shutdown; 0: none
@@ -81,7 +82,9 @@ func newWorld(seed uint64, trace io.Writer, m mode) (*world, error) {
 		kcfg.Unjust = kcfg.Unjust || w.limited() // anyone who waits for a rate could be served sooner
 	}
 	w.cfg.Corked = m == dropIn
-	if m == serveTLS {
+	w.http2 = m == serveHTTP2
+	w.cfg.H2C = w.http2 && seed%2 == 0
+	if m == serveTLS || w.http2 && seed%2 == 1 {
 		w.drawTLS(rand.New(rand.NewPCG(seed, 50)), &kcfg)
 	}
 	w.k = simkernel.New(kcfg)
