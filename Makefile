@@ -100,7 +100,7 @@ TEST_FLAGS := -count=1 -timeout 8m
 # Packages, by their path within the module.
 SANITIZED := ^(cgo/.*|internal/kernel|goloop)$$
 
-TEST_STEPS := build vet unit race cgocheck asan sim contract crosscheck acme hostile fuzz-smoke
+TEST_STEPS := build vet unit race cgocheck asan sim contract crosscheck acme h2spec hostile fuzz-smoke
 
 .PHONY: test
 test: ## everything that CI runs, with a closing summary
@@ -109,7 +109,7 @@ test: ## everything that CI runs, with a closing summary
 	@for step in $(TEST_STEPS); do $(MAKE) step-$$step || true; done; \
 	$(STEP) summary $(TEST_STEPS)
 
-.PHONY: unit vet race sanitize sim contract crosscheck acme hostile fuzz-smoke fuzz
+.PHONY: unit vet race sanitize sim contract crosscheck acme h2spec hostile fuzz-smoke fuzz
 vet: step-vet ## go vet
 unit: step-unit ## the tests of every package that need no binary
 race: step-race ## the tests of cgo, goloop and internal under the race detector, shortened
@@ -117,6 +117,7 @@ sanitize: step-cgocheck step-race step-asan ## the packages that touch C under c
 sim: step-sim ## the loop on the simulated kernel, at length
 contract: step-contract ## the requirements of the classic server's own tests, one by one
 crosscheck: step-crosscheck ## ./aws beside the reference server in C, and the tests of the test tools
+h2spec: step-h2spec ## HTTP/2 with h2spec, the conformance suite, which is in a module of its own
 acme: step-acme ## internal/acme with Pebble, the ACME server for tests, which is in a module of its own
 hostile: step-hostile ## ./aws under faults of the kernel and attackers, confined, replaced under load, and for a while
 fuzz-smoke: step-fuzz-smoke ## every fuzz target for 3 s
@@ -161,6 +162,11 @@ step-crosscheck: $(STEP)
 step-acme: $(STEP)
 	@$(MAKE) -s aws
 	@$(STEP) run acme bash -c 'cd tests/acme && $(GO) vet . && $(GO) test $(TEST_FLAGS) .'
+
+# The same.
+step-h2spec: $(STEP)
+	@$(MAKE) -s aws
+	@$(STEP) run h2spec bash -c 'cd tests/h2spec && $(GO) vet . && AWS_BIN=$(CURDIR)/aws $(GO) test $(TEST_FLAGS) .'
 
 step-hostile: $(STEP)
 	@$(MAKE) -s aws
