@@ -57,30 +57,33 @@ func TestSlowHTTPTest(t *testing.T) {
 		{name: "slow read of a dynamic file", path: "dynamic/huge", args: []string{"-X", "-w", "64", "-y", "512", "-n", "2", "-z", "32"}},
 		{name: "ranges", path: "static/huge", args: []string{"-R", "-a", "10", "-b", "3000"}},
 	} {
-		for _, mode := range modes {
-			t.Run(kind.name+"/"+mode, func(t *testing.T) {
-				server := start(t, mode, site.Root)
-				args := append([]string{
-					"-c", "900", "-r", "300", "-l", strconv.Itoa(seconds), "-p", "3", "-u", "http://" + server.Address + "/" + kind.path,
-				}, kind.args...)
-				verdict := ""
-				during(t, server, site, t.Name(), func() {
-					ctx, cancel := context.WithTimeout(t.Context(), time.Duration(seconds+40)*time.Second)
-					defer cancel()
-					output, err := exec.CommandContext(ctx, tool, args...).CombinedOutput()
-					if err != nil {
-						t.Errorf("slowhttptest %s: %v\n%s", strings.Join(args, " "), err, output)
+		t.Run(kind.name, func(t *testing.T) {
+			for _, mode := range modes {
+				t.Run(mode, func(t *testing.T) {
+					t.Parallel() // they wait most of the time
+					server := start(t, mode, site.Root)
+					args := append([]string{
+						"-c", "900", "-r", "300", "-l", strconv.Itoa(seconds), "-p", "3", "-u", "http://" + server.Address + "/" + kind.path,
+					}, kind.args...)
+					verdict := ""
+					during(t, server, site, t.Name(), func() {
+						ctx, cancel := context.WithTimeout(t.Context(), time.Duration(seconds+40)*time.Second)
+						defer cancel()
+						output, err := exec.CommandContext(ctx, tool, args...).CombinedOutput()
+						if err != nil {
+							t.Errorf("slowhttptest %s: %v\n%s", strings.Join(args, " "), err, output)
+						}
+						verdict = escapes.ReplaceAllString(string(output), "")
+					})
+					final := lastReport(verdict)
+					t.Logf("verdict: %s", final)
+					if strings.Contains(lines(verdict, "service available"), "NO") {
+						t.Errorf("the tool found the service unavailable:\n%s", verdict)
 					}
-					verdict = escapes.ReplaceAllString(string(output), "")
+					t.Log(lines(stop(t, server), "expired"))
 				})
-				final := lastReport(verdict)
-				t.Logf("verdict: %s", final)
-				if strings.Contains(lines(verdict, "service available"), "NO") {
-					t.Errorf("the tool found the service unavailable:\n%s", verdict)
-				}
-				t.Log(lines(stop(t, server), "expired"))
-			})
-		}
+			}
+		})
 	}
 }
 
