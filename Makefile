@@ -109,7 +109,7 @@ test: ## everything that CI runs, with a closing summary
 	@for step in $(TEST_STEPS); do $(MAKE) step-$$step || true; done; \
 	$(STEP) summary $(TEST_STEPS)
 
-.PHONY: unit vet race sanitize sim contract crosscheck acme h2spec hostile fuzz-smoke fuzz
+.PHONY: unit vet race sanitize sim contract crosscheck acme h2spec fleet hostile fuzz-smoke fuzz
 vet: step-vet ## go vet
 unit: step-unit ## the tests of every package that need no binary
 race: step-race ## the tests of cgo, goloop and internal under the race detector, shortened
@@ -119,6 +119,7 @@ contract: step-contract ## the requirements of the classic server's own tests, o
 crosscheck: step-crosscheck ## ./aws beside the reference server in C, and the tests of the test tools
 h2spec: step-h2spec ## HTTP/2 with h2spec, the conformance suite, which is in a module of its own
 acme: step-acme ## internal/acme with Pebble, the ACME server for tests, which is in a module of its own
+fleet: step-fleet ## contrib/fleet with HAProxy, Varnish and three replicas in network namespaces; needs root
 hostile: step-hostile ## ./aws under faults of the kernel and attackers, confined, replaced under load, and for a while
 fuzz-smoke: step-fuzz-smoke ## every fuzz target for 3 s
 fuzz: step-fuzz ## every fuzz target for FUZZTIME=1m
@@ -156,7 +157,7 @@ step-contract: $(STEP)
 
 step-crosscheck: $(STEP)
 	@$(MAKE) -s aws aws-valgrind
-	@$(STEP) test crosscheck '^tests/ !^tests/(sim|contract|bench|faults|attack|confine|reload|soak)(/|$$)' -p 1 $(TEST_FLAGS)
+	@$(STEP) test crosscheck '^tests/ !^tests/(sim|contract|bench|faults|attack|confine|fleet|reload|soak)(/|$$)' -p 1 $(TEST_FLAGS)
 
 # A module of its own, which `./...` does not reach.
 step-acme: $(STEP)
@@ -167,6 +168,12 @@ step-acme: $(STEP)
 step-h2spec: $(STEP)
 	@$(MAKE) -s aws
 	@$(STEP) run h2spec bash -c 'cd tests/h2spec && $(GO) vet . && AWS_BIN=$(CURDIR)/aws $(GO) test $(TEST_FLAGS) .'
+
+# Not part of `make test`: it needs root, and takes 40 s.
+step-fleet: $(STEP)
+	@scripts/need fleet
+	@$(MAKE) -s aws
+	@$(STEP) test fleet '^tests/fleet(/|$$)' -p 1 $(TEST_FLAGS)
 
 step-hostile: $(STEP)
 	@$(MAKE) -s aws
