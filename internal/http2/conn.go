@@ -80,13 +80,15 @@ func (c *Conn) Idle() bool {
 }
 
 // AwaitsClient reports whether the client has begun something that it has to go on with (a frame, a header section, content that a request waits
-// for), or has not acknowledged the SETTINGS.
+// for), or has not acknowledged the SETTINGS, or the announcement of the end.
 func (c *Conn) AwaitsClient() bool {
-	return c.hasPart() || !c.acked || c.held > 0 || c.draining > 0
+	return c.hasPart() || !c.acked || c.held > 0 || c.draining > 0 || c.shutdown == shutdownAnnounced
 }
 
-// hasPart reports whether a frame or a header block is incomplete.
-func (c *Conn) hasPart() bool { return len(c.partial) > 0 || c.block.open }
+// hasPart reports whether a frame or a header block is incomplete. Content that belongs to a stream is the stream's.
+func (c *Conn) hasPart() bool {
+	return len(c.partial) > 0 || c.block.open || c.skip > 0 && len(c.streams) == 0
+}
 
 // Steps counts what AwaitsClient waits for and has come.
 func (c *Conn) Steps() uint64 { return c.steps }
@@ -97,7 +99,7 @@ func (c *Conn) Expire() bool {
 	switch {
 	case !c.acked:
 		c.Fail(SettingsTimeout)
-	case c.hasPart():
+	case c.hasPart(), c.shutdown == shutdownAnnounced:
 		c.Fail(NoError)
 	default:
 		for i := len(c.streams) - 1; i >= 0; i-- {

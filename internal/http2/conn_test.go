@@ -543,6 +543,27 @@ func TestExpire(t *testing.T) {
 	}
 }
 
+// TestUnfinished leaves things unfinished without which a connection has nothing to do: each is waited for, and not for ever.
+func TestUnfinished(t *testing.T) {
+	for name, send := range map[string]func(c *client){
+		"a payload that is skipped": func(c *client) { c.out.WriteString("\x00\x00\x09\x99\x00\x00\x00\x00\x00abc") },
+		"content of a stream that is closed": func(c *client) {
+			c.headers(1, false, append(slices.Clone(getLines), "te= x")...) // malformed
+			c.out.WriteString("\x00\x00\x09\x00\x00\x00\x00\x00\x01abc")
+		},
+		"the acknowledgement of the end": func(c *client) { c.send(whole); c.conn.Shutdown() },
+	} {
+		cl := newClient(t, DefaultLimits())
+		cl.begin()
+		send(cl)
+		cl.send(whole)
+		cl.control()
+		if cl.conn.Idle() || !cl.conn.AwaitsClient() || cl.conn.Expire() || cl.control() == "" {
+			t.Errorf("%s is not waited for", name)
+		}
+	}
+}
+
 // TestStreamNumbers uses the numbers up: the end is announced before.
 func TestStreamNumbers(t *testing.T) {
 	cl := newClient(t, DefaultLimits())

@@ -32,6 +32,7 @@ type http2Client struct {
 	allowed int // bytes that the windows of all streams together have allowed so far
 	got     int // bytes of DATA, in all
 	err     error
+	silent  bool  // it sends nothing in return
 	goAway  error // that the server has ended the connection for
 }
 
@@ -152,7 +153,7 @@ func (c *http2Client) goOn(received []byte, send func([]byte)) {
 		c.taken += http2FrameHead + n
 		c.fail(c.take(http2.FrameType(rest[3]), http2.Flags(rest[4]), binary.BigEndian.Uint32(rest[5:]), rest[http2FrameHead:http2FrameHead+n], framer))
 	}
-	if out.Len() > 0 {
+	if out.Len() > 0 && !c.silent {
 		send(out.Bytes())
 	}
 }

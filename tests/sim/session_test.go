@@ -50,6 +50,7 @@ func (w *world) drawSession(i int, spread int64) *session {
 			c.manner = simkernel.MannerWhole // what it sends in return must not come between the pieces
 		}
 		c.http2, first = newHTTP2Client(rand.New(rand.NewPCG(w.seed, 3000+uint64(i))), c)
+		c.http2.silent = w.tls == nil && c.manner == simkernel.MannerStall // which has sent a part of a frame
 		request = string(first)
 	}
 	if w.tls != nil {
