@@ -315,11 +315,15 @@ func (l *Loop) readPreface(c *conn, buf []byte, req *request.Request) bool {
 		l.touch(c)
 		l.keepReceived(c, buf, req)
 		return true
-	case !is || c.state() != connstate.StateInit:
+	case !is:
 		c.h2c = false
 		return false
 	}
 	c.h2c = false
+	if c.current != nil { // a part of the PROXY protocol header came before
+		l.setState(c, connstate.StateStreams)
+		l.dropCurrent(c)
+	}
 	l.startHTTP2(c)
 	kept := c.readBuf
 	c.readBuf = nil

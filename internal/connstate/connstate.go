@@ -75,7 +75,7 @@ var table = [StateCount]row{
 	StateStreams: {"CONN_STREAMS", DeadlineSend, PhaseNone, setOf(StateInit, StateLingering, StateFree)},
 	StateReading: {
 		"CONN_READING", DeadlineHead, PhaseHead,
-		setOf(StateWReady, StateOpening, StateLingering, StateFree),
+		setOf(StateStreams, StateWReady, StateOpening, StateLingering, StateFree),
 	},
 	StateOpening: {"CONN_OPENING", DeadlineDisk, PhaseDisk, setOf(StateWReady, StateFree)},
 	StateWReady: {

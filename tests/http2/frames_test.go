@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -23,8 +25,8 @@ type rawConn struct {
 	*peer.Framer
 }
 
-// dial begins a connection without TLS.
-func dial(t testing.TB, s *harness.HTTPS, settings ...peer.Setting) *rawConn {
+// connect connects without TLS.
+func connect(t testing.TB, s *harness.HTTPS) *rawConn {
 	t.Helper()
 	raw, err := net.Dial("tcp", s.Plain)
 	if err != nil {
@@ -32,13 +34,23 @@ func dial(t testing.TB, s *harness.HTTPS, settings ...peer.Setting) *rawConn {
 	}
 	t.Cleanup(func() { _ = raw.Close() })
 	_ = raw.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(raw, peer.ClientPreface); err != nil {
+	return &rawConn{raw, peer.NewFramer(raw, raw)}
+}
+
+// begin begins to speak HTTP/2.
+func (c *rawConn) begin(t testing.TB, settings ...peer.Setting) {
+	t.Helper()
+	_, err := io.WriteString(c.Conn, peer.ClientPreface)
+	if err := errors.Join(err, c.WriteSettings(settings...), c.WriteSettingsAck()); err != nil {
 		t.Fatal(err)
 	}
-	c := &rawConn{raw, peer.NewFramer(raw, raw)}
-	if err := errors.Join(c.WriteSettings(settings...), c.WriteSettingsAck()); err != nil {
-		t.Fatal(err)
-	}
+}
+
+// dial begins a connection without TLS.
+func dial(t testing.TB, s *harness.HTTPS, settings ...peer.Setting) *rawConn {
+	t.Helper()
+	c := connect(t, s)
+	c.begin(t, settings...)
 	return c
 }
 
@@ -116,6 +128,35 @@ func (c *rawConn) content(t testing.TB, id uint32, bytes int, single bool) (body
 		}
 	}
 	return body
+}
+
+// TestProxyProtocol has a proxy that speaks HTTP/2, and says whom it speaks for: at once, or byte by byte.
+func TestProxyProtocol(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	s := serve(t, newRoot(t), "--proxy-from", "127.0.0.1/32", "--access-log", log)
+	const header = "PROXY TCP4 192.0.2.77 127.0.0.1 4711 80\r\n"
+	for _, piece := range []int{len(header), 1} {
+		c := connect(t, s)
+		for at := 0; at < len(header); at += piece {
+			if _, err := io.WriteString(c.Conn, header[at:at+piece]); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond) // so that the pieces are received one by one, most of the time
+		}
+		c.begin(t)
+		c.get(t, 1, "/small")
+		if got := c.content(t, 1, len(contents["small"]), false); !bytes.Equal(got, contents["small"]) {
+			t.Errorf("pieces of %d: %d bytes that are not the file's", piece, len(got))
+		}
+		_ = c.Close()
+	}
+	harness.Eventually(t, patience, "the log has the client's address", func() error {
+		text, err := os.ReadFile(log)
+		if n := strings.Count(string(text), "192.0.2.77 - - "); err == nil && n != 2 {
+			err = fmt.Errorf("%d lines: %s", n, text)
+		}
+		return err
+	})
 }
 
 // TestPriorities requests files that a small window holds back, and then opens it: the urgent ones come first, and those that are incremental share.
