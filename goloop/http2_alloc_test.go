@@ -1,3 +1,5 @@
+//go:build !race && !asan && !msan && !goexperiment.cgocheck2
+
 package goloop
 
 import (
