@@ -7,6 +7,7 @@ import (
 
 	"aws/internal/accesslog"
 	"aws/internal/connstate"
+	"aws/internal/http2"
 	"aws/internal/stats"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -162,6 +163,9 @@ func (a *Admin) Collect(out chan<- prometheus.Metric) {
 		counter(limitDesc, float64(n.ExpiredBy[d]), d.String())
 	}
 	counter(limitDesc, float64(n.OverAddressLimit), "max-connections-per-ip")
+	for i, v := range n.HTTP2Exceeded {
+		counter(limitDesc, float64(v), "http2_"+http2.Limit(i).String())
+	}
 	var log accesslog.Stats
 	if a.o.Log != nil {
 		log = a.o.Log()
