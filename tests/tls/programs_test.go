@@ -206,11 +206,25 @@ func (b *bench) port() string { return b.server.tls[strings.LastIndex(b.server.t
 
 func (b *bench) url(path string) string { return "https://localhost:" + b.port() + path }
 
-func fetchCurl(b *bench, asks []ask) (replies []reply) {
+// fetchCurl fetches by HTTP/2 and by HTTP/1.1, and returns the responses of the latter.
+func fetchCurl(b *bench, asks []ask) []reply {
+	two := b.curl("--http2", "HTTP/2 ", asks)
+	one := b.curl("--http1.1", "HTTP/1.1 ", asks)
+	for i, a := range asks {
+		b.check(a, two[i])
+		if two[i].status != one[i].status {
+			b.Errorf("%s: %d by HTTP/2, %d by HTTP/1.1", a.path, two[i].status, one[i].status)
+		}
+	}
+	return one
+}
+
+// curl fetches with a version of HTTP, whose status lines have a beginning of their own.
+func (b *bench) curl(version, start string, asks []ask) (replies []reply) {
 	flag := map[uint16]string{tls.VersionTLS12: "1.2", tls.VersionTLS13: "1.3"}[b.version]
 	var args []string
 	for i, a := range asks {
-		args = append(args, "-sS", "--ipv4", "--cacert", b.server.ca.file, "--tlsv"+flag, "--tls-max", flag,
+		args = append(args, "-sS", "--ipv4", version, "--cacert", b.server.ca.file, "--tlsv"+flag, "--tls-max", flag,
 			"-o", fmt.Sprint("body", i), "-D", fmt.Sprint("head", i), "-w", "%{num_connects}\n")
 		if a.field != "" {
 			args = append(args, "-H", a.field+": "+a.value)
@@ -222,7 +236,11 @@ func fetchCurl(b *bench, asks []ask) (replies []reply) {
 		b.Errorf("connections made: %q", out)
 	}
 	for i := range asks {
-		head, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(b.read(fmt.Sprint("head", i)))), &http.Request{Method: "HEAD"})
+		text, ok := strings.CutPrefix(string(b.read(fmt.Sprint("head", i))), start)
+		if !ok {
+			b.Fatalf("%.100q does not begin with %s", text, start)
+		}
+		head, err := http.ReadResponse(bufio.NewReader(strings.NewReader("HTTP/1.1 "+text)), &http.Request{Method: "HEAD"})
 		if err != nil {
 			b.Fatal(err)
 		}
