@@ -121,7 +121,7 @@ h2spec: step-h2spec ## HTTP/2 with h2spec, the conformance suite, which is in a 
 acme: step-acme ## internal/acme with Pebble, the ACME server for tests, which is in a module of its own
 fleet: step-fleet ## contrib/fleet with HAProxy, Varnish and three replicas in network namespaces; needs root
 hostile: step-hostile ## ./aws under faults of the kernel and attackers, confined, replaced under load, and for a while
-fuzz-smoke: step-fuzz-smoke ## every fuzz target for 3 s
+fuzz-smoke: step-fuzz-smoke ## every fuzz target for 2 s
 fuzz: step-fuzz ## every fuzz target for FUZZTIME=1m
 
 $(STEP): $(wildcard scripts/step/*.go)
@@ -180,7 +180,7 @@ step-hostile: $(STEP)
 	@$(STEP) test hostile '^tests/(faults|attack|confine|reload|soak)(/|$$)' -p 1 $(TEST_FLAGS)
 
 step-fuzz-smoke: $(STEP)
-	@$(STEP) fuzz fuzz-smoke 3s
+	@$(STEP) fuzz fuzz-smoke 2s
 
 step-fuzz: $(STEP)
 	@$(STEP) fuzz fuzz $(FUZZTIME)

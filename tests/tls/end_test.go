@@ -132,6 +132,7 @@ func statuses(t *testing.T, sent string, b []byte) string {
 
 // TestCloseNotifyAtShutdown ends a server: connections without a request get a close_notify, and a response ends first.
 func TestCloseNotifyAtShutdown(t *testing.T) {
+	t.Parallel()
 	versions(t, func(t *testing.T, version uint16) {
 		s := serve(t, newRoot(t))
 		idle, busy := s.handshake(t, s.client(version)), s.handshake(t, s.client(version))

@@ -107,6 +107,7 @@ func (s *server) subject(t *testing.T) string {
 // TestReload replaces the certificate and the worker under load: by SIGHUP, by files that change, by one that is broken, and by an upgrade.
 // No request is lost, and sessions are resumed across all of it.
 func TestReload(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	ca := newAuthority(t)
 	first, second, third := ca.issue("first", x509.ECDSA, "localhost"), ca.issue("second", x509.RSA, "localhost"), ca.issue("third", x509.ECDSA, "localhost")
 	dir := t.TempDir()
