@@ -33,7 +33,6 @@ type http2Parts struct {
 	shared  *http2.Shared
 	limits  http2.Limits
 	events  streamEvents
-	encoder http2.HeadEncoder
 	frames  arena
 	planned []plannedFrame
 }

@@ -163,13 +163,13 @@ type contentBody interface {
 func (l *Loop) planHead(c, sc *conn, p *framePlan) bool {
 	x := sc.current
 	f := plannedFrame{slot: sc.slot, gen: sc.gen, at: len(p.buf)}
-	block := l.http2.encoder.Block(x.writeBuf[:x.headLeft])
+	head := x.writeBuf[:x.headLeft]
 	x.writeBuf, x.headLeft = x.writeBuf[x.headLeft:], 0
+	f.last = x.isOver()
+	p.buf = c.http2.frames.AppendHeaders(p.buf, sc.stream.http2, head, f.last)
 	if len(x.writeBuf) == 0 {
 		l.dropHead(x)
 	}
-	f.last = x.isOver()
-	p.buf = c.http2.frames.AppendHeaders(p.buf, sc.stream.http2, block, f.last)
 	f.bytes = int64(len(p.buf) - f.at)
 	if x.record != nil {
 		x.record.HeadBytes = f.bytes

@@ -5,7 +5,7 @@ type Conn struct {
 	shared  *Shared
 	limits  *Limits
 	decoder decoder
-	peer    peerSettings
+	table   peerTable
 
 	// What has been received in part.
 	begun   bool   // the preface has been received
@@ -25,8 +25,11 @@ type Conn struct {
 	draining int       // streams whose response has been sent, and that the client has not ended
 	resets   resetIDs
 	ready    readyLists
-	window   int32 // of the connection, for what is sent
-	allowed  int32 // of what the client may send
+
+	// Flow control.
+	window     int32 // of the connection, for what is sent
+	peerWindow int32 // of a stream, at first (SETTINGS_INITIAL_WINDOW_SIZE)
+	allowed    int32 // of what the client may send
 
 	// What is to be sent besides responses.
 	control     []byte
@@ -67,8 +70,7 @@ type Handler interface {
 
 // NewConn returns a connection whose client has sent nothing. The server's SETTINGS are to be sent.
 func NewConn(shared *Shared, limits *Limits) *Conn {
-	c := &Conn{shared: shared, limits: limits, window: windowDefault, allowed: windowDefault}
-	c.peer = peerSettings{window: windowDefault}
+	c := &Conn{shared: shared, limits: limits, window: windowDefault, peerWindow: windowDefault, allowed: windowDefault}
 	c.partial = c.small[:0]
 	c.appendSettings()
 	return c

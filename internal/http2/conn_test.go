@@ -100,6 +100,9 @@ const whole = 1 << 30
 // control returns the server's control frames, in words, but for SETTINGS.
 func (c *client) control() string { return words(c.t, c.conn.AppendControl(nil)) }
 
+// okHead is the header section of a response without fields.
+var okHead = []byte("HTTP/1.1 200 OK\r\n\r\n")
+
 // words describes frames.
 func words(t testing.TB, b []byte) string {
 	t.Helper()
@@ -482,7 +485,7 @@ func TestUsualClients(t *testing.T) {
 			continue
 		}
 		s := cl.streams[id]
-		cl.conn.AppendHeaders(nil, s, []byte{0x88}, false)
+		cl.conn.AppendHeaders(nil, s, okHead, false)
 		cl.conn.Take(s, 100)
 		cl.conn.PutData(make([]byte, FrameHeadBytes), s, 100, true)
 		cl.must(cl.framer.WriteWindowUpdate(0, 100))
@@ -515,7 +518,7 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	for _, id := range []uint32{1, 3} {
-		cl.conn.AppendHeaders(nil, cl.streams[id], []byte{0x88}, true)
+		cl.conn.AppendHeaders(nil, cl.streams[id], okHead, true)
 	}
 	if !cl.conn.Ended() || cl.control() != "" {
 		t.Error("it has not ended")
@@ -602,7 +605,7 @@ func TestEarlyResponse(t *testing.T) {
 	cl.begin()
 	cl.headers(1, false, append(slices.Clone(getLines), "content-length= 100000")...)
 	cl.send(whole)
-	if got := words(t, cl.conn.AppendHeaders(nil, cl.streams[1], []byte{0x88}, true)); got != "HEADERS 1 5" {
+	if got := words(t, cl.conn.AppendHeaders(nil, cl.streams[1], okHead, true)); got != "HEADERS 1 5" {
 		t.Errorf("%q", got)
 	}
 	if got := cl.control(); got != "" || cl.conn.Streams() != 1 || !cl.conn.AwaitsClient() || cl.conn.Idle() {
@@ -615,7 +618,7 @@ func TestEarlyResponse(t *testing.T) {
 	if got := cl.control(); got != "RST_STREAM 1 PROTOCOL_ERROR" { // 10,000 bytes are not 100,000
 		t.Errorf("%q", got)
 	}
-	cl.conn.AppendHeaders(nil, cl.streams[3], []byte{0x88}, true)
+	cl.conn.AppendHeaders(nil, cl.streams[3], okHead, true)
 	for range 4 {
 		cl.must(cl.framer.WriteData(3, false, make([]byte, 10_000)))
 	}
@@ -624,11 +627,11 @@ func TestEarlyResponse(t *testing.T) {
 	cl.headers(7, false, append(slices.Clone(getLines), "content-length= 20000")...)
 	cl.headers(9, false, append(slices.Clone(getLines), "content-length= 200000")...)
 	cl.send(whole)
-	cl.conn.AppendHeaders(nil, cl.streams[9], []byte{0x88}, true)
+	cl.conn.AppendHeaders(nil, cl.streams[9], okHead, true)
 	if cl.control(); cl.conn.Streams() != 3 {
 		t.Errorf("%d streams", cl.conn.Streams())
 	}
-	cl.conn.AppendHeaders(nil, cl.streams[5], []byte{0x88}, true)
+	cl.conn.AppendHeaders(nil, cl.streams[5], okHead, true)
 	if got := cl.control(); got != "RST_STREAM 5 NO_ERROR" {
 		t.Errorf("%q", got)
 	}
@@ -646,7 +649,7 @@ func TestIdleMemory(t *testing.T) {
 	cl.begin()
 	cl.get(1)
 	cl.send(1)
-	cl.conn.AppendHeaders(nil, cl.streams[1], []byte{0x88}, true)
+	cl.conn.AppendHeaders(nil, cl.streams[1], okHead, true)
 	cl.control()
 	c := cl.conn
 	if held := cap(c.control) + cap(c.decoder.text) + 12*cap(c.decoder.entries) + 8*cap(c.streams) + cap(c.block.bytes); held > 700 || cap(c.partial) != smallBytes {

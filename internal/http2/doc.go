@@ -11,4 +11,9 @@
 //
 // A fault of the client ends its stream by RST_STREAM, or its connection by GOAWAY, as RFC 9113, section 5.4, says. So does what exceeds Limits. The
 // table of header compression is kept in step with the client's whatever becomes of a request.
+//
+// # Responses
+//
+// Fields that responses have in common go into the client's dynamic table, if that has the default size at least. Therefore frames are to be sent in the
+// order in which they were made, all of them.
 package http2

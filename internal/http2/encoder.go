@@ -5,84 +5,119 @@ import (
 	"hash/maphash"
 )
 
-// HeadEncoder makes header blocks (RFC 7541) of the header sections of responses in the form of HTTP/1.1. It uses the static table and
-// literals that are not indexed, so a block is good for every connection. The latest blocks are remembered by all of their header
-// section but the time in Date. The zero value is ready to be used.
-type HeadEncoder struct {
-	blocks [blocksKept]*keptBlock
-	seed   maphash.Seed
-	seeded bool
-	name   []byte
+// encoder makes header blocks (RFC 7541) of the header sections of responses in the form of HTTP/1.1, for all connections of a Shared. The latest
+// sections are remembered by everything but the time in Date. The zero value is ready to be used.
+type encoder struct {
+	sections [sectionsKept]*section
+	seed     maphash.Seed
+	seeded   bool
+	ids      map[string]uint64 // of the fields that go into clients' tables, by "name\x00value"
+	lastID   uint64
+	date     [dateBytes]byte // the latest time
+	dateID   uint64
+	scratch  section // one that is not remembered
+	name     []byte
+	key      []byte
 }
 
-// keptBlock is a block that is remembered.
-type keptBlock struct {
-	head  []byte // the header section
-	date  int    // where the time is in it; 0: nowhere
-	block []byte // the time is at its end
+// section is a header section, and what its block is made of.
+type section struct {
+	head   []byte
+	date   int // where the time is in it; 0: nowhere
+	pieces []piece
+	coded  []byte // the fields, in their order, as literals or indices of the static table
 }
+
+// piece is part of a block.
+type piece struct {
+	end  int    // in section.coded
+	id   uint64 // of the one field that it is, as clients' tables may have it; 0: fields that are never in tables, or Date
+	date bool   // it is Date
+	size int    // of an entry with the field
+}
+
+// isIndexed reports whether the piece is one field that goes into clients' tables.
+func (p *piece) isIndexed() bool { return p.id != 0 || p.date }
 
 const (
-	blocksKept    = 256
+	sectionsKept  = 256
 	keptBytesMax  = 2048 // of a header section that is remembered
 	hashedBytes   = 160  // of its end, with the fields that differ between files
+	idsMax        = 1024 // fields that have an ID
 	dateBytes     = len("Mon, 02 Jan 2006 15:04:05 GMT")
 	dateFieldName = "\r\nDate: "
 )
 
-// Block returns the header block for "HTTP/1.1 200 OK\r\n...\r\n\r\n". The names become lower case; the fields that HTTP/2 does not have are left out
-// (RFC 9113, section 8.2.2). It is valid until the next call.
-func (e *HeadEncoder) Block(head []byte) []byte {
-	if !e.seeded {
-		e.seed, e.seeded = maphash.MakeSeed(), true
-	}
+// appendBlock appends the header block for "HTTP/1.1 200 OK\r\n...\r\n\r\n" to a connection whose client has the table t. The names become lower case; the fields
+// that HTTP/2 does not have are left out (RFC 9113, section 8.2.2).
+func (e *encoder) appendBlock(dst, head []byte, t *peerTable) []byte {
 	date := bytes.Index(head, []byte(dateFieldName))
 	after := 0
 	if date >= 0 && bytes.IndexByte(head[date+len(dateFieldName):], '\r') == dateBytes {
 		date += len(dateFieldName)
 		after = date + dateBytes
+		if string(e.date[:]) != string(head[date:after]) {
+			copy(e.date[:], head[date:after])
+			e.dateID = e.newID()
+		}
 	} else {
 		date = 0
 	}
-	end := head[max(after, len(head)-hashedBytes):]
-	slot := &e.blocks[maphash.Bytes(e.seed, end)%blocksKept]
-	if k := *slot; k != nil && k.is(head, date, after) {
-		copy(k.block[len(k.block)-dateBytesOf(date):], head[date:after])
-		return k.block
-	}
-	k := *slot
-	if k == nil {
-		k = &keptBlock{}
-		if len(head) <= keptBytesMax {
-			*slot = k
+	s := e.find(head, date, after)
+	at := 0
+	for _, p := range s.pieces {
+		id, coded := p.id, s.coded[at:p.end]
+		at = p.end
+		if p.date {
+			id = e.dateID
+			copy(coded[len(coded)-dateBytes:], e.date[:])
+		}
+		if id == 0 {
+			dst = append(dst, coded...)
+		} else if i := t.index(id); i > 0 {
+			dst = append(dst, 0x80|byte(i)) // which are less than 127
+		} else {
+			dst = append(dst, coded...)
+			t.insert(id, p.size)
 		}
 	}
+	return dst
+}
+
+// find returns a header section as it is remembered.
+func (e *encoder) find(head []byte, date, after int) *section {
 	if len(head) > keptBytesMax {
-		k = &keptBlock{}
+		e.encode(&e.scratch, head, date)
+		return &e.scratch
 	}
-	k.head, k.date = append(k.head[:0], head...), date
-	k.block = e.encode(k.block[:0], head, date)
-	return k.block
-}
-
-// dateBytesOf returns how many bytes the time at a place has.
-func dateBytesOf(date int) int {
-	if date == 0 {
-		return 0
+	if !e.seeded {
+		e.seed, e.seeded = maphash.MakeSeed(), true
 	}
-	return dateBytes
+	slot := &e.sections[maphash.Bytes(e.seed, head[max(after, len(head)-hashedBytes):])%sectionsKept]
+	s := *slot
+	if s == nil {
+		s = &section{}
+		*slot = s
+	} else if s.is(head, date, after) {
+		return s
+	}
+	e.encode(s, head, date)
+	return s
 }
 
-// is reports whether the block is that of a header section, but for the time.
-func (k *keptBlock) is(head []byte, date, after int) bool {
-	return len(k.head) == len(head) && k.date == date && bytes.Equal(k.head[:date], head[:date]) && bytes.Equal(k.head[after:], head[after:])
+// is reports whether a header section is this one, but for the time.
+func (s *section) is(head []byte, date, after int) bool {
+	return len(s.head) == len(head) && s.date == date && bytes.Equal(s.head[:date], head[:date]) && bytes.Equal(s.head[after:], head[after:])
 }
 
-// encode appends the block of a header section. The time, which is at date unless that is 0, comes last.
-func (e *HeadEncoder) encode(dst, head []byte, date int) []byte {
+// encode makes the pieces of a header section. The time is at date, unless that is 0.
+func (e *encoder) encode(s *section, head []byte, date int) {
 	line, rest, _ := bytes.Cut(head, []byte("\r\n"))
 	const version = len("HTTP/1.1 ")
-	dst = appendField(dst, ":status", line[version:version+3])
+	names, fields := staticIndex()
+	s.head, s.date, s.pieces = append(s.head[:0], head...), date, s.pieces[:0]
+	s.coded = appendField(s.coded[:0], ":status", string(line[version:version+3]), withoutIndexing)
+	s.add(piece{})
 	at := len(head) - len(rest)
 	for len(rest) > 2 {
 		line, more, _ := bytes.Cut(rest, []byte("\r\n"))
@@ -92,17 +127,32 @@ func (e *HeadEncoder) encode(dst, head []byte, date int) []byte {
 		rest = more
 		e.name = append(e.name[:0], name...)
 		lower(e.name)
-		if isDate || isConnectionField(e.name) {
-			continue
+		value = bytes.Trim(value, " \t")
+		size := len(e.name) + len(value) + entryOverhead
+		switch {
+		case isConnectionField(e.name):
+		case isDate:
+			s.coded = appendInteger(s.coded, 0x40, 6, names["date"])
+			s.coded = append(appendInteger(s.coded, 0, 7, dateBytes), value...)
+			s.add(piece{date: true, size: size})
+		case size > peerEntryMax || differs(e.name) || fields[[2]string{string(e.name), string(value)}] > 0:
+			s.coded = appendField(s.coded, string(e.name), string(value), withoutIndexing)
+			s.add(piece{})
+		default:
+			s.coded = appendField(s.coded, string(e.name), string(value), withIndexing)
+			s.add(piece{id: e.idOf(value), size: size})
 		}
-		dst = appendField(dst, string(e.name), bytes.Trim(value, " \t"))
 	}
-	if date != 0 {
-		names, _ := staticIndex()
-		dst = appendInteger(dst, 0, 4, names["date"])
-		dst = append(appendInteger(dst, 0, 7, dateBytes), head[date:date+dateBytes]...)
+}
+
+// add adds a piece that ends with what was coded last.
+func (s *section) add(p piece) {
+	p.end = len(s.coded)
+	if last := len(s.pieces) - 1; last >= 0 && !p.isIndexed() && !s.pieces[last].isIndexed() {
+		s.pieces[last].end = p.end
+		return
 	}
-	return dst
+	s.pieces = append(s.pieces, p)
 }
 
 func lower(b []byte) {
@@ -122,18 +172,57 @@ func isConnectionField(name []byte) bool {
 	return false
 }
 
-// appendField appends a field that is not indexed (RFC 7541, section 6.2.2), or the index of one of the static table.
-func appendField(dst []byte, name string, value []byte) []byte {
+// differs reports whether a field has a value of its own in most responses, so that it is not worth a place in the client's table.
+func differs(name []byte) bool {
+	switch string(name) {
+	case "content-length", "content-location", "content-range", "etag", "last-modified", "location", "set-cookie":
+		return true
+	}
+	return false
+}
+
+// idOf returns the number of the field e.name with a value. Fields with the same number are the same.
+func (e *encoder) idOf(value []byte) uint64 {
+	e.key = append(append(append(e.key[:0], e.name...), 0), value...)
+	id := e.ids[string(e.key)]
+	if id == 0 {
+		if e.ids == nil || len(e.ids) == idsMax {
+			e.ids = map[string]uint64{}
+		}
+		id = e.newID()
+		e.ids[string(e.key)] = id
+	}
+	return id
+}
+
+func (e *encoder) newID() uint64 {
+	e.lastID++
+	return e.lastID
+}
+
+// form is how a literal is marked (RFC 7541, section 6.2).
+type form struct {
+	first  byte
+	prefix int // the bits of the name's index
+}
+
+var (
+	withIndexing    = form{0x40, 6}
+	withoutIndexing = form{0x00, 4}
+)
+
+// appendField appends a field as a literal, unless it is in the static table.
+func appendField(dst []byte, name, value string, f form) []byte {
 	names, fields := staticIndex()
-	if i := fields[[2]string{name, string(value)}]; i > 0 {
+	if i := fields[[2]string{name, value}]; i > 0 {
 		return appendInteger(dst, 0x80, 7, i)
 	}
 	if i := names[name]; i > 0 {
-		dst = appendInteger(dst, 0, 4, i)
+		dst = appendInteger(dst, f.first, f.prefix, i)
 	} else {
-		dst = appendString(append(dst, 0), name)
+		dst = appendString(append(dst, f.first), name)
 	}
-	return appendString(dst, string(value))
+	return appendString(dst, value)
 }
 
 // appendInteger appends an integer with a prefix of so many bits, behind the bits of first.

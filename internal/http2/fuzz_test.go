@@ -60,7 +60,7 @@ func (s *server) respond() (out []byte) {
 			s.t.Fatal("a stream that is not there is to send")
 		}
 		if !stream.responding {
-			if out = s.conn.AppendHeaders(out, stream, []byte{0x88}, left == 0); left == 0 {
+			if out = s.conn.AppendHeaders(out, stream, okHead, left == 0); left == 0 {
 				delete(s.streams, stream)
 			}
 			continue
@@ -143,14 +143,13 @@ func FuzzConn(f *testing.F) {
 
 // echo responds at once with a header block and content.
 type echo struct {
-	conn    *Conn
-	encoder HeadEncoder
-	head    []byte
-	out     []byte
+	conn *Conn
+	head []byte
+	out  []byte
 }
 
 func (e *echo) Request(s *Stream, _ []byte) {
-	e.out = e.conn.AppendHeaders(e.out[:0], s, e.encoder.Block(e.head), false)
+	e.out = e.conn.AppendHeaders(e.out[:0], s, e.head, false)
 	e.conn.Take(s, 1000)
 	at := len(e.out)
 	e.out = e.out[:at+FrameHeadBytes]
@@ -206,6 +205,6 @@ func BenchmarkBlock(b *testing.B) {
 	e, _ := newEcho(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		e.encoder.Block(e.head)
+		e.out = e.conn.shared.encoder.appendBlock(e.out[:0], e.head, &e.conn.table)
 	}
 }

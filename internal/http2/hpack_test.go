@@ -3,10 +3,13 @@ package http2
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	peer "golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 )
 
@@ -93,19 +96,35 @@ func FuzzHuffman(f *testing.F) {
 	})
 }
 
-// decodeBlock returns the fields of a block, by another decoder.
-func decodeBlock(t testing.TB, block []byte) (list []string) {
+// responses is a client that decodes the header blocks of responses, by another decoder, and the server's encoder.
+type responses struct {
+	encoder encoder
+	table   peerTable
+	decoder *hpack.Decoder
+	fields  []string
+	bytes   int // of the latest block
+}
+
+func newResponses() *responses {
+	r := &responses{}
+	r.decoder = hpack.NewDecoder(tableDefault, func(f hpack.HeaderField) { r.fields = append(r.fields, f.Name+": "+f.Value) })
+	return r
+}
+
+// send returns the fields of a header section as the client sees them.
+func (r *responses) send(t testing.TB, head string) []string {
 	t.Helper()
-	decoder := hpack.NewDecoder(0, func(f hpack.HeaderField) { list = append(list, f.Name+": "+f.Value) })
-	if _, err := decoder.Write(block); err != nil {
-		t.Fatal(err)
+	block := r.encoder.appendBlock(nil, []byte(head), &r.table)
+	r.fields, r.bytes = nil, len(block)
+	if _, err := r.decoder.Write(block); err != nil {
+		t.Fatalf("%q: %v", head, err)
 	}
-	return list
+	return r.fields
 }
 
 // TestEncoder decodes the blocks of header sections, twice in a row, with different times.
 func TestEncoder(t *testing.T) {
-	var e HeadEncoder
+	r := newResponses()
 	large := strings.Repeat("x", 5000)
 	for _, c := range []struct {
 		head string
@@ -114,7 +133,7 @@ func TestEncoder(t *testing.T) {
 		{"HTTP/1.1 200 OK\r\n\r\n", []string{":status: 200"}},
 		{
 			"HTTP/1.1 206 Partial Content\r\nServer: aws\r\nDate: Fri, 27 Nov 2026 10:00:00 GMT\r\nETag: \"x\"\r\n\r\n",
-			[]string{":status: 206", "server: aws", "etag: \"x\"", "date: Fri, 27 Nov 2026 10:00:00 GMT"},
+			[]string{":status: 206", "server: aws", "date: Fri, 27 Nov 2026 10:00:00 GMT", "etag: \"x\""},
 		},
 		{
 			"HTTP/1.1 200 OK\r\nDate: Fri, 27 Nov 2026 10:00:00 GMT\r\nConnection: close\r\nKeep-Alive: 1\r\nTransfer-Encoding: chunked\r\nUpgrade: x\r\nProxy-Connection: y\r\n\r\n",
@@ -122,6 +141,7 @@ func TestEncoder(t *testing.T) {
 		},
 		{"HTTP/1.1 404 Not Found\r\nDate: today\r\nX-Empty: \r\nX-Colon: a:b\r\n\r\n", []string{":status: 404", "date: today", "x-empty: ", "x-colon: a:b"}},
 		{"HTTP/1.1 451 X\r\nLink: " + large + "\r\n\r\n", []string{":status: 451", "link: " + large}},
+		{"HTTP/1.1 200 OK\r\nVary: a\r\nVary: " + large + "\r\nVary: b\r\n\r\n", []string{":status: 200", "vary: a", "vary: " + large, "vary: b"}},
 	} {
 		for _, date := range []string{"Fri, 27 Nov 2026 10:00:00 GMT", "Sat, 28 Nov 2026 11:22:33 GMT"} {
 			head := strings.ReplaceAll(c.head, "Fri, 27 Nov 2026 10:00:00 GMT", date)
@@ -129,63 +149,89 @@ func TestEncoder(t *testing.T) {
 			for i := range want {
 				want[i] = strings.ReplaceAll(want[i], "Fri, 27 Nov 2026 10:00:00 GMT", date)
 			}
-			if got := decodeBlock(t, e.Block([]byte(head))); !slices.Equal(got, want) {
-				t.Errorf("%q: %q, want %q", head, got, want)
+			for range 2 {
+				if got := r.send(t, head); !slices.Equal(got, want) {
+					t.Errorf("%q: %q, want %q", head, got, want)
+				}
 			}
 		}
 	}
 	for _, c := range []string{"a", "b"} { // which differ early
 		head := fmt.Sprintf("HTTP/1.1 200 OK\r\nX: %s%s\r\n\r\n", c, strings.Repeat("x", 300))
-		if got := decodeBlock(t, e.Block([]byte(head)))[1]; got[3:4] != c {
+		if got := r.send(t, head)[1]; got[3:4] != c {
 			t.Errorf("%q, want %q", got, c)
 		}
 	}
-	for i := range 2000 { // more than are remembered, with ends and beginnings that are the same
-		a := fmt.Sprintf("HTTP/1.1 200 OK\r\nA: %d\r\nDate: Fri, 27 Nov 2026 10:00:00 GMT\r\nB: %s\r\n\r\n", i%700, strings.Repeat("b", 200))
-		if got, want := decodeBlock(t, e.Block([]byte(a)))[1], fmt.Sprintf("a: %d", i%700); got != want {
+	for i := range 5000 { // more than are remembered, with ends and beginnings that are the same
+		a := fmt.Sprintf("HTTP/1.1 200 OK\r\nA: %d\r\nDate: Fri, 27 Nov 2026 10:00:00 GMT\r\nB: %s\r\n\r\n", i%1700, strings.Repeat("b", 200))
+		if got, want := r.send(t, a)[1], fmt.Sprintf("a: %d", i%1700); got != want {
 			t.Fatalf("%d: %q, want %q", i, got, want)
 		}
 	}
 }
 
-// FuzzEncoder encodes header sections of one field each.
+// TestRepeatedFields bounds the header blocks of similar responses: what was sent before takes a byte or two.
+func TestRepeatedFields(t *testing.T) {
+	r := newResponses()
+	for i := range 200 {
+		r.send(t, fmt.Sprintf("HTTP/1.1 200 OK\r\nServer: aws\r\nDate: Fri, 27 Nov 2026 10:00:%02d GMT\r\nContent-Type: text/html; charset=utf-8\r\n"+
+			"Cache-Control: public, max-age=86400\r\nX-Content-Type-Options: nosniff\r\nETag: \"%016x\"\r\nContent-Length: %d\r\n\r\n", i/60, i, i))
+		if i > 0 && i%60 > 0 && r.bytes > 32 {
+			t.Errorf("response %d has a block of %d bytes", i, r.bytes)
+		}
+	}
+}
+
+// FuzzEncoder encodes header sections of few fields, for a client whose table is full soon. A byte of order is a field, or a change of the table's size.
 func FuzzEncoder(f *testing.F) {
-	f.Add("Content-Type", "text/html; charset=utf-8")
-	f.Add("X", strings.Repeat("y", 300))
-	f.Add("Date", "Fri, 27 Nov 2026 10:00:00 GMT")
-	var e HeadEncoder
-	f.Fuzz(func(t *testing.T, name, value string) {
+	f.Add("Content-Type", "text/html; charset=utf-8", []byte{1, 2, 3, 1, 2, 3})
+	f.Add("X", strings.Repeat("y", 300), bytes.Repeat([]byte{9, 0, 40, 1, 2, 1, 60, 0, 9}, 10))
+	f.Add("Date", "Fri, 27 Nov 2026 10:00:00 GMT", []byte{0, 0, 0, 250, 0, 5})
+	f.Fuzz(func(t *testing.T, name, value string, order []byte) {
 		lower := strings.ToLower(name)
 		if !validName([]byte(lower)) || !validValue([]byte(value)) || isConnectionField([]byte(lower)) || strings.ToLower(lower) != lower {
 			return
 		}
-		for range 2 {
-			got := decodeBlock(t, e.Block(fmt.Appendf(nil, "HTTP/1.1 200 OK\r\n%s: %s\r\n\r\n", name, value)))
-			if want := []string{":status: 200", lower + ": " + value}; !slices.Equal(got, want) {
+		r := newResponses()
+		for i, o := range order[:min(len(order), 1000)] {
+			if o >= 250 {
+				r.table.shrink()
+				if r.decoder.SetMaxDynamicTableSize(0); r.table.update {
+					r.table.update = false
+				}
+			}
+			date := time.Unix(int64(i/3), 0).UTC().Format(http.TimeFormat)
+			got := r.send(t, fmt.Sprintf("HTTP/1.1 200 OK\r\n%s: %s\r\nDate: %s\r\n%s: %s%d\r\nX-Fill: %s\r\n\r\n", name, value, date, name, value, o, strings.Repeat("f", int(o))))
+			want := []string{":status: 200", lower + ": " + value, "date: " + date, fmt.Sprintf("%s: %s%d", lower, value, o), "x-fill: " + strings.Repeat("f", int(o))}
+			if !slices.Equal(got, want) {
 				t.Fatalf("%q, want %q", got, want)
 			}
 		}
 	})
 }
 
-// TestTableShrinks acknowledges a client whose table is smaller: the next block says that it is not used.
+// TestTableShrinks acknowledges a client whose table has become smaller: the next block says that it is empty, and no later one uses it.
 func TestTableShrinks(t *testing.T) {
 	cl := newClient(t, DefaultLimits())
 	cl.begin()
-	cl.must(cl.framer.WriteRawFrame(4, 0, 0, []byte{0, 1, 0, 0, 0, 100}))
-	cl.get(1)
-	cl.get(3)
-	cl.send(whole)
-	for id, want := range map[uint32]string{1: "\x20\x88", 3: "\x88"} {
-		if id == 3 {
-			continue
-		}
-		if got := cl.conn.AppendHeaders(nil, cl.streams[id], []byte{0x88}, true)[FrameHeadBytes:]; string(got) != want {
-			t.Errorf("stream %d: %q, want %q", id, got, want)
-		}
+	for id := uint32(1); id <= 9; id += 2 {
+		cl.get(id)
 	}
-	if got := cl.conn.AppendHeaders(nil, cl.streams[3], []byte{0x88}, true)[FrameHeadBytes:]; string(got) != "\x88" {
-		t.Errorf("%q", got)
+	cl.send(whole)
+	head := []byte("HTTP/1.1 200 OK\r\nX: y\r\n\r\n")
+	const literal = "\x40\x01x\x01y"
+	for _, c := range []struct {
+		id    uint32
+		size  int // that SETTINGS say before
+		block string
+	}{{1, -1, "\x88" + literal}, {3, 100_000, "\x88\xbe"}, {5, 100, "\x20\x88" + literal}, {7, 4096, "\x88" + literal}, {9, 0, "\x20\x88" + literal}} {
+		if c.size >= 0 {
+			cl.must(cl.framer.WriteSettings(peer.Setting{ID: peer.SettingHeaderTableSize, Val: uint32(c.size)}))
+			cl.send(whole)
+		}
+		if got := cl.conn.AppendHeaders(nil, cl.streams[c.id], head, true)[FrameHeadBytes:]; string(got) != c.block {
+			t.Errorf("stream %d: %q, want %q", c.id, got, c.block)
+		}
 	}
 }
 
@@ -195,7 +241,7 @@ func TestLargeBlock(t *testing.T) {
 	cl.begin()
 	cl.get(1)
 	cl.send(whole)
-	if got, want := words(t, cl.conn.AppendHeaders(nil, cl.streams[1], make([]byte, 40_000), false)), "HEADERS 1 0, CONTINUATION 1 0, CONTINUATION 1 4"; got != want {
+	if got, want := words(t, cl.conn.AppendHeaders(nil, cl.streams[1], []byte("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("\\", 40_000)+"\r\n\r\n"), false)), "HEADERS 1 0, CONTINUATION 1 0, CONTINUATION 1 4"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -32,7 +32,7 @@ func begun(t *testing.T, priorities ...string) *client {
 	cl.control()
 	for i := range priorities {
 		s := cl.streams[uint32(2*i+1)]
-		cl.conn.AppendHeaders(nil, s, []byte{0x88}, false)
+		cl.conn.AppendHeaders(nil, s, okHead, false)
 		cl.conn.Ready(s)
 	}
 	return cl
@@ -100,7 +100,7 @@ func TestWindows(t *testing.T) {
 	if got := cl.turns(1, 0); got != "7" {
 		t.Errorf("%s, want the HEADERS of 7", got)
 	}
-	cl.conn.AppendHeaders(nil, cl.streams[7], []byte{0x88}, false)
+	cl.conn.AppendHeaders(nil, cl.streams[7], okHead, false)
 	if got := cl.turns(1, 1); got != "none" {
 		t.Errorf("%s with an empty window of the connection", got)
 	}

@@ -1,34 +1,26 @@
 package http2
 
+import "slices"
+
 // tableIsEmpty is the dynamic table size update for a table of no bytes (RFC 7541, section 6.3).
 const tableIsEmpty = 0x20
 
-// AppendHeaders appends the HEADERS frame, and the CONTINUATION frames where they are needed, with the header block of a response. end says that no
-// content follows; the stream is over then. If the client is still sending, it is reset with NO_ERROR (RFC 9113, section 8.1).
-func (c *Conn) AppendHeaders(dst []byte, s *Stream, block []byte, end bool) []byte {
-	head := frameHead{kind: frameHeaders, stream: s.ID}
+// AppendHeaders appends the HEADERS frame, and the CONTINUATION frames where they are needed, of a response. head is its header section in the form of
+// HTTP/1.1: a status line, fields, an empty line. It is to be sent before what is appended later. end says that no content follows; the stream is over then. If the client is
+// still sending, it is reset with NO_ERROR (RFC 9113, section 8.1).
+func (c *Conn) AppendHeaders(dst []byte, s *Stream, head []byte, end bool) []byte {
+	var flags byte
 	if end {
-		head.flags = flagEndStream
+		flags = flagEndStream
 	}
-	update := 0
-	if c.peer.tableShrank {
-		c.peer.tableShrank = false
-		update = 1
+	at := len(dst)
+	dst = append(dst, make([]byte, FrameHeadBytes)...)
+	if c.table.update {
+		c.table.update = false
+		dst = append(dst, tableIsEmpty)
 	}
-	for first := true; first || len(block) > 0; first = false {
-		n := min(len(block), frameBytesMax-update)
-		head.length = n + update
-		if n == len(block) {
-			head.flags |= flagEndHeaders
-		}
-		dst = head.appendTo(dst)
-		if update > 0 {
-			dst = append(dst, tableIsEmpty)
-		}
-		dst = append(dst, block[:n]...)
-		block = block[n:]
-		head.kind, head.flags, update = frameContinuation, 0, 0
-	}
+	dst = c.shared.encoder.appendBlock(dst, head, &c.table)
+	dst = splitBlock(dst, at, s.ID, flags)
 	if s.linked {
 		c.ready.unstarted--
 	}
@@ -37,6 +29,22 @@ func (c *Conn) AppendHeaders(dst []byte, s *Stream, block []byte, end bool) []by
 		c.finish(s)
 	}
 	return dst
+}
+
+// splitBlock makes frames of a header block that begins behind the place for a frame's head. flags are those of HEADERS but END_HEADERS.
+func splitBlock(b []byte, at int, stream uint32, flags byte) []byte {
+	h := frameHead{kind: frameHeaders, flags: flags, stream: stream}
+	for len(b)-at-FrameHeadBytes > frameBytesMax {
+		h.length = frameBytesMax
+		h.put(b[at:])
+		at += FrameHeadBytes + frameBytesMax
+		b = slices.Insert(b, at, make([]byte, FrameHeadBytes)...)
+		h.kind, h.flags = frameContinuation, 0
+	}
+	h.length = len(b) - at - FrameHeadBytes
+	h.flags |= flagEndHeaders
+	h.put(b[at:])
+	return b
 }
 
 // PutData writes the head of a DATA frame of n bytes, at most 16,384, to b. end is as with AppendHeaders.

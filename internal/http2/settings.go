@@ -17,12 +17,6 @@ const (
 // tableDefault is the size of the table of header compression, unless SETTINGS say otherwise.
 const tableDefault = 4096
 
-// peerSettings is what the client's SETTINGS say, as far as it matters to a server.
-type peerSettings struct {
-	window      int32 // of a stream, at first
-	tableShrank bool  // the next header block has to say that its table is empty (RFC 7541, section 4.2)
-}
-
 // appendSettings adds the server's SETTINGS.
 func (c *Conn) appendSettings() {
 	head := frameHead{kind: frameSettings, length: 3 * settingBytes}
@@ -64,7 +58,9 @@ func (c *Conn) onSettings(h *frameHead, payload []byte) {
 func (c *Conn) apply(id uint16, value uint32) {
 	switch id {
 	case settingHeaderTableSize:
-		c.peer.tableShrank = c.peer.tableShrank || value < tableDefault
+		if value < tableDefault {
+			c.table.shrink()
+		}
 	case settingEnablePush, settingNoRFC7540Priorities:
 		if value > 1 {
 			c.Fail(ProtocolError)
@@ -84,8 +80,8 @@ func (c *Conn) resizeWindows(value uint32) {
 		c.Fail(FlowControlError)
 		return
 	}
-	change := int64(value) - int64(c.peer.window)
-	c.peer.window = int32(value)
+	change := int64(value) - int64(c.peerWindow)
+	c.peerWindow = int32(value)
 	for _, s := range c.streams {
 		window := int64(s.window) + change
 		if window > windowMax {

@@ -11,6 +11,7 @@ type Shared struct {
 	lists    freelist.List[[]*Stream]
 	partials freelist.List[[]byte]
 	request  requestHead
+	encoder  encoder
 }
 
 // NewShared returns memory of which nothing is used.

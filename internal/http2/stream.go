@@ -99,7 +99,7 @@ func (c *Conn) newStream(id uint32) *Stream {
 	if !ok {
 		s = &Stream{}
 	}
-	*s = Stream{ID: id, window: c.peer.window, allowed: windowDefault, declared: -1, priority: priorityDefault}
+	*s = Stream{ID: id, window: c.peerWindow, allowed: windowDefault, declared: -1, priority: priorityDefault}
 	if c.streams == nil {
 		c.streams = c.shared.takeList()
 	}

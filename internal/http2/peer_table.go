@@ -1,0 +1,47 @@
+package http2
+
+// peerTable is what is known of the client's table of fields (RFC 7541, section 2.3.2): the latest ones that responses have put there.
+type peerTable struct {
+	off    bool // the client's table is smaller than tableDefault, so it is kept empty
+	update bool // the next header block has to say so (RFC 7541, section 4.2)
+	count  uint32
+	size   uint32 // of all entries that there ever were
+	latest [peerEntries]struct {
+		id   uint64
+		size uint32 // as peerTable.size was before
+	}
+}
+
+const (
+	// peerEntries is how many entries are known. The client may have more.
+	peerEntries = 32
+	// peerEntryMax is the size of the largest field that is worth a place.
+	peerEntryMax = tableDefault / 8
+)
+
+// index returns the index of a field, or 0 if the client may not have it.
+func (t *peerTable) index(id uint64) int {
+	if t.off {
+		return 0
+	}
+	for age := range min(t.count, peerEntries) {
+		if e := &t.latest[(t.count-1-age)%peerEntries]; e.id == id {
+			if t.size-e.size > tableDefault {
+				return 0 // it was evicted
+			}
+			return staticCount + 1 + int(age)
+		}
+	}
+	return 0
+}
+
+// insert takes note of a field that a literal puts into the table.
+func (t *peerTable) insert(id uint64, size int) {
+	e := &t.latest[t.count%peerEntries]
+	e.id, e.size = id, t.size
+	t.count++
+	t.size += uint32(size)
+}
+
+// shrink is called when the client's table has become smaller than tableDefault.
+func (t *peerTable) shrink() { t.off, t.update = true, true }
