@@ -27,7 +27,7 @@ const patience = 3 * time.Minute
 // lab is the server that all clients fetch from, and the directory of one of them.
 type lab struct {
 	*testing.T
-	server *harness.Server
+	server *harness.HTTPS
 	root   string // what the server serves
 	log    string
 	name   string // the client's directories are /NAME/ and /dynamic/NAME/
@@ -55,6 +55,7 @@ var clientTests = []struct {
 	{"ffmpeg", true, map[string]string{"ffmpeg": "ffmpeg"}, testFfmpeg},
 	{"mpv", true, map[string]string{"mpv": "mpv", "ffmpeg": "ffmpeg"}, testMpv},
 	{"chromium", true, map[string]string{"chromium": "chromium", "ffmpeg": "ffmpeg"}, testChromium},
+	{"chromium-http2", true, map[string]string{"chromium": "chromium", "ffmpeg": "ffmpeg"}, testChromiumHTTP2},
 }
 
 // TestClients runs all clients against one server, one after the other, as they would meet it: it has
@@ -66,7 +67,7 @@ func TestClients(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := filepath.Join(logs, "log")
-	server := harness.StartServe(t, harness.Options{}, root, "--list", "--log", log)
+	server := harness.StartHTTPS(t, harness.Options{}, root, "--list", "--log", log)
 	before := server.Descriptors(t)
 	for _, c := range clientTests {
 		t.Run(c.name, func(t *testing.T) {
@@ -128,11 +129,11 @@ func need(t *testing.T, program, pkg string, heavy bool) {
 
 // url is the address of something in the client's static directory; dynamicURL in its dynamic one.
 func (l *lab) url(path string) string {
-	return fmt.Sprintf("http://%s/%s/%s", l.server.Address, l.name, path)
+	return fmt.Sprintf("http://%s/%s/%s", l.server.Plain, l.name, path)
 }
 
 func (l *lab) dynamicURL(path string) string {
-	return fmt.Sprintf("http://%s/dynamic/%s/%s", l.server.Address, l.name, path)
+	return fmt.Sprintf("http://%s/dynamic/%s/%s", l.server.Plain, l.name, path)
 }
 
 // both calls test for a file in the static directory, and for one in the dynamic directory.
@@ -385,7 +386,7 @@ func (l *lab) settled() {
 func (l *lab) alive(target string) {
 	l.Helper()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	response, err := client.Get("http://" + l.server.Address + target)
+	response, err := client.Get("http://" + l.server.Plain + target)
 	if err != nil {
 		l.Fatal(err)
 	}

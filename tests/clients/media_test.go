@@ -1,6 +1,8 @@
 package clients
 
 import (
+	"crypto/sha256"
+	"crypto/tls"
 	"encoding/base64"
 	"fmt"
 	"net/url"
@@ -123,12 +125,31 @@ const main = async () => {
   for (const to of [%d, 2, %d]) places.push(await seek(to))
   const range = await fetch("video.mp4", {headers: {Range: "bytes=100-199"}, cache: "no-store"})
   const bytes = (await range.arrayBuffer()).byteLength
-  await report(["done", loaded, failed, Math.round(video.duration), places.join("+"), range.status, bytes].join(" "))
+  const protocols = new Set(performance.getEntriesByType("resource").map(entry => entry.nextHopProtocol).filter(Boolean)) // some are under way
+  await report(["done", [...protocols].join("+"), loaded, failed, Math.round(video.duration), places.join("+"), range.status, bytes].join(" "))
 }
 main().catch(error => report("failed " + error))
 </script>`
 
-func testChromium(l *lab) {
+func testChromium(l *lab) { l.chromium(l.url(""), "http/1.1") }
+
+// testChromiumHTTP2 has the page loaded by https, for which browsers speak HTTP/2.
+func testChromiumHTTP2(l *lab) {
+	c, err := tls.Dial("tcp", l.server.Address, l.server.Client)
+	if err != nil {
+		l.Fatal(err)
+	}
+	key := sha256.Sum256(c.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)
+	if err := c.Close(); err != nil {
+		l.Fatal(err)
+	}
+	// Unlike --ignore-certificate-errors, this lets the browser keep what it has fetched.
+	trust := "--ignore-certificate-errors-spki-list=" + base64.StdEncoding.EncodeToString(key[:])
+	l.chromium(fmt.Sprintf("https://%s/%s/", l.server.Address, l.name), "h2", trust)
+}
+
+// chromium has a browser load a page of images and seek in a video, by a protocol as it is named in ALPN.
+func (l *lab) chromium(base, protocol string, flags ...string) {
 	content := l.video()
 	l.serve("video.mp4", content)
 	gif, err := base64.StdEncoding.DecodeString("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -142,9 +163,10 @@ func testChromium(l *lab) {
 	l.serve("index.html", fmt.Appendf(nil, page, imagesCount, first, last))
 	l.serve("report", []byte("thanks"))
 	mark := l.mark()
-	command := exec.Command("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+	args := append(flags, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required", "--no-proxy-server",
-		"--user-data-dir="+filepath.Join(l.work, "profile"), "--remote-debugging-port=0", l.url(""))
+		"--user-data-dir="+filepath.Join(l.work, "profile"), "--remote-debugging-port=0", base)
+	command := exec.Command("chromium", args...)
 	command.Dir, command.Env = l.work, l.env()
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	output, err := os.Create(filepath.Join(l.work, "output"))
@@ -163,7 +185,7 @@ func testChromium(l *lab) {
 	var said string
 	for deadline := time.Now().Add(patience); said == ""; time.Sleep(100 * time.Millisecond) {
 		for _, a := range l.responses()[mark:] {
-			if text, ok := strings.CutPrefix(a.target, "/chromium/report?"); ok {
+			if text, ok := strings.CutPrefix(a.target, "/"+l.name+"/report?"); ok {
 				said, _ = url.QueryUnescape(text)
 			}
 		}
@@ -176,10 +198,10 @@ func testChromium(l *lab) {
 			l.Fatalf("the page says nothing:\n%.3000s\n%.3000s", text, strings.Join(lines, "\n"))
 		}
 	}
-	if want := fmt.Sprintf("done %d 0 %d %d+2+%d 206 100", imagesCount, videoSeconds, first, last); said != want {
+	if want := fmt.Sprintf("done %s %d 0 %d %d+2+%d 206 100", protocol, imagesCount, videoSeconds, first, last); said != want {
 		l.Errorf("the page says %q, wanted %q", said, want)
 	}
-	l.sought(mark, "/chromium/video.mp4", len(content))
+	l.sought(mark, "/"+l.name+"/video.mp4", len(content))
 	tags := 0
 	images := map[string]bool{}
 	for _, a := range l.responses()[mark:] {

@@ -41,7 +41,7 @@ func TestNoRequestIsLost(t *testing.T) {
 		case <-done:
 			running = false
 		case <-time.After(700 * time.Millisecond):
-			s.Signal(t, syscall.SIGHUP)
+			s.Signal(t, []syscall.Signal{syscall.SIGHUP, syscall.SIGUSR2}[replaced%2]) // a reload, an upgrade
 			replaced++
 		}
 	}
