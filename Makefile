@@ -157,7 +157,7 @@ step-contract: $(STEP)
 
 step-crosscheck: $(STEP)
 	@$(MAKE) -s aws aws-valgrind
-	@$(STEP) test crosscheck '^tests/ !^tests/(sim|contract|bench|faults|attack|confine|fleet|reload|soak)(/|$$)' -p 1 $(TEST_FLAGS)
+	@$(STEP) test crosscheck '^tests/ !^tests/(sim|contract|bench|faults|attack|confine|fleet|reload|soak)(/|$$)' -p 2 $(TEST_FLAGS)
 
 # A module of its own, which `./...` does not reach.
 step-acme: $(STEP)

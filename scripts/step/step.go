@@ -10,12 +10,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
 // step is a step under way.
 type step struct {
+	mu sync.Mutex // of record
 	record
 	log   *os.File
 	began time.Time
@@ -67,33 +71,47 @@ func (s *step) test(pattern string, flags []string) error {
 	return s.goTest(append(args, packages...))
 }
 
-// fuzz runs every fuzz target for fuzzTime. The go command takes one target at a time.
+// fuzz runs every fuzz target for fuzzTime. The go command takes one target at a time; two commands run at once, since
+// each needs one core to build and to begin.
 func (s *step) fuzz(fuzzTime string) error {
 	packages, err := listPackages("")
 	if err != nil {
 		return err
 	}
-	foundCount := 0
+	var commands [][]string
 	for _, pkg := range packages {
 		targets, err := listFuzzTargets(pkg)
 		if err != nil {
 			return err
 		}
 		for _, target := range targets {
-			foundCount++
-			fmt.Printf("  %s %s\n", pkg, target)
-			err := s.goTest([]string{
-				"test", "-json", "-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", fuzzTime, pkg,
+			commands = append(commands, []string{
+				"test", "-json", "-run", "^$", "-fuzz", "^" + target + "$", "-fuzztime", fuzzTime, "-parallel", strconv.Itoa(max(1, runtime.NumCPU()/2)), pkg,
 			})
-			if err != nil {
-				return err
-			}
 		}
 	}
-	if foundCount == 0 {
+	if len(commands) == 0 {
 		s.Skipped = append(s.Skipped, skip{Name: s.Name, Reason: "the module has no fuzz target"})
+		return nil
 	}
-	return nil
+	queue := make(chan []string, len(commands))
+	for _, c := range commands {
+		queue <- c
+	}
+	close(queue)
+	var group sync.WaitGroup
+	var errs [2]error
+	for i := range errs {
+		group.Go(func() {
+			for c := range queue {
+				if errs[i] = s.goTest(c); errs[i] != nil {
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs[:]...)
 }
 
 // run runs a command that is one check as a whole. It passes or fails under the step's own name.
@@ -124,14 +142,14 @@ func (s *step) goTest(args []string) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	failedBefore := len(s.Failed)
+	var outcome record
 	c := newCollector(func(format string, args ...any) { fmt.Printf("  "+format, args...) })
 	lines := bufio.NewReader(stdout)
 	for {
 		line, readErr := lines.ReadBytes('\n')
 		if e, ok := parse(line); ok {
 			fmt.Fprint(s.log, e.Output)
-			c.add(e, &s.record)
+			c.add(e, &outcome)
 		} else if _, err := s.log.Write(line); err != nil {
 			return err
 		}
@@ -139,10 +157,15 @@ func (s *step) goTest(args []string) error {
 			break
 		}
 	}
-	if err := cmd.Wait(); err != nil && len(s.Failed) == failedBefore && !c.overtime {
+	if err := cmd.Wait(); err != nil && len(outcome.Failed) == 0 && !c.overtime {
 		fmt.Printf("  FAIL  go %s: %v\n%s", strings.Join(args, " "), err, tail.String())
-		s.Failed = append(s.Failed, "go "+strings.Join(args, " "))
+		outcome.Failed = append(outcome.Failed, "go "+strings.Join(args, " "))
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Passed += outcome.Passed
+	s.Failed = append(s.Failed, outcome.Failed...)
+	s.Skipped = append(s.Skipped, outcome.Skipped...)
 	return nil
 }
 

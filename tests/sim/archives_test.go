@@ -30,6 +30,7 @@ type archiveWorld struct {
 // TestArchives lets clients download archives while anything may fail, files become shorter, clients leave and the server shuts
 // down. What looks whole is whole.
 func TestArchives(t *testing.T) {
+	t.Parallel()
 	whole, broken := 0, 0
 	for seed := uint64(1); seed <= uint64(max(*seeds/10, 100)); seed++ {
 		w := &archiveWorld{seed: seed}

@@ -82,6 +82,7 @@ func TestRegressions(t *testing.T) {
 }
 
 func runSeeds(t *testing.T, m mode) {
+	t.Parallel()
 	from, n := *first, *seeds
 	if m == serveTLS || m == serveHTTP2 {
 		n = (n + 3) / 4

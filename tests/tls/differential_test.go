@@ -65,6 +65,9 @@ func TestSameOverHTTP(t *testing.T) {
 		versions := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 		for name, version := range versions {
 			secure := get(tls.Client(s.connect(t), s.client(version)), text)
+			if secure != plain && strings.HasPrefix(text, "GET /dynamic/ ") {
+				plain = get(dial(t, s.Address), text) // a listing has a Last-Modified from the second after it was made
+			}
 			if secure != plain {
 				t.Errorf("%.100q\nby http: %.500q\nby TLS %s: %.500q", text, plain, name, secure)
 			}
