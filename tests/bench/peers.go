@@ -105,27 +105,34 @@ func configured(program, file string, variant map[string]bool, args ...string) s
 		if err != nil {
 			return nil, err
 		}
-		t, err := template.ParseFS(configurations, "peers/conf/"+file)
+		text, err := e.configuration(file, port, variant)
 		if err != nil {
 			return nil, err
 		}
-		values := map[string]any{
-			"Address": e.network.address, "Port": port, "Root": e.site, "Dir": e.work,
-			"TLS": e.protocol.overTLS(), "Certificate": e.certificate, "Key": e.key,
-			"Deferred": variant["Deferred"], "Threads": variant["Threads"], "Direct": variant["Direct"],
-		}
-		var text strings.Builder
-		if err := t.Execute(&text, values); err != nil {
-			return nil, err
-		}
 		name := filepath.Join(e.work, file)
-		if err := os.WriteFile(name, []byte(text.String()), 0o644); err != nil {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			return nil, err
 		}
 		cmd := exec.Command(path, append(args, name)...)
 		cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+e.work, "XDG_CONFIG_HOME="+e.work)
 		return cmd, nil
 	}
+}
+
+// configuration fills in a peer's configuration.
+func (e *env) configuration(file string, port int, variant map[string]bool) (string, error) {
+	t, err := template.ParseFS(configurations, "peers/conf/"+file)
+	if err != nil {
+		return "", err
+	}
+	values := map[string]any{
+		"Address": e.network.address, "Port": port, "Root": e.site, "Dir": e.work,
+		"TLS": e.protocol.overTLS(), "Certificate": e.certificate, "Key": e.key,
+		"Deferred": variant["Deferred"], "Threads": variant["Threads"], "Direct": variant["Direct"],
+	}
+	var text strings.Builder
+	err = t.Execute(&text, values)
+	return text.String(), err
 }
 
 // built is a program of ours; it is missing when it could not be built.

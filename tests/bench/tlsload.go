@@ -65,6 +65,7 @@ func onceIdleTLS(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 	if _, err := resident(usedConns); err != nil {
 		return nil, nil, err
 	}
+	time.Sleep(settling) // the server closes them, too
 	before := r.usage().rssKiB
 	after, err := resident(idleTLSConns)
 	if err != nil {

@@ -67,13 +67,13 @@ var scenariosOverTLS = []*scenario{
 		Method: "The same with handshakes that resume the session of the connection before, with its ticket and a new key agreement.",
 	},
 	{
-		Name: "idle-tls", Title: "1,000 idle TLS connections", path: static1K, protocol: tlsHTTP1, once: onceIdleTLS,
+		Name: "idle-tls", Title: "1,000 idle TLS connections", path: static1K, protocol: tlsHTTP1, once: onceIdleTLS, long: true,
 		show: []metric{mConnBytes, mRSS}, quick: []string{"aws serve", "nginx"}, entries: tlsServers,
 		Method: "1,000 connections over TLS 1.3 have got one response of 1 KiB each over HTTP/1.1, and are idle for a second. The memory per idle connection is " +
 			"the growth of the server's resident memory. Before, 64 connections were opened and closed.",
 	},
 	{
-		Name: "idle-h2", Title: "1,000 idle HTTP/2 connections", path: static1K, protocol: tlsHTTP2, once: onceIdleTLS,
+		Name: "idle-h2", Title: "1,000 idle HTTP/2 connections", path: static1K, protocol: tlsHTTP2, once: onceIdleTLS, long: true,
 		show: []metric{mConnBytes, mRSS}, quick: []string{"aws serve", "nginx"}, entries: tlsServers,
 		Method: "The same over HTTP/2.",
 	},
