@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// What h2load 1.52 prints.
+// What h2load 1.52 prints, without its lines about the ramp-up.
 const (
 	h2loadHead = `starting benchmark...
-spawning thread #0: 16 total client(s). Timing-based test with 0.2s of warm-up time and 0.4s of main duration for measurements.
-Warm-up started for thread #0.
+spawning thread #0: 16 total client(s). Timing-based test with 0.4s of main duration for measurements.
 progress: 6% of clients started
 progress: 100% of clients started
 `
@@ -20,8 +19,7 @@ progress: 100% of clients started
 Cipher: TLS_AES_128_GCM_SHA256
 Server Temp Key: X25519 253 bits
 `
-	h2loadRun = `Warm-up phase is over for thread #0.
-Main benchmark duration is started for thread #0.
+	h2loadRun = `Main benchmark duration is started for thread #0.
 Main benchmark duration is over for thread #0. Stopping all clients.
 Stopped all clients for thread #0
 

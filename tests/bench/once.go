@@ -76,7 +76,7 @@ func onceLoad(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 
 // check compares a server's bytes with the file's, once for each server and file.
 func (b *bench) check(r *running, t *entry, path string) error {
-	key := fmt.Sprint(t.server, " ", path, " ", r.protocol)
+	key := fmt.Sprintf("%s %s %s %v", t.server, path, r.protocol.scheme(), r.protocol)
 	if b.checked[key] {
 		return nil
 	}
