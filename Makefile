@@ -249,7 +249,7 @@ bare-check: ## make run and make test in a Debian that has git and make alone, a
 # --- measuring --------------------------------------------------------------------------------------------
 
 .PHONY: bench bench-quick bench-compare microbench
-bench: build ## ./aws beside its peers, every scenario and network, into docs/benchmarks.md; over an hour, as root
+bench: build ## ./aws beside its peers, every scenario and network, into docs/benchmarks.md; some two hours, as root
 	$(GO) run ./tests/bench -aws ./aws -docs docs
 
 bench-quick: build ## some scenarios of make bench with short runs, in a few minutes; writes no document

@@ -61,6 +61,7 @@ func TestCheck(t *testing.T) {
 			"words of the field",
 			map[string]string{
 				"cmd/aws/main.go":  "package main\n\n// There is no directory. X is not a file. It is no longer so. The answering machine t.Helper().\nvar facet, scrambled, directory int\n",
+				"tests/x/x.go":     "package x\n\n// X starts h2load --warm-up-time=1.\n",
 				"docs/glossary.md": "response, not an answer\n", "go.sum": "folder\n",
 			},
 			nil,

@@ -112,7 +112,11 @@ func (s *source) findIdentifier(findings []string, line int, name string) []stri
 	return findings
 }
 
+// foreign takes out the names of other programs' options, which are as they are.
+var foreign = strings.NewReplacer("--warm-up-time", "")
+
 func (s *source) findProse(findings []string, line int, text string) []string {
+	text = foreign.Replace(text)
 	for _, w := range words {
 		if found := w.prose.FindString(text); found != "" {
 			findings = append(findings, fmt.Sprintf("%s:%d: %q: use %s (docs/glossary.md)", s.name, line, found, w.instead))

@@ -62,7 +62,7 @@ func TestTargetsExist(t *testing.T) {
 			if s.Name != target.scenario {
 				continue
 			}
-			labels := map[string]bool{"": true}
+			labels := map[string]bool{"": true, bestPeer: true}
 			for i := range s.entries {
 				labels[s.entries[i].name()] = true
 			}

@@ -191,7 +191,7 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 		if err != nil {
 			return nil, nil, err
 		}
-		if !r.at.responds(r.port, s.path) { // bring the hot file back
+		if !r.at.responds(s.protocol, r.port, s.path) { // bring the hot file back
 			return nil, nil, errors.New("the hot file is not served")
 		}
 		hot, err := newClient(&b.env, r.port, &load{

@@ -18,6 +18,9 @@
 // are removed, processes are ended by their own number, and the namespaces have no names, so that the
 // kernel removes them and all that is in them when the process ends, in whatever way.
 //
-// The client (client/), the floor (peers/cloop) and the peers in Go (peers/gopeers, a module
+// Scenarios over TLS and HTTP/2 have all servers use one certificate, which is made for the run, and one
+// cipher suite. Their clients are h2load and tlsclient/.
+//
+// The client in C (client/), the floor (peers/cloop) and the peers in Go (peers/gopeers, a module
 // of its own) are built into build/bench, where the site lies, too.
 package main

@@ -60,7 +60,7 @@ func writeResult(b *strings.Builder, s *scenario, r *result) {
 
 func writeMethod(b *strings.Builder, r *report) {
 	m := r.Machine
-	fmt.Fprintf(b, "Written by `make bench` (`go run ./tests/bench`); mode %s, %s, %g s each; the isolation scenarios, which take long, have half as many rounds. The figures are medians, "+
+	fmt.Fprintf(b, "Written by `make bench` (`go run ./tests/bench`); mode %s, %s, %g s each; the scenarios that take long (isolation, idle connections over TLS) have half as many rounds. The figures are medians, "+
 		"with the smallest and the largest value in brackets. The number after × is the ratio to the first line of aws.\n\n",
 		r.Mode, count(r.Rounds, "round"), r.Seconds)
 	fmt.Fprintf(b, "Machine: %d cores, %s, %d MiB of memory, Linux %s, congestion control %s.\n",
@@ -78,6 +78,9 @@ func writeMethod(b *strings.Builder, r *report) {
 other programs on the machine. The rounds are interleaved: every server once, then every server again. Before a measurement,
 the response of the server is compared with the file. The configurations of the peers are in ` + "`tests/bench/peers/conf`" + `. The C
 loop parses nothing and always sends the same response. The client discards bodies in the kernel.
+Over TLS and over HTTP/2 the client is h2load, for handshakes, idle connections and the page one in Go (` + "`tests/bench/tlsclient`" + `).
+Both decrypt the bodies, and take much of the client's core. All connections over TLS use TLS 1.3 with X25519 and
+` + cipherSuite + `, and all servers the same self-signed certificate with an ECDSA key of P-256.
 
 The networks:
 

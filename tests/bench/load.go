@@ -27,6 +27,8 @@ type load struct {
 	marks    []time.Duration // sum up at these moments
 	requests int             // stop after so many, if not 0
 	paths    []string
+	streams  int  // at a time on each HTTP/2 connection, one if 0
+	resume   bool // TLS sessions are resumed
 	yields   bool // another client on the core measures, and goes first
 }
 
@@ -88,7 +90,12 @@ func newClient(e *env, port int, l *load) (*client, error) {
 	} else {
 		args = append(append(args, strconv.Itoa(port)), l.paths...)
 	}
-	c := &client{cmd: exec.Command(filepath.Join(e.bin, "load"), args...)}
+	return startClient(e, exec.Command(filepath.Join(e.bin, "load"), args...), l)
+}
+
+// startClient starts a client's command on the client's core and waits until it is ready.
+func startClient(e *env, cmd *exec.Cmd, l *load) (*client, error) {
+	c := &client{cmd: cmd}
 	c.cmd.Stderr = &c.errors
 	var err error
 	if c.input, err = c.cmd.StdinPipe(); err != nil {

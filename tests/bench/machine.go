@@ -39,7 +39,7 @@ func describeMachine(b *bench) machine {
 		m.Congestion = strings.TrimSpace(string(text))
 	}
 	version := regexp.MustCompile(`\d+\.\d+[\w.+-]*`)
-	for program, flag := range map[string]string{"nginx": "-v", "h2o": "--version", "lighttpd": "-v", "caddy": "version", "fio": "--version", "wrk": "-v", "h2load": "--version"} {
+	for program, flag := range map[string]string{"nginx": "-v", "h2o": "--version", "lighttpd": "-v", "caddy": "version", "fio": "--version", "wrk": "-v", "h2load": "--version", "openssl": "version"} {
 		if path, err := findProgram(program); err == nil {
 			output, _ := exec.Command(path, flag).CombinedOutput()
 			m.Versions[program] = version.FindString(string(output))

@@ -22,7 +22,9 @@ func (b *bench) start(s *scenario, t *entry, cgroup string) (*running, error) {
 		return nil, err
 	}
 	path := s.pathOf(t)
-	cmd, err := make(&b.env, port, path)
+	e := b.env
+	e.protocol = s.protocol
+	cmd, err := make(&e, port, path)
 	if err != nil {
 		return nil, missingError{err}
 	}
@@ -30,7 +32,7 @@ func (b *bench) start(s *scenario, t *entry, cgroup string) (*running, error) {
 	if s.cores != nil {
 		cores = s.cores
 	}
-	return run(cmd, b.network, port, path, cgroup, cores...)
+	return run(cmd, b.network, s.protocol, port, path, cgroup, cores...)
 }
 
 // missingError is that of a server which is not there.
@@ -74,7 +76,7 @@ func onceLoad(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 
 // check compares a server's bytes with the file's, once for each server and file.
 func (b *bench) check(r *running, t *entry, path string) error {
-	key := t.server + " " + path
+	key := fmt.Sprintf("%s %s %s %v", t.server, path, r.protocol.scheme(), r.protocol)
 	if b.checked[key] {
 		return nil
 	}

@@ -23,8 +23,12 @@ type env struct {
 	bin  string // what has been built for the benchmarks
 	site string // the document root
 	work string // for configurations and logs
+	// What servers over TLS use.
+	certificate, key string
 	// network is the one that is measured now.
 	network *network
+	// protocol is the one that a server is started for.
+	protocol protocol
 }
 
 // server makes the command that starts a server at a port. path is what will be asked for. The
@@ -68,10 +72,29 @@ func serve(flags ...string) server {
 		if output, err := exec.Command(e.aws, "serve", "--help").CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%s serve: %w: %s", e.aws, err, lastLines(string(output)))
 		}
-		args := []string{"serve", "--listen", e.network.at(port), "--loops", "1", "--max-connections", "20000", "--max-connections-per-ip", "0"}
-		cmd := exec.Command(e.aws, append(append(args, flags...), e.site)...)
+		listen, err := e.listenFlags(port)
+		if err != nil {
+			return nil, err
+		}
+		args := []string{"serve", "--loops", "1", "--max-connections", "20000", "--max-connections-per-ip", "0"}
+		cmd := exec.Command(e.aws, slices.Concat(args, listen, flags, []string{e.site})...)
 		cmd.Dir = e.work
 		return cmd, nil
+	}
+}
+
+// listenFlags are the flags of aws serve that decide what it serves over. It always listens without TLS, too.
+func (e *env) listenFlags(port int) ([]string, error) {
+	switch e.protocol {
+	case tlsHTTP1, tlsHTTP2:
+		other, err := e.network.freePort()
+		return []string{"--listen", e.network.at(other), "--listen-tls", e.network.at(port), "--certificate", e.certificate, "--key", e.key}, err
+	case h2c:
+		return []string{"--listen", e.network.at(port), "--h2c"}, nil
+	case http1:
+		return []string{"--listen", e.network.at(port)}, nil
+	default:
+		return nil, fmt.Errorf("there is no protocol %d", e.protocol)
 	}
 }
 
@@ -82,26 +105,34 @@ func configured(program, file string, variant map[string]bool, args ...string) s
 		if err != nil {
 			return nil, err
 		}
-		t, err := template.ParseFS(configurations, "peers/conf/"+file)
+		text, err := e.configuration(file, port, variant)
 		if err != nil {
 			return nil, err
 		}
-		values := map[string]any{
-			"Address": e.network.address, "Port": port, "Root": e.site, "Dir": e.work,
-			"Deferred": variant["Deferred"], "Threads": variant["Threads"], "Direct": variant["Direct"],
-		}
-		var text strings.Builder
-		if err := t.Execute(&text, values); err != nil {
-			return nil, err
-		}
 		name := filepath.Join(e.work, file)
-		if err := os.WriteFile(name, []byte(text.String()), 0o644); err != nil {
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 			return nil, err
 		}
 		cmd := exec.Command(path, append(args, name)...)
 		cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+e.work, "XDG_CONFIG_HOME="+e.work)
 		return cmd, nil
 	}
+}
+
+// configuration fills in a peer's configuration.
+func (e *env) configuration(file string, port int, variant map[string]bool) (string, error) {
+	t, err := template.ParseFS(configurations, "peers/conf/"+file)
+	if err != nil {
+		return "", err
+	}
+	values := map[string]any{
+		"Address": e.network.address, "Port": port, "Root": e.site, "Dir": e.work,
+		"TLS": e.protocol.overTLS(), "Certificate": e.certificate, "Key": e.key,
+		"Deferred": variant["Deferred"], "Threads": variant["Threads"], "Direct": variant["Direct"],
+	}
+	var text strings.Builder
+	err = t.Execute(&text, values)
+	return text.String(), err
 }
 
 // built is a program of ours; it is missing when it could not be built.

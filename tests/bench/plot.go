@@ -29,7 +29,7 @@ func plotsOf(s *scenario, r *result) []plot {
 		return list
 	}
 	switch {
-	case shows(mBytes) && !shows(mP50):
+	case shows(mBytes) && !shows(mRate):
 		add("bytes", "bytes per second", bars(r, where+": MiB/s", []metric{mBytes}))
 	case shows(mRate):
 		add("rate", "requests per second", bars(r, where+": req/s", []metric{mRate}))
@@ -39,6 +39,12 @@ func plotsOf(s *scenario, r *result) []plot {
 	}
 	if shows(mP50) {
 		add("latency", "latency", bars(r, where+": p50, p99, p99.9, µs", []metric{mP50, mP99, mP999}))
+	}
+	if shows(mConnBytes) {
+		add("memory", "memory", bars(r, where+": resident bytes per idle connection", []metric{mConnBytes}))
+	}
+	if shows(mPage) {
+		add("time", "time", bars(r, where+": ms from connect to the last byte", []metric{mPage}))
 	}
 	if shows(mStart) {
 		add("start", "start", bars(r, where+": ms", []metric{mStart}))

@@ -52,12 +52,13 @@ func startPinned(cmd *exec.Cmd, cores []int) error {
 
 // running is a server that has been started.
 type running struct {
-	cmd    *exec.Cmd
-	output *bytes.Buffer
-	ended  chan struct{}
-	at     *network
-	port   int
-	took   time.Duration // from exec to the first response
+	cmd      *exec.Cmd
+	output   *bytes.Buffer
+	ended    chan struct{}
+	at       *network
+	protocol protocol
+	port     int
+	took     time.Duration // from exec to the first response
 }
 
 const (
@@ -67,14 +68,14 @@ const (
 
 // run starts a server and waits until it responds to a request for path. The cgroup, if there is one,
 // holds it from its first instruction on.
-func run(cmd *exec.Cmd, at *network, port int, path, cgroup string, cores ...int) (*running, error) {
+func run(cmd *exec.Cmd, at *network, over protocol, port int, path, cgroup string, cores ...int) (*running, error) {
 	if cgroup != "" {
 		script := `echo $$ >"$0/cgroup.procs" && exec "$@"`
 		inside := exec.Command("/bin/sh", append([]string{"-c", script, cgroup}, cmd.Args...)...)
 		inside.Dir, inside.Env = cmd.Dir, cmd.Env
 		cmd = inside
 	}
-	r := &running{cmd: cmd, output: &bytes.Buffer{}, ended: make(chan struct{}), at: at, port: port}
+	r := &running{cmd: cmd, output: &bytes.Buffer{}, ended: make(chan struct{}), at: at, protocol: over, port: port}
 	cmd.Stdout, cmd.Stderr = r.output, r.output
 	begin := time.Now()
 	if err := startOn(cmd, at.server, cores...); err != nil {
@@ -85,7 +86,7 @@ func run(cmd *exec.Cmd, at *network, port int, path, cgroup string, cores ...int
 		close(r.ended)
 	}()
 	for {
-		if at.responds(port, path) {
+		if at.responds(over, port, path) {
 			r.took = time.Since(begin)
 			return r, nil
 		}

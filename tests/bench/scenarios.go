@@ -1,5 +1,7 @@
 package main
 
+import "slices"
+
 // entry is a server in a scenario.
 type entry struct {
 	server string
@@ -18,14 +20,15 @@ func (t *entry) name() string {
 
 // scenario is a question with a response for each of several servers.
 type scenario struct {
-	Name    string
-	Title   string
-	Method  string // what is done, in a sentence or two
-	path    string
-	load    load
-	cores   []int // of the server, if it is not to have one for itself
-	quick   []string
-	entries []entry
+	Name     string
+	Title    string
+	Method   string // what is done, in a sentence or two
+	path     string
+	protocol protocol
+	load     load
+	cores    []int // of the server, if it is not to have one for itself
+	quick    []string
+	entries  []entry
 	// once takes the sample of one run in a way of its own, if it is not nil.
 	once     func(b *bench, s *scenario, t *entry) (sample, []moment, error)
 	show     []metric
@@ -66,7 +69,10 @@ const (
 	dynamic2M = "/dynamic/" + file2M
 )
 
-var scenarios = []*scenario{
+// scenarios are all, in the order in which they are measured.
+var scenarios = slices.Concat(scenariosWithoutTLS, scenariosOverTLS)
+
+var scenariosWithoutTLS = []*scenario{
 	{
 		Name: "keep-1k", Title: "1 KiB, connections kept", path: static1K, load: load{conns: 64}, show: usual,
 		Method: "64 clients request one file of 1 KiB repeatedly, each on one kept connection.",

@@ -22,6 +22,14 @@ const (
 	coldBytes = 64 << 20
 	nameFiles = 2000
 	nameBytes = 100
+	pageFiles = 200
+	pageBytes = 8 << 10
+)
+
+// The files of a page.
+const (
+	pagePattern = "page/%03d.bin"
+	firstOfPage = "/static/page/000.bin"
 )
 
 func coldName(i int) string { return fmt.Sprintf("cold/%d.bin", i) }
@@ -34,6 +42,13 @@ func deepName(i int) string { return fmt.Sprintf("names/%04d/file.bin", i) }
 func makeSite(root string, cold bool) error {
 	files := map[string]int{file1K: 1 << 10, file64K: 64 << 10, file2M: 2 << 20}
 	if err := makeFiles(root, "complete-hot", files); err != nil || !cold {
+		return err
+	}
+	files = map[string]int{}
+	for i := range pageFiles {
+		files[fmt.Sprintf(pagePattern, i)] = pageBytes
+	}
+	if err := makeFiles(root, "complete-page", files); err != nil {
 		return err
 	}
 	files = map[string]int{}
@@ -123,7 +138,7 @@ func checkBytes(r *running, path, root string) error {
 	if err != nil {
 		return err
 	}
-	response, err := r.at.download(r.port, path)
+	response, err := r.at.download(r.protocol, r.port, path)
 	if err != nil {
 		return err
 	}
@@ -134,6 +149,8 @@ func checkBytes(r *running, path, root string) error {
 		return err
 	case response.StatusCode != 200:
 		return fmt.Errorf("%s: status %s", path, response.Status)
+	case response.ProtoMajor == 2 != r.protocol.http2():
+		return fmt.Errorf("%s: the response came over %s, not %v", path, response.Proto, r.protocol)
 	case response.ContentLength != int64(len(want)):
 		return fmt.Errorf("%s: Content-Length %d, the file has %d bytes", path, response.ContentLength, len(want))
 	case !bytes.Equal(got, want):

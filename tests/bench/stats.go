@@ -26,6 +26,7 @@ const (
 	mKept       metric = "kept"        // share of the requests per second that was kept under disturbance
 	mTail       metric = "tail"        // 99th percentile under disturbance, as a multiple of the one before
 	mCold       metric = "cold-bytes"  // bytes per second that the disturbance got
+	mPage       metric = "page"        // milliseconds from connect to the last byte of a page
 	mConnBytes  metric = "conn-bytes"  // resident bytes for each idle connection
 )
 

@@ -91,6 +91,9 @@ func (b *bench) run(chosen *selection) (*report, error) {
 	if err := makeSite(b.site, true); err != nil {
 		return nil, err
 	}
+	if b.certificate, b.key, err = makeCertificate(b.work); err != nil {
+		return nil, err
+	}
 	found := &report{Machine: describeMachine(b), Mode: "full", Rounds: b.rounds, Seconds: b.measured.Seconds()}
 	if chosen.quick {
 		found.Mode = "quick"

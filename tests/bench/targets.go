@@ -9,12 +9,15 @@ import (
 type target struct {
 	scenario string
 	ours     string
-	theirs   string // if it is compared with another's figure in the same scenario
+	theirs   string // if it is compared with another's figure in the same scenario; bestPeer is the peer with the best one
 	figure   metric
 	limit    float64
 	atLeast  bool // the limit is the least; else it is the most
 	text     string
 }
+
+// bestPeer stands for the peer with the best median.
+const bestPeer = "the best peer"
 
 // targets are what aws is held to; the ratios are ours divided by theirs.
 var targets = []target{
@@ -61,6 +64,18 @@ var targets = []target{
 	{"loops-on-two-cores", "aws serve, two loops", "aws serve", mBytes, 1.3, true, "two loops on two cores: bytes per second relative to one"},
 	{"start", "aws", "", mStart, 30, false, "from exec to the first response, ms"},
 	{"start", "aws serve", "", mStart, 30, false, "from exec to the first response, serve, ms"},
+	{"tls-1k", "aws serve", bestPeer, mCPU, 0.85, false, "TLS, 1 KiB: CPU relative to the best peer"},
+	{"tls-64k", "aws serve", bestPeer, mCPU, 0.80, false, "TLS, 64 KiB: CPU relative to the best peer"},
+	{"tls-2m", "aws serve", bestPeer, mCPU, 0.85, false, "TLS, 2 MiB: CPU relative to the best peer"},
+	{"h2-1k", "aws serve", bestPeer, mCPU, 0.90, false, "HTTP/2, 1 KiB: CPU relative to the best peer"},
+	{"h2-1k-32", "aws serve", "h2o", mCPU, 1.0, false, "HTTP/2, 1 KiB, 32 streams: CPU relative to h2o"},
+	{"h2-64k", "aws serve", bestPeer, mCPU, 0.80, false, "HTTP/2, 64 KiB: CPU relative to the best peer"},
+	{"h2-2m", "aws serve", bestPeer, mCPU, 0.80, false, "HTTP/2, 2 MiB: CPU relative to the best peer"},
+	{"tls-full", "aws serve", bestPeer, mCPU, 1.05, false, "full TLS handshake: CPU relative to the best peer"},
+	{"tls-resumed", "aws serve", bestPeer, mCPU, 1.10, false, "resumed TLS handshake: CPU relative to the best peer"},
+	{"idle-tls", "aws serve", "nginx", mConnBytes, 0.5, false, "1,000 idle TLS connections: resident bytes relative to nginx"},
+	{"idle-h2", "aws serve", "nginx", mConnBytes, 0.75, false, "1,000 idle HTTP/2 connections: resident bytes relative to nginx"},
+	{"page", "aws serve", bestPeer, mPage, 1.0, false, "a page on one HTTP/2 connection: time relative to the best peer"},
 }
 
 // remoteTargets are what aws is held to on the network path alone.
@@ -128,14 +143,36 @@ func (r *result) judge(t *target) (v verdict, ok bool) {
 	v.target = *t
 	if t.theirs == "" {
 		v.value, ok = ours.of(t.figure)
-	} else if theirs := r.row(t.theirs); theirs != nil {
+	} else if theirs := r.peer(t); theirs != nil {
 		v.value, ok = ours.ratio(theirs, t.figure)
+		if t.theirs == bestPeer {
+			v.text += ", " + theirs.Label
+		}
 	}
 	v.met = v.value.median <= t.limit
 	if t.atLeast {
 		v.met = v.value.median >= t.limit
 	}
 	return v, ok
+}
+
+// peer returns the row that a target compares with, or nil.
+func (r *result) peer(t *target) *row {
+	if t.theirs != bestPeer {
+		return r.row(t.theirs)
+	}
+	var best *row
+	var least spread
+	for _, other := range r.Rows {
+		v, ok := other.of(t.figure)
+		if other.Ours || !ok {
+			continue
+		}
+		if best == nil || v.median < least.median != t.atLeast {
+			best, least = other, v
+		}
+	}
+	return best
 }
 
 // wanted returns the limit as text.

@@ -10,10 +10,14 @@ import (
 	"time"
 )
 
+// lighttpdTLS is the module by which lighttpd has TLS. It has a package of its own.
+const lighttpdTLS = "/usr/lib/lighttpd/mod_openssl.so"
+
 // debian maps the programs that are compared with, or used, to the packages that bring them.
 var debian = map[string]string{
 	"nginx": "nginx-light", "h2o": "h2o", "lighttpd": "lighttpd", "caddy": "caddy",
 	"fio": "fio", "wrk": "wrk", "h2load": "nghttp2-client", "gcc": "gcc", "make": "make",
+	lighttpdTLS: "lighttpd-mod-openssl",
 }
 
 const installPatience = 5 * time.Minute
@@ -24,7 +28,7 @@ const installPatience = 5 * time.Minute
 func install(say func(format string, args ...any)) {
 	var missing []string
 	for name := range debian {
-		if _, err := findProgram(name); err != nil {
+		if !installed(name) {
 			missing = append(missing, name)
 		}
 	}
@@ -46,6 +50,17 @@ func install(say func(format string, args ...any)) {
 			say("%s is not to be had: %v: %s", name, err, lastLines(string(output)))
 		}
 	}
+}
+
+// installed reports whether a program, or a file with an absolute path, is there.
+func installed(name string) bool {
+	var err error
+	if filepath.IsAbs(name) {
+		_, err = os.Stat(name)
+	} else {
+		_, err = findProgram(name)
+	}
+	return err == nil
 }
 
 // keepStill keeps packages from starting their servers, which would take a port and processor time
@@ -81,9 +96,12 @@ type program struct {
 	args   func(repository, bin string) []string
 }
 
-// ownPrograms are the client, which comes first, the floor, the reference server and the peers in Go.
+// ownPrograms are the client in C, which comes first, the one in Go, the floor, the reference server and the peers in Go.
 var ownPrograms = []program{
 	{"load", true, compiled("load", "client/load.c", "client/exchange.c", "client/histogram.c")},
+	{"tlsclient", true, func(repository, bin string) []string {
+		return []string{"go", "build", "-C", repository, "-o", filepath.Join(bin, "tlsclient"), "./tests/bench/tlsclient"}
+	}},
 	{"cloop", false, compiled("cloop", "peers/cloop/cloop.c")},
 	{"reference", false, func(repository, bin string) []string {
 		return []string{"make", "-s", "-C", filepath.Join(repository, "tests", "reference"), "BUILD=" + bin}
