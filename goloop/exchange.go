@@ -23,6 +23,7 @@ type exchange struct {
 	awaitsJob bool            // a worker thread has been asked, and the exchange waits for that
 	job       *job            // what it has been asked to make, until that is there or nobody waits for it any more
 	found     []*docroot.File // what worker threads have found for the request, until it is decided
+	remote    bool            // it has to do with files on another machine's filesystem, or another process's
 	formWaits int8            // how often the exchange has waited for a form of its file
 	refusals  int8            // how often there was no descriptor for the request since it was last given one, and one more
 

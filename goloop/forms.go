@@ -56,7 +56,7 @@ func (l *Loop) askForm(f *docroot.File, key *compression.Key) compression.State 
 		return state
 	}
 	j := l.jobs.take(kernel.JobCompress, nil)
-	j.file = f
+	j.file, j.Remote = f, f.Remote
 	f.Hold()
 	k, fd, wanted := l.k, f.FD, *key
 	j.Func = func() {

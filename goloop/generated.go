@@ -121,7 +121,7 @@ func (b *generatedBody) askPiece() {
 		return
 	}
 	j := l.jobs.take(kernel.JobGenerate, c)
-	j.Buf, j.generator = buffer, b.source
+	j.Remote, j.Buf, j.generator = b.x.remote, buffer, b.source
 	j.makes(l.k, b.chunked)
 	if !l.k.Ask(&j.Job) {
 		l.pieces.give(buffer)
@@ -205,6 +205,7 @@ func (l *Loop) askGeneratorCloses() {
 	for n := len(l.closer.generators); n > 0; n-- {
 		j := l.jobs.take(kernel.JobGenerate, nil)
 		source, k := l.closer.generators[n-1], l.k
+		j.Remote = true // nobody waits for it
 		j.Func = func() { source.Close(k) }
 		if !l.k.Ask(&j.Job) {
 			l.giveJob(j)

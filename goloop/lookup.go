@@ -106,6 +106,7 @@ func (x *exchange) findSiblings(q *handler.Lookup, a *handler.Alternative, file 
 // determine it, or, unless mayOpen, that it is not known yet. Exhausted means that there are no descriptors.
 func (x *exchange) find(m *docroot.Mount, name []byte, mayOpen bool) (*docroot.File, kernel.Class) {
 	if file := x.recall(m, name); file != nil {
+		x.remote = x.remote || file.Remote
 		return file, kernel.Done
 	}
 	if !mayOpen {
@@ -114,6 +115,7 @@ func (x *exchange) find(m *docroot.Mount, name []byte, mayOpen bool) (*docroot.F
 	l := x.loop
 	class := l.k.Open(m.Root, name, &l.opened)
 	if class == kernel.Again || class == kernel.Exhausted {
+		x.remote = x.remote || class == kernel.Again && l.opened.Remote
 		return nil, class
 	}
 	l.counts.OpensCached++
@@ -233,6 +235,7 @@ func (j *job) clearNames() {
 
 // askLookUp lets a worker thread look names up. It always returns false: they are not known yet.
 func (x *exchange) askLookUp(j *job) bool {
+	j.Remote = x.remote
 	if !x.loop.k.Ask(&j.Job) {
 		x.loop.giveJob(j)
 		x.loop.retry(x.conn)
@@ -254,6 +257,9 @@ func (j *job) waiter(c *conn, alive bool) *exchange {
 // the request is retried with what was found before.
 func (l *Loop) onLookedUp(c *conn, j *job, alive bool) {
 	x := j.waiter(c, alive)
+	if x != nil {
+		x.remote = x.remote || j.Remote
+	}
 	exhausted := false
 	for i := range j.Names {
 		n := &j.Names[i]

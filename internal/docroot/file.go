@@ -149,6 +149,9 @@ func (f *File) SetForms(are bool, now time.Duration) {
 func NewFile(m *Mount, name string, class kernel.Class, opened *kernel.Opened) *File {
 	f := &File{Mount: m, Name: name, Class: class}
 	f.FD = -1
+	if class == kernel.Directory {
+		f.Remote = opened.Remote
+	}
 	if class == kernel.Done {
 		f.Opened = *opened
 		if n := (f.Size + ResidentChunkBytes - 1) / ResidentChunkBytes; n <= residentChunksMax {

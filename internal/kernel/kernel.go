@@ -109,7 +109,7 @@ type Opened struct {
 	FD        int32
 	MemAlign  uint32 // of a buffer for a direct read (statx(2), STATX_DIOALIGN); 0: not possible
 	FileAlign uint32 // of offset and length of a direct read; 0: not possible
-	Remote    bool   // another process or machine implements its filesystem (FUSE, NFS, ...): only worker threads may use it
+	Remote    bool   // another process or machine implements its filesystem (FUSE, NFS, ...): only worker threads may use it; true of directories, too
 }
 
 // Residency is the degree to which a part of a file is in the page cache.
@@ -159,7 +159,10 @@ const (
 // Job is a request to a worker thread and, after FinishedJobs has returned it, its outcome. From Ask until
 // then it belongs to the kernel.
 type Job struct {
-	Kind   JobKind
+	Kind JobKind
+	// Remote says that the job may wait for another process or machine, and for ever. Threads of their own do such jobs, so that
+	// the others wait for disks of this machine alone. A JobLookUp becomes Remote when a name turns out to lead to another filesystem.
+	Remote bool
 	Class  Class
 	FD     int32
 	Names  []LookupName
@@ -259,7 +262,8 @@ type Kernel interface {
 	Direct(fd int32) (int32, Class)
 
 	// Open opens a regular file below root without blocking. Again means that only a worker thread can open
-	// it. Open never opens a file that is Remote.
+	// it; file.Remote says then whether the root is on a filesystem of another process or machine. Open never opens a
+	// file that is Remote.
 	Open(root Root, name []byte, file *Opened) Class
 	// Stat looks up the name of an open file, which must not be Remote, without blocking on a disk.
 	Stat(root Root, name []byte, info *Info) Class

@@ -11,7 +11,7 @@ import (
 
 // Open implements Kernel.
 func (k *Linux) Open(root Root, name []byte, file *Opened) Class {
-	if !k.cachedOpens || root.remote() {
+	if file.Remote = root.remote(); file.Remote || !k.cachedOpens {
 		return Again
 	}
 	if len(name) >= len(k.name) {

@@ -1,5 +1,7 @@
 package kernel
 
+import "golang.org/x/sys/unix"
+
 // LookupName is one of the names of a JobLookUp and, once the job has come back, its outcome.
 type LookupName struct {
 	Root Root
@@ -48,6 +50,26 @@ func (j *Job) LookUp(open func(root Root, name []byte, file *Opened) Class) {
 			return
 		}
 	}
+}
+
+// lookUpLocal does a JobLookUp as far as the names are on the filesystems of their roots. It returns false if one may not be: the job is Remote then, and
+// nothing has been opened.
+func (j *Job) lookUpLocal() bool {
+	local := true
+	j.LookUp(func(root Root, name []byte, file *Opened) (class Class) {
+		if class, local = openLocal(root, name, file); !local {
+			return Exhausted // which ends the job
+		}
+		return class
+	})
+	if local {
+		return true
+	}
+	for _, fd := range j.AppendOpened(nil) {
+		_ = unix.Close(int(fd))
+	}
+	j.Remote = true
+	return false
 }
 
 // AppendOpened appends the descriptors that a job has opened, all of which belong to the loop that gets it.

@@ -4,7 +4,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -124,6 +126,64 @@ func TestLookUpByAWorkerThread(t *testing.T) {
 	for _, fd := range left.AppendOpened(nil) {
 		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF {
 			t.Errorf("descriptor %d of a job that nobody has fetched is open: %v", fd, err)
+		}
+	}
+}
+
+// TestLookUpOfAnotherFilesystem looks up a name that leads to another filesystem than that of the root: the job becomes Remote before
+// that is asked, and its file is found all the same. What was opened before is closed.
+func TestLookUpOfAnotherFilesystem(t *testing.T) {
+	dir, err := os.MkdirTemp("/dev/shm", "")
+	if err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	var here, there unix.Stat_t
+	if unix.Stat("/", &here) != nil || unix.Stat(dir, &there) != nil || here.Dev == there.Dev {
+		t.Skip("/dev/shm is not on another filesystem")
+	}
+	if err := os.WriteFile(dir+"/f", []byte("content"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	root, err := OpenRoot("/", LinksBeneath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = CloseRoot(root) }()
+	name := func(suffix string) []byte { return []byte(strings.TrimPrefix(dir, "/") + suffix) }
+	for _, c := range []struct {
+		names  []LookupName
+		remote bool
+		class  Class // of the last one
+	}{
+		{[]LookupName{{Root: root, Name: name("/f")}}, true, Done},
+		{[]LookupName{{Root: root, Name: name("/none")}}, true, Absent},
+		{[]LookupName{{Root: root, Name: []byte("none")}}, false, Absent},
+		{[]LookupName{{Root: root, Name: []byte("etc/passwd")}}, false, Done},
+		{[]LookupName{{Root: root, Name: []byte("etc/passwd")}, {Root: root, Name: name("/f"), Sibling: true}}, true, Done},
+	} {
+		h := newTestWorkers(t, 1)
+		if !h.ask(&Job{Kind: JobLookUp, Names: c.names}) {
+			t.Fatal("the job was refused")
+		}
+		var finished [1]*Job
+		for end := time.Now().Add(20 * time.Second); h.takeFinished(finished[:]) == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the job is not done")
+			}
+		}
+		j := finished[0]
+		last := &j.Names[len(j.Names)-1]
+		if j.Remote != c.remote || last.Class != c.class || c.remote && c.class == Done && last.File.Size != int64(len("content")) {
+			t.Errorf("%s: Remote %v, class %v, %+v", last.Name, j.Remote, last.Class, last.File)
+		}
+		for _, fd := range j.AppendOpened(nil) {
+			if err := unix.Close(int(fd)); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := h.close(); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -195,14 +195,18 @@ func nanoseconds(t unix.StatxTimestamp) int64 {
 // does not provide it (before Linux 6.1). It is sufficient for every common disk.
 const directAlignDefault = 4096
 
-// describe fills file from a descriptor that was opened beneath a root, or closes it if it is not a regular file. Unless it
-// may wait, the file is on the root's own local filesystem. The class is Again if the filesystem would have to be
-// queried for its type.
+// describe fills file from a descriptor that was opened beneath a root, or closes it if it is not a regular file; file.Remote is
+// known of a directory, too. Unless it may wait, the file is on the root's own local filesystem. The class is Again if the
+// filesystem would have to be queried for its type.
 func describe(fd int32, root Root, stat *unix.Statx_t, file *Opened, wait bool) Class {
 	var empty [1]byte
 	errno := statx(fd, &empty[0], unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC,
 		unix.STATX_BASIC_STATS|unix.STATX_DIOALIGN, stat)
+	file.Remote = false
 	if errno != 0 || stat.Mode&unix.S_IFMT != unix.S_IFREG {
+		if wait && errno == 0 && stat.Mode&unix.S_IFMT == unix.S_IFDIR {
+			file.Remote = kindBeneath(root, fd, stat) == filesystemRemote
+		}
 		_ = unix.Close(int(fd))
 		switch {
 		case errno != 0:
@@ -246,6 +250,34 @@ func openWaiting(root Root, name []byte, file *Opened) Class {
 	}
 	var stat unix.Statx_t
 	return describe(fd, root, &stat, file, true)
+}
+
+// openLocal does the same for a name on the root's own filesystem. It returns false if the name leads to another one, which it does
+// not ask, or if the kernel does not decide about a link.
+func openLocal(root Root, name []byte, file *Opened) (Class, bool) {
+	if missing().openat2 != 0 || len(name) >= unix.PathMax {
+		return openWaiting(root, name, file), true
+	}
+	z, err := unix.BytePtrFromString(string(name))
+	if err != nil {
+		return Absent, true
+	}
+	links := root.links()
+	var how unix.OpenHow
+	fd, errno := int32(-1), unix.EAGAIN
+	for try := 0; try < triesMax && (errno == unix.EAGAIN || errno == unix.EINTR); try++ {
+		fd, errno = openBeneath(root, z, &how, openFlags, links.resolve()|unix.RESOLVE_NO_XDEV)
+	}
+	if errno == unix.EXDEV || links.undecided(errno) {
+		return Again, false
+	}
+	if class := ClassifyOpen(errno); class == Again {
+		return Exhausted, true
+	} else if class != Done {
+		return class, true
+	}
+	var stat unix.Statx_t
+	return describe(fd, root, &stat, file, true), true
 }
 
 // openSurely opens a name beneath a root, and tries again where openat2(2) asks for it: EAGAIN means that a

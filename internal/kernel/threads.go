@@ -17,15 +17,16 @@ import (
 // threadsReserved are for the Go runtime: its monitor, the garbage collector, and threads in system calls.
 const threadsReserved = 32
 
-// WorkersMax returns how many worker threads each of the loops may have: at most wanted and at least one. If
-// there are fewer than wanted, the warning names the limit. It reads /proc and the control groups.
+// WorkersMax returns how many worker threads each of the loops may have for disks of this machine, and as many again for other
+// machines: at most wanted and at least one. If there are fewer than wanted, the warning names the limit. It reads /proc and
+// the control groups.
 func WorkersMax(loops, wanted int) (most int, warning string) {
 	room, reason := threadRoom()
 	if room < 0 {
 		return wanted, ""
 	}
 	// Half of the room, for others of the same user or group may need threads, too.
-	most = max((room-threadsReserved)/2/loops-computeMax-generateThreadsMax, 1)
+	most = max(((room-threadsReserved)/2/loops-computeMax)/2-generateThreadsMax-CompressMax, 1)
 	if most >= wanted {
 		return wanted, ""
 	}

@@ -19,21 +19,28 @@ type workerThreads struct {
 	null    int // /dev/null, or -1: what is sent there is in memory
 	group   sync.WaitGroup
 
-	mu         sync.Mutex
-	waiting    workerPool // for jobs that wait
-	compute    workerPool // for jobs that compute, so that these can't hold up the others
-	compress   workerPool // for jobs that compress, so that a password check does not wait for them
-	finished   []*Job     // completed, not yet fetched
-	signaled   bool       // the eventfd has been written since the loop last looked
-	closed     bool
-	handshakes workerPool // for handshakes, which password checks would hold up; one thread, to which their coroutines are bound
-	generate   workerPool // for jobs that wait and compute, for the same reason
+	mu       sync.Mutex
+	pools    [poolCount][2]workerPool // each for jobs that wait for this machine alone, and for those that are Remote
+	finished []*Job                   // completed, not yet fetched
+	signaled bool                     // the eventfd has been written since the loop last looked
+	closed   bool
 }
+
+// The pools of worker threads.
+const (
+	poolWaiting    = iota // for jobs that wait
+	poolCompute           // for jobs that compute, so that these can't hold up the others
+	poolCompress          // for jobs that compress, so that a password check does not wait for them
+	poolHandshakes        // for handshakes, which password checks would hold up; one thread, to which their coroutines are bound
+	poolGenerate          // for jobs that wait and compute, for the same reason
+	poolCount
+)
 
 // workerPool is threads with a queue of jobs. The lock is that of worker threads.
 type workerPool struct {
-	most    int // threads
-	jobsMax int // in the queue
+	nice    bool // its threads have a lower priority than the loops
+	most    int  // threads
+	jobsMax int  // in the queue
 	queue   []*Job
 	started int
 	busy    int // threads that have a job, or have been woken up for one that is in the queue
@@ -57,27 +64,33 @@ func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
 		null = -1 // an empty root directory, say
 	}
 	h := &workerThreads{eventFD: int32(fd), null: null}
-	h.waiting = workerPool{most: max(most, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
-	h.compute = workerPool{most: max(computeMost, 1), jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
-	h.compress = workerPool{most: CompressMax, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
-	h.handshakes = workerPool{most: 1, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
-	h.generate = workerPool{most: generateThreadsMax, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
+	for i, most := range [poolCount]int{
+		poolWaiting: max(most, 1), poolCompute: max(computeMost, 1), poolCompress: CompressMax, poolHandshakes: 1, poolGenerate: generateThreadsMax,
+	} {
+		for j := range h.pools[i] {
+			h.pools[i][j] = workerPool{nice: i != poolWaiting, most: most, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
+		}
+	}
 	return h, nil
 }
 
 func (h *workerThreads) poolOf(job *Job) *workerPool {
+	i, remote := poolWaiting, 0
 	switch job.Kind {
 	case JobCompute:
-		return &h.compute
+		i = poolCompute
 	case JobCompress:
-		return &h.compress
+		i = poolCompress
 	case JobHandshake:
-		return &h.handshakes
+		i = poolHandshakes
 	case JobGenerate:
-		return &h.generate
-	default:
-		return &h.waiting
+		i = poolGenerate
+	case JobLookUp, JobPrefetch, JobRead, JobClose, JobFunc, JobPopulate:
 	}
+	if job.Remote {
+		remote = 1
+	}
+	return &h.pools[i][remote]
 }
 
 // ask queues a job. Each job that is queued has a thread of its own as long as there may be more of them: one that
@@ -89,6 +102,12 @@ func (h *workerThreads) ask(job *Job) bool {
 	if len(p.queue) >= p.jobsMax {
 		return false
 	}
+	h.enqueue(p, job)
+	return true
+}
+
+// enqueue queues a job. The lock is held.
+func (h *workerThreads) enqueue(p *workerPool, job *Job) {
 	p.queue = append(p.queue, job)
 	switch {
 	case p.busy < p.started:
@@ -100,7 +119,6 @@ func (h *workerThreads) ask(job *Job) bool {
 		h.group.Add(1)
 		go h.run(p)
 	}
-	return true
 }
 
 // run does jobs. The thread counts as busy when it is started, and whenever it has been woken up.
@@ -108,7 +126,7 @@ func (h *workerThreads) run(p *workerPool) {
 	defer h.group.Done()
 	bringProcessors(1)
 	defer bringProcessors(-1)
-	if p != &h.waiting {
+	if p.nice {
 		runtime.LockOSThread() // for good: it ends with the goroutine
 		_ = unix.Setpriority(unix.PRIO_PROCESS, 0, jobNice)
 	}
@@ -122,8 +140,12 @@ func (h *workerThreads) run(p *workerPool) {
 			p.queue[len(p.queue)-1] = nil
 			p.queue = p.queue[:len(p.queue)-1]
 			h.mu.Unlock()
-			h.perform(job, &scratch)
+			done := h.perform(job, &scratch)
 			h.mu.Lock()
+			if !done {
+				h.enqueue(h.poolOf(job), job)
+				continue
+			}
 			h.finished = append(h.finished, job)
 			h.signal()
 		}
@@ -201,11 +223,11 @@ func (h *workerThreads) takeFinished(jobs []*Job) int {
 func (h *workerThreads) close() error {
 	h.mu.Lock()
 	h.closed = true
-	h.waiting.wake.Broadcast()
-	h.compute.wake.Broadcast()
-	h.compress.wake.Broadcast()
-	h.handshakes.wake.Broadcast()
-	h.generate.wake.Broadcast()
+	for i := range h.pools {
+		for j := range h.pools[i] {
+			h.pools[i][j].wake.Broadcast()
+		}
+	}
 	h.mu.Unlock()
 	h.group.Wait()
 	h.mu.Lock()
@@ -226,10 +248,14 @@ func (h *workerThreads) close() error {
 	return errors.Join(append(errs, unix.Close(int(fd)))...)
 }
 
-// perform does a job. What it has to allocate for that is kept in scratch.
-func (h *workerThreads) perform(job *Job, scratch *[]byte) {
+// perform does a job. What it has to allocate for that is kept in scratch. It returns false if the job is one for the other threads
+// of its kind, as it is Remote.
+func (h *workerThreads) perform(job *Job, scratch *[]byte) bool {
 	switch job.Kind {
 	case JobLookUp:
+		if !job.Remote {
+			return job.lookUpLocal()
+		}
 		job.LookUp(openWaiting)
 	case JobPrefetch:
 		job.Result, job.Class = h.prefetch(job.FD, job.Offset, job.Len, scratch)
@@ -244,6 +270,7 @@ func (h *workerThreads) perform(job *Job, scratch *[]byte) {
 	case JobPopulate:
 		job.Class = populate(job.Buf)
 	}
+	return true
 }
 
 // populate brings memory for all of b, and changes nothing that is there. madvise(2): MADV_POPULATE_WRITE,

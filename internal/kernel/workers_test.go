@@ -66,11 +66,11 @@ func TestComputingKeepsNobodyWaiting(t *testing.T) {
 	if err := h.close(); err != nil {
 		t.Fatal(err)
 	}
-	if h.compute.started != 1 {
-		t.Errorf("%d threads compute", h.compute.started)
+	if h.pools[poolCompute][0].started != 1 {
+		t.Errorf("%d threads compute", h.pools[poolCompute][0].started)
 	}
-	if h.generate.started != generateThreadsMax {
-		t.Errorf("%d threads make content", h.generate.started)
+	if h.pools[poolGenerate][0].started != generateThreadsMax {
+		t.Errorf("%d threads make content", h.pools[poolGenerate][0].started)
 	}
 }
 
@@ -94,5 +94,34 @@ func TestQueueIsBounded(t *testing.T) {
 	}
 	if len(h.finished) != 3 {
 		t.Errorf("%d jobs were done", len(h.finished))
+	}
+}
+
+// TestRemoteJobsHaveTheirThreads lets more jobs hang that are Remote than there are threads: others are done, of each kind.
+func TestRemoteJobsHaveTheirThreads(t *testing.T) {
+	h := newTestWorkers(t, 2)
+	release := make(chan struct{})
+	kinds := []JobKind{JobFunc, JobCompute, JobCompress, JobGenerate}
+	for _, kind := range kinds {
+		for range 8 {
+			if !h.ask(&Job{Kind: kind, Remote: true, Class: Absent, Func: func() { <-release }}) {
+				t.Fatal("a job was refused")
+			}
+		}
+	}
+	done := make(chan struct{}, len(kinds))
+	for _, kind := range kinds {
+		h.ask(&Job{Kind: kind, Class: Absent, Func: func() { done <- struct{}{} }})
+	}
+	for range kinds {
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second):
+			t.Fatal("a job waits for those that are Remote")
+		}
+	}
+	close(release)
+	if err := h.close(); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -58,7 +58,7 @@ func (l *Loader) askRead(i int32) bool {
 	b := &l.pool.buffers[i]
 	f := b.transfer.file
 	j := l.jobs.take(kernel.JobRead)
-	j.FD = f.FD
+	j.Remote, j.FD = f.Remote, f.FD
 	j.Offset = b.chunk*int64(len(b.mem)) + int64(b.filled)
 	j.Buf = b.mem[b.filled:b.bytes]
 	if !l.k.Ask(&j.Job) {

@@ -284,7 +284,7 @@ func hot(s *harness.Server, mode string, site *harness.Site) *harness.Loaded {
 // TestRemoteHangs lets the calls of a FUSE filesystem hang, kind by kind, while clients ask for its files. Those who ask for
 // files in memory beside it do not notice.
 func TestRemoteHangs(t *testing.T) {
-	const clients = 6 // of each directory
+	const clients = 80 // of each directory: together more than the loops have worker threads
 	onModes(t, func(t *testing.T, mode string) {
 		site := harness.NewSite(t)
 		r, server, directories := beside(t, mode, site)
@@ -330,6 +330,17 @@ func TestRemoteHangs(t *testing.T) {
 					if try == 4 {
 						t.Errorf("p99 %v beside the hanging files, and %v before", got.Quantile(0.99), before.Quantile(0.99))
 						break
+					}
+				}
+				// Worker threads look up names that are not in the kernel's cache, and read files that are not in memory.
+				for _, path := range []string{"/static/none-" + kind, "/dynamic/large"} {
+					select {
+					case f := <-r.fetchAll(server.Address, []string{path}):
+						if f.status != http.StatusOK && f.status != http.StatusNotFound {
+							t.Errorf("%s: status %d, %v", path, f.status, f.err)
+						}
+					case <-time.After(20 * time.Second):
+						t.Errorf("no response for %s while %d calls hang", path, r.hanging(kind))
 					}
 				}
 				r.heal()
