@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/netip"
 	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
 
 	"aws/internal/acme"
 	"aws/internal/admin"
@@ -81,16 +85,48 @@ func reported(store *tlsconfig.Store, issued *acme.Manager) func() []admin.Certi
 // quarter of their time.
 const ballastBytes = 16 << 20
 
+const (
+	// quietEvery is how often it is looked whether handshakes have ceased.
+	quietEvery = 2 * time.Second
+	// handshakesKept is how many may have left their garbage when they cease.
+	handshakesKept = 100
+)
+
 // transport makes the handshakes of the loops with the certificates of a store.
-type transport struct{ certificates *tlsconfig.Store }
+type transport struct {
+	certificates *tlsconfig.Store
+	begun        atomic.Int64 // handshakes
+}
+
+// giveBack gives the memory that many handshakes have left back to the kernel when they have ceased, until the context is done. The
+// collector alone would leave it: it runs when as much has been used again.
+func (t *transport) giveBack(ctx context.Context) {
+	tick := time.NewTicker(quietEvery)
+	defer tick.Stop()
+	var before, given int64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := t.begun.Load()
+		if now == before && now-given >= handshakesKept {
+			debug.FreeOSMemory()
+			given = now
+		}
+		before = now
+	}
+}
 
 // NewHandshake implements goloop.TLS.
-func (t transport) NewHandshake(local netip.AddrPort) tlsconn.Handshake {
+func (t *transport) NewHandshake(local netip.AddrPort) tlsconn.Handshake {
+	t.begun.Add(1)
 	return tlsserver.New(local, t.certificates.ConfigFor)
 }
 
 // SiteOf implements goloop.TLS.
-func (t transport) SiteOf(serverName string, local netip.AddrPort) (name string, ok bool) {
+func (t *transport) SiteOf(serverName string, local netip.AddrPort) (name string, ok bool) {
 	var addr net.Addr
 	if local.IsValid() {
 		addr = net.TCPAddrFromAddrPort(local)

@@ -165,7 +165,9 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 		watching, end := context.WithCancel(context.Background())
 		defer end()
 		go certificates.Watch(watching)
-		cfg.Loop.TLS, cfg.Loop.HandshakeFailed = transport{certificates}, logHandshakes(o.Verbose, s.report)
+		handshakes := &transport{certificates: certificates}
+		go handshakes.giveBack(watching)
+		cfg.Loop.TLS, cfg.Loop.HandshakeFailed = handshakes, logHandshakes(o.Verbose, s.report)
 	}
 	if o.Trace {
 		cfg.Loop.Trace = s.report.Lines("trace")

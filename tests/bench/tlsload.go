@@ -38,7 +38,7 @@ const (
 	// usedConns are opened and closed before the idle ones, so that what a server keeps for all of them is there.
 	usedConns = 64
 	// idleSettling is how long the connections are idle before the memory is read.
-	idleSettling = time.Second
+	idleSettling = 6 * time.Second
 )
 
 // onceIdleTLS measures the memory of idle connections over TLS.

@@ -69,7 +69,7 @@ var scenariosOverTLS = []*scenario{
 	{
 		Name: "idle-tls", Title: "1,000 idle TLS connections", path: static1K, protocol: tlsHTTP1, once: onceIdleTLS, long: true,
 		show: []metric{mConnBytes, mRSS}, quick: []string{"aws serve", "nginx"}, entries: tlsServers,
-		Method: "1,000 connections over TLS 1.3 have got one response of 1 KiB each over HTTP/1.1, and are idle for a second. The memory per idle connection is " +
+		Method: "1,000 connections over TLS 1.3 have got one response of 1 KiB each over HTTP/1.1, and are idle for six seconds. The memory per idle connection is " +
 			"the growth of the server's resident memory. Before, 64 connections were opened and closed.",
 	},
 	{
