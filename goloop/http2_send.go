@@ -17,7 +17,7 @@ const (
 	framesMin = 16 << 10
 	framesMax = 96 << 10
 	// framesRoom is what a plan takes at the most: control frames, framesMax, and a header section with a frame.
-	framesRoom  = framesMax + controlRoom + headBufferBytes + kernel.RecordContent + 16*kernel.FrameHead
+	framesRoom  = framesMax + controlRoom + headBufferBytes + kernel.RecordContent + 16*kernel.FrameHead + 1 // for tlsconn.Records.SealOwn
 	controlRoom = 16 << 10
 	// framesBytes is the memory for the plans of a batch.
 	framesBytes = 1 << 20
@@ -279,7 +279,7 @@ func (l *Loop) addFrames(c *conn) {
 	}
 	buf := p.buf[:made]
 	if c.seals() {
-		buf = c.tls.records.Seal(l.tls.messages.rest(), buf)
+		buf = c.tls.records.SealOwn(l.tls.messages.rest(), buf)
 		l.tls.messages.keep(len(buf))
 		l.tls.sealed += int64(made)
 	}

@@ -39,6 +39,9 @@ type Records interface {
 	Open(buf []byte) Opened
 	// Seal appends records with the content. An empty content takes no record.
 	Seal(dst, content []byte) []byte
+	// SealOwn does the same without copying the content, which is in the caller's own memory with room for a byte behind it. That byte
+	// is changed in between. dst must not overlap with it.
+	SealOwn(dst, content []byte) []byte
 	// SealInPlace makes a record of the n bytes of content that stand behind the room for its header in buf. It is for records
 	// that CanRewind.
 	SealInPlace(buf []byte, n int)

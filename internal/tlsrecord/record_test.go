@@ -92,6 +92,25 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// TestSealOwn makes the same records as Seal, behind others, and leaves the content and what is behind it as it was.
+func TestSealOwn(t *testing.T) {
+	eachSuite(t, func(t *testing.T, id uint16) {
+		s, r := pair(t, id)
+		for _, n := range []int{1, 150, 1300, ContentMax} {
+			memory := append(bytes.Repeat([]byte{'a'}, n), "behind"...)
+			want := s.Seal([]byte("before"), TypeData, memory[:n])
+			s.SetSequence(s.Sequence() - 1)
+			record := s.SealOwn([]byte("before"), TypeData, memory[:n])
+			if !bytes.Equal(record, want) || string(memory[n:]) != "behind" {
+				t.Fatalf("%d bytes: another record, or %q behind them", n, memory[n:])
+			}
+			if o := r.Open(record[len("before"):]); o.Result != Data || o.To-o.From != n {
+				t.Fatalf("%d bytes: %+v", n, o)
+			}
+		}
+	})
+}
+
 // TestBitFlips changes every byte of a record: nothing is delivered.
 func TestBitFlips(t *testing.T) {
 	eachSuite(t, func(t *testing.T, id uint16) {

@@ -60,6 +60,21 @@ func (s *Sender) Seal(dst []byte, is ContentType, content []byte) []byte {
 	return dst
 }
 
+// SealOwn does the same without copying the content, which is in the caller's own memory with room for a byte behind it. That byte is
+// changed in between. dst must not overlap with it.
+func (s *Sender) SealOwn(dst []byte, is ContentType, content []byte) []byte {
+	inner := content[:len(content)+1]
+	behind := inner[len(content)]
+	inner[len(content)] = byte(is)
+	total := len(content) + TailBytes
+	from := len(dst)
+	dst = append(dst, byte(TypeData), 3, 3, byte(total>>8), byte(total))
+	dst = s.aead.Seal(dst, s.nextNonce(), inner, dst[from:])
+	s.sequence++
+	inner[len(content)] = behind
+	return dst
+}
+
 // SealAlert appends a record with an alert.
 func (s *Sender) SealAlert(dst []byte, a Alert) []byte {
 	content := a.Content()

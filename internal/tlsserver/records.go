@@ -105,6 +105,19 @@ func (r *Records) Seal(dst, content []byte) []byte {
 	return dst
 }
 
+// SealOwn does the same with content that is in the caller's own memory, with room for a byte behind it, which is changed in between.
+func (r *Records) SealOwn(dst, content []byte) []byte {
+	if r.legacy != nil {
+		return r.Seal(dst, content)
+	}
+	for len(content) > 0 {
+		n := min(len(content), tlsrecord.ContentMax)
+		dst = r.sender.SealOwn(dst, tlsrecord.TypeData, content[:n])
+		content = content[n:]
+	}
+	return dst
+}
+
 // SealInPlace makes a record of the n bytes of content that stand behind the room for its header in buf.
 func (r *Records) SealInPlace(buf []byte, n int) {
 	r.sender.SealInPlace(buf, tlsrecord.TypeData, n)
