@@ -281,8 +281,11 @@ func (c *conn) farewell(how netKind) []byte {
 	if how == kernel.OpReset || c.withinResponse() {
 		return nil
 	}
+	if c.seals() && (!c.tls.out.isEmpty() || c.http2 != nil && !c.http2.out.isEmpty()) {
+		return nil // a record is incomplete
+	}
 	goodbye := c.goodbye()
-	if !c.seals() || !c.tls.out.isEmpty() || c.http2 != nil && !c.http2.out.isEmpty() {
+	if !c.seals() {
 		return goodbye
 	}
 	if len(goodbye) > 0 {

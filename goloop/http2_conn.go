@@ -119,7 +119,7 @@ func (l *Loop) stepStreams(c *conn, buf []byte) {
 // settleStreams sees to the state of a connection that speaks HTTP/2 after something has happened to it.
 func (l *Loop) settleStreams(c *conn) {
 	h := c.http2
-	if h.receiving {
+	if h.receiving || h.plan.buf != nil {
 		return // it follows
 	}
 	over := h.ends || h.frames.Ended()
@@ -162,7 +162,7 @@ func (e *streamEvents) Request(s *http2.Stream, head []byte) {
 	}
 	sc.serial, sc.peer = connstate.FirstStream+l.conns.begun, c.peer
 	l.conns.begun++
-	sc.stream = streamPart{of: c, http2: s}
+	sc.stream = streamPart{of: c, http2: s, progress: c.delivery.sent}
 	s.Slot = sc.slot
 	l.setState(sc, connstate.StateInit)
 	l.req.Reset(l.handler.Limits())

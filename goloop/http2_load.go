@@ -28,21 +28,38 @@ func (l *Loop) loadStream(c, sc *conn) {
 	l.awaitLoad(sc.current)
 }
 
-// endLoad lets the next stream of a connection load, if one that has loaded is over.
+// endLoad lets the most urgent of the streams that wait load, if one that has loaded is over.
 func (l *Loop) endLoad(sc *conn) {
 	c := sc.stream.of
 	if c == nil || !sc.stream.loads || c.http2 == nil {
 		return
 	}
 	q := &c.http2.loads
-	q.loading--
-	for len(q.waiting) > 0 {
-		next := q.waiting[0]
-		q.waiting = q.waiting[1:]
-		if waits := l.conns.bySlot[next.slot]; waits.gen == next.gen && waits.stream.of == c {
-			l.toSend(waits)
+	sc.stream.loads = false
+	for q.loading--; q.loading < loadsMax; {
+		next := q.takeNext(l, c)
+		if next == nil {
 			return
 		}
+		q.loading++ // at once: it may be over before its turn comes
+		next.stream.loads = true
+		l.toSend(next)
 	}
-	q.waiting = nil
+}
+
+// takeNext takes the most urgent stream of a connection that waits, the first of those, or nil if none does.
+func (q *loadQueue) takeNext(l *Loop, c *conn) (next *conn) {
+	kept := q.waiting[:0]
+	for _, w := range q.waiting {
+		sc := l.conns.bySlot[w.slot]
+		if sc.gen != w.gen || sc.stream.of != c || sc.stream.http2 == nil || sc.stream.loads {
+			continue
+		}
+		kept = append(kept, w)
+		if next == nil || sc.stream.http2.Urgency() < next.stream.http2.Urgency() {
+			next = sc
+		}
+	}
+	q.waiting = kept
+	return next
 }

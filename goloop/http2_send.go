@@ -275,6 +275,7 @@ func (l *Loop) addFrames(c *conn) {
 	}
 	if made == 0 {
 		h.plan = framePlan{}
+		l.settleStreams(c)
 		return
 	}
 	buf := p.buf[:made]
@@ -312,8 +313,7 @@ func (l *Loop) settleRead(c *conn, f *plannedFrame, buf []byte) int {
 		frames.Ready(s)
 		return 0
 	case class == kernel.Unsupported:
-		l.startLoading(x)
-		l.awaitLoad(x)
+		l.loadStream(c, sc)
 		return 0
 	default:
 		l.counts.DiskFaults++

@@ -199,5 +199,9 @@ func (c *Conn) countControl() {
 	}
 }
 
-// repay counts a request, or a DATA frame that was sent.
-func (c *Conn) repay() { c.controlDebt = max(c.controlDebt-2, 0) }
+// windowUpdateBytes is how much content a client may at least take before it opens the windows again, of the stream and of the connection: some do for
+// each read of theirs.
+const windowUpdateBytes = 4 << 10
+
+// repay counts requests, or parts of content that were sent.
+func (c *Conn) repay(n int) { c.controlDebt = max(c.controlDebt-2*n, 0) }

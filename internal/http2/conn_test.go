@@ -656,3 +656,66 @@ func TestIdleMemory(t *testing.T) {
 		t.Errorf("%d bytes, and a partial frame of %d", held, cap(c.partial))
 	}
 }
+
+// TestTrailersCostLittle sends trailers of thousands of indices that stand for a large Priority field: it is not parsed.
+func TestTrailersCostLittle(t *testing.T) {
+	cl := newClient(t, DefaultLimits())
+	cl.begin()
+	cl.headers(1, false, getLines...)
+	trailers := bytes.Clone(cl.encode("priority= u=1" + strings.Repeat(",", 4000)))
+	index := cl.encode("priority= u=1" + strings.Repeat(",", 4000))
+	if len(index) != 1 {
+		t.Fatalf("the field is not in the table: %d bytes", len(index))
+	}
+	trailers = append(trailers, bytes.Repeat(index, 12_000)...)
+	cl.must(cl.framer.WriteHeaders(peer.HeadersFrameParam{StreamID: 1, BlockFragment: trailers, EndHeaders: true, EndStream: true}))
+	if !cl.send(whole) || cl.streams[1] == nil {
+		t.Fatalf("%q", cl.control())
+	}
+	if cl.conn.shared.request.priority.urgency == 1 {
+		t.Error("a Priority field in trailers counts")
+	}
+}
+
+// TestWindowUpdatesOfSmallReads opens the windows of a stream and of the connection for each 4 KiB of a large response that is taken 96 KiB at a time: that is
+// not too much.
+func TestWindowUpdatesOfSmallReads(t *testing.T) {
+	cl := newClient(t, DefaultLimits())
+	cl.begin()
+	cl.must(cl.framer.WriteSettings(peer.Setting{ID: peer.SettingInitialWindowSize, Val: 1 << 20}))
+	cl.must(cl.framer.WriteWindowUpdate(0, 1<<20))
+	cl.get(1)
+	cl.send(whole)
+	s := cl.streams[1]
+	cl.conn.AppendHeaders(nil, s, okHead, false)
+	const piece, read = 96 << 10, 4 << 10
+	for sent := 0; sent < 64<<20; sent += piece {
+		cl.conn.Take(s, piece)
+		for range piece / read {
+			cl.must(cl.framer.WriteWindowUpdate(1, read))
+			cl.must(cl.framer.WriteWindowUpdate(0, read))
+		}
+		if !cl.send(whole) {
+			t.Fatalf("after %d bytes: %s", sent, cl.control())
+		}
+	}
+}
+
+// TestFramesBehindGoAway sends a request that the final GOAWAY excludes, and frames that follow it: the other stream goes on.
+func TestFramesBehindGoAway(t *testing.T) {
+	cl := newClient(t, DefaultLimits())
+	cl.begin()
+	cl.get(1)
+	cl.send(whole)
+	cl.conn.Shutdown()
+	cl.control()
+	cl.must(cl.framer.WritePing(true, shutdownPing))
+	cl.send(whole)
+	cl.control()
+	cl.get(3)
+	cl.must(cl.framer.WriteWindowUpdate(3, 100))
+	cl.must(cl.framer.WriteRSTStream(3, peer.ErrCodeCancel))
+	if !cl.send(whole) || cl.streams[1] == nil || cl.conn.Ended() {
+		t.Errorf("%q", cl.control())
+	}
+}

@@ -90,7 +90,7 @@ func (c *Conn) onReset(h *frameHead, payload []byte, handler Handler) {
 	switch {
 	case len(payload) != 4:
 		c.Fail(FrameSizeError)
-	case h.stream == 0, s == nil && h.stream > c.latest:
+	case h.stream == 0, s == nil && c.isIdle(h.stream):
 		c.Fail(ProtocolError)
 	case s == nil: // it is closed
 		c.countControl()

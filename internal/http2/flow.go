@@ -13,7 +13,7 @@ func (c *Conn) Take(s *Stream, n int) {
 		c.unlink(s)
 		c.link(s)
 	}
-	c.repay()
+	c.repay(1 + n/windowUpdateBytes)
 }
 
 // GiveBack gives bytes back that Take has taken for frames that are not sent after all.
@@ -44,8 +44,8 @@ func (c *Conn) onWindowUpdate(h *frameHead, payload []byte, handler Handler) {
 	}
 	s := c.find(h.stream)
 	switch {
-	case s == nil && h.stream > c.latest:
-		c.Fail(ProtocolError) // it is idle
+	case s == nil && c.isIdle(h.stream):
+		c.Fail(ProtocolError)
 	case s == nil: // it is closed
 	case n == 0:
 		c.streamError(s, ProtocolError, handler)

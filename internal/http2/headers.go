@@ -105,7 +105,7 @@ func (c *Conn) onTrailers(s *Stream, r *requestHead, ends bool, handler Handler)
 
 // begin begins a stream with a request.
 func (c *Conn) begin(id uint32, r *requestHead, ends bool, handler Handler) {
-	c.repay()
+	c.repay(1)
 	if id == streamMax || id > streamMax-2*uint32(c.limits.StreamsMax) {
 		defer c.Shutdown() // the numbers are about to be used up
 	}

@@ -14,7 +14,7 @@ type Limits struct {
 	// ControlBytesMax bounds the control frames that wait to be sent, in bytes.
 	ControlBytesMax int
 	// ControlFramesMax bounds the frames that bring nothing (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, those of unknown types) beyond two for each
-	// request and for each DATA frame that was sent.
+	// request, and for each 4 KiB of content that is sent, or part of them.
 	ControlFramesMax int
 	// ResetsMax bounds the streams that the client has reset (CVE-2023-44487), or that were reset for a fault of its (CVE-2025-8671), beyond one for each response that was
 	// completed.

@@ -134,7 +134,9 @@ func (r *requestHead) addField(name, value []byte) {
 			return
 		}
 	case "priority":
-		r.priority = parsePriority(value)
+		if !r.trailers { // of which there may be any number
+			r.priority = parsePriority(value)
+		}
 	}
 	if r.trailers || r.malformed {
 		return

@@ -14,6 +14,9 @@ const (
 	settingBytes                = 6
 )
 
+// settingsPerFrame is how many settings count as one frame that brings nothing.
+const settingsPerFrame = 32
+
 // tableDefault is the size of the table of header compression, unless SETTINGS say otherwise.
 const tableDefault = 4096
 
@@ -43,10 +46,15 @@ func (c *Conn) onSettings(h *frameHead, payload []byte) {
 	case h.has(flagAck) && len(payload) > 0, len(payload)%settingBytes != 0:
 		c.Fail(FrameSizeError)
 	case h.has(flagAck):
-		c.acked = true
-		c.steps++
+		if !c.acked {
+			c.acked = true
+			c.steps++
+		}
 	default:
-		for ; len(payload) > 0 && !c.failed; payload = payload[settingBytes:] {
+		for n := 1; len(payload) > 0 && !c.failed; payload = payload[settingBytes:] {
+			if n++; n%settingsPerFrame == 0 {
+				c.countControl() // as another frame
+			}
 			c.apply(binary.BigEndian.Uint16(payload), binary.BigEndian.Uint32(payload[2:]))
 		}
 		head := frameHead{kind: frameSettings, flags: flagAck}

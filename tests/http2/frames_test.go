@@ -193,3 +193,38 @@ func TestPriorities(t *testing.T) {
 		t.Errorf("the order is %s", got)
 	}
 }
+
+// TestLoadsThatAreGivenUp has 40 streams of one connection request a dynamic file, of which 16 load at once, and resets the first 32 in one packet. The other eight
+// get theirs.
+func TestLoadsThatAreGivenUp(t *testing.T) {
+	s := serve(t, newRoot(t), "--loops", "1")
+	const first, last, kept = 1, 79, 65
+	for range 5 {
+		c := dial(t, s, peer.Setting{ID: peer.SettingInitialWindowSize, Val: 1})
+		for id := uint32(first); id <= last; id += 2 {
+			c.get(t, id, "/dynamic/small")
+		}
+		for loading := 0; loading < 16; {
+			if _, ok := c.next(t).(*peer.DataFrame); ok {
+				loading++
+			}
+		}
+		var packet bytes.Buffer
+		framer := peer.NewFramer(&packet, nil)
+		for id := uint32(first); id < kept; id += 2 {
+			_ = framer.WriteRSTStream(id, peer.ErrCodeCancel)
+		}
+		for id := uint32(kept); id <= last; id += 2 {
+			_ = framer.WriteWindowUpdate(id, 1<<20)
+		}
+		if _, err := c.Write(packet.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		ended := map[uint32]bool{}
+		for len(ended) < (last-kept)/2+1 {
+			if f, ok := c.next(t).(*peer.DataFrame); ok && f.StreamEnded() && f.StreamID >= kept {
+				ended[f.StreamID] = true
+			}
+		}
+	}
+}
