@@ -248,9 +248,12 @@ bare-check: ## make run and make test in a Debian that has git and make alone, a
 
 # --- measuring --------------------------------------------------------------------------------------------
 
-.PHONY: bench bench-quick bench-compare microbench
+.PHONY: bench bench-https bench-quick bench-compare microbench
 bench: build ## ./aws beside its peers, every scenario and network, into docs/benchmarks.md; some two hours, as root
 	$(GO) run ./tests/bench -aws ./aws -docs docs
+
+bench-https: build ## those of make bench over TLS and HTTP/2, on one network, into docs/https; twenty minutes, as root
+	$(GO) run ./tests/bench -aws ./aws -only '^(tls|h2|h2c|idle-|page)' -networks 'veth, bbr' -docs docs/https
 
 bench-quick: build ## some scenarios of make bench with short runs, in a few minutes; writes no document
 	$(GO) run ./tests/bench -aws ./aws -quick

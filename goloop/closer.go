@@ -7,12 +7,18 @@ import (
 
 // closer holds the descriptors that are to be closed, or shut for sending, by the next batch or by a worker thread.
 type closer struct {
-	generators []handler.Generator  // over, closed by a worker thread
+	generators []overGenerator      // closed by a worker thread
 	sockets    []socketEnd          // of connections and listeners; one may be shut first and then closed
 	taken      int                  // of sockets, the first ones
 	files      []docroot.Descriptor // of files without references
-	slow       []int32              // of files whose close may wait: worker threads close them
+	slow       []docroot.Descriptor // of files whose close may wait: worker threads close them
 	kernel     []kernelEnd          // sockets whose records TCP may not have taken
+}
+
+// overGenerator is a generator that is over.
+type overGenerator struct {
+	handler.Generator
+	remote bool // as exchange.remote
 }
 
 // socketEnd is a socket with the operation that ends it: OpClose, OpReset or OpShutdown.
@@ -38,7 +44,7 @@ func (s *closer) takeFile() (int32, bool) {
 		if !d.Slow {
 			return d.FD, true
 		}
-		s.slow = append(s.slow, d.FD)
+		s.slow = append(s.slow, d)
 	}
 	return -1, false
 }

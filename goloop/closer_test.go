@@ -23,7 +23,7 @@ func TestCloser(t *testing.T) {
 	for fd, ok := s.takeFile(); ok; fd, ok = s.takeFile() {
 		files = append(files, fd)
 	}
-	if !slices.Equal(files, []int32{3, 1}) || !slices.Equal(s.slow, []int32{4, 2}) {
+	if !slices.Equal(files, []int32{3, 1}) || !slices.Equal(s.slow, []docroot.Descriptor{{FD: 4, Slow: true}, {FD: 2, Slow: true}}) {
 		t.Errorf("closed %v, put aside %v", files, s.slow)
 	}
 	if s.isEmpty() {

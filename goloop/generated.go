@@ -96,7 +96,7 @@ func (b *generatedBody) release() bool {
 	if b.job != nil {
 		b.job.dropped.Store(true)
 	} else {
-		l.closer.generators = append(l.closer.generators, b.source)
+		l.closer.generators = append(l.closer.generators, overGenerator{b.source, b.x.remote})
 	}
 	*b = generatedBody{}
 	return false
@@ -170,7 +170,7 @@ func (l *Loop) onPiece(c *conn, j *job, alive bool) {
 	j.Buf, j.generator = nil, nil
 	if !alive || c.current == nil || c.current.generated.job != j {
 		l.pieces.give(buffer)
-		l.closer.generators = append(l.closer.generators, source)
+		l.closer.generators = append(l.closer.generators, overGenerator{source, j.Remote})
 		return
 	}
 	b := &c.current.generated
@@ -205,7 +205,7 @@ func (l *Loop) askGeneratorCloses() {
 	for n := len(l.closer.generators); n > 0; n-- {
 		j := l.jobs.take(kernel.JobGenerate, nil)
 		source, k := l.closer.generators[n-1], l.k
-		j.Remote = true // nobody waits for it
+		j.Remote = source.remote
 		j.Func = func() { source.Close(k) }
 		if !l.k.Ask(&j.Job) {
 			l.giveJob(j)

@@ -271,6 +271,9 @@ func (l *Loop) onLookedUp(c *conn, j *job, alive bool) {
 			exhausted = true
 			continue
 		}
+		if n.Class != kernel.Done {
+			n.File.Remote = j.Remote
+		}
 		file := l.remember(j.mounts[i], n.Name, n.Class, &n.File, false)
 		if x != nil {
 			x.hold(file)

@@ -38,7 +38,7 @@ func (x *exchange) askMake(kind kernel.JobKind, m *docroot.Mount, key []byte, bu
 	j := l.jobs.take(kind, x.conn)
 	j.mount = m
 	j.key = append(j.key, key...)
-	j.Remote = x.remote
+	j.Remote = x.remote // what only computes has no other threads
 	j.does(l.k, build)
 	if !l.k.Ask(&j.Job) {
 		l.giveJob(j)

@@ -61,8 +61,7 @@ func (l *Loop) askPrefetch(x *exchange) {
 func (l *Loop) askCloses() {
 	for n := len(l.closer.slow); n > 0; n-- {
 		j := l.jobs.take(kernel.JobClose, nil)
-		j.Remote = true // nobody waits for it
-		j.FD = l.closer.slow[n-1]
+		j.FD, j.Remote = l.closer.slow[n-1].FD, l.closer.slow[n-1].Remote
 		if !l.k.Ask(&j.Job) {
 			l.giveJob(j)
 			return

@@ -364,8 +364,9 @@ func (f *File) released(refs int32, fds []Descriptor) []Descriptor {
 
 // Descriptor is a descriptor that the caller must close.
 type Descriptor struct {
-	FD   int32
-	Slow bool // closing it may block: on a remote filesystem (FUSE_FLUSH), or on the deletion of a file without a name
+	FD     int32
+	Slow   bool // closing it may block: on a remote filesystem (FUSE_FLUSH), or on the deletion of a file without a name
+	Remote bool // on the former
 }
 
 // close appends the descriptors of a file that nobody has a reference of any more.
@@ -375,7 +376,7 @@ func (f *File) close(fds []Descriptor) []Descriptor {
 	//mutation:direct-descriptor-leak
 	for _, fd := range [...]int32{f.FD, f.Direct.Load()} {
 		if fd >= 0 {
-			fds = append(fds, Descriptor{FD: fd, Slow: slow})
+			fds = append(fds, Descriptor{FD: fd, Slow: slow, Remote: f.Remote})
 		}
 	}
 	f.FD = -1

@@ -149,7 +149,7 @@ func (f *File) SetForms(are bool, now time.Duration) {
 func NewFile(m *Mount, name string, class kernel.Class, opened *kernel.Opened) *File {
 	f := &File{Mount: m, Name: name, Class: class}
 	f.FD = -1
-	if class == kernel.Directory {
+	if class != kernel.Done && opened != nil {
 		f.Remote = opened.Remote
 	}
 	if class == kernel.Done {

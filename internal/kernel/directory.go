@@ -83,7 +83,7 @@ func entryOf(below, root Root, dir int32, directory, name string) (DirectoryEntr
 	if err != nil {
 		return DirectoryEntry{}, Absent
 	}
-	errno := statx(dir, z, unix.AT_SYMLINK_NOFOLLOW, unix.STATX_BASIC_STATS, &stat)
+	errno := statx(dir, z, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, unix.STATX_BASIC_STATS, &stat)
 	link := errno == 0 && stat.Mode&unix.S_IFMT == unix.S_IFLNK
 	if errno == 0 && (link || below != root) {
 		// Only a look-up can determine whether links are followed.

@@ -161,7 +161,8 @@ const (
 type Job struct {
 	Kind JobKind
 	// Remote says that the job may wait for another process or machine, and for ever. Threads of their own do such jobs, so that
-	// the others wait for disks of this machine alone. A JobLookUp becomes Remote when a name turns out to lead to another filesystem.
+	// the others wait for disks of this machine alone. A JobLookUp becomes Remote when a name turns out to lead to another filesystem. If
+	// these threads have no room for it, it comes back with all names Canceled.
 	Remote bool
 	Class  Class
 	FD     int32

@@ -18,7 +18,7 @@ import (
 type Config struct {
 	EventsMax  int // largest number of events that one Wait returns
 	ReadsMax   int // largest number of reads in flight; 0 means no kernel AIO
-	WorkersMax int // largest number of worker threads, in addition to those that compute and compress
+	WorkersMax int // largest number of worker threads that look up and read, and as many for jobs that are Remote
 	JobsMax    int // largest number of jobs that wait for a worker thread
 }
 

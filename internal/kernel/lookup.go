@@ -68,6 +68,9 @@ func (j *Job) lookUpLocal() bool {
 	for _, fd := range j.AppendOpened(nil) {
 		_ = unix.Close(int(fd))
 	}
+	for i := range j.Names {
+		j.Names[i].Class = Canceled
+	}
 	j.Remote = true
 	return false
 }

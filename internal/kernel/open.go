@@ -252,9 +252,12 @@ func openWaiting(root Root, name []byte, file *Opened) Class {
 	return describe(fd, root, &stat, file, true)
 }
 
-// openLocal does the same for a name on the root's own filesystem. It returns false if the name leads to another one, which it does
-// not ask, or if the kernel does not decide about a link.
+// openLocal does the same for a name on the root's own filesystem, if that is of this machine. It returns false if the name leads to another one,
+// which it does not ask, or if the kernel does not decide about a link. Without openat2(2) it can't know, and asks.
 func openLocal(root Root, name []byte, file *Opened) (Class, bool) {
+	if root.remote() {
+		return Again, false
+	}
 	if missing().openat2 != 0 || len(name) >= unix.PathMax {
 		return openWaiting(root, name, file), true
 	}

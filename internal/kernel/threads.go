@@ -26,7 +26,11 @@ func WorkersMax(loops, wanted int) (most int, warning string) {
 		return wanted, ""
 	}
 	// Half of the room, for others of the same user or group may need threads, too.
-	most = max(((room-threadsReserved)/2/loops-computeMax)/2-generateThreadsMax-CompressMax, 1)
+	const handshakes = 1
+	each := ((room-threadsReserved)/2/loops-computeMax-handshakes)/2 - generateThreadsMax - CompressMax
+	for most = max(min(each, wanted), 1); most > 1 && most+listThreads(most) > each; {
+		most--
+	}
 	if most >= wanted {
 		return wanted, ""
 	}

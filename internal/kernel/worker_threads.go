@@ -20,7 +20,7 @@ type workerThreads struct {
 	group   sync.WaitGroup
 
 	mu       sync.Mutex
-	pools    [poolCount][2]workerPool // each for jobs that wait for this machine alone, and for those that are Remote
+	pools    [poolCount][2]workerPool // the second of each pair is for jobs that are Remote
 	finished []*Job                   // completed, not yet fetched
 	signaled bool                     // the eventfd has been written since the loop last looked
 	closed   bool
@@ -29,6 +29,7 @@ type workerThreads struct {
 // The pools of worker threads.
 const (
 	poolWaiting    = iota // for jobs that wait
+	poolList              // for listings, which may ask the filesystems that are mounted in a directory
 	poolCompute           // for jobs that compute, so that these can't hold up the others
 	poolCompress          // for jobs that compress, so that a password check does not wait for them
 	poolHandshakes        // for handshakes, which password checks would hold up; one thread, to which their coroutines are bound
@@ -51,6 +52,9 @@ type workerPool struct {
 // password checks costs the loops a tenth of a processor, and not half of it. The same holds for compressing.
 const jobNice = 10
 
+// listThreads is how many threads there are for listings, beside most for jobs that wait.
+func listThreads(most int) int { return max(most/4, min(most, 4)) }
+
 // generateThreadsMax is how many threads of a loop make the content of responses. While one waits for a disk, another one computes.
 const generateThreadsMax = 4
 
@@ -65,10 +69,10 @@ func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
 	}
 	h := &workerThreads{eventFD: int32(fd), null: null}
 	for i, most := range [poolCount]int{
-		poolWaiting: max(most, 1), poolCompute: max(computeMost, 1), poolCompress: CompressMax, poolHandshakes: 1, poolGenerate: generateThreadsMax,
+		poolWaiting: max(most, 1), poolList: listThreads(max(most, 1)), poolCompute: max(computeMost, 1), poolCompress: CompressMax, poolHandshakes: 1, poolGenerate: generateThreadsMax,
 	} {
 		for j := range h.pools[i] {
-			h.pools[i][j] = workerPool{nice: i != poolWaiting, most: most, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
+			h.pools[i][j] = workerPool{nice: i != poolWaiting && i != poolList, most: most, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 		}
 	}
 	return h, nil
@@ -76,19 +80,21 @@ func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
 
 func (h *workerThreads) poolOf(job *Job) *workerPool {
 	i, remote := poolWaiting, 0
-	switch job.Kind {
-	case JobCompute:
-		i = poolCompute
-	case JobCompress:
-		i = poolCompress
-	case JobHandshake:
-		i = poolHandshakes
-	case JobGenerate:
-		i = poolGenerate
-	case JobLookUp, JobPrefetch, JobRead, JobClose, JobFunc, JobPopulate:
-	}
 	if job.Remote {
 		remote = 1
+	}
+	switch job.Kind {
+	case JobCompute: // it does not wait
+		i, remote = poolCompute, 0
+	case JobHandshake:
+		i, remote = poolHandshakes, 0
+	case JobCompress:
+		i = poolCompress
+	case JobGenerate:
+		i = poolGenerate
+	case JobFunc:
+		i = poolList
+	case JobLookUp, JobPrefetch, JobRead, JobClose, JobPopulate:
 	}
 	return &h.pools[i][remote]
 }
@@ -142,8 +148,8 @@ func (h *workerThreads) run(p *workerPool) {
 			h.mu.Unlock()
 			done := h.perform(job, &scratch)
 			h.mu.Lock()
-			if !done {
-				h.enqueue(h.poolOf(job), job)
+			if other := h.poolOf(job); !done && len(other.queue) < other.jobsMax && !h.closed {
+				h.enqueue(other, job)
 				continue
 			}
 			h.finished = append(h.finished, job)

@@ -81,7 +81,7 @@ func TestPrefetch(t *testing.T) {
 func TestWorkerThreadsBringProcessors(t *testing.T) {
 	const most = 2*processorStep + 3
 	before := runtime.GOMAXPROCS(0)
-	h, err := newWorkerThreads(most, 1, most)
+	h, err := newWorkerThreads(4*most, 1, most) // so many are there for listings
 	if err != nil {
 		t.Fatal(err)
 	}

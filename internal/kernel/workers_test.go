@@ -101,7 +101,7 @@ func TestQueueIsBounded(t *testing.T) {
 func TestRemoteJobsHaveTheirThreads(t *testing.T) {
 	h := newTestWorkers(t, 2)
 	release := make(chan struct{})
-	kinds := []JobKind{JobFunc, JobCompute, JobCompress, JobGenerate}
+	kinds := []JobKind{JobFunc, JobCompress, JobGenerate}
 	for _, kind := range kinds {
 		for range 8 {
 			if !h.ask(&Job{Kind: kind, Remote: true, Class: Absent, Func: func() { <-release }}) {

@@ -36,19 +36,28 @@ func (s *jobs) give(j *job) { s.free.Give(j) }
 // pending returns the number of jobs that the worker threads have.
 func (s *jobs) pending() int { return len(s.all) - s.free.Len() }
 
-// askReads hands reads to the worker threads until they take no more.
+// askReads hands reads to the worker threads until they take no more. Those of files that are Remote have threads of their own: if these
+// take none, the other reads go on.
 func (l *Loader) askReads() {
-	for !l.thread.empty() {
+	var refused [2]bool // local, Remote
+	for n := l.thread.len(); n > 0; n-- {
 		i := l.thread.pop()
-		if l.pool.buffers[i].transfer.released {
+		t := l.pool.buffers[i].transfer
+		if t.released {
 			l.dropQueued(i)
 			continue
 		}
-		if !l.askRead(i) {
-			l.thread.pushFront(i)
-			l.threadPause.begin(l.k.Now())
-			return
+		kind := 0
+		if t.file.Remote {
+			kind = 1
 		}
+		if refused[kind] || !l.askRead(i) {
+			refused[kind] = true
+			l.thread.push(i)
+		}
+	}
+	if refused[0] || refused[1] {
+		l.threadPause.begin(l.k.Now())
 	}
 }
 

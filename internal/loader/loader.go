@@ -151,7 +151,7 @@ func (l *Loader) RetryAt() (at time.Duration, waiting bool) {
 func (l *Loader) CheckReleased() {
 	p := &l.pool
 	assert(len(l.transfers) == 0, "a transfer has not been released")
-	assert(p.available+p.held[shareMemory]+p.held[shareDisk] == p.grown, "a buffer counts to no share, or to both")
+	assert(p.available+p.heldByAll() == p.grown, "a buffer counts to no share, or to two")
 	assert(l.reading == 0, "a transfer that is released still counts among those that read")
 }
 

@@ -86,12 +86,24 @@ func (p *pool) size() int {
 	return len(p.buffers)
 }
 
+// heldByAll returns how many buffers are allocated or have a chunk.
+func (p *pool) heldByAll() (n int) {
+	for _, held := range p.held {
+		n += held
+	}
+	return n
+}
+
 // unused returns how many buffers are allocated to nobody, including those that have no memory yet.
 func (p *pool) unused() int { return p.available + len(p.buffers) - p.grown }
 
 // waiting returns the number of transfers that wait for buffers.
 func (p *pool) waiting() int {
-	return p.waiters[shareMemory].len() + p.waiters[shareDisk].len() - p.left
+	n := -p.left
+	for s := range p.waiters {
+		n += p.waiters[s].len()
+	}
+	return n
 }
 
 // addGrowth makes buffers of the part that was asked for.

@@ -6,6 +6,7 @@ type share uint8
 const (
 	shareMemory share = iota // all that it has read so far was in memory
 	shareDisk
+	shareRemote // its file is Remote: a read may wait for ever
 	shareCount
 )
 
@@ -17,16 +18,24 @@ const (
 )
 
 // reserved returns how many buffers are kept for a share beyond those that it holds: a part of the pool, less
-// if the rest of the pool would be smaller than a window.
+// if the rest of the pool would be smaller than a window. None are kept for files that are Remote while there are none.
 func (p *pool) reserved(s share) int {
+	if s == shareRemote && p.held[s] == 0 && p.waiters[s].empty() {
+		return 0
+	}
 	part := min(p.size()/sharePart, p.size()-int(p.windowChunks))
 	return max(part-p.held[s], 0)
 }
 
 // mayHold reports whether a share may hold n more buffers. They need not have memory yet.
 func (p *pool) mayHold(s share, n int) bool {
-	other := shareCount - 1 - s
-	return p.available+p.size()-p.grown-n >= p.reserved(other)
+	kept := 0
+	for other := range shareCount {
+		if other != s {
+			kept += p.reserved(other)
+		}
+	}
+	return p.available+p.size()-p.grown-n >= min(kept, p.size()-int(p.windowChunks))
 }
 
 // allocate allocates free buffers to a transfer.
@@ -49,11 +58,11 @@ func (p *pool) release(s share, n int) {
 // a time.
 func (l *Loader) refill(t *Transfer) int {
 	p := &l.pool
-	if !p.waiters[t.share].empty() || t.share == shareDisk && p.waiting() > 0 {
+	if !p.waiters[t.share].empty() || t.share != shareMemory && p.waiting() > 0 {
 		return 0
 	}
 	most := 1
-	if t.share == shareDisk {
+	if t.share != shareMemory {
 		most = int(t.windowMax)
 	}
 	n := int(min(t.windowMax-(t.next-t.head), t.endChunk-t.next)) - t.allocated
@@ -65,7 +74,7 @@ func (l *Loader) refill(t *Transfer) int {
 
 // moveToDisk counts a transfer to those that wait for a disk: one of its reads found that its bytes are not in memory.
 func (l *Loader) moveToDisk(t *Transfer) {
-	if t.released || t.share == shareDisk {
+	if t.released || t.share != shareMemory {
 		return
 	}
 	p := &l.pool

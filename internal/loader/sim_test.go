@@ -191,7 +191,8 @@ func (w *world) check() {
 	}
 	expect("buffers held for what is in memory", p.held[shareMemory], held[shareMemory])
 	expect("buffers held for what waits for a disk", p.held[shareDisk], held[shareDisk])
-	expect("buffers with memory", p.available+p.held[shareMemory]+p.held[shareDisk], p.grown)
+	expect("buffers held for files that are Remote", p.held[shareRemote], held[shareRemote])
+	expect("buffers with memory", p.available+p.heldByAll(), p.grown)
 	expect("free buffers", len(p.free), p.available+allocated)
 	expect("free buffers by state", states[bufferFree], len(p.buffers)-p.grown+len(p.free))
 	expect("transfers that read", l.reading, reading)

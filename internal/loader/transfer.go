@@ -52,6 +52,9 @@ func (l *Loader) Start(file *docroot.File, offset, end int64, owner uint64) *Tra
 		probed = end - offset // all of it is read at once if it is there
 	}
 	t.share = shareDisk
+	if file.Remote {
+		t.share = shareRemote
+	}
 	t.resident = l.k.Slots() > 0 && !file.Remote && !file.NoWaitOff.Load() &&
 		l.k.Probe(file.FD, offset, probed) == kernel.ResidencyFull
 	if t.resident {

@@ -42,7 +42,9 @@ func writeDocs(directory string, r *report) error {
 			fmt.Fprintf(&b, "\n![%s](benchmarks/%s)\n", p.title, name)
 		}
 	}
-	b.WriteString("\n" + tried)
+	if !slices.ContainsFunc(scenarios, func(s *scenario) bool { return len(r.results(s.Name)) == 0 }) {
+		b.WriteString("\n" + tried)
+	}
 	return os.WriteFile(filepath.Join(directory, "benchmarks.md"), []byte(b.String()), 0o644)
 }
 
@@ -60,9 +62,9 @@ func writeResult(b *strings.Builder, s *scenario, r *result) {
 
 func writeMethod(b *strings.Builder, r *report) {
 	m := r.Machine
-	fmt.Fprintf(b, "Written by `make bench` (`go run ./tests/bench`); mode %s, %s, %g s each; the scenarios that take long (isolation, idle connections over TLS) have half as many rounds. The figures are medians, "+
+	fmt.Fprintf(b, "Written by `%s`; mode %s, %s, %g s each; the scenarios that take long (isolation, idle connections over TLS) have half as many rounds. The figures are medians, "+
 		"with the smallest and the largest value in brackets. The number after × is the ratio to the first line of aws.\n\n",
-		r.Mode, count(r.Rounds, "round"), r.Seconds)
+		r.Command, r.Mode, count(r.Rounds, "round"), r.Seconds)
 	fmt.Fprintf(b, "Machine: %d cores, %s, %d MiB of memory, Linux %s, congestion control %s.\n",
 		m.Cores, m.CPU, m.MemoryMB, m.Kernel, m.Congestion)
 	names := make([]string, 0, len(m.Versions))

@@ -34,11 +34,24 @@ func (b *bench) on(n *network) *bench {
 // report is what a run has found.
 type report struct {
 	Machine   machine   `json:"machine"`
+	Command   string    `json:"command"` // by which it can be repeated
 	Mode      string    `json:"mode"`
 	Rounds    int       `json:"rounds"`
 	Seconds   float64   `json:"seconds"`          // measured in each round
 	Absent    []string  `json:"absent,omitempty"` // networks that could not be had, and why
 	Scenarios []*result `json:"scenarios"`
+}
+
+// commandLine is how a person repeats a run.
+func commandLine(args []string) string {
+	line := "go run ./tests/bench"
+	for _, a := range args {
+		if strings.ContainsAny(a, " ^|()*'") {
+			a = "'" + strings.ReplaceAll(a, "'", `'\''`) + "'"
+		}
+		line += " " + a
+	}
+	return line
 }
 
 // result is what a scenario has found on a network.
@@ -94,7 +107,7 @@ func (b *bench) run(chosen *selection) (*report, error) {
 	if b.certificate, b.key, err = makeCertificate(b.work); err != nil {
 		return nil, err
 	}
-	found := &report{Machine: describeMachine(b), Mode: "full", Rounds: b.rounds, Seconds: b.measured.Seconds()}
+	found := &report{Machine: describeMachine(b), Command: commandLine(os.Args[1:]), Mode: "full", Rounds: b.rounds, Seconds: b.measured.Seconds()}
 	if chosen.quick {
 		found.Mode = "quick"
 	}

@@ -36,7 +36,7 @@ func onceHandshakes(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 const (
 	idleTLSConns = 1000
 	// usedConns are opened and closed before the idle ones, so that what a server keeps for all of them is there.
-	usedConns = 64
+	usedConns = 200
 	// idleSettling is how long the connections are idle before the memory is read.
 	idleSettling = 6 * time.Second
 )
