@@ -64,12 +64,13 @@ func newPebble(t *testing.T, s *server, o pebbleOptions) *pebble {
 	var orders int
 	handler := front.Handler()
 	h := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/order-plz") {
+		response := &statusWriter{ResponseWriter: w}
+		handler.ServeHTTP(response, r)
+		if strings.HasPrefix(r.URL.Path, "/order-plz") && response.status == http.StatusCreated { // a refused nonce is no order
 			mutex.Lock()
 			orders++
 			mutex.Unlock()
 		}
-		handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(h.Close)
 	caFile := filepath.Join(t.TempDir(), "directory.pem")
@@ -82,6 +83,18 @@ func newPebble(t *testing.T, s *server, o pebbleOptions) *pebble {
 		defer mutex.Unlock()
 		return orders
 	}}
+}
+
+// statusWriter remembers the status of a response.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // resolver starts a DNS server that says that every name is on loopback.
