@@ -134,7 +134,8 @@ func (h *workerThreads) run(p *workerPool) {
 	defer bringProcessors(-1)
 	if p.nice {
 		runtime.LockOSThread() // for good: it ends with the goroutine
-		if own, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err == nil { // the system call returns 20 minus the niceness
+		own, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+		if err == nil { // the system call returns 20 minus the niceness
 			_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 20-own+jobNice)
 		}
 	}

@@ -66,7 +66,7 @@ func newPebble(t *testing.T, s *server, o pebbleOptions) *pebble {
 	h := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		response := &statusWriter{ResponseWriter: w}
 		handler.ServeHTTP(response, r)
-		if strings.HasPrefix(r.URL.Path, "/order-plz") && response.status == http.StatusCreated { // a refused nonce is no order
+		if strings.HasPrefix(r.URL.Path, "/order-plz") && response.status == http.StatusCreated { // not one whose nonce is refused
 			mutex.Lock()
 			orders++
 			mutex.Unlock()
