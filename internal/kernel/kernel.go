@@ -109,7 +109,7 @@ type Opened struct {
 	FD        int32
 	MemAlign  uint32 // of a buffer for a direct read (statx(2), STATX_DIOALIGN); 0: not possible
 	FileAlign uint32 // of offset and length of a direct read; 0: not possible
-	Remote    bool   // another process or machine implements its filesystem (FUSE, NFS, ...): only worker threads may use it; true of directories, too
+	Remote    bool   // another process or machine implements its filesystem (FUSE, NFS, ...): only worker threads may use it
 }
 
 // Residency is the degree to which a part of a file is in the page cache.

@@ -195,18 +195,14 @@ func nanoseconds(t unix.StatxTimestamp) int64 {
 // does not provide it (before Linux 6.1). It is sufficient for every common disk.
 const directAlignDefault = 4096
 
-// describe fills file from a descriptor that was opened beneath a root, or closes it if it is not a regular file; file.Remote is
-// known of a directory, too. Unless it may wait, the file is on the root's own local filesystem. The class is Again if the
-// filesystem would have to be queried for its type.
+// describe fills file from a descriptor that was opened beneath a root, or closes it if it is not a regular file. Unless it
+// may wait, the file is on the root's own local filesystem. The class is Again if the filesystem would have to be
+// queried for its type.
 func describe(fd int32, root Root, stat *unix.Statx_t, file *Opened, wait bool) Class {
 	var empty [1]byte
 	errno := statx(fd, &empty[0], unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC,
 		unix.STATX_BASIC_STATS|unix.STATX_DIOALIGN, stat)
-	file.Remote = false
 	if errno != 0 || stat.Mode&unix.S_IFMT != unix.S_IFREG {
-		if wait && errno == 0 && stat.Mode&unix.S_IFMT == unix.S_IFDIR {
-			file.Remote = kindBeneath(root, fd, stat) == filesystemRemote
-		}
 		_ = unix.Close(int(fd))
 		switch {
 		case errno != 0:
