@@ -131,6 +131,12 @@ func TestSameAsHTTP1(t *testing.T) {
 			DisableCompression: true, TLSClientConfig: s.Client.Clone(), TLSNextProto: nil, Protocols: new(http.Protocols),
 		}}
 		one.Transport.(*http.Transport).Protocols.SetHTTP1(true)
+		known := ask{method: "GET", target: "/private/secret", host: "localhost", fields: http.Header{"Authorization": {"Basic dTpw"}}}
+		for _, c := range []*http.Client{one, two} {
+			if got := known.send(c, base); !strings.HasPrefix(got, "200, 7 bytes") {
+				t.Errorf("with the password: %s", got)
+			}
+		}
 		rnd := rand.New(rand.NewPCG(1, 2))
 		statuses := map[string]int{}
 		for i := range 600 {

@@ -36,7 +36,7 @@ func newRoot(t testing.TB) string {
 }
 
 // users has the user u with the password p.
-const users = "u:$2y$05$ba0EOWMQ3Ghj8AGiJtQ1SOTwl/4HDW3V5MrMBPM0qSTXWTBuqgrxi\n"
+const users = "u:$2y$05$eRw4f7gp3efhrIenlfMBTe2QqQdP8gRHajNAPkvHqp4eGif/IB0Yq\n"
 
 // serve starts a server.
 func serve(t testing.TB, root string, args ...string) *harness.HTTPS {
