@@ -142,8 +142,10 @@ func TestSameAsHTTP1(t *testing.T) {
 		for i := range 600 {
 			a := drawAsk(rnd)
 			first, second := a.send(one, base), a.send(two, base)
-			if path, _, _ := strings.Cut(a.target, "?"); first != second && path == "/dir/" {
-				first, second = a.send(one, base), a.send(two, base) // a listing has a Last-Modified from the second after it was made
+			path, _, _ := strings.Cut(a.target, "?")
+			// A listing has a Last-Modified from the second after the one in which it was made, and is made anew now and then.
+			for try := 0; try < 3 && first != second && strings.HasSuffix(path, "/"); try++ {
+				first, second = a.send(one, base), a.send(two, base)
 			}
 			if first != second {
 				t.Errorf("request %d, %+v\nby HTTP/1.1: %s\nby HTTP/2: %s", i, a, first, second)
