@@ -72,7 +72,9 @@ func TestHTTPSEffects(t *testing.T) {
 		says string // on the standard error; empty: nothing
 	}{
 		{pair, 0, ""},
-		{append(pair, "--listen-tls=:443", "--redirect-to-https", "--hsts=max-age=1", "--tls-policy=modern", "--tls-key-log="+filepath.Join(dir, "log")), 0, ""},
+		{append(pair, "--listen-tls=:443", "--redirect-to-https", "--hsts=max-age=1", "--tls-policy=modern", "--tls-key-log="+filepath.Join(dir, "log")), 0, "log gets the secrets of all TLS connections"},
+		{append(pair, "--tls-key-log="+filepath.Join(dir, "absent", "log")), 1, "--tls-key-log: open " + filepath.Join(dir, "absent", "log") + ": no such file"},
+		{append(pair, "--tls-key-log="+dir), 1, "--tls-key-log: open " + dir + ": is a directory"},
 		{append(pair, "--client-certificates=required", "--client-ca="+roots), 0, ""},
 		{append(pair, "--client-certificates=required"), 2, "--client-certificates needs --client-ca"},
 		{append(pair, "--client-ca="+roots), 0, "--client-ca does nothing without --client-certificates"},
