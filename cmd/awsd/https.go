@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"aws/internal/acme"
@@ -49,6 +50,14 @@ func (s *fileServer) certificates(serves bool, shared *os.File) (*tlsconfig.Stor
 		s.report.Warn(w)
 	}
 	return store, errors.Join(err, keyLogErr)
+}
+
+// reloadCertificates reads the files of certificates again, for a SIGHUP to a server without supervisor. No connection ends.
+func (s *fileServer) reloadCertificates(store *tlsconfig.Store) {
+	if store.Reload() != nil {
+		return // the log has the reasons
+	}
+	s.report.Info("hangup: the files of certificates, keys and client CAs were read again; other changes need --supervise", "signal", syscall.SIGHUP.String())
 }
 
 // checkCertificates loads the certificates and returns all that is wrong with them. It prints those that can be used, unless

@@ -20,7 +20,8 @@ type Store struct {
 	keyLog   *os.File // nil: off
 	tickets  ticketKeys
 	current  atomic.Pointer[snapshot]
-	reload   sync.Mutex // held by one reload at a time
+	reload   sync.Mutex  // held by one reload at a time
+	loaded   []fileState // of the files, in the order of Settings.Files, from before they were read last; under reload
 }
 
 // snapshot is what handshakes use. It does not change, apart from the ticket keys of its groups.
