@@ -176,6 +176,9 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	if sockets != nil {
 		cfg.Listen, cfg.Sockets, cfg.Loops = sockets.Addresses(), sockets.Descriptors(), len(sockets.Descriptors())
 	}
+	if err := serveconfig.CheckCertificates(cfg.Listen, certificates != nil); err != nil {
+		return err
+	}
 	if o.Sites != nil {
 		descriptors -= len(handler.Mounts()) // of their roots
 	}
