@@ -143,6 +143,9 @@ func TestSameVerdict(t *testing.T) {
 		"single": func(d defect) string {
 			return rightServer.with(rightSite).with(d.server).with(d.site).String() + "root = \"$\"\n"
 		},
+		"defaults": func(d defect) string {
+			return rightServer.with(d.server).String() + "[defaults]\n" + rightSite.with(d.site).String() + "[[site]]\nhosts = [\"a.example\"]\nroot = \"$\"\n"
+		},
 		"sites": func(d defect) string {
 			return issuer.with(d.server).String() + "[[site]]\nhosts = [\"a.example\"]\nroot = \"$\"\n" + rightSite.with(d.site).String() + acmeSite
 		},
@@ -155,7 +158,7 @@ func TestSameVerdict(t *testing.T) {
 			}
 		})
 		for key, list := range httpsDefects {
-			if strings.HasPrefix(key, "acme-") && form == "single" {
+			if strings.HasPrefix(key, "acme-") && form != "sites" {
 				continue
 			}
 			for i, d := range list {
