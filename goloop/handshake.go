@@ -147,7 +147,7 @@ func (l *Loop) stepHandshake(c *conn, buf []byte) {
 	}
 	if h.shake == nil {
 		h.local = l.k.Local(c.fd)
-		h.shake = l.tls.config.NewHandshake(h.local)
+		h.shake = l.tls.begin(h.local)
 	}
 	h.shake.Feed(buf)
 	l.awaitStep(c)

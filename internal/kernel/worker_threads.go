@@ -22,7 +22,7 @@ type workerThreads struct {
 	mu       sync.Mutex
 	pools    [poolCount][2]workerPool // the second of each pair is for jobs that are Remote
 	finished []*Job                   // completed, not yet fetched
-	signaled bool                     // the eventfd has been written since the loop last looked
+	signaled bool                     // the loop has been woken up, or will be, to look at finished
 	closed   bool
 }
 
@@ -156,7 +156,12 @@ func (h *workerThreads) run(p *workerPool) {
 				continue
 			}
 			h.finished = append(h.finished, job)
-			h.signal()
+			if h.mustSignal() {
+				// Without the lock: the loop wants it as soon as it has been woken up, and may be on the same processor.
+				h.mu.Unlock()
+				h.signal()
+				h.mu.Lock()
+			}
 		}
 		if h.closed {
 			return
@@ -191,26 +196,31 @@ func bringProcessors(n int) {
 	}
 }
 
-// signal makes the eventfd readable. The lock is held.
-func (h *workerThreads) signal() {
-	if h.signaled || h.eventFD < 0 {
-		return
-	}
+// mustSignal reports whether the loop does not know yet that there are finished jobs. The caller then calls signal. The lock is held.
+func (h *workerThreads) mustSignal() bool {
+	must := !h.signaled
 	h.signaled = true
+	return must
+}
+
+// signal wakes up the loop. Its watch of the eventfd is edge-triggered, so that each write is an event, and nothing is read.
+func (h *workerThreads) signal() {
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
 	for {
-		// EAGAIN would mean that the counter is full, and so the descriptor readable anyway.
 		if _, err := unix.Write(int(h.eventFD), one[:]); err != unix.EINTR {
 			return
 		}
 	}
 }
 
+// wake wakes up the loop.
 func (h *workerThreads) wake() {
 	h.mu.Lock()
-	h.signal()
-	h.mu.Unlock()
+	defer h.mu.Unlock() // after signal, so that close does not take the eventfd away
+	if h.eventFD >= 0 {
+		h.signal()
+	}
 }
 
 func (h *workerThreads) takeFinished(jobs []*Job) int {
@@ -220,11 +230,7 @@ func (h *workerThreads) takeFinished(jobs []*Job) int {
 	rest := copy(h.finished, h.finished[n:])
 	clear(h.finished[rest:])
 	h.finished = h.finished[:rest]
-	if h.signaled && rest == 0 {
-		var count [8]byte
-		_, _ = unix.Read(int(h.eventFD), count[:]) // EAGAIN: nothing to take back
-		h.signaled = false
-	}
+	h.signaled = rest > 0
 	return n
 }
 
