@@ -1,5 +1,7 @@
 package http2
 
+import "slices"
+
 // peerTable is what is known of the client's table of fields (RFC 7541, section 2.3.2): the latest ones that responses have put there.
 type peerTable struct {
 	off    bool // the client's table is smaller than tableDefault, so it is kept empty
@@ -10,6 +12,8 @@ type peerTable struct {
 		id   uint64
 		size uint32 // as peerTable.size was before
 	}
+	sent      [peerSent]uint64 // the latest fields that were sent and not put there
+	sentCount uint32
 }
 
 const (
@@ -17,6 +21,8 @@ const (
 	peerEntries = 32
 	// peerEntryMax is the size of the largest field that is worth a place.
 	peerEntryMax = tableDefault / 8
+	// peerSent is how many fields of an earlier response are recognized: those of some streams at a time.
+	peerSent = 16
 )
 
 // index returns the index of a field, or 0 if the client may not have it.
@@ -33,6 +39,16 @@ func (t *peerTable) index(id uint64) int {
 		}
 	}
 	return 0
+}
+
+// sentBefore reports whether a field was sent not long ago. Otherwise it takes note of it.
+func (t *peerTable) sentBefore(id uint64) bool {
+	if slices.Contains(t.sent[:], id) {
+		return true
+	}
+	t.sent[t.sentCount%peerSent] = id
+	t.sentCount++
+	return false
 }
 
 // insert takes note of a field that a literal puts into the table.
