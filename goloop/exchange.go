@@ -110,10 +110,10 @@ func (l *Loop) dropExchange(x *exchange) {
 }
 
 // compose takes over what a response holds: its head with the content in memory, its file and its parts. It returns false when
-// there is no memory.
+// there is no memory, or the head is larger than sealedHeadMax where that matters.
 func (l *Loop) compose(x *exchange, r *handler.Response) bool {
 	x.responding = true
-	if x.headBuf == nil {
+	if x.headBuf == nil && (r.HeadLen() <= sealedHeadMax || !x.conn.isStream() && !x.conn.isEncrypted()) {
 		x.headBuf = l.heads.take(len(r.Head))
 	}
 	if r.Generator != nil {
