@@ -26,8 +26,8 @@ type http2TestClient struct {
 	block   bytes.Buffer
 }
 
-// dialHTTP2 connects, and lets the server send as much as it can.
-func dialHTTP2(t testing.TB, port int) *http2TestClient {
+// dialHTTP2 connects. Each stream has a window.
+func dialHTTP2(t testing.TB, port int, window uint32) *http2TestClient {
 	t.Helper()
 	conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
@@ -40,7 +40,7 @@ func dialHTTP2(t testing.TB, port int) *http2TestClient {
 	c.ReadMetaHeaders, c.MaxHeaderListSize = hpack.NewDecoder(4096, nil), 16<<20
 	c.encoder = hpack.NewEncoder(&c.block)
 	c.out.WriteString(http2.ClientPreface)
-	_ = c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 1 << 24})
+	_ = c.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: window})
 	_ = c.WriteSettingsAck()
 	_ = c.WriteWindowUpdate(0, 1<<24)
 	return c
@@ -78,6 +78,7 @@ type http2Response struct {
 	status, location string
 	content          []byte
 	reset            bool
+	code             http2.ErrCode
 }
 
 // responses iterates until so many streams are over.
@@ -109,7 +110,7 @@ func (c *http2TestClient) responses(t testing.TB, l *Loop, n int) map[uint32]*ht
 			case *http2.DataFrame:
 				r.content = append(r.content, f.Data()...)
 			case *http2.RSTStreamFrame:
-				r.reset = true
+				r.reset, r.code = true, f.ErrCode
 			case *http2.GoAwayFrame:
 				t.Errorf("GOAWAY: %v", f.ErrCode)
 			default:
@@ -136,6 +137,21 @@ func (c *http2TestClient) responses(t testing.TB, l *Loop, n int) map[uint32]*ht
 	}
 }
 
+// holdBack lets the first connection send nothing until so many requests have come, in all.
+func (l *Loop) holdBack(t testing.TB, requests uint64) *conn {
+	t.Helper()
+	c := l.conns.bySlot[0]
+	c.sendPaused = true
+	for l.counts.Requests < requests {
+		if _, err := l.Iterate(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.sendPaused = false
+	l.toSend(c)
+	return c
+}
+
 // TestLongHeadsOfStreams sends responses whose heads are as long as a request allows, between files, with as little memory for plans as a
 // plan may count on.
 func TestLongHeadsOfStreams(t *testing.T) {
@@ -157,7 +173,7 @@ func TestLongHeadsOfStreams(t *testing.T) {
 	cfg.H2C = true
 	l, raw := newAllocLoopOf(t, handler, cfg, dropin.CacheLimits(64))
 	l.http2.frames.mem = l.http2.frames.mem[:framesRoom:framesRoom]
-	c := dialHTTP2(t, raw.addr.Port)
+	c := dialHTTP2(t, raw.addr.Port, 1<<24)
 	c.request(1, "/m") // so that much is sent at once from now on
 	c.flush(t)
 	c.responses(t, l, 1)
@@ -167,15 +183,7 @@ func TestLongHeadsOfStreams(t *testing.T) {
 		c.request(id+2, "/directory?"+query)
 	}
 	c.flush(t)
-	of := l.conns.bySlot[0]
-	of.sendPaused = true // until all requests are there, so that their responses are planned together
-	for of.http2.frames.Streams() < 10 {
-		if _, err := l.Iterate(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	of.sendPaused = false
-	l.toSend(of)
+	l.holdBack(t, 1+10) // so that the responses are planned together
 	for id, r := range c.responses(t, l, 10) {
 		switch {
 		case id == 0:

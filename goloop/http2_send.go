@@ -99,7 +99,7 @@ func (l *Loop) planFrames(c *conn) bool {
 
 // isOver reports whether nothing of the response is left to be sent.
 func (x *exchange) isOver() bool {
-	return len(x.writeBuf) == 0 && x.body.remaining() == 0 && !x.parts.more()
+	return len(x.writeBuf) == 0 && len(x.shared) == 0 && x.body.remaining() == 0 && !x.parts.more()
 }
 
 // planStream plans the next frames of a stream: its header section, and content that is there. It returns whether that is to be read.
@@ -157,7 +157,7 @@ func (l *Loop) planStream(c, sc *conn, p *framePlan) (reads bool) {
 	if len(x.writeBuf) == 0 {
 		x.body.advance(n)
 	} else if x.writeBuf = x.writeBuf[n:]; len(x.writeBuf) == 0 {
-		l.dropHead(x)
+		l.dropHead(x) // if it was in a buffer
 	}
 	f.last = x.isOver()
 	frames.PutData(p.buf[f.at:f.at+kernel.FrameHead], s, int(n), f.last)
@@ -181,6 +181,7 @@ func (l *Loop) planHead(c, sc *conn, p *framePlan) bool {
 	p.buf = c.http2.frames.AppendHeaders(p.buf, sc.stream.http2, head, f.last)
 	if len(x.writeBuf) == 0 {
 		l.dropHead(x)
+		x.writeBuf, x.shared = x.shared, nil
 	}
 	f.bytes = int64(len(p.buf) - f.at)
 	if x.record != nil {

@@ -79,7 +79,7 @@ func (l *Loop) prepare(c *conn, req *request.Request, head []byte, rest int) *ex
 		l.dropExchange(x)
 		return nil
 	}
-	if x.headBuf = l.heads.take(len(r.Head)); x.headBuf == nil {
+	if x.headBuf = l.heads.take(len(r.Head) + len(r.Shared)); x.headBuf == nil {
 		if r.Generator != nil {
 			x.setGenerator(r)
 		}
