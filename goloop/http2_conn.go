@@ -110,7 +110,7 @@ func (l *Loop) stepStreams(c *conn, buf []byte) {
 	}
 	l.http2.events = streamEvents{l, c}
 	h.receiving = true
-	if !h.frames.Receive(buf, &l.http2.events) {
+	if !h.frames.Receive(l.k.Now(), buf, &l.http2.events) {
 		h.ends = true
 	}
 	h.receiving = false
