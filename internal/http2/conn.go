@@ -27,6 +27,7 @@ type Conn struct {
 	draining int       // streams whose response has been sent, and that the client has not ended
 	resets   resetIDs
 	ready    readyLists
+	early    []earlyPriority
 
 	// Flow control.
 	window     int32 // of the connection, for what is sent
@@ -136,7 +137,7 @@ func (c *Conn) Release() {
 		c.drop(c.streams[len(c.streams)-1])
 	}
 	c.dropPartial()
-	c.decoder, c.block, c.control = decoder{}, headerBlock{}, nil
+	c.decoder, c.block, c.control, c.early = decoder{}, headerBlock{}, nil, nil
 }
 
 // Reset gives a stream up by RST_STREAM. Handler.Closed is not called.

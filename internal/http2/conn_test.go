@@ -147,6 +147,8 @@ func TestFaults(t *testing.T) {
 		{"no SETTINGS first", func(c *client) { c.out.Reset(); c.out.WriteString(preface); c.get(1) }, "GOAWAY 0 PROTOCOL_ERROR", true},
 		{"a frame that is too large", func(c *client) { c.must(c.framer.WriteRawFrame(peer.FrameData, 0, 1, make([]byte, 16385))) }, "GOAWAY 0 FRAME_SIZE_ERROR", true},
 		{"an unknown frame", func(c *client) { c.must(c.framer.WriteRawFrame(0x77, 0xff, 9, make([]byte, 500))); c.get(1) }, "", false},
+		{"PRIORITY_UPDATE for a stream that the server has not begun", func(c *client) { c.must(c.framer.WriteRawFrame(0x10, 0, 0, []byte("\x00\x00\x00\x02u=1"))) }, "GOAWAY 0 PROTOCOL_ERROR", true},
+		{"PRIORITY_UPDATE before its stream", func(c *client) { c.must(c.framer.WriteRawFrame(0x10, 0, 0, []byte("\x00\x00\x00\x01u=1"))); c.get(1) }, "", false},
 		{"PUSH_PROMISE", func(c *client) { c.must(c.framer.WriteRawFrame(peer.FramePushPromise, 4, 1, make([]byte, 4))) }, "GOAWAY 0 PROTOCOL_ERROR", true},
 
 		{"SETTINGS of a stream", func(c *client) { c.must(c.framer.WriteRawFrame(peer.FrameSettings, 0, 1, nil)) }, "GOAWAY 0 PROTOCOL_ERROR", true},
