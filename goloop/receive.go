@@ -325,7 +325,12 @@ func (l *Loop) keepReceived(c *conn, buf []byte, req *request.Request) {
 	if c.readBuf != nil {
 		return
 	}
-	if c.readBuf = l.readBufs.take(); c.readBuf == nil {
+	if c.isStream() {
+		c.readBuf = l.takeStreamHead(c, len(buf))
+	} else {
+		c.readBuf = l.readBufs.take()
+	}
+	if c.readBuf == nil {
 		l.abort(c, kernel.OpReset) // out of memory
 		return
 	}
@@ -335,8 +340,13 @@ func (l *Loop) keepReceived(c *conn, buf []byte, req *request.Request) {
 
 // dropReadBuf gives the connection's read buffer back.
 func (l *Loop) dropReadBuf(c *conn) {
-	if c.readBuf != nil {
+	switch {
+	case c.readBuf == nil:
+		return
+	case c.isStream():
+		l.giveStreamHead(c, c.readBuf)
+	default:
 		l.readBufs.give(c.readBuf)
-		c.readBuf = nil
 	}
+	c.readBuf = nil
 }

@@ -108,13 +108,35 @@ const (
 	// packets that TCP sends before the first acknowledgement (RFC 6928): the client can open it a round trip earlier than a full one.
 	firstRecordBytes = 8 << 10
 	// arenaRoom is what the messages of a connection take at the most: those of a head with content in memory, or
-	// loaded buffers, or frames, and the end.
+	// loaded buffers, or frames, and the end. Heads and frames that are longer than usual take more (conn.sealRoom).
 	arenaRoom  = max(sealBytesMax+headBufferBytes, framesRoom) + 16*tlsconn.OverheadMax
 	arenaBytes = 512 << 10
 	readsBytes = 1 << 20
+	// sealedHeadMax is the largest head that is sealed, or is that of a stream. It is larger than what a client can have repeated in one by default.
+	sealedHeadMax = 256 << 10
 	// sealBytesPerIteration is how much one iteration seals before what has arrived meanwhile is received.
 	sealBytesPerIteration = 1 << 20
 )
+
+// sealRoom returns how much memory the records of what a connection sends next take at the most.
+func (c *conn) sealRoom() int {
+	switch {
+	case c.http2 != nil:
+		return arenaRoomFor(len(c.http2.plan.buf) - framesRoom)
+	case c.current != nil:
+		return arenaRoomFor(c.current.headLeft - headBufferBytes)
+	default:
+		return arenaRoom
+	}
+}
+
+// arenaRoomFor returns arenaRoom for a message that is so many bytes longer than usual.
+func arenaRoomFor(longer int) int {
+	if longer <= 0 {
+		return arenaRoom
+	}
+	return arenaRoom + longer + (longer/kernel.RecordContent+1)*tlsconn.OverheadMax
+}
 
 // arena is memory, outside of Go's heap, in which the records of a batch are made.
 type arena struct {
@@ -144,4 +166,7 @@ func (a *arena) erase() {
 func (a *arena) rest() []byte { return a.mem[a.used:a.used:len(a.mem)] }
 
 // keep takes the first n bytes of rest.
-func (a *arena) keep(n int) { a.used += n }
+func (a *arena) keep(n int) {
+	a.used += n
+	assert(a.used <= len(a.mem), "more is put into an arena than it has room for")
+}

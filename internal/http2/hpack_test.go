@@ -251,3 +251,18 @@ func TestLargeBlock(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestHeadersBytesMax has fields of all lengths, of bytes that compression makes longer, in blocks of one frame and of several.
+func TestHeadersBytesMax(t *testing.T) {
+	shared, limits := NewShared(), DefaultLimits()
+	for _, fields := range []int{0, 1, 3, 200} {
+		for _, length := range []int{0, 1, 126, 127, 128, 254, 255, 16_000, 16_511, 40_000} {
+			head := "HTTP/1.1 200 OK\r\n" + strings.Repeat("a: "+strings.Repeat("\xff", length)+"\r\n", fields) + "\r\n"
+			c := NewConn(shared, &limits)
+			c.apply(settingHeaderTableSize, 0)
+			if n := len(c.AppendHeaders(nil, &Stream{ID: 1}, []byte(head), false)); n > HeadersBytesMax(len(head)) {
+				t.Errorf("%d fields of %d bytes: %d bytes of frames, of a head of %d", fields, length, n, len(head))
+			}
+		}
+	}
+}
