@@ -39,13 +39,14 @@ const (
 
 // workerPool is threads with a queue of jobs. The lock is that of worker threads.
 type workerPool struct {
-	nice    bool // its threads have a lower priority than the loops
-	most    int  // threads
-	jobsMax int  // in the queue
-	queue   []*Job
-	started int
-	busy    int // threads that have a job, or have been woken up for one that is in the queue
-	wake    *sync.Cond
+	nice     bool // its threads have a lower priority than the loops
+	most     int  // threads
+	jobsMax  int  // in the queue
+	together int  // for up to so many jobs the loop is woken up once, as long as others are in the queue
+	queue    []*Job
+	started  int
+	busy     int // threads that have a job, or have been woken up for one that is in the queue
+	wake     *sync.Cond
 }
 
 // jobNice is the niceness of threads that compute, relative to the loops (nice(2)). With it, a flood of
@@ -54,6 +55,10 @@ const jobNice = 10
 
 // listThreads is how many threads there are for listings, beside most for jobs that wait.
 func listThreads(most int) int { return max(most/4, min(most, 4)) }
+
+// handshakesTogether is how many steps of handshakes the loop is woken up for at once while others wait: each of its wake-ups
+// interrupts the thread if both have one processor.
+const handshakesTogether = 4
 
 // generateThreadsMax is how many threads of a loop make the content of responses. While one waits for a disk, another one computes.
 const generateThreadsMax = 4
@@ -75,6 +80,7 @@ func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
 			h.pools[i][j] = workerPool{nice: i != poolWaiting && i != poolList, most: most, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 		}
 	}
+	h.pools[poolHandshakes][0].together = handshakesTogether
 	return h, nil
 }
 
@@ -140,6 +146,7 @@ func (h *workerThreads) run(p *workerPool) {
 		}
 	}
 	var scratch []byte
+	unsaid := 0 // finished jobs for which the loop has not been woken up
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for {
@@ -156,6 +163,10 @@ func (h *workerThreads) run(p *workerPool) {
 				continue
 			}
 			h.finished = append(h.finished, job)
+			if unsaid++; len(p.queue) > 0 && unsaid < p.together {
+				continue
+			}
+			unsaid = 0
 			if h.mustSignal() {
 				// Without the lock: the loop wants it as soon as it has been woken up, and may be on the same processor.
 				h.mu.Unlock()
