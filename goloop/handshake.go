@@ -51,12 +51,6 @@ type handshakes struct {
 	stops     []tlsconn.Handshake // that nobody waits for, to be stopped by their thread
 }
 
-// waitingConn is a connection in handshakes.waiting, if it is still there.
-type waitingConn struct {
-	slot int32
-	gen  uint32
-}
-
 // admits reports whether a step for a client's address may be asked for.
 func (s *handshakes) admits(a netip.Addr) bool {
 	return s.steps < stepsMax && (!a.IsValid() || s.byAddress[a] < stepsPerAddressMax)

@@ -205,8 +205,9 @@ func (l *Loop) resume() {
 			l.stepReading(c, c.readBuf.bytes(), &c.readBuf.req)
 		}
 	}
-	for _, slot := range l.retries.take(l.k.Now()) {
-		switch c := l.conns.bySlot[slot]; {
+	for _, w := range l.retries.take(l.k.Now()) {
+		switch c := l.conns.bySlot[w.slot]; {
+		case c.gen != w.gen: // it is over
 		case c.state() == connstate.StateOpening && !c.current.awaitsJob:
 			l.stepOpening(c.current)
 		case c.state() == connstate.StatePrefetching && !c.current.awaitsJob:

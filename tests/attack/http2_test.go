@@ -248,7 +248,7 @@ func TestHTTP2ClientsThatDoNotRead(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := start(t, "serve", site.Root, "--h2c")
-			const conns, streams = 20, 128 // as many as there may be
+			const conns, streams = 20, 128                           // as many as there may be
 			wellBehaved(server, site).RunFor(500 * time.Millisecond) // which takes what it will
 			memory := anonymousBytes(t, server)
 			var list []*http2Attacker
