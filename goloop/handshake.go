@@ -51,12 +51,6 @@ type handshakes struct {
 	stops     []tlsconn.Handshake // that nobody waits for, to be stopped by their thread
 }
 
-// waitingConn is a connection in handshakes.waiting, if it is still there.
-type waitingConn struct {
-	slot int32
-	gen  uint32
-}
-
 // admits reports whether a step for a client's address may be asked for.
 func (s *handshakes) admits(a netip.Addr) bool {
 	return s.steps < stepsMax && (!a.IsValid() || s.byAddress[a] < stepsPerAddressMax)
@@ -147,7 +141,7 @@ func (l *Loop) stepHandshake(c *conn, buf []byte) {
 	}
 	if h.shake == nil {
 		h.local = l.k.Local(c.fd)
-		h.shake = l.tls.config.NewHandshake(h.local)
+		h.shake = l.tls.begin(h.local)
 	}
 	h.shake.Feed(buf)
 	l.awaitStep(c)

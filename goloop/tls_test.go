@@ -23,8 +23,8 @@ import (
 // testTLS is a configuration with a certificate of its own.
 type testTLS struct{ cfg *tls.Config }
 
-func (t *testTLS) NewHandshake(local netip.AddrPort) tlsconn.Handshake {
-	return tlsserver.New(local, t.configFor)
+func (t *testTLS) Handshakes() tlsconn.Handshakes {
+	return new(tlsserver.Coroutines).Handshakes(t.configFor)
 }
 
 func (t *testTLS) configFor(keyLog io.Writer) *tls.Config {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -136,10 +137,12 @@ func (t *transport) giveBack(ctx context.Context) {
 	}
 }
 
-// NewHandshake implements goloop.TLS.
-func (t *transport) NewHandshake(local netip.AddrPort) tlsconn.Handshake {
-	t.begun.Add(1)
-	return tlsserver.New(local, t.certificates.ConfigFor)
+// Handshakes implements goloop.TLS.
+func (t *transport) Handshakes() tlsconn.Handshakes {
+	return new(tlsserver.Coroutines).Handshakes(func(keyLog io.Writer) *tls.Config {
+		t.begun.Add(1)
+		return t.certificates.ConfigFor(keyLog)
+	})
 }
 
 // SiteOf implements goloop.TLS.

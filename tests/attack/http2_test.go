@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -223,10 +225,13 @@ func TestHPACKBomb(t *testing.T) {
 	stop(t, server)
 }
 
-// TestHTTP2ClientsThatDoNotRead lets clients request large files on a hundred streams each, and take nothing: their windows are empty, or they do not
-// read. What that costs is stated for each stream.
+// TestHTTP2ClientsThatDoNotRead lets clients request files on as many streams as there may be, and take nothing: their windows are empty, or they do not
+// read. What that costs is stated for each stream. The buffers of a connection's streams have 1 MiB at the most.
 func TestHTTP2ClientsThatDoNotRead(t *testing.T) {
 	site := harness.NewSite(t)
+	if err := os.WriteFile(filepath.Join(site.Root, "static", "page"), make([]byte, 8<<10), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name   string
 		path   string
@@ -235,12 +240,15 @@ func TestHTTP2ClientsThatDoNotRead(t *testing.T) {
 	}{
 		{"windows of nothing, static", "/static/huge", 0, 10 << 10},
 		{"windows of nothing, dynamic", "/dynamic/huge", 0, 10 << 10},
+		{"windows of nothing, small files", "/static/page", 0, 6 << 10},
+		{"windows of nothing, error pages", "/none", 0, 6 << 10},
 		{"windows of one byte", "/static/huge", 1, 10 << 10},
 		{"open windows, and nothing is read", "/static/huge", 1 << 30, 12 << 10},
+		{"nothing is read, long heads", "/static?" + strings.Repeat("0", 8000), 1 << 30, 12 << 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := start(t, "serve", site.Root, "--h2c")
-			const conns, streams = 20, 100
+			const conns, streams = 20, 128                           // as many as there may be
 			wellBehaved(server, site).RunFor(500 * time.Millisecond) // which takes what it will
 			memory := anonymousBytes(t, server)
 			var list []*http2Attacker
@@ -259,8 +267,9 @@ func TestHTTP2ClientsThatDoNotRead(t *testing.T) {
 					if c.window > 1 {
 						_ = a.WriteWindowUpdate(0, 1<<30)
 					}
-					for s := range uint32(streams) {
-						_ = a.request(2*s+1, c.path, true)
+					_ = a.request(1, "/static/huge", true)
+					for s := range uint32(streams - 1) {
+						_ = a.request(2*s+3, c.path, true)
 					}
 					if err := a.flush(); err != nil {
 						t.Fatal(err)
