@@ -102,8 +102,12 @@ var httpsDefects = map[string][]defect{
 	"tls-key-log":     {{server: keys{"tls-key-log": `"$/absent/log"`}}, {server: keys{"tls-key-log": `"$"`}}},
 
 	"acme-storage": {
-		{server: keys{"acme-storage": ""}}, {server: keys{"acme-storage": `"$/absent/acme"`}}, {server: keys{"acme-storage": `"$/short"`}},
-		{server: keys{"acme-storage": `"$/open"`}}, {server: keys{"acme-storage": `"$/readable"`}}, {server: keys{"acme-storage": `"$/short/acme"`}},
+		{server: keys{"acme-storage": ""}},
+		{server: keys{"acme-storage": `"$/absent/acme"`}},
+		{server: keys{"acme-storage": `"$/short"`}},
+		{server: keys{"acme-storage": `"$/open"`}},
+		{server: keys{"acme-storage": `"$/readable"`}},
+		{server: keys{"acme-storage": `"$/short/acme"`}},
 	},
 	"acme-agree-terms": {{server: keys{"acme-agree-terms": "false"}}, {server: keys{"acme-agree-terms": `"yes"`}}},
 	"acme-email":       {{server: keys{"acme-email": `"nobody"`}}},
@@ -111,8 +115,11 @@ var httpsDefects = map[string][]defect{
 	"acme-ca":          {{server: keys{"acme-ca": `"$/absent"`}}, {server: keys{"acme-ca": `"$/short"`}}},
 	"acme-key-id":      {{server: keys{"acme-key-id": ""}}},
 	"acme-key-file": {
-		{server: keys{"acme-key-file": ""}}, {server: keys{"acme-key-file": `"$/absent"`}}, {server: keys{"acme-key-file": `"$/nonsense"`}},
-		{server: keys{"acme-key-file": `"$/empty"`}}, {server: keys{"acme-key-file": `"$"`}},
+		{server: keys{"acme-key-file": ""}},
+		{server: keys{"acme-key-file": `"$/absent"`}},
+		{server: keys{"acme-key-file": `"$/nonsense"`}},
+		{server: keys{"acme-key-file": `"$/empty"`}},
+		{server: keys{"acme-key-file": `"$"`}},
 	},
 	"acme-challenge": {{server: keys{"acme-challenge": `"dns-01"`}}},
 
