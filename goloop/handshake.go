@@ -141,7 +141,7 @@ func (l *Loop) stepHandshake(c *conn, buf []byte) {
 	}
 	if h.shake == nil {
 		h.local = l.k.Local(c.fd)
-		h.shake = l.tls.config.NewHandshake(h.local)
+		h.shake = l.tls.begin(h.local)
 	}
 	h.shake.Feed(buf)
 	l.awaitStep(c)
@@ -299,10 +299,6 @@ func (l *Loop) endHandshake(c *conn) {
 		return
 	}
 	facts := records.Facts()
-	if facts.Protocol != "" && facts.Protocol != protocolHTTP1 && facts.Protocol != protocolHTTP2 {
-		l.abort(c, kernel.OpClose) // the handshake was all, as for a challenge (RFC 8737)
-		return
-	}
 	resumed := 0
 	if facts.Resumed {
 		resumed = 1
@@ -311,6 +307,10 @@ func (l *Loop) endHandshake(c *conn) {
 	l.tls.shakes.began--
 	t.described.Site, _ = l.tls.config.SiteOf(facts.ServerName, t.handshake.local)
 	t.handshake, t.records, t.chunk = nil, records, firstRecordBytes
+	if facts.Protocol != "" && facts.Protocol != protocolHTTP1 && facts.Protocol != protocolHTTP2 {
+		l.abort(c, kernel.OpClose) // the handshake was all, as for a challenge (RFC 8737)
+		return
+	}
 	l.setState(c, connstate.StateInit)
 	if facts.Protocol == protocolHTTP2 {
 		l.startHTTP2(c)

@@ -13,8 +13,8 @@ import (
 
 // TLS is where the configuration of handshakes comes from. Its methods are called by all of the loops.
 type TLS interface {
-	// NewHandshake returns a handshake with a client that has connected to a local address; the zero value if that is not known.
-	NewHandshake(local netip.AddrPort) tlsconn.Handshake
+	// Handshakes returns where the handshakes of one loop come from.
+	Handshakes() tlsconn.Handshakes
 	// SiteOf returns the name of the site that a handshake was for, by the server name of the client and the address that it has
 	// connected to; ok is false if there is none.
 	SiteOf(serverName string, local netip.AddrPort) (name string, ok bool)
@@ -39,6 +39,7 @@ type tlsConn struct {
 // tlsParts is what a loop needs for its connections that speak TLS.
 type tlsParts struct {
 	config   TLS // nil if there are none
+	begin    tlsconn.Handshakes
 	messages arena
 	reads    arena
 	free     freelist.List[*tlsConn]

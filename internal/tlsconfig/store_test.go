@@ -435,6 +435,19 @@ func TestReload(t *testing.T) {
 	w.check()
 	w.check()
 	now("fourth")
+
+	version("5", leaf("fifth")) // and a signal, before the watcher looks
+	if err := s.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	now("fifth")
+	if w.check() || w.check() {
+		t.Error("files that a signal has loaded are loaded again")
+	}
+	version("6", leaf("sixth")) // before there is a watcher
+	w = s.newWatcher()
+	w.check()
+	now("sixth")
 }
 
 // TestStaple sees the OCSP response that a client gets.
