@@ -329,7 +329,7 @@ func (c *stalled) open(t *testing.T, server *harness.Server, streams int) *stall
 		if c.slow {
 			g.reads.Go(func() {
 				for buf := make([]byte, 512); ; time.Sleep(20 * time.Millisecond) {
-					if _, err := a.TCPConn.Read(buf); err != nil {
+					if _, err := a.Read(buf); err != nil {
 						return
 					}
 				}
