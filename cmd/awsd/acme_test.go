@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +18,8 @@ func TestCheckACME(t *testing.T) {
 	key := filepath.Join(dir, "key")
 	binding := agreed + "acme-key-id = \"x\"\nacme-key-file = \"" + key + "\"\n"
 	const secret = "bm90IGEga2V5+"
-	if err := os.WriteFile(key, []byte(secret), 0o600); err != nil {
+	open := filepath.Join(dir, "open")
+	if err := errors.Join(os.WriteFile(key, []byte(secret), 0o600), os.WriteFile(open, []byte("a2V5"), 0o600), os.Chmod(open, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	const (
@@ -35,6 +37,7 @@ func TestCheckACME(t *testing.T) {
 		{"half a binding", agreed + "acme-key-id = \"x\"\n" + site1, nil, command.ExitUsage, "--acme-key-id and --acme-key-file belong together"},
 		{"a binding without key", strings.Replace(binding, key, "/nonexistent", 1) + site1, nil, command.ExitError, "--acme-key-file: open /nonexistent: no such file"},
 		{"a binding with another key", binding + site1, nil, command.ExitError, "--acme-key-file: " + key + ": the key of the external account binding is not base64url"},
+		{"a key that everybody can read", strings.Replace(binding, key, open, 1) + site1, nil, command.ExitOK, open + ": every user of the machine can read the key (0644); chmod o= " + open},
 		{"a storage without parent", strings.Replace(agreed, dir, "/nonexistent", 1) + site1, nil, command.ExitError, "--acme-storage: mkdir /nonexistent/acme: no such file"},
 		{"no such CA", agreed + "acme-ca = \"" + key + "\"\n" + site1, nil, command.ExitError, "--acme-ca: " + key + " has no certificate in PEM"},
 		{"a directory", agreed + "acme-directory = \"http://ca\"\n" + site1, nil, command.ExitUsage, `--acme-directory: "http://ca" is not the https:// URL of an ACME directory`},

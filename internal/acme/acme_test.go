@@ -306,6 +306,27 @@ func TestHTTP01(t *testing.T) {
 	}
 }
 
+// TestTokens has a CA that sends tokens which are paths: nothing is written.
+func TestTokens(t *testing.T) {
+	o, _ := options(t, "a.example")
+	m, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{"", ".", "..", "../x", "/etc/x", "a/b", "a\x00", "a.b", strings.Repeat("a", 201)} {
+		of := &acmeapi.Challenge{Type: acmeapi.ChallengeTypeHTTP01, Token: token, KeyAuthorization: "x", Identifier: acmeapi.Identifier{Value: "a.example"}}
+		if err := m.challenges.publish(of); err == nil {
+			t.Errorf("%q is taken", token)
+		}
+		if err := m.challenges.withdraw(of); err != nil {
+			t.Errorf("%q: %v", token, err)
+		}
+	}
+	if files, err := os.ReadDir(m.storage.challenges); err != nil || len(files) > 0 {
+		t.Errorf("%v, %v", files, err)
+	}
+}
+
 // TestFollow has a process that waits for the lock and sees the challenge of the one that has it.
 func TestFollow(t *testing.T) {
 	o, _ := options(t, "a.example")

@@ -95,6 +95,9 @@ func (o *Options) ACME(log *slog.Logger, userAgent string) (*acme.Options, error
 		if err != nil {
 			return nil, command.FileError("--acme-key-file", "read", err)
 		}
+		if info, err := os.Stat(a.keyFile); err == nil && info.Mode().Perm()&0o004 != 0 {
+			log.Warn(fmt.Sprintf("%s: every user of the machine can read the key (%04o); chmod o= %s", a.keyFile, info.Mode().Perm(), a.keyFile))
+		}
 		result.MACKey = string(bytes.TrimSpace(key))
 		if err := acme.CheckMACKey(result.MACKey); err != nil {
 			return nil, fmt.Errorf("--acme-key-file: %s: %w", a.keyFile, err)

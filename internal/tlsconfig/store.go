@@ -73,6 +73,9 @@ func New(settings Settings) (s *Store, warnings []string, err error) {
 			return nil, l.warnings, KeyLogError(err)
 		}
 		l.warnings = append(l.warnings, KeyLogWarning(settings.KeyLogFile))
+		if info, err := s.keyLog.Stat(); err == nil && info.Mode().Perm()&0o004 != 0 { // it was there before
+			l.warnings = append(l.warnings, fmt.Sprintf("%s: every user of the machine can read it (%04o); chmod o= %s", settings.KeyLogFile, info.Mode().Perm(), settings.KeyLogFile))
+		}
 	}
 	s.publish(l.next)
 	return s, l.warnings, nil

@@ -521,6 +521,16 @@ func TestKeyLog(t *testing.T) {
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file has the permissions %v", info.Mode())
 	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	again, warnings, err := New(Settings{Sites: []Site{{Hosts: []string{"a.test"}, Pairs: []Pair{p}}}, KeyLogFile: file})
+	if err != nil || len(warnings) != 2 || !strings.Contains(warnings[1], "every user of the machine can read it (0644)") {
+		t.Fatalf("warnings %q, %v", warnings, err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestConcurrent makes handshakes while the store changes. The race detector looks on.
