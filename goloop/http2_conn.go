@@ -179,6 +179,7 @@ func (e *streamEvents) Closed(s *http2.Stream) {
 	sc := e.loop.conns.bySlot[s.Slot]
 	sc.stream.http2 = nil
 	e.loop.counts.StreamsReset++
+	//mutation:reset-stream-goes-on
 	e.loop.endConn(sc)
 }
 
@@ -243,6 +244,7 @@ func (c *conn) streamsDeadline() connstate.Deadline {
 	switch h := c.http2; {
 	case !h.out.isEmpty() || h.frames.HasControl():
 		return connstate.DeadlineSend
+	//mutation:silent-client-awaited
 	case h.frames.AwaitsClient():
 		return connstate.DeadlineHead
 	default:

@@ -35,6 +35,7 @@ func (l *Loop) takeHead(c *conn, n int) []byte {
 // giveHead gives a buffer back that takeHead has returned.
 func (l *Loop) giveHead(c *conn, b []byte) {
 	if of := c.stream.of; of != nil {
+		//mutation:stream-bytes-leak
 		of.http2.streamBytes -= len(b)
 	}
 	l.heads.give(b)

@@ -228,6 +228,7 @@ func (l *Loop) planRead(c, sc *conn, b *fileBody, window int64, p *framePlan) bo
 		return false
 	}
 	frames.Take(s, int(n))
+	//mutation:file-read-twice
 	frames.Unready(s) // until the read is over
 	at := len(p.buf)
 	p.buf = p.buf[:at+int(kernel.FramesLen(n))]
@@ -280,6 +281,7 @@ func (l *Loop) addFrames(c *conn) {
 		if f.read {
 			end = f.at + l.settleRead(c, f, p.buf[f.at:])
 		}
+		//mutation:gap-between-frames
 		if made == f.at {
 			made = end
 		} else {
@@ -312,6 +314,7 @@ func (l *Loop) settleRead(c *conn, f *plannedFrame, buf []byte) int {
 	}
 	x, s, frames := sc.current, sc.stream.http2, c.http2.frames
 	b := &x.sendfd
+	//mutation:window-not-given-back
 	frames.GiveBack(s, int(f.want-n))
 	l.rates.refund(&c.bucket, x.limit, f.want-n)
 	switch class := kernel.Classify(f.got); {
@@ -339,6 +342,7 @@ func (l *Loop) settleRead(c *conn, f *plannedFrame, buf []byte) int {
 	for at, left := 0, n; left > 0; at += kernel.FrameHead + kernel.RecordContent {
 		content := min(left, kernel.RecordContent)
 		left -= content
+		//mutation:file-without-end
 		frames.PutData(buf[at:at+kernel.FrameHead], s, int(content), f.last && left == 0)
 	}
 	l.framesMade(sc, n, f.last)
@@ -377,6 +381,7 @@ func (l *Loop) onFrames(c *conn, op *kernel.Op) {
 func (l *Loop) onFramesLeft(c *conn, op *kernel.Op) {
 	out := &c.http2.out
 	n := l.countFrames(c, op)
+	//mutation:unsent-frames-twice
 	if out.unsent = out.unsent[n:]; !out.isEmpty() {
 		l.sent(c, op)
 		return

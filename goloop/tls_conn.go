@@ -101,7 +101,7 @@ const (
 	// recordBytesMax is the largest record (RFC 8446, section 5.2; RFC 5246, section 6.2.3).
 	recordBytesMax = 5 + 16384 + 2048
 	// sealBytesMax is how much content one batch seals for a connection at the most.
-	sealBytesMax = 8 * kernel.RecordContent
+	sealBytesMax = 4 * kernel.RecordContent
 	// sealBytesMin is how much it seals for one whose socket takes little.
 	sealBytesMin = kernel.RecordContent
 	// firstRecordBytes is how much of a file the first record of a connection has. With what the handshake and the head take, it fits the ten
@@ -111,7 +111,7 @@ const (
 	// loaded buffers, or frames, and the end. Heads and frames that are longer than usual take more (conn.sealRoom).
 	arenaRoom  = max(sealBytesMax+headBufferBytes, framesRoom) + 16*tlsconn.OverheadMax
 	arenaBytes = 512 << 10
-	readsBytes = 1 << 20
+	readsBytes = 512 << 10
 	// sealedHeadMax is the largest head that is sealed, or is that of a stream. It is larger than what a client can have repeated in one by default.
 	sealedHeadMax = 256 << 10
 	// sealBytesPerIteration is how much one iteration seals before what has arrived meanwhile is received.

@@ -219,6 +219,7 @@ func (c *Conn) endContent(s *Stream, handler Handler) {
 	case s.state == stateClosed:
 		c.drop(s)
 		c.steps++
+	//mutation:request-with-content-forgotten
 	case s.head != nil:
 		c.handOn(s, handler)
 	}

@@ -71,6 +71,7 @@ func (c *Conn) Unready(s *Stream) {
 
 // relink puts a stream into its list if it can send, now that something has changed.
 func (c *Conn) relink(s *Stream) {
+	//mutation:head-awaits-window
 	if s.ready && !s.linked && (!s.responding || s.window > 0) {
 		c.link(s)
 	}
