@@ -100,7 +100,7 @@ TEST_FLAGS := -count=1 -timeout 8m
 # Packages, by their path within the module.
 SANITIZED := ^(cgo/.*|internal/kernel|goloop)$$
 
-TEST_STEPS := build vet unit race cgocheck asan sim contract crosscheck acme h2spec hostile fuzz-smoke
+TEST_STEPS := build vet unit race cgocheck asan sim contract crosscheck acme h2spec hostile attack fuzz-smoke
 
 .PHONY: test
 test: ## everything that CI runs, with a closing summary
@@ -109,7 +109,7 @@ test: ## everything that CI runs, with a closing summary
 	@for step in $(TEST_STEPS); do $(MAKE) step-$$step || true; done; \
 	$(STEP) summary $(TEST_STEPS)
 
-.PHONY: unit vet race sanitize sim contract crosscheck acme h2spec fleet hostile fuzz-smoke fuzz
+.PHONY: unit vet race sanitize sim contract crosscheck acme h2spec fleet hostile attack fuzz-smoke fuzz
 vet: step-vet ## go vet
 unit: step-unit ## the tests of every package that need no binary
 race: step-race ## the tests of cgo, goloop and internal under the race detector, shortened
@@ -120,7 +120,8 @@ crosscheck: step-crosscheck ## ./aws beside the reference server in C, and the t
 h2spec: step-h2spec ## HTTP/2 with h2spec, the conformance suite, which is in a module of its own
 acme: step-acme ## internal/acme with Pebble, the ACME server for tests, which is in a module of its own
 fleet: step-fleet ## contrib/fleet with HAProxy, Varnish and three replicas in network namespaces; needs root
-hostile: step-hostile ## ./aws under faults of the kernel and attackers, confined, replaced under load, and for a while
+hostile: step-hostile step-attack ## ./aws under faults of the kernel and attackers, confined, replaced under load, and for a while
+attack: step-attack ## those of them that compare times: attackers, and a while under load
 fuzz-smoke: step-fuzz-smoke ## every fuzz target for 2 s
 fuzz: step-fuzz ## every fuzz target for FUZZTIME=1m
 
@@ -159,10 +160,10 @@ step-crosscheck: $(STEP)
 	@$(MAKE) -s aws aws-valgrind
 	@$(STEP) test crosscheck '^tests/ !^tests/(sim|contract|bench|faults|attack|confine|fleet|reload|soak)(/|$$)' -p 2 $(TEST_FLAGS)
 
-# A module of its own, which `./...` does not reach.
+# A module of its own, which `./...` does not reach. Orders wait most of the time, so more run at once than there are processors.
 step-acme: $(STEP)
 	@$(MAKE) -s aws
-	@$(STEP) run acme bash -c 'cd tests/acme && $(GO) vet . && $(GO) test $(TEST_FLAGS) .'
+	@$(STEP) run acme bash -c 'cd tests/acme && $(GO) vet . && $(GO) test $(TEST_FLAGS) -parallel 8 .'
 
 # The same.
 step-h2spec: $(STEP)
@@ -177,7 +178,11 @@ step-fleet: $(STEP)
 
 step-hostile: $(STEP)
 	@$(MAKE) -s aws
-	@$(STEP) test hostile '^tests/(faults|attack|confine|reload|soak)(/|$$)' -p 1 $(TEST_FLAGS)
+	@$(STEP) test hostile '^tests/(faults|confine|reload)(/|$$)' -p 2 $(TEST_FLAGS)
+
+step-attack: $(STEP)
+	@$(MAKE) -s aws
+	@$(STEP) test attack '^tests/(attack|soak)(/|$$)' -p 1 $(TEST_FLAGS)
 
 step-fuzz-smoke: $(STEP)
 	@$(STEP) fuzz fuzz-smoke 2s

@@ -5,6 +5,7 @@ package contrib_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"aws/internal/tlsconfig/certtest"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -222,7 +225,7 @@ func filtered(t *testing.T) map[string]bool {
 	return let
 }
 
-// TestSystemCalls serves files, static and dynamic, cold and resident, reloads and drains, and sees every
+// TestSystemCalls serves files, static and dynamic, cold and resident, by http and https, reloads and drains, and sees every
 // system call in the service's filter.
 func TestSystemCalls(t *testing.T) {
 	for _, tool := range []string{"strace", "systemd-analyze"} {
@@ -235,12 +238,22 @@ func TestSystemCalls(t *testing.T) {
 	root := filepath.Join(dir, "site")
 	mustSite(t, root)
 	trace := filepath.Join(dir, "trace")
+	ca := certtest.NewCA(t, "root")
+	certificate, key := ca.Issue(t, certtest.Template{Hosts: []string{"127.0.0.1"}}).WritePair(t, dir, "server")
 	cmd := exec.Command("strace", "-f", "-qq", "-o", trace, "-e", "signal=none",
-		bin, "serve", root, "--supervise", "--listen=127.0.0.1:0", "--list", "--access-log="+filepath.Join(dir, "log"), "--admin=127.0.0.1:0")
+		bin, "serve", root, "--supervise", "--listen=127.0.0.1:0", "--list", "--access-log="+filepath.Join(dir, "log"), "--admin=127.0.0.1:0",
+		"--listen-tls=127.0.0.1:0", "--certificate="+certificate, "--key="+key)
 	url, stop := mustServe(t, cmd, "--supervise")
+	secure := regexp.MustCompile(`listening at (https://\S+?)/?\n`).FindStringSubmatch(cmd.Stderr.(*lockedBuffer).String())
+	if secure == nil {
+		t.Fatalf("it does not listen for https: %s", cmd.Stderr)
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.Pool()}}
+	defer transport.CloseIdleConnections()
 	for range 3 {
 		for _, path := range []string{"/", "/a.bin", "/dynamic/b.bin", "/nothing", "/sub/"} {
-			mustGet(t, url+path)
+			mustGet(t, http.DefaultTransport, url+path)
+			mustGet(t, transport, secure[1]+path)
 		}
 	}
 	stop()
@@ -251,7 +264,7 @@ func TestSystemCalls(t *testing.T) {
 			seen[m[1]] = true
 		}
 	}
-	for _, name := range []string{"io_setup", "sendfile", "openat2", "epoll_ctl"} {
+	for _, name := range []string{"io_setup", "sendfile", "openat2", "epoll_ctl", "prctl", "setpriority", "memfd_create"} {
 		if !seen[name] {
 			t.Errorf("%s was not called: the test sees too little", name)
 		}
@@ -351,7 +364,7 @@ func mustServe(t *testing.T, cmd *exec.Cmd, flags ...string) (url string, stop f
 }
 
 // mustGet fetches a page and returns its header.
-func mustGet(t *testing.T, url string) http.Header {
+func mustGet(t *testing.T, transport http.RoundTripper, url string) http.Header {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -359,7 +372,7 @@ func mustGet(t *testing.T, url string) http.Header {
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -463,6 +476,34 @@ func TestCompose(t *testing.T) {
 		source, _, _ := strings.Cut(volume, ":")
 		if _, err := os.Stat(filepath.Join("compose", source)); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestComposeHTTPS reads the example with certificates by ACME: its configuration, its ports and its volumes fit together.
+func TestComposeHTTPS(t *testing.T) {
+	var file map[string]any
+	if err := yaml.Unmarshal([]byte(mustRead(t, "compose/https.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	service := at(file, "services", "awsd")
+	mustKnow(t, "https.yaml", texts(at(service, "command")))
+	toml := mustRead(t, "compose/https.toml")
+	mustCheck(t, "https.toml", toml)
+	for _, p := range texts(at(service, "ports")) {
+		if _, inside, _ := strings.Cut(p, ":"); !strings.Contains(toml, `[":`+inside+`"]`) {
+			t.Errorf("port %s: nothing listens at it", p)
+		}
+	}
+	for _, volume := range texts(at(service, "volumes")) {
+		source, target, _ := strings.Cut(volume, ":")
+		target, _, _ = strings.Cut(target, ":")
+		if strings.HasPrefix(source, "./") {
+			if _, err := os.Stat(filepath.Join("compose", source)); err != nil {
+				t.Error(err)
+			}
+		} else if at(file, "volumes").(map[string]any)[source] != nil || !strings.Contains(toml, `acme-storage = "`+target+`/`) || !strings.Contains(mustRead(t, "container/Dockerfile"), target) {
+			t.Errorf("the volume %s is not that of acme-storage", volume)
 		}
 	}
 }
@@ -597,7 +638,7 @@ func TestBalancer(t *testing.T) {
 	}
 	replicas, tags := map[string]bool{}, map[string]bool{}
 	for range 12 {
-		h := mustGet(t, url)
+		h := mustGet(t, http.DefaultTransport, url)
 		replicas[h.Get("X-Replica")] = true
 		tags[h.Get("ETag")+" "+h.Get("Last-Modified")+" "+h.Get("Content-Length")] = true
 	}

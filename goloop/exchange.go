@@ -30,6 +30,7 @@ type exchange struct {
 	headBuf  []byte // the buffer that writeBuf lies in
 	writeBuf []byte // what sendMessage sends next: the rest of the head, and of the content that is in memory
 	headLeft int    // bytes at the front of writeBuf that are the head; what follows them is content
+	shared   []byte // content in memory that others have, too, and that follows writeBuf; of streams only
 
 	file      *docroot.File // that the response is about, with a reference; or nil
 	body      body          // the content behind writeBuf
@@ -110,11 +111,15 @@ func (l *Loop) dropExchange(x *exchange) {
 }
 
 // compose takes over what a response holds: its head with the content in memory, its file and its parts. It returns false when
-// there is no memory.
+// there is no memory, or the head is larger than sealedHeadMax where that matters.
 func (l *Loop) compose(x *exchange, r *handler.Response) bool {
 	x.responding = true
-	if x.headBuf == nil {
-		x.headBuf = l.heads.take(len(r.Head))
+	shared := r.Shared
+	if x.conn.isStream() {
+		x.shared, shared = shared, nil
+	}
+	if x.headBuf == nil && (r.HeadLen() <= sealedHeadMax || !x.conn.isStream() && !x.conn.isEncrypted()) {
+		x.headBuf = l.takeHead(x.conn, len(r.Head)+len(shared))
 	}
 	if r.Generator != nil {
 		x.setGenerator(r)
@@ -123,7 +128,9 @@ func (l *Loop) compose(x *exchange, r *handler.Response) bool {
 		l.dropFile(&r.File)
 		return false
 	}
-	x.writeBuf, x.headLeft = x.headBuf[:copy(x.headBuf, r.Head)], r.HeadLen()
+	n := copy(x.headBuf, r.Head)
+	n += copy(x.headBuf[n:], shared)
+	x.writeBuf, x.headLeft = x.headBuf[:n], r.HeadLen()
 	x.file, r.File = r.File, nil
 	if x.generated.source == nil {
 		x.setRange(r.From, r.To)
@@ -173,7 +180,7 @@ func (l *Loop) dropHead(x *exchange) {
 	if x.headBuf == nil {
 		return
 	}
-	l.heads.give(x.headBuf)
+	l.giveHead(x.conn, x.headBuf)
 	x.headBuf, x.writeBuf, x.headLeft = nil, nil, 0
 }
 

@@ -51,12 +51,6 @@ type handshakes struct {
 	stops     []tlsconn.Handshake // that nobody waits for, to be stopped by their thread
 }
 
-// waitingConn is a connection in handshakes.waiting, if it is still there.
-type waitingConn struct {
-	slot int32
-	gen  uint32
-}
-
 // admits reports whether a step for a client's address may be asked for.
 func (s *handshakes) admits(a netip.Addr) bool {
 	return s.steps < stepsMax && (!a.IsValid() || s.byAddress[a] < stepsPerAddressMax)
@@ -147,7 +141,7 @@ func (l *Loop) stepHandshake(c *conn, buf []byte) {
 	}
 	if h.shake == nil {
 		h.local = l.k.Local(c.fd)
-		h.shake = l.tls.config.NewHandshake(h.local)
+		h.shake = l.tls.begin(h.local)
 	}
 	h.shake.Feed(buf)
 	l.awaitStep(c)
@@ -305,10 +299,6 @@ func (l *Loop) endHandshake(c *conn) {
 		return
 	}
 	facts := records.Facts()
-	if facts.Protocol != "" && facts.Protocol != protocolHTTP1 && facts.Protocol != protocolHTTP2 {
-		l.abort(c, kernel.OpClose) // the handshake was all, as for a challenge (RFC 8737)
-		return
-	}
 	resumed := 0
 	if facts.Resumed {
 		resumed = 1
@@ -317,6 +307,10 @@ func (l *Loop) endHandshake(c *conn) {
 	l.tls.shakes.began--
 	t.described.Site, _ = l.tls.config.SiteOf(facts.ServerName, t.handshake.local)
 	t.handshake, t.records, t.chunk = nil, records, firstRecordBytes
+	if facts.Protocol != "" && facts.Protocol != protocolHTTP1 && facts.Protocol != protocolHTTP2 {
+		l.abort(c, kernel.OpClose) // the handshake was all, as for a challenge (RFC 8737)
+		return
+	}
 	l.setState(c, connstate.StateInit)
 	if facts.Protocol == protocolHTTP2 {
 		l.startHTTP2(c)

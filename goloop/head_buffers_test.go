@@ -17,14 +17,15 @@ func (p *pages) Map(n int) ([]byte, error) {
 }
 
 func TestHeadBuffers(t *testing.T) {
-	const slab = headBufferSlab * headBufferBytes
+	const size = 2 << 10
+	const slab = headBufferSlab * size
 	memory := &pages{most: slab + 64<<10}
 	h := headBuffers{mem: memory}
 	seen := map[*byte]bool{}
 	var usual []byte
 	for range headBufferSlab {
-		b := h.take(100)
-		if len(b) != headBufferBytes || cap(b) != headBufferBytes || seen[&b[0]] {
+		b := h.take(size - 100)
+		if len(b) != size || cap(b) != size || seen[&b[0]] {
 			t.Fatalf("a buffer of %d bytes, with room for %d, given before: %v", len(b), cap(b), seen[&b[0]])
 		}
 		seen[&b[0]], usual = true, b
@@ -36,8 +37,10 @@ func TestHeadBuffers(t *testing.T) {
 	if len(big) != 64<<10 {
 		t.Errorf("a buffer of %d bytes for 40 KiB", len(big))
 	}
-	if b := h.take(1); b != nil {
-		t.Error("a buffer without memory")
+	for _, n := range []int{1, 1 << 10, size, headBufferBytes} {
+		if b := h.take(n); b != nil {
+			t.Errorf("a buffer of %d bytes without memory", n)
+		}
 	}
 	if b := h.take(headBufferBytes + 1); b != nil {
 		t.Error("a big buffer without memory")
@@ -47,7 +50,7 @@ func TestHeadBuffers(t *testing.T) {
 		t.Error("the big buffer is not used again")
 	}
 	h.give(usual)
-	if b := h.take(1); b == nil || &b[0] != &usual[0] {
+	if b := h.take(size); b == nil || &b[0] != &usual[0] {
 		t.Error("the buffer is not used again")
 	}
 }

@@ -24,6 +24,8 @@ type http2Conn struct {
 	loads  loadQueue
 	ends   bool // the connection ends when what is to be sent has been
 
+	streamBytes int // of the buffers that its streams hold
+
 	receiving bool   // frames are being taken in
 	steps     uint64 // of frames, when the deadline was last restarted
 }
@@ -35,6 +37,7 @@ type http2Parts struct {
 	events  streamEvents
 	frames  arena
 	planned []plannedFrame
+	heads   streamHeads
 }
 
 // protocolHTTP2 is the name of HTTP/2 in ALPN (RFC 9113, section 3.1).
@@ -69,6 +72,7 @@ type streamPart struct {
 	of       *conn         // the connection; nil if it is none, or that is over
 	http2    *http2.Stream // nil once its last frame has been made
 	loads    bool          // it counts in loadQueue.loading
+	refused  bool          // its connection's streams hold too much
 	orphan   bool          // it was a stream, and waits for the kernel to give its buffers back
 	progress int64         // of the connection and its own, when its send deadline was last looked at
 }
@@ -106,7 +110,7 @@ func (l *Loop) stepStreams(c *conn, buf []byte) {
 	}
 	l.http2.events = streamEvents{l, c}
 	h.receiving = true
-	if !h.frames.Receive(buf, &l.http2.events) {
+	if !h.frames.Receive(l.k.Now(), buf, &l.http2.events) {
 		h.ends = true
 	}
 	h.receiving = false
@@ -157,6 +161,7 @@ func (e *streamEvents) Request(s *http2.Stream, head []byte) {
 	l, c := e.loop, e.conn
 	sc := l.conns.takeStream()
 	if sc == nil {
+		l.counts.StreamsRefused++
 		c.http2.frames.Reset(s, http2.RefusedStream)
 		return
 	}
@@ -174,6 +179,7 @@ func (e *streamEvents) Closed(s *http2.Stream) {
 	sc := e.loop.conns.bySlot[s.Slot]
 	sc.stream.http2 = nil
 	e.loop.counts.StreamsReset++
+	//mutation:reset-stream-goes-on
 	e.loop.endConn(sc)
 }
 
@@ -206,6 +212,7 @@ func (l *Loop) dropHTTP2(c *conn) {
 			}
 		}
 	}
+	assert(h.streamBytes == 0, "a stream that is over holds a buffer")
 	h.frames.Release()
 	l.heads.giveIf(h.out.buf)
 	c.http2 = nil
@@ -237,6 +244,7 @@ func (c *conn) streamsDeadline() connstate.Deadline {
 	switch h := c.http2; {
 	case !h.out.isEmpty() || h.frames.HasControl():
 		return connstate.DeadlineSend
+	//mutation:silent-client-awaited
 	case h.frames.AwaitsClient():
 		return connstate.DeadlineHead
 	default:
@@ -281,10 +289,15 @@ func (l *Loop) endOfStream(sc *conn, how netKind) bool {
 	if !sc.isStream() {
 		return false
 	}
-	if how == kernel.OpReset {
+	code := http2.InternalError
+	switch {
+	case sc.stream.refused:
+		l.counts.StreamsRefused++
+		code = http2.RefusedStream
+	case how == kernel.OpReset:
 		l.counts.Resets++
 	}
-	l.resetStream(sc, http2.InternalError)
+	l.resetStream(sc, code)
 	return true
 }
 

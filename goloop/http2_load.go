@@ -43,6 +43,7 @@ func (l *Loop) endLoad(sc *conn) {
 		}
 		q.loading++ // at once: it may be over before its turn comes
 		next.stream.loads = true
+		//mutation:waiting-load-forgotten
 		l.toSend(next)
 	}
 }

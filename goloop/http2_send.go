@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"aws/internal/connstate"
+	"aws/internal/http2"
 	"aws/internal/kernel"
 )
 
@@ -16,7 +17,8 @@ const (
 	// framesMin and framesMax bound how many bytes of frames a connection makes at once. One frame more may be begun within.
 	framesMin = 16 << 10
 	framesMax = 96 << 10
-	// framesRoom is what a plan takes at the most: control frames, framesMax, and a header section with a frame.
+	// framesRoom is what a plan takes at the most: control frames, framesMax, and a header section with a frame. A header section for which that is
+	// too little begins a plan if there is more room, or waits for the next one.
 	framesRoom  = framesMax + controlRoom + headBufferBytes + kernel.RecordContent + 16*kernel.FrameHead + 1 // for tlsconn.Records.SealOwn
 	controlRoom = 16 << 10
 	// framesBytes is the memory for the plans of a batch.
@@ -42,6 +44,7 @@ type framePlan struct {
 	buf      []byte
 	from, to int // in http2Parts.planned
 	urgency  int // of a stream that has more to send than what is being read: less urgent ones wait for that
+	full     bool
 }
 
 // frameOutput is frames that the socket has not taken, as records if the connection seals.
@@ -76,7 +79,7 @@ func (l *Loop) planFrames(c *conn) bool {
 	if c.sealsOnce() {
 		chunk = framesMin
 	}
-	for reads := 0; len(p.buf) < chunk && reads < planReadsMax && !h.ends; {
+	for reads := 0; len(p.buf) < chunk && reads < planReadsMax && !h.ends && !p.full; {
 		s := h.frames.Next()
 		if s == nil || s.Urgency() > p.urgency {
 			break
@@ -86,6 +89,9 @@ func (l *Loop) planFrames(c *conn) bool {
 		}
 	}
 	p.to = len(l.http2.planned)
+	if p.full && len(p.buf) == 0 && p.from == p.to {
+		return false // it has all of the room the next time
+	}
 	l.http2.frames.keep(len(p.buf))
 	h.plan = p
 	return true
@@ -93,14 +99,20 @@ func (l *Loop) planFrames(c *conn) bool {
 
 // isOver reports whether nothing of the response is left to be sent.
 func (x *exchange) isOver() bool {
-	return len(x.writeBuf) == 0 && x.body.remaining() == 0 && !x.parts.more()
+	return len(x.writeBuf) == 0 && len(x.shared) == 0 && x.body.remaining() == 0 && !x.parts.more()
 }
 
 // planStream plans the next frames of a stream: its header section, and content that is there. It returns whether that is to be read.
 func (l *Loop) planStream(c, sc *conn, p *framePlan) (reads bool) {
 	x, frames := sc.current, c.http2.frames
-	if x.headLeft > 0 && l.planHead(c, sc, p) {
-		return false
+	if x.headLeft > 0 {
+		if p.full = cap(p.buf)-len(p.buf) <= http2.HeadersBytesMax(x.headLeft); p.full || l.planHead(c, sc, p) {
+			return false
+		}
+		if len(p.buf) > framesMax+controlRoom {
+			p.full = true
+			return false
+		}
 	}
 	if x.state == connstate.StateWReady {
 		l.setState(sc, connstate.StateSending) // the text before a part
@@ -145,7 +157,7 @@ func (l *Loop) planStream(c, sc *conn, p *framePlan) (reads bool) {
 	if len(x.writeBuf) == 0 {
 		x.body.advance(n)
 	} else if x.writeBuf = x.writeBuf[n:]; len(x.writeBuf) == 0 {
-		l.dropHead(x)
+		l.dropHead(x) // if it was in a buffer
 	}
 	f.last = x.isOver()
 	frames.PutData(p.buf[f.at:f.at+kernel.FrameHead], s, int(n), f.last)
@@ -169,6 +181,7 @@ func (l *Loop) planHead(c, sc *conn, p *framePlan) bool {
 	p.buf = c.http2.frames.AppendHeaders(p.buf, sc.stream.http2, head, f.last)
 	if len(x.writeBuf) == 0 {
 		l.dropHead(x)
+		x.writeBuf, x.shared = x.shared, nil
 	}
 	f.bytes = int64(len(p.buf) - f.at)
 	if x.record != nil {
@@ -215,6 +228,7 @@ func (l *Loop) planRead(c, sc *conn, b *fileBody, window int64, p *framePlan) bo
 		return false
 	}
 	frames.Take(s, int(n))
+	//mutation:file-read-twice
 	frames.Unready(s) // until the read is over
 	at := len(p.buf)
 	p.buf = p.buf[:at+int(kernel.FramesLen(n))]
@@ -267,6 +281,7 @@ func (l *Loop) addFrames(c *conn) {
 		if f.read {
 			end = f.at + l.settleRead(c, f, p.buf[f.at:])
 		}
+		//mutation:gap-between-frames
 		if made == f.at {
 			made = end
 		} else {
@@ -299,6 +314,7 @@ func (l *Loop) settleRead(c *conn, f *plannedFrame, buf []byte) int {
 	}
 	x, s, frames := sc.current, sc.stream.http2, c.http2.frames
 	b := &x.sendfd
+	//mutation:window-not-given-back
 	frames.GiveBack(s, int(f.want-n))
 	l.rates.refund(&c.bucket, x.limit, f.want-n)
 	switch class := kernel.Classify(f.got); {
@@ -326,6 +342,7 @@ func (l *Loop) settleRead(c *conn, f *plannedFrame, buf []byte) int {
 	for at, left := 0, n; left > 0; at += kernel.FrameHead + kernel.RecordContent {
 		content := min(left, kernel.RecordContent)
 		left -= content
+		//mutation:file-without-end
 		frames.PutData(buf[at:at+kernel.FrameHead], s, int(content), f.last && left == 0)
 	}
 	l.framesMade(sc, n, f.last)
@@ -364,6 +381,7 @@ func (l *Loop) onFrames(c *conn, op *kernel.Op) {
 func (l *Loop) onFramesLeft(c *conn, op *kernel.Op) {
 	out := &c.http2.out
 	n := l.countFrames(c, op)
+	//mutation:unsent-frames-twice
 	if out.unsent = out.unsent[n:]; !out.isEmpty() {
 		l.sent(c, op)
 		return

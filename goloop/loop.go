@@ -123,7 +123,10 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	if l.http2, err = newHTTP2Parts(k, &cfg, d.Limits(), &l.counts); err != nil {
 		return nil, err
 	}
-	if l.tls.config = cfg.TLS; cfg.TLS != nil || cfg.H2C {
+	if cfg.TLS != nil {
+		l.tls.config, l.tls.begin = cfg.TLS, cfg.TLS.Handshakes()
+	}
+	if cfg.TLS != nil || cfg.H2C {
 		if l.tls.messages, err = newArena(k, arenaBytes); err != nil {
 			return nil, err
 		}

@@ -39,7 +39,7 @@ func (p *parts) take() (handler.Part, []byte) {
 // sendNextPart makes the next part ready to be sent.
 func (l *Loop) sendNextPart(x *exchange) {
 	part, text := x.parts.take()
-	if x.headBuf = l.heads.take(len(text)); x.headBuf == nil {
+	if x.headBuf = l.takeHead(x.conn, len(text)); x.headBuf == nil {
 		l.abort(x.conn, kernel.OpReset) // out of memory
 		return
 	}

@@ -79,7 +79,7 @@ func (l *Loop) prepare(c *conn, req *request.Request, head []byte, rest int) *ex
 		l.dropExchange(x)
 		return nil
 	}
-	if x.headBuf = l.heads.take(len(r.Head)); x.headBuf == nil {
+	if x.headBuf = l.heads.take(len(r.Head) + len(r.Shared)); x.headBuf == nil {
 		if r.Generator != nil {
 			x.setGenerator(r)
 		}
@@ -122,7 +122,7 @@ func (l *Loop) promote(c *conn) {
 func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 	for x := c.pipeline.first; x != nil; x = x.next {
 		file := x.body.remaining()
-		if !l.batch.room(chainMax) || file > 0 && (x.generated.source != nil || x.file.Loads()) || c.sealsOnce() || c.sendsByKernel() || c.seals() && !l.tls.messages.room(arenaRoom) {
+		if !l.batch.room(chainMax) || file > 0 && (x.generated.source != nil || x.file.Loads()) || c.sealsOnce() || c.sendsByKernel() || c.seals() && !l.tls.messages.room(arenaRoomFor(x.headLeft-headBufferBytes)) {
 			return
 		}
 		inMemory := x.inMemory()

@@ -205,8 +205,9 @@ func (l *Loop) resume() {
 			l.stepReading(c, c.readBuf.bytes(), &c.readBuf.req)
 		}
 	}
-	for _, slot := range l.retries.take(l.k.Now()) {
-		switch c := l.conns.bySlot[slot]; {
+	for _, w := range l.retries.take(l.k.Now()) {
+		switch c := l.conns.bySlot[w.slot]; {
+		case c.gen != w.gen: // it is over
 		case c.state() == connstate.StateOpening && !c.current.awaitsJob:
 			l.stepOpening(c.current)
 		case c.state() == connstate.StatePrefetching && !c.current.awaitsJob:
@@ -325,7 +326,12 @@ func (l *Loop) keepReceived(c *conn, buf []byte, req *request.Request) {
 	if c.readBuf != nil {
 		return
 	}
-	if c.readBuf = l.readBufs.take(); c.readBuf == nil {
+	if c.isStream() {
+		c.readBuf = l.takeStreamHead(c, len(buf))
+	} else {
+		c.readBuf = l.readBufs.take()
+	}
+	if c.readBuf == nil {
 		l.abort(c, kernel.OpReset) // out of memory
 		return
 	}
@@ -335,8 +341,13 @@ func (l *Loop) keepReceived(c *conn, buf []byte, req *request.Request) {
 
 // dropReadBuf gives the connection's read buffer back.
 func (l *Loop) dropReadBuf(c *conn) {
-	if c.readBuf != nil {
+	switch {
+	case c.readBuf == nil:
+		return
+	case c.isStream():
+		l.giveStreamHead(c, c.readBuf)
+	default:
 		l.readBufs.give(c.readBuf)
-		c.readBuf = nil
 	}
+	c.readBuf = nil
 }

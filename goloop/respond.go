@@ -76,4 +76,4 @@ func (l *Loop) keepRest(c *conn, rest []byte) {
 }
 
 // retry lets a connection ask again in a moment.
-func (l *Loop) retry(c *conn) { l.retries.add(c.slot, l.k.Now()) }
+func (l *Loop) retry(c *conn) { l.retries.add(waitingConn{c.slot, c.gen}, l.k.Now()) }

@@ -61,7 +61,7 @@ func (l *Loop) addSends(queue []int32) {
 		if !sendable(c) {
 			continue
 		}
-		if !l.batch.room(chainMax) || c.seals() && !l.tls.messages.room(arenaRoom) {
+		if !l.batch.room(chainMax) || c.seals() && !l.tls.messages.room(c.sealRoom()) {
 			l.runBatch()
 			l.tls.messages.reset()
 		}

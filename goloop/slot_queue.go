@@ -1,5 +1,11 @@
 package goloop
 
+// waitingConn is a connection, or a stream, that waits, if it is still there.
+type waitingConn struct {
+	slot int32
+	gen  uint32
+}
+
 // slotQueue holds connections, by their slots, that a phase serves: each once, which a flag of the connection sees to.
 type slotQueue struct {
 	waiting []int32

@@ -13,8 +13,8 @@ import (
 
 // TLS is where the configuration of handshakes comes from. Its methods are called by all of the loops.
 type TLS interface {
-	// NewHandshake returns a handshake with a client that has connected to a local address; the zero value if that is not known.
-	NewHandshake(local netip.AddrPort) tlsconn.Handshake
+	// Handshakes returns where the handshakes of one loop come from.
+	Handshakes() tlsconn.Handshakes
 	// SiteOf returns the name of the site that a handshake was for, by the server name of the client and the address that it has
 	// connected to; ok is false if there is none.
 	SiteOf(serverName string, local netip.AddrPort) (name string, ok bool)
@@ -39,6 +39,7 @@ type tlsConn struct {
 // tlsParts is what a loop needs for its connections that speak TLS.
 type tlsParts struct {
 	config   TLS // nil if there are none
+	begin    tlsconn.Handshakes
 	messages arena
 	reads    arena
 	free     freelist.List[*tlsConn]
@@ -100,20 +101,42 @@ const (
 	// recordBytesMax is the largest record (RFC 8446, section 5.2; RFC 5246, section 6.2.3).
 	recordBytesMax = 5 + 16384 + 2048
 	// sealBytesMax is how much content one batch seals for a connection at the most.
-	sealBytesMax = 8 * kernel.RecordContent
+	sealBytesMax = 4 * kernel.RecordContent
 	// sealBytesMin is how much it seals for one whose socket takes little.
 	sealBytesMin = kernel.RecordContent
 	// firstRecordBytes is how much of a file the first record of a connection has. With what the handshake and the head take, it fits the ten
 	// packets that TCP sends before the first acknowledgement (RFC 6928): the client can open it a round trip earlier than a full one.
 	firstRecordBytes = 8 << 10
 	// arenaRoom is what the messages of a connection take at the most: those of a head with content in memory, or
-	// loaded buffers, or frames, and the end.
+	// loaded buffers, or frames, and the end. Heads and frames that are longer than usual take more (conn.sealRoom).
 	arenaRoom  = max(sealBytesMax+headBufferBytes, framesRoom) + 16*tlsconn.OverheadMax
 	arenaBytes = 512 << 10
-	readsBytes = 1 << 20
+	readsBytes = 512 << 10
+	// sealedHeadMax is the largest head that is sealed, or is that of a stream. It is larger than what a client can have repeated in one by default.
+	sealedHeadMax = 256 << 10
 	// sealBytesPerIteration is how much one iteration seals before what has arrived meanwhile is received.
 	sealBytesPerIteration = 1 << 20
 )
+
+// sealRoom returns how much memory the records of what a connection sends next take at the most.
+func (c *conn) sealRoom() int {
+	switch {
+	case c.http2 != nil:
+		return arenaRoomFor(len(c.http2.plan.buf) - framesRoom)
+	case c.current != nil:
+		return arenaRoomFor(c.current.headLeft - headBufferBytes)
+	default:
+		return arenaRoom
+	}
+}
+
+// arenaRoomFor returns arenaRoom for a message that is so many bytes longer than usual.
+func arenaRoomFor(longer int) int {
+	if longer <= 0 {
+		return arenaRoom
+	}
+	return arenaRoom + longer + (longer/kernel.RecordContent+1)*tlsconn.OverheadMax
+}
 
 // arena is memory, outside of Go's heap, in which the records of a batch are made.
 type arena struct {
@@ -143,4 +166,7 @@ func (a *arena) erase() {
 func (a *arena) rest() []byte { return a.mem[a.used:a.used:len(a.mem)] }
 
 // keep takes the first n bytes of rest.
-func (a *arena) keep(n int) { a.used += n }
+func (a *arena) keep(n int) {
+	a.used += n
+	assert(a.used <= len(a.mem), "more is put into an arena than it has room for")
+}

@@ -23,8 +23,8 @@ import (
 // testTLS is a configuration with a certificate of its own.
 type testTLS struct{ cfg *tls.Config }
 
-func (t *testTLS) NewHandshake(local netip.AddrPort) tlsconn.Handshake {
-	return tlsserver.New(local, t.configFor)
+func (t *testTLS) Handshakes() tlsconn.Handshakes {
+	return new(tlsserver.Coroutines).Handshakes(t.configFor)
 }
 
 func (t *testTLS) configFor(keyLog io.Writer) *tls.Config {
@@ -106,6 +106,38 @@ func TestTLSEndsWithCloseNotify(t *testing.T) {
 		fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path)
 		if _, err := io.ReadAll(c); err != nil {
 			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+// TestTLSOfChallenge has a client whose handshake is all that it wants, as that of a CA is (RFC 8737). It is not a failed one.
+func TestTLSOfChallenge(t *testing.T) {
+	const protocol = "acme-tls/1"
+	secure, pool := newTestTLS(t)
+	secure.cfg.NextProtos = []string{protocol}
+	var server *Server
+	t.Run("handshakes", func(t *testing.T) {
+		var client *tls.Config
+		server, client = startTLS(t, newSite(t), func(_ *fileserver.Options, cfg *ServerConfig) { cfg.Loop.TLS = secure })
+		client.RootCAs, client.NextProtos = pool, []string{protocol}
+		for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+			client.MinVersion, client.MaxVersion = version, version
+			if all, err := io.ReadAll(dialTLS(t, server, client)); len(all) != 0 || err != nil {
+				t.Errorf("%s: %q, %v", tls.VersionName(version), all, err)
+			}
+		}
+	})
+	counts := server.Counts()
+	made := 0
+	for _, n := range counts.Handshakes {
+		made += int(n[0] + n[1])
+	}
+	if made != 2 {
+		t.Errorf("%d handshakes", made)
+	}
+	for why, n := range counts.HandshakesFailed {
+		if n != 0 {
+			t.Errorf("%d failed: %v", n, tlsconn.Failure(why))
 		}
 	}
 }

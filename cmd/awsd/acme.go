@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 
 	"aws/internal/acme"
@@ -10,15 +9,30 @@ import (
 	"aws/internal/sandbox"
 )
 
+// issuer returns which certificates are obtained by ACME, or nil if there are none.
+func (s *fileServer) issuer() (*acme.Options, error) {
+	options, err := s.options.ACME(s.report.Logger, "aws/"+command.Version)
+	if options == nil || err != nil {
+		return nil, err
+	}
+	return options, s.options.Give.HoldSecrets(s.report)
+}
+
+// checkACME returns what would keep openACME from its work. It makes no storage.
+func (s *fileServer) checkACME() error {
+	options, err := s.issuer()
+	if options == nil || err != nil {
+		return err
+	}
+	return acme.Inspect(*options)
+}
+
 // openACME opens the storage of certificates by ACME, while the process may still do so, and has the handler respond to challenges. It
 // returns nil if no site has certificate = "acme".
 func (s *fileServer) openACME() (*acme.Manager, error) {
 	o := s.options
-	options, err := o.ACME(s.report.Logger, "aws/"+command.Version)
+	options, err := s.issuer()
 	if options == nil || err != nil {
-		return nil, err
-	}
-	if err := o.Give.HoldSecrets(s.report); err != nil {
 		return nil, err
 	}
 	if o.Give.User != "" {
@@ -29,7 +43,7 @@ func (s *fileServer) openACME() (*acme.Manager, error) {
 	s.doing("reading the certificates in %s", options.Storage)
 	m, err := acme.Open(*options)
 	if err != nil {
-		return nil, fmt.Errorf("certificates by ACME: %w", err)
+		return nil, err
 	}
 	files, directories := m.Readable()
 	o.Give.ReadableFiles = append(o.Give.ReadableFiles, files...)

@@ -33,8 +33,11 @@ func checkCommand(stdout io.Writer, report *logging.Reporter) *cobra.Command {
 					return err
 				}
 			}
+			if err := warnEffects(o, origins, report); err != nil {
+				return located(err, origins) // what follows from it is not reported once more
+			}
 			s := &fileServer{options: o, report: report}
-			return located(errors.Join(warnEffects(o, origins, report), s.check(explained, stdout)), origins)
+			return located(s.check(explained, stdout), origins)
 		})
 	cmd.Long = `Reads the same flags, variables and configuration file as "serve". Prints the resulting options as a
 TOML file, with the origin of each value, and reports what is wrong. It opens the directories and files
@@ -49,11 +52,12 @@ Exit status: 0 if serve would start, 1 if a file or directory cannot be used, 2 
 	return cmd
 }
 
-// check returns what would keep aws serve from starting: all that is wrong with certificates, and the first of the other
+// check returns what would keep aws serve from starting: all that is wrong with certificates and their CA, and the first of the other
 // things, apart from addresses that are in use. It explains a URL if there is one.
 func (s *fileServer) check(explained string, stdout io.Writer) error {
+	issuerErr := s.checkACME()
 	store, err := s.checkCertificates(explained, stdout)
-	return errors.Join(err, s.checkServer(explained, store, stdout))
+	return errors.Join(issuerErr, err, s.checkServer(explained, store, stdout))
 }
 
 // checkServer is check apart from certificates. store is nil if there are none.
@@ -64,10 +68,7 @@ func (s *fileServer) checkServer(explained string, store *tlsconfig.Store, stdou
 	} else if len(addrs) == 0 {
 		return serveconfig.ErrNoAddress
 	}
-	if _, _, _, err := o.Watch.Target(); err != nil {
-		return err
-	}
-	if _, err := o.Watch.AdminAddress(); err != nil {
+	if err := o.Watch.Check(); err != nil {
 		return err
 	}
 	if _, err := kernel.RaiseDescriptors(); err != nil {

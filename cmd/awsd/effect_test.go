@@ -63,11 +63,20 @@ func TestEffects(t *testing.T) {
 		{[]string{"--index", "sub/index.html"}, 0, ""},
 		{[]string{"--header", "Content-Length: 5"}, 2, "Content-Length"},
 		{[]string{"--spa", "/"}, 2, "directory"},
+		{[]string{"--access-log", "/nonexistent/log"}, 1, "--access-log: open /nonexistent/log: no such file or directory (make the directory /nonexistent"},
+		{[]string{"--access-log", root}, 1, "is a directory (name a file in it)"},
+		{[]string{"--log", "syslog:nonsense"}, 1, `syslog has no facility "nonsense"`},
+		{[]string{"--access-log", "syslog:local0"}, 0, ""},
+		{[]string{"--access-log", filepath.Join(root, "new.log"), "--trace-file", filepath.Join(root, "new.json")}, 0, ""},
+		{[]string{"--trace-file", "/nonexistent/trace"}, 1, "--trace-file: open /nonexistent/trace: no such file or directory"},
 	} {
 		status, _, stderr := runs(t, append([]string{"check", root}, c.args...)...)
 		if status != c.exit || (c.says == "") != (stderr == "") || !strings.Contains(stderr, c.says) {
 			t.Errorf("%q: status %d, %q; want %d, %q", c.args, status, stderr, c.exit, c.says)
 		}
+	}
+	if files, err := os.ReadDir(root); err != nil || len(files) > 0 {
+		t.Errorf("check has made files: %v, %v", files, err)
 	}
 }
 

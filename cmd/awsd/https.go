@@ -2,16 +2,20 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"aws/internal/acme"
 	"aws/internal/admin"
+	"aws/internal/kernel"
 	"aws/internal/serveconfig"
 	"aws/internal/sites"
 	"aws/internal/tlsconfig"
@@ -19,15 +23,21 @@ import (
 	"aws/internal/tlsserver"
 )
 
-// certificates loads what https needs. It returns nil if no site has a certificate. Only with serves it opens the key log. shared
-// is that of a supervisor, or nil.
+// certificates loads what https needs. It returns nil if no site has a certificate. Without serves it only looks whether the
+// key log could be written. shared is that of a supervisor, or nil.
 func (s *fileServer) certificates(serves bool, shared *os.File) (*tlsconfig.Store, error) {
 	settings := s.options.TLS(s.report.Logger)
 	if settings == nil {
 		return nil, nil
 	}
-	if !serves {
+	var keyLogErr error
+	if file := settings.KeyLogFile; file != "" && !serves {
 		settings.KeyLogFile = ""
+		if keyLogErr = kernel.MayWrite(file); keyLogErr != nil {
+			keyLogErr = tlsconfig.KeyLogError(keyLogErr)
+		} else {
+			s.report.Warn(tlsconfig.KeyLogWarning(file))
+		}
 	}
 	if shared != nil {
 		settings.SharedKeys = shared
@@ -40,7 +50,15 @@ func (s *fileServer) certificates(serves bool, shared *os.File) (*tlsconfig.Stor
 	for _, w := range warnings {
 		s.report.Warn(w)
 	}
-	return store, err
+	return store, errors.Join(err, keyLogErr)
+}
+
+// reloadCertificates reads the files of certificates again, for a SIGHUP to a server without supervisor. No connection ends.
+func (s *fileServer) reloadCertificates(store *tlsconfig.Store) {
+	if store.Reload() != nil {
+		return // the log has the reasons
+	}
+	s.report.Info("hangup: the files of certificates, keys and client CAs were read again; other changes need --supervise", "signal", syscall.SIGHUP.String())
 }
 
 // checkCertificates loads the certificates and returns all that is wrong with them. It prints those that can be used, unless
@@ -119,10 +137,12 @@ func (t *transport) giveBack(ctx context.Context) {
 	}
 }
 
-// NewHandshake implements goloop.TLS.
-func (t *transport) NewHandshake(local netip.AddrPort) tlsconn.Handshake {
-	t.begun.Add(1)
-	return tlsserver.New(local, t.certificates.ConfigFor)
+// Handshakes implements goloop.TLS.
+func (t *transport) Handshakes() tlsconn.Handshakes {
+	return new(tlsserver.Coroutines).Handshakes(func(keyLog io.Writer) *tls.Config {
+		t.begun.Add(1)
+		return t.certificates.ConfigFor(keyLog)
+	})
 }
 
 // SiteOf implements goloop.TLS.

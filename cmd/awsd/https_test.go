@@ -35,6 +35,12 @@ func TestCheckCertificates(t *testing.T) {
 		{"flags with sites", toml, []string{"--certificate=/a"}, command.ExitUsage, nil, []string{"certificate (flag --certificate) is for a server with a single site", "write certificate in [[site]]"}},
 		{"a policy", toml + "tls-policy = \"moderm\"\n", nil, command.ExitUsage, nil, []string{"aws.toml:9:1: tls-policy: \"moderm\" is none of intermediate, modern; did you mean modern?"}},
 		{"an option of the server", toml + "listen-tls = \":1\"\n", nil, command.ExitUsage, nil, []string{"it is an option of the server"}},
+		{"shared", "listen-tls = [\":443\"]\n[defaults]\ncertificate = \"" + cert + "\"\nkey = \"" + key + "\"\nhsts = \"max-age=9\"\n[[site]]\nhosts = [\"a.example\"]\n" + more + "[[site]]\nhosts = [\"x.a.example\"]\nhsts = \"\"\n" + more, nil, command.ExitOK, []string{
+			"# site a.example (aws.toml:6): a.example\n#   certificate: " + cert + " (aws.toml:3)\n#   key: " + key + " (aws.toml:4)\n#   hsts: \"max-age=9\" (aws.toml:5)\n#   route / (aws.toml:6)",
+			"# site x.a.example (aws.toml:9): x.a.example\n#   certificate: " + cert + " (aws.toml:3)\n#   key: " + key + " (aws.toml:4)\n#   hsts: \"\" (aws.toml:11)\n#   route / (aws.toml:9)",
+		}, nil},
+		{"shared and explained", "listen-tls = [\":443\"]\n[defaults]\ncertificate = \"" + cert + "\"\nkey = \"" + key + "\"\nhsts = \"max-age=9\"\n[[site]]\nhosts = [\"a.example\"]\n" + more, []string{"--explain", "https://a.example/"}, command.ExitOK, []string{"hsts: \"max-age=9\" (aws.toml:5)\n", "Strict-Transport-Security: max-age=9"}, nil},
+		{"no certificate", "listen-tls = [\":443\"]\n[[site]]\nhosts = [\"a.example\"]\n" + more, nil, command.ExitUsage, nil, []string{"--listen-tls needs a certificate; add certificate = \"/etc/aws/example.org.pem\" to a [[site]] or to [defaults] (listen-tls comes from "}},
 		{"https", toml, []string{"--explain", "https://x.a.example/"}, command.ExitOK, []string{"certificate: " + cert + ", of the site a.example\nsite: a.example", "Strict-Transport-Security: max-age=60"}, nil},
 		{"an unknown name", toml, []string{"--explain", "https://b.example/"}, command.ExitOK, []string{"the host b.example, and there is no default site: alert unrecognized_name"}, nil},
 		{"http", toml, []string{"--explain", "http://a.example:80/x"}, command.ExitOK, []string{"HTTP/1.1 308 Permanent Redirect", "Location: https://a.example/x"}, nil},
@@ -43,6 +49,7 @@ func TestCheckCertificates(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, file := site(t, c.toml)
 			status, out, stderr := runs(t, append([]string{"check", "--config", file}, c.args...)...)
+			out = strings.ReplaceAll(out, file, "aws.toml")
 			if status != c.status || c.stderr == nil && stderr != "" {
 				t.Errorf("status %d, want %d: %s", status, c.status, stderr)
 			}
@@ -72,7 +79,9 @@ func TestHTTPSEffects(t *testing.T) {
 		says string // on the standard error; empty: nothing
 	}{
 		{pair, 0, ""},
-		{append(pair, "--listen-tls=:443", "--redirect-to-https", "--hsts=max-age=1", "--tls-policy=modern", "--tls-key-log="+filepath.Join(dir, "log")), 0, ""},
+		{append(pair, "--listen-tls=:443", "--redirect-to-https", "--hsts=max-age=1", "--tls-policy=modern", "--tls-key-log="+filepath.Join(dir, "log")), 0, "log gets the secrets of all TLS connections"},
+		{append(pair, "--tls-key-log="+filepath.Join(dir, "absent", "log")), 1, "--tls-key-log: open " + filepath.Join(dir, "absent", "log") + ": no such file"},
+		{append(pair, "--tls-key-log="+dir), 1, "--tls-key-log: open " + dir + ": is a directory"},
 		{append(pair, "--client-certificates=required", "--client-ca="+roots), 0, ""},
 		{append(pair, "--client-certificates=required"), 2, "--client-certificates needs --client-ca"},
 		{append(pair, "--client-ca="+roots), 0, "--client-ca does nothing without --client-certificates"},

@@ -198,7 +198,7 @@ func (p *page) rest(name string) {
 	p.text("`" + name + " check` prints the resulting options, and where each value comes from.")
 	p.macro("SH", "SIGNALS")
 	p.item("`SIGTERM`, `SIGINT`", "Shut down gracefully: accept no new connections, let transfers end for up to 10 seconds (`--drain-timeout`), and exit with status 0. The server reports what it waits for.")
-	p.item("`SIGHUP`, `SIGUSR2`", "With `--supervise`: start a new worker process, which reads the program and the configuration again. Listening addresses are added and removed. If it fails, the old worker stays. The server reports changed options that need a restart.")
+	p.item("`SIGHUP`, `SIGUSR2`", "With `--supervise`: start a new worker process, which reads the program and the configuration again. Listening addresses are added and removed. If it fails, the old worker stays. The server reports changed options that need a restart. Without `--supervise`, `SIGHUP` has the files of certificates read again.")
 	p.item("`SIGUSR1`", "Open the file of the access log again.")
 	p.macro("SH", "EXIT STATUS")
 	p.item("0", "The server was asked to end and did, or the command printed its result.")

@@ -176,6 +176,9 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	if sockets != nil {
 		cfg.Listen, cfg.Sockets, cfg.Loops = sockets.Addresses(), sockets.Descriptors(), len(sockets.Descriptors())
 	}
+	if err := serveconfig.CheckCertificates(cfg.Listen, certificates != nil); err != nil {
+		return err
+	}
 	if o.Sites != nil {
 		descriptors -= len(handler.Mounts()) // of their roots
 	}
@@ -201,11 +204,16 @@ func (s *fileServer) serve(addrs []kernel.Address, sockets *listeners.Set, from 
 	}
 	defer watch.Close()
 	idle := []os.Signal{syscall.SIGUSR2}
-	if !worker {
+	var reload func()
+	switch {
+	case worker:
+	case certificates != nil:
+		reload = func() { s.reloadCertificates(certificates) }
+	default:
 		idle = append(idle, syscall.SIGHUP)
 	}
 	return command.Run(cfg, &command.ProcessOptions{
-		Give: &o.Give, Watch: watch, Verbose: o.Verbose, Report: s.report, Start: s.start, Worker: worker, Idle: idle,
+		Give: &o.Give, Watch: watch, Verbose: o.Verbose, Report: s.report, Start: s.start, Worker: worker, Idle: idle, Reload: reload,
 		Serves: func(r *command.Process) (end func()) {
 			s.announce(r, handler.Mounts())
 			renew(issued, r.Drains)

@@ -43,6 +43,9 @@ func (s *fileServer) supervise(addrs []kernel.Address, sockets *listeners.Set) e
 	if err != nil {
 		return err
 	}
+	if err := s.holdSecrets(o); err != nil {
+		return err
+	}
 	shared := sharedFile()
 	if shared != nil {
 		defer func() { _ = shared.Close() }()
@@ -64,6 +67,16 @@ func (s *fileServer) supervise(addrs []kernel.Address, sockets *listeners.Set) e
 		return command.ConfigError(failed)
 	}
 	return err
+}
+
+// holdSecrets keeps other processes of the user from what the supervisor holds, if workers have certificates: the file with the keys
+// of session tickets, among others. The worker warns of core dumps that are wanted all the same.
+func (s *fileServer) holdSecrets(o *serveconfig.Options) error {
+	report := logging.New(io.Discard)
+	if o.TLS(report.Logger) == nil {
+		return nil
+	}
+	return s.options.Give.HoldSecrets(report)
 }
 
 // sharedFile returns a file in memory by which workers share the keys of session tickets, or nil if there can't be one.
@@ -94,7 +107,12 @@ func (s *fileServer) reread() supervisor.Rebind {
 	if err != nil {
 		return func(*listeners.Set) (*listeners.Change, error) { return nil, nil }
 	}
-	return func(sockets *listeners.Set) (*listeners.Change, error) { return s.rebind(sockets, addrs, o, origins) }
+	return func(sockets *listeners.Set) (*listeners.Change, error) {
+		if err := s.holdSecrets(o); err != nil {
+			return nil, err
+		}
+		return s.rebind(sockets, addrs, o, origins)
+	}
 }
 
 // rebind returns the sockets for a configuration with these addresses; nil if they are those that there are, or if systemd

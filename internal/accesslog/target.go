@@ -19,16 +19,44 @@ type target interface {
 	close() error
 }
 
+// facilityOf returns the facility of a target that is the system's log: syslog or syslog:FACILITY.
+func facilityOf(name string) (facility string, isSyslog bool) {
+	rest, isSyslog := strings.CutPrefix(name, "syslog")
+	switch {
+	case isSyslog && rest == "":
+		return "daemon", true
+	case isSyslog && rest[0] == ':':
+		return rest[1:], true
+	default:
+		return "", false
+	}
+}
+
+// CheckTarget returns the error that Open would have because of the name of a target, and changes nothing. mayWrite says whether a file can be
+// written.
+func CheckTarget(name string, mayWrite func(file string) error) error {
+	if facility, isSyslog := facilityOf(name); isSyslog {
+		_, err := priorityOf(facility)
+		return err
+	}
+	if name == "-" {
+		return nil
+	}
+	path, err := filepath.Abs(name)
+	if err != nil {
+		return err
+	}
+	return mayWrite(path)
+}
+
 // openTarget opens a target by its name: - is the standard output, syslog and syslog:FACILITY are the
 // system's log, any other name is a file.
 func openTarget(name string, stdout io.Writer) (target, error) {
-	switch facility, isSyslog := strings.CutPrefix(name, "syslog"); {
-	case name == "-":
+	if name == "-" {
 		return &streamTarget{w: stdout}, nil
-	case isSyslog && facility == "":
-		return openSyslog("daemon", dialLocal)
-	case isSyslog && facility[0] == ':':
-		return openSyslog(facility[1:], dialLocal)
+	}
+	if facility, isSyslog := facilityOf(name); isSyslog {
+		return openSyslog(facility, dialLocal)
 	}
 	path, err := filepath.Abs(name)
 	if err != nil {
@@ -119,15 +147,24 @@ var facilities = map[string]syslog.Priority{
 }
 
 func openSyslog(facility string, dial func(syslog.Priority) (*syslog.Writer, error)) (target, error) {
-	p, ok := facilities[facility]
-	if !ok {
-		return nil, fmt.Errorf("syslog has no facility %q for this: user, daemon, or local0 to local7", facility)
+	p, err := priorityOf(facility)
+	if err != nil {
+		return nil, err
 	}
 	w, err := dial(p | syslog.LOG_INFO)
 	if err != nil {
 		return nil, fmt.Errorf("%w (is a syslog daemon running?)", err)
 	}
 	return &syslogTarget{w: w}, nil
+}
+
+// priorityOf returns the priority of a facility.
+func priorityOf(facility string) (syslog.Priority, error) {
+	p, ok := facilities[facility]
+	if !ok {
+		return 0, fmt.Errorf("syslog has no facility %q for this: user, daemon, or local0 to local7", facility)
+	}
+	return p, nil
 }
 
 func (t *syslogTarget) write(lines []byte) (int, error) {

@@ -8,10 +8,12 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,7 +96,9 @@ func TestStorageModes(t *testing.T) {
 		if err := os.Chmod(path, c.mode); err != nil {
 			t.Fatal(err)
 		}
+		foreseen := sameAsOpen(t, o, log)
 		_, err := Open(o)
+		foreseen(err)
 		if c.warning || c.says == "" {
 			if err != nil || (log.Len() > 0) != c.warning || !strings.Contains(log.String(), c.says) {
 				t.Errorf("%s: %v, %s", c.name, err, log)
@@ -102,6 +106,77 @@ func TestStorageModes(t *testing.T) {
 		} else if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", c.name, err)
 		}
+	}
+}
+
+// sameAsOpen inspects a storage, and returns what compares the error and the log with those of Open.
+func sameAsOpen(t *testing.T, o Options, log *bytes.Buffer) func(error) {
+	t.Helper()
+	names := func() (list []string) {
+		_ = filepath.Walk(filepath.Dir(o.Storage), func(path string, _ os.FileInfo, _ error) error {
+			list = append(list, path)
+			return nil
+		})
+		return list
+	}
+	before := names()
+	foreseen := Inspect(o)
+	if after := names(); !slices.Equal(before, after) {
+		t.Errorf("inspecting has changed %v to %v", before, after)
+	}
+	logged := strings.Count(log.String(), "\n")
+	log.Reset()
+	return func(err error) {
+		t.Helper()
+		if fmt.Sprint(foreseen) != fmt.Sprint(err) || logged != strings.Count(log.String(), "\n") {
+			t.Errorf("inspecting says %v and has %d messages, opening says %v and has\n%s", foreseen, logged, err, log)
+		}
+	}
+}
+
+// TestInspect sees in advance what a storage can't be used for.
+func TestInspect(t *testing.T) {
+	for _, c := range []struct {
+		name, says string
+		prepare    func(t *testing.T, o *Options) error
+	}{
+		{"new", "", func(*testing.T, *Options) error { return nil }},
+		{"empty", "", func(_ *testing.T, o *Options) error { return os.Mkdir(o.Storage, 0o700) }},
+		{"used", "", func(t *testing.T, o *Options) error {
+			store(t, *o, "a.example", time.Now(), time.Now().Add(time.Hour))
+			return nil
+		}},
+		{"without parent", "no such file", func(_ *testing.T, o *Options) error {
+			o.Storage = filepath.Join(o.Storage, "a", "b")
+			return nil
+		}},
+		{"below a file", "not a directory", func(_ *testing.T, o *Options) error {
+			err := os.WriteFile(o.Storage, nil, 0o600)
+			o.Storage = filepath.Join(o.Storage, "a")
+			return err
+		}},
+		{"a part that others may write to", "others can replace the keys in it", func(t *testing.T, o *Options) error {
+			store(t, *o, "a.example", time.Now(), time.Now().Add(time.Hour))
+			return os.Chmod(filepath.Join(o.Storage, "challenges"), 0o777)
+		}},
+		{"a lock that is a directory", "is a directory", func(_ *testing.T, o *Options) error { return os.MkdirAll(filepath.Join(o.Storage, "lock"), 0o700) }},
+		{"no CA file", "--acme-ca: open /nonexistent: no such file", func(_ *testing.T, o *Options) error {
+			o.CAFile = "/nonexistent"
+			return nil
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o, log := options(t, "a.example")
+			if err := c.prepare(t, &o); err != nil {
+				t.Fatal(err)
+			}
+			foreseen := sameAsOpen(t, o, log)
+			_, err := Open(o)
+			foreseen(err)
+			if (c.says == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.says) {
+				t.Error(err)
+			}
+		})
 	}
 }
 
@@ -125,7 +200,10 @@ func TestNoParent(t *testing.T) {
 // store puts a certificate of a name into a storage.
 func store(t *testing.T, o Options, name string, from, until time.Time) {
 	t.Helper()
-	s, err := openStorage(o.Storage, o.directory(), nil, o.Log)
+	s, err := storageAt(o.Storage, o.directory())
+	if err == nil {
+		err = s.open(nil, o.Log)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +228,10 @@ func TestGetCertificate(t *testing.T) {
 	now := time.Now()
 	store(t, o, "a.example", now.Add(-time.Hour), now.Add(time.Hour))
 	store(t, o, "b.example", now.Add(-time.Hour), now.Add(time.Hour))
-	s, err := openStorage(o.Storage, o.directory(), nil, o.Log)
+	s, err := storageAt(o.Storage, o.directory())
+	if err == nil {
+		err = s.open(nil, o.Log)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,6 +303,27 @@ func TestHTTP01(t *testing.T) {
 		if m.challenges.publish(&of) == nil {
 			t.Errorf("%q is a token", token)
 		}
+	}
+}
+
+// TestTokens has a CA that sends tokens which are paths: nothing is written.
+func TestTokens(t *testing.T) {
+	o, _ := options(t, "a.example")
+	m, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{"", ".", "..", "../x", "/etc/x", "a/b", "a\x00", "a.b", strings.Repeat("a", 201)} {
+		of := &acmeapi.Challenge{Type: acmeapi.ChallengeTypeHTTP01, Token: token, KeyAuthorization: "x", Identifier: acmeapi.Identifier{Value: "a.example"}}
+		if err := m.challenges.publish(of); err == nil {
+			t.Errorf("%q is taken", token)
+		}
+		if err := m.challenges.withdraw(of); err != nil {
+			t.Errorf("%q: %v", token, err)
+		}
+	}
+	if files, err := os.ReadDir(m.storage.challenges); err != nil || len(files) > 0 {
+		t.Errorf("%v, %v", files, err)
 	}
 }
 

@@ -57,9 +57,12 @@ func Open(o Options) (*Manager, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	s, err := openStorage(o.Storage, o.directory(), o.Owner, o.Log)
+	s, err := storageAt(o.Storage, o.directory())
+	if err == nil {
+		err = s.open(o.Owner, o.Log)
+	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--acme-storage: %w", err)
 	}
 	m := &Manager{options: o, storage: s, challenges: newChallenges(s), certs: map[string]*managed{}, log: o.Log}
 	if m.authority, err = newAuthority(&m.options, m.challenges); err != nil {
@@ -74,6 +77,22 @@ func Open(o Options) (*Manager, error) {
 		m.certs[name] = c
 	}
 	return m, nil
+}
+
+// Inspect returns the errors that Open would have because of files and directories, and logs its warnings about them. It changes nothing.
+func Inspect(o Options) error {
+	_, err := o.roots()
+	if o.Storage == "" {
+		return err
+	}
+	s, storageErr := storageAt(o.Storage, o.directory())
+	if storageErr == nil {
+		storageErr = s.inspect(o.Log)
+	}
+	if storageErr != nil {
+		storageErr = fmt.Errorf("--acme-storage: %w", storageErr)
+	}
+	return errors.Join(storageErr, err)
 }
 
 // load takes over the certificate and the failed attempts in the storage. That there are none is not an error.

@@ -81,7 +81,18 @@ func (o *Options) checkBinding() error {
 	if (o.KeyID == "") != (o.MACKey == "") {
 		return errors.New("external account binding needs both the identifier of the key and the key")
 	}
-	if _, err := base64.RawURLEncoding.DecodeString(o.MACKey); err != nil {
+	if o.MACKey == "" {
+		return nil
+	}
+	return CheckMACKey(o.MACKey)
+}
+
+// CheckMACKey reports what is wrong with the key of an external account binding. The error does not have the key.
+func CheckMACKey(key string) error {
+	if key == "" {
+		return errors.New("the key of the external account binding is empty")
+	}
+	if _, err := base64.RawURLEncoding.DecodeString(key); err != nil {
 		return errors.New("the key of the external account binding is not base64url without padding (RFC 4648 section 5)")
 	}
 	return nil
@@ -147,10 +158,10 @@ func (o *Options) roots() (*x509.CertPool, error) {
 	}
 	pem, err := os.ReadFile(o.CAFile)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--acme-ca: %w", err)
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s has no certificate in PEM", o.CAFile)
+		return nil, fmt.Errorf("--acme-ca: %s has no certificate in PEM", o.CAFile)
 	}
 	return pool, nil
 }

@@ -36,30 +36,68 @@ const (
 	fileMode      = 0o600
 )
 
-// openStorage makes what is missing of a storage and refuses one that others may change or read keys of.
-func openStorage(dir, directoryURL string, owner *Owner, log *slog.Logger) (*storage, error) {
+// storageAt returns a storage as it is.
+func storageAt(dir, directoryURL string) (*storage, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
 	}
 	s := &storage{dir: dir, challenges: filepath.Join(dir, "challenges"), ca: filepath.Join(dir, fileNameOf(directoryURL))}
 	s.certs = filepath.Join(s.ca, "certs")
-	for _, d := range []string{s.dir, s.challenges, s.ca, s.certs} {
+	return s, nil
+}
+
+// directories returns those of the storage, each after the one that it is in.
+func (s *storage) directories() []string { return []string{s.dir, s.challenges, s.ca, s.certs} }
+
+// open makes what is missing of a storage and refuses one that others may change or read keys of.
+func (s *storage) open(owner *Owner, log *slog.Logger) error {
+	for _, d := range s.directories() {
 		if err := makePrivate(d, log); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := s.probe(); err != nil {
-		return nil, err
+		return err
 	}
-	return s, s.checkFiles(owner)
+	return s.checkFiles(owner)
 }
 
-// makePrivate makes a directory, or checks the mode of the one that is there.
+// inspect returns the error that open would have, and changes nothing.
+func (s *storage) inspect(log *slog.Logger) error {
+	for _, d := range s.directories() {
+		if _, err := os.Stat(d); err == nil {
+			if err := checkPrivate(d, log); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := os.Stat(filepath.Dir(d)); err != nil && d != s.dir {
+			continue // it would be made before
+		}
+		if err := kernel.MayMakeDirectory(d); err != nil {
+			return err
+		}
+	}
+	if _, err := os.Stat(s.dir); err != nil {
+		return nil
+	}
+	if err := kernel.MayWrite(s.lockPath()); err != nil {
+		return err
+	}
+	return s.checkFiles(nil)
+}
+
+// makePrivate makes a directory, or checks the one that is there.
 func makePrivate(dir string, log *slog.Logger) error {
 	if err := os.Mkdir(dir, directoryMode); err == nil || !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	return checkPrivate(dir, log)
+}
+
+// checkPrivate checks the mode of a directory.
+func checkPrivate(dir string, log *slog.Logger) error {
 	info, err := os.Stat(dir)
 	switch {
 	case err != nil:

@@ -36,6 +36,7 @@ var simples = []simple{
 	gauge("awsd_http2_connections", "Connections that speak HTTP/2.", func(n *stats.Counters) int { return n.HTTP2Conns }),
 	gauge("awsd_http2_streams", "Streams of HTTP/2 that have begun and are not over.", streams),
 	count("awsd_http2_streams_reset_total", "Streams of HTTP/2 that the client has reset, or that were reset for a fault of the client's.", func(n *stats.Counters) uint64 { return n.StreamsReset }),
+	count("awsd_http2_streams_refused_total", "Streams of HTTP/2 that were refused because the others of their connection hold too much memory.", func(n *stats.Counters) uint64 { return n.StreamsRefused }),
 	count("awsd_requests_total", "Complete requests.", func(n *stats.Counters) uint64 { return n.Requests }),
 	count("awsd_malformed_requests_total", "Request heads that were refused.", func(n *stats.Counters) uint64 { return n.Refused }),
 	count("awsd_responses_taken_total", "Responses that the client took in full.", func(n *stats.Counters) uint64 { return n.Completed }),

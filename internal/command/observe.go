@@ -167,6 +167,23 @@ func (ob *observer) openAdmin(o *ObserverOptions, give *sandbox.Options) (err er
 	return nil
 }
 
+// Check returns what would keep Open from its work, apart from addresses that are in use. It makes no file.
+func (o *ObserverOptions) Check() error {
+	target, _, flag, err := o.Target()
+	if err == nil && target != "" {
+		if err = accesslog.CheckTarget(target, kernel.MayWrite); err != nil {
+			err = FileError(flag, "write", err)
+		}
+	}
+	if o.traceFile != "" {
+		if traceErr := kernel.MayWrite(o.traceFile); traceErr != nil {
+			err = errors.Join(err, FileError("--trace-file", "write", traceErr))
+		}
+	}
+	_, addressErr := o.AdminAddress()
+	return errors.Join(err, addressErr)
+}
+
 // AdminAddress reads --admin.
 func (o *ObserverOptions) AdminAddress() (netip.AddrPort, error) {
 	if o.admin == "" {

@@ -27,6 +27,7 @@ type ProcessOptions struct {
 	// has ended.
 	Serves func(r *Process) (ended func())
 	Idle   []os.Signal // signals that change nothing, which is reported
+	Reload func()      // is called for each SIGHUP, on a goroutine of its own; nil: SIGHUP is not handled, or among Idle
 }
 
 // Process is a server that runs in this process.

@@ -20,7 +20,7 @@ func DropSignals(signals ...os.Signal) { signal.Notify(unheard, signals...) }
 func (r *Process) handleSignals() (end func()) {
 	// Signals that end have a channel of their own: others, however many, can't fill it (signal.Notify drops what it has no
 	// room for).
-	ends, idle := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	ends, idle, reloads := make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan os.Signal, 1)
 	// What comes while the process ends must not end it otherwise. A worker's SIGINT and SIGHUP are of a terminal, which the
 	// supervisor gets, too.
 	DropSignals(append([]os.Signal{syscall.SIGTERM, syscall.SIGINT}, r.Idle...)...)
@@ -32,6 +32,10 @@ func (r *Process) handleSignals() (end func()) {
 	}
 	if len(r.Idle) > 0 { // no signals would be all signals
 		signal.Notify(idle, r.Idle...)
+	}
+	if r.Reload != nil {
+		DropSignals(syscall.SIGHUP)
+		signal.Notify(reloads, syscall.SIGHUP)
 	}
 	go func() {
 		for range ends {
@@ -47,10 +51,15 @@ func (r *Process) handleSignals() (end func()) {
 			r.Report.Warn(fmt.Sprintf("%s%v %s: nothing is changed", r.name(), sig, what), "signal", sig.String())
 		}
 	}()
+	go func() {
+		for range reloads {
+			r.Reload()
+		}
+	}()
 	return func() {
-		signal.Stop(ends)
-		signal.Stop(idle)
-		close(ends)
-		close(idle)
+		for _, c := range []chan os.Signal{ends, idle, reloads} {
+			signal.Stop(c)
+			close(c)
+		}
 	}
 }

@@ -15,6 +15,7 @@ type Response struct {
 	Status    response.Status
 	Head      []byte         // the header section, and a body that is in memory; appended to by the Responder
 	HeadBytes int            // of Head, what is the header section; 0: up to the empty line
+	Shared    []byte         // behind that: a body in memory that other responses have, too, and that never changes
 	File      *docroot.File  // whose bytes [From, To) are the body; nil: there are none
 	Mount     *docroot.Mount // that the request's path belongs to, or nil; for the record
 	User      []byte         // who has shown the password, or empty; for the record

@@ -1,5 +1,7 @@
 package http2
 
+import "time"
+
 // Conn is the server's side of one connection. Its methods are for one goroutine.
 type Conn struct {
 	shared  *Shared
@@ -25,6 +27,7 @@ type Conn struct {
 	draining int       // streams whose response has been sent, and that the client has not ended
 	resets   resetIDs
 	ready    readyLists
+	early    []earlyPriority
 
 	// Flow control.
 	window     int32 // of the connection, for what is sent
@@ -33,8 +36,9 @@ type Conn struct {
 
 	// What is to be sent besides responses.
 	control     []byte
-	controlDebt int // frames that bring nothing, as Limits.ControlFramesMax counts them
-	resetDebt   int // as Limits.ResetsMax counts them
+	controlDebt int           // frames that bring nothing, as Limits.ControlFramesMax counts them
+	resetDebt   int           // as Limits.ResetsMax counts them
+	forgiven    time.Duration // up to when time has reduced both
 	steps       uint64
 	shutdown    shutdownStep
 	peerEnds    bool // the client has sent GOAWAY
@@ -133,7 +137,7 @@ func (c *Conn) Release() {
 		c.drop(c.streams[len(c.streams)-1])
 	}
 	c.dropPartial()
-	c.decoder, c.block, c.control = decoder{}, headerBlock{}, nil
+	c.decoder, c.block, c.control, c.early = decoder{}, headerBlock{}, nil, nil
 }
 
 // Reset gives a stream up by RST_STREAM. Handler.Closed is not called.
@@ -196,6 +200,15 @@ func (c *Conn) countReset() {
 func (c *Conn) countControl() {
 	if c.controlDebt++; c.controlDebt > c.limits.ControlFramesMax {
 		c.exceed(LimitControlFrames)
+	}
+}
+
+// forgive reduces what is counted by the time that has passed, in whole seconds: a connection may live for days.
+func (c *Conn) forgive(now time.Duration) {
+	if seconds := int((now - c.forgiven) / time.Second); seconds > 0 {
+		c.forgiven += time.Duration(seconds) * time.Second
+		c.controlDebt = max(c.controlDebt-seconds*c.limits.ControlFramesPerSecond, 0)
+		c.resetDebt = max(c.resetDebt-seconds*c.limits.ResetsPerSecond, 0)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	peer "golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
@@ -24,6 +25,7 @@ type client struct {
 	events  []string // of the Handler
 	streams map[uint32]*Stream
 	refuse  bool // Request resets the stream
+	now     time.Duration
 }
 
 func newClient(t testing.TB, limits Limits) *client {
@@ -88,7 +90,7 @@ func (c *client) send(piece int) bool {
 	ok := true
 	for b := c.out.Bytes(); len(b) > 0 && ok; {
 		n := min(piece, len(b))
-		ok = c.conn.Receive(bytes.Clone(b[:n]), c) // of which nothing may be kept
+		ok = c.conn.Receive(c.now, bytes.Clone(b[:n]), c) // of which nothing may be kept
 		b = b[n:]
 	}
 	c.out.Reset()
@@ -145,6 +147,8 @@ func TestFaults(t *testing.T) {
 		{"no SETTINGS first", func(c *client) { c.out.Reset(); c.out.WriteString(preface); c.get(1) }, "GOAWAY 0 PROTOCOL_ERROR", true},
 		{"a frame that is too large", func(c *client) { c.must(c.framer.WriteRawFrame(peer.FrameData, 0, 1, make([]byte, 16385))) }, "GOAWAY 0 FRAME_SIZE_ERROR", true},
 		{"an unknown frame", func(c *client) { c.must(c.framer.WriteRawFrame(0x77, 0xff, 9, make([]byte, 500))); c.get(1) }, "", false},
+		{"PRIORITY_UPDATE for a stream that the server has not begun", func(c *client) { c.must(c.framer.WriteRawFrame(0x10, 0, 0, []byte("\x00\x00\x00\x02u=1"))) }, "GOAWAY 0 PROTOCOL_ERROR", true},
+		{"PRIORITY_UPDATE before its stream", func(c *client) { c.must(c.framer.WriteRawFrame(0x10, 0, 0, []byte("\x00\x00\x00\x01u=1"))); c.get(1) }, "", false},
 		{"PUSH_PROMISE", func(c *client) { c.must(c.framer.WriteRawFrame(peer.FramePushPromise, 4, 1, make([]byte, 4))) }, "GOAWAY 0 PROTOCOL_ERROR", true},
 
 		{"SETTINGS of a stream", func(c *client) { c.must(c.framer.WriteRawFrame(peer.FrameSettings, 0, 1, nil)) }, "GOAWAY 0 PROTOCOL_ERROR", true},
@@ -260,7 +264,7 @@ func TestFaults(t *testing.T) {
 			if got := cl.control(); got != c.want || ok == c.fails {
 				t.Errorf("%s, in pieces of %d: %q, %v, want %q", c.name, piece, got, ok, c.want)
 			}
-			if !ok && (cl.conn.Receive([]byte("x"), cl) || !cl.conn.Ended()) {
+			if !ok && (cl.conn.Receive(0, []byte("x"), cl) || !cl.conn.Ended()) {
 				t.Errorf("%s: the connection goes on", c.name)
 			}
 		}
@@ -493,6 +497,43 @@ func TestUsualClients(t *testing.T) {
 	}
 	if cl.conn.Streams() != 0 || !cl.conn.Idle() {
 		t.Errorf("%d streams are left", cl.conn.Streams())
+	}
+}
+
+// TestDebtsOfTime has connections that live for days, and now and then reset a stream or send a frame that brings nothing, without one response that is
+// completed. What comes faster than time forgives ends the connection.
+func TestDebtsOfTime(t *testing.T) {
+	limits := DefaultLimits()
+	for _, c := range []struct {
+		name  string
+		every time.Duration
+		frame func(c *client, i uint32)
+		calm  bool // the connection ends
+	}{
+		{"a proxy that cancels streams", time.Second, func(c *client, i uint32) {
+			c.get(2*i + 1)
+			c.must(c.framer.WriteRSTStream(2*i+1, peer.ErrCodeCancel))
+		}, false},
+		{"resets, twice as fast", time.Second / 2, func(c *client, i uint32) {
+			c.get(2*i + 1)
+			c.must(c.framer.WriteRSTStream(2*i+1, peer.ErrCodeCancel))
+		}, true},
+		{"PING", time.Second / 10, func(c *client, _ uint32) { c.must(c.framer.WritePing(false, [8]byte{})) }, false},
+		{"PING, twice as fast", time.Second / 20, func(c *client, _ uint32) { c.must(c.framer.WritePing(false, [8]byte{})) }, true},
+	} {
+		cl := newClient(t, limits)
+		cl.begin()
+		cl.now = 1000 * time.Hour // of the machine
+		ended := false
+		for i := uint32(0); i < 100_000 && !ended; i++ {
+			c.frame(cl, i)
+			cl.now += c.every
+			ended = !cl.send(whole)
+			cl.control()
+		}
+		if ended != c.calm {
+			t.Errorf("%s: ended %v after %v", c.name, ended, cl.now-1000*time.Hour)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ type encoder struct {
 	seed     maphash.Seed
 	seeded   bool
 	ids      map[string]uint64 // of the fields that go into clients' tables, by "name\x00value"
+	rareIDs  map[string]uint64 // of those that go there when they are sent again
 	lastID   uint64
 	date     [dateBytes]byte // the latest time
 	dateID   uint64
@@ -25,7 +26,7 @@ type section struct {
 	head   []byte
 	date   int // where the time is in it; 0: nowhere
 	pieces []piece
-	coded  []byte // the fields, in their order, as literals or indices of the static table
+	coded  []byte // the fields, in their order, as literals or indices of the static table; a rare one twice
 }
 
 // piece is part of a block.
@@ -34,6 +35,7 @@ type piece struct {
 	id   uint64 // of the one field that it is, as clients' tables may have it; 0: fields that are never in tables, or Date
 	date bool   // it is Date
 	size int    // of an entry with the field
+	rare int    // if the field goes into a table only when it is sent again: the length of its literal without indexing, which the other one follows
 }
 
 // isIndexed reports whether the piece is one field that goes into clients' tables.
@@ -76,7 +78,10 @@ func (e *encoder) appendBlock(dst, head []byte, t *peerTable) []byte {
 			dst = append(dst, coded...)
 		} else if i := t.index(id); i > 0 {
 			dst = append(dst, 0x80|byte(i)) // which are less than 127
+		} else if p.rare > 0 && !t.sentBefore(id) {
+			dst = append(dst, coded[:p.rare]...)
 		} else {
+			coded = coded[p.rare:]
 			dst = append(dst, coded...)
 			t.insert(id, p.size)
 		}
@@ -135,12 +140,22 @@ func (e *encoder) encode(s *section, head []byte, date int) {
 			s.coded = appendInteger(s.coded, 0x40, 6, names["date"])
 			s.coded = append(appendInteger(s.coded, 0, 7, dateBytes), value...)
 			s.add(piece{date: true, size: size})
-		case size > peerEntryMax || differs(e.name) || fields[[2]string{string(e.name), string(value)}] > 0:
+		case size > peerEntryMax || fields[[2]string{string(e.name), string(value)}] > 0:
 			s.coded = appendField(s.coded, string(e.name), string(value), withoutIndexing)
 			s.add(piece{})
 		default:
+			ids := &e.ids
+			if differs(e.name) {
+				ids = &e.rareIDs
+			}
+			p := piece{id: e.idOf(ids, value), size: size}
+			if ids == &e.rareIDs {
+				begin := len(s.coded)
+				s.coded = appendField(s.coded, string(e.name), string(value), withoutIndexing)
+				p.rare = len(s.coded) - begin
+			}
 			s.coded = appendField(s.coded, string(e.name), string(value), withIndexing)
-			s.add(piece{id: e.idOf(value), size: size})
+			s.add(p)
 		}
 	}
 }
@@ -172,7 +187,8 @@ func isConnectionField(name []byte) bool {
 	return false
 }
 
-// differs reports whether a field has a value of its own in most responses, so that it is not worth a place in the client's table.
+// differs reports whether a field has a value of its own in most responses, so that it is worth a place in the client's table only if the
+// client asks for the same file again, as for other ranges of it.
 func differs(name []byte) bool {
 	switch string(name) {
 	case "content-length", "content-location", "content-range", "etag", "last-modified", "location", "set-cookie":
@@ -182,15 +198,15 @@ func differs(name []byte) bool {
 }
 
 // idOf returns the number of the field e.name with a value. Fields with the same number are the same.
-func (e *encoder) idOf(value []byte) uint64 {
+func (e *encoder) idOf(ids *map[string]uint64, value []byte) uint64 {
 	e.key = append(append(append(e.key[:0], e.name...), 0), value...)
-	id := e.ids[string(e.key)]
+	id := (*ids)[string(e.key)]
 	if id == 0 {
-		if e.ids == nil || len(e.ids) == idsMax {
-			e.ids = map[string]uint64{}
+		if *ids == nil || len(*ids) == idsMax {
+			*ids = map[string]uint64{}
 		}
 		id = e.newID()
-		e.ids[string(e.key)] = id
+		(*ids)[string(e.key)] = id
 	}
 	return id
 }

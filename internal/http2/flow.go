@@ -3,7 +3,10 @@ package http2
 import "encoding/binary"
 
 // WindowOf returns how many bytes of content a stream may send now, by its own window and that of the connection.
-func (c *Conn) WindowOf(s *Stream) int { return int(max(min(s.window, c.window), 0)) }
+func (c *Conn) WindowOf(s *Stream) int {
+	//mutation:connection-window-ignored
+	return int(max(min(s.window, c.window), 0))
+}
 
 // Take takes n bytes of content out of the windows, at most WindowOf, and counts as the stream's turn among those that share.
 func (c *Conn) Take(s *Stream, n int) {
@@ -53,6 +56,7 @@ func (c *Conn) onWindowUpdate(h *frameHead, payload []byte, handler Handler) {
 		c.streamError(s, FlowControlError, handler)
 	default:
 		s.window += int32(n)
+		//mutation:window-update-unnoticed
 		c.relink(s)
 	}
 }

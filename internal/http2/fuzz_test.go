@@ -123,7 +123,7 @@ func FuzzConn(f *testing.F) {
 		var out []byte
 		for ok := true; len(b) > 0 && ok; {
 			n := 1 + rnd.IntN(len(b))
-			ok = s.conn.Receive(bytes.Clone(b[:n]), s)
+			ok = s.conn.Receive(0, bytes.Clone(b[:n]), s)
 			b = b[n:]
 			out = append(out, s.respond()...)
 			known := 0
@@ -166,7 +166,7 @@ func newEcho(t testing.TB) (e *echo, again func()) {
 	cl.get(1, lines...)
 	e = &echo{conn: cl.conn, out: make([]byte, 0, 4096), head: []byte("HTTP/1.1 200 OK\r\nServer: aws\r\nDate: Fri, 27 Nov 2026 10:00:00 GMT\r\nContent-Type: text/html\r\n" +
 		"ETag: \"0123456789abcdef\"\r\nLast-Modified: Fri, 27 Nov 2026 09:00:00 GMT\r\nAccept-Ranges: bytes\r\nContent-Length: 1000\r\n\r\n")}
-	if !e.conn.Receive(cl.out.Bytes(), e) {
+	if !e.conn.Receive(0, cl.out.Bytes(), e) {
 		t.Fatal(cl.control())
 	}
 	cl.out.Reset()
@@ -178,7 +178,7 @@ func newEcho(t testing.TB) (e *echo, again func()) {
 		frame[5], frame[6], frame[7], frame[8] = byte(id>>24), byte(id>>16), byte(id>>8), byte(id)
 		id += 2
 		e.conn.window = 65535
-		if !e.conn.Receive(frame, e) {
+		if !e.conn.Receive(0, frame, e) {
 			t.Fatal(words(t, e.conn.AppendControl(nil)))
 		}
 		control = e.conn.AppendControl(control[:0])

@@ -90,6 +90,9 @@ func (c *Conn) onBlock(id uint32, block []byte, ends bool, handler Handler) {
 	case id <= c.latest, c.shutdown == shutdownFinal: // it is ignored
 	default:
 		c.latest = id
+		if len(c.early) > 0 {
+			r.priority = c.takeEarly(id, r.priority)
+		}
 		c.begin(id, r, ends, handler)
 	}
 }

@@ -180,11 +180,19 @@ func TestRepeatedFields(t *testing.T) {
 			t.Errorf("response %d has a block of %d bytes", i, r.bytes)
 		}
 	}
+	for i, most := range []int{60, 60, 20, 20} { // ranges of one file: its fields go into the table when they are sent again
+		r.send(t, fmt.Sprintf("HTTP/1.1 206 Partial Content\r\nServer: aws\r\nContent-Type: text/html; charset=utf-8\r\nETag: \"a file\"\r\n"+
+			"Last-Modified: Fri, 27 Nov 2026 09:00:00 GMT\r\nContent-Range: bytes %d-/100\r\n\r\n", i+10))
+		if r.bytes > most {
+			t.Errorf("response %d with a range has a block of %d bytes", i, r.bytes)
+		}
+	}
 }
 
 // FuzzEncoder encodes header sections of few fields, for a client whose table is full soon. A byte of order is a field, or a change of the table's size.
 func FuzzEncoder(f *testing.F) {
 	f.Add("Content-Type", "text/html; charset=utf-8", []byte{1, 2, 3, 1, 2, 3})
+	f.Add("ETag", "a", []byte{1, 2, 1, 2, 200, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 1, 2})
 	f.Add("X", strings.Repeat("y", 300), bytes.Repeat([]byte{9, 0, 40, 1, 2, 1, 60, 0, 9}, 10))
 	f.Add("Date", "Fri, 27 Nov 2026 10:00:00 GMT", []byte{0, 0, 0, 250, 0, 5})
 	f.Fuzz(func(t *testing.T, name, value string, order []byte) {
@@ -241,5 +249,20 @@ func TestLargeBlock(t *testing.T) {
 	cl.send(whole)
 	if got, want := words(t, cl.conn.AppendHeaders(nil, cl.streams[1], []byte("HTTP/1.1 200 OK\r\nX: "+strings.Repeat("\\", 40_000)+"\r\n\r\n"), false)), "HEADERS 1 0, CONTINUATION 1 0, CONTINUATION 1 4"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestHeadersBytesMax has fields of all lengths, of bytes that compression makes longer, in blocks of one frame and of several.
+func TestHeadersBytesMax(t *testing.T) {
+	shared, limits := NewShared(), DefaultLimits()
+	for _, fields := range []int{0, 1, 3, 200} {
+		for _, length := range []int{0, 1, 126, 127, 128, 254, 255, 16_000, 16_511, 40_000} {
+			head := "HTTP/1.1 200 OK\r\n" + strings.Repeat("a: "+strings.Repeat("\xff", length)+"\r\n", fields) + "\r\n"
+			c := NewConn(shared, &limits)
+			c.apply(settingHeaderTableSize, 0)
+			if n := len(c.AppendHeaders(nil, &Stream{ID: 1}, []byte(head), false)); n > HeadersBytesMax(len(head)) {
+				t.Errorf("%d fields of %d bytes: %d bytes of frames, of a head of %d", fields, length, n, len(head))
+			}
+		}
 	}
 }

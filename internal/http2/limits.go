@@ -14,11 +14,11 @@ type Limits struct {
 	// ControlBytesMax bounds the control frames that wait to be sent, in bytes.
 	ControlBytesMax int
 	// ControlFramesMax bounds the frames that bring nothing (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, empty DATA, those of unknown types) beyond two for each
-	// request, and for each 4 KiB of content that is sent, or part of them.
-	ControlFramesMax int
+	// request, and for each 4 KiB of content that is sent, or part of them. ControlFramesPerSecond are forgiven in each second.
+	ControlFramesMax, ControlFramesPerSecond int
 	// ResetsMax bounds the streams that the client has reset (CVE-2023-44487), or that were reset for a fault of its (CVE-2025-8671), beyond one for each response that was
-	// completed.
-	ResetsMax int
+	// completed. ResetsPerSecond are forgiven in each second.
+	ResetsMax, ResetsPerSecond int
 }
 
 // DefaultLimits returns limits that no usual client reaches.
@@ -30,8 +30,8 @@ func DefaultLimits() Limits {
 		ContinuationsMax: 16,
 		BodyBytesMax:     1 << 20,
 		ControlBytesMax:  8 << 10,
-		ControlFramesMax: 1000,
-		ResetsMax:        300, // a browser that leaves a page of many images resets all of their streams
+		ControlFramesMax: 1000, ControlFramesPerSecond: 10,
+		ResetsMax: 300, ResetsPerSecond: 1, // a browser that leaves a page of many images resets all of their streams
 	}
 }
 

@@ -1,8 +1,12 @@
 package http2
 
+import "time"
+
 // Receive takes in what a client has sent, and keeps what is incomplete. It returns false if the connection is to be ended when
 // what AppendControl returns has been sent: a GOAWAY is among that. What the client sends from then on is discarded.
-func (c *Conn) Receive(buf []byte, h Handler) bool {
+// now is the time by a clock that does not go back.
+func (c *Conn) Receive(now time.Duration, buf []byte, h Handler) bool {
+	c.forgive(now)
 	for !c.failed {
 		if c.skip > 0 {
 			n := min(c.skip, len(buf))
@@ -215,6 +219,7 @@ func (c *Conn) endContent(s *Stream, handler Handler) {
 	case s.state == stateClosed:
 		c.drop(s)
 		c.steps++
+	//mutation:request-with-content-forgotten
 	case s.head != nil:
 		c.handOn(s, handler)
 	}

@@ -71,6 +71,7 @@ func (c *Conn) Unready(s *Stream) {
 
 // relink puts a stream into its list if it can send, now that something has changed.
 func (c *Conn) relink(s *Stream) {
+	//mutation:head-awaits-window
 	if s.ready && !s.linked && (!s.responding || s.window > 0) {
 		c.link(s)
 	}
@@ -226,7 +227,54 @@ func (c *Conn) onPriorityUpdate(h *frameHead, payload []byte) {
 		c.Fail(ProtocolError)
 		return
 	}
-	if s := c.find(id); s != nil {
+	switch s := c.find(id); {
+	case s != nil:
 		c.reprioritize(s, parsePriority(payload[4:]))
+	case id%2 == 0: // it has not been pushed
+		c.Fail(ProtocolError)
+	case id > c.latest && c.shutdown != shutdownFinal:
+		c.keepEarly(id, parsePriority(payload[4:]))
 	}
+}
+
+// earlyPriority is that of a stream that has not begun: the frames of a client may be in either order.
+type earlyPriority struct {
+	id       uint32
+	priority priority
+}
+
+// earlyKept is for how many of them a connection keeps memory.
+const earlyKept = 8
+
+// keepEarly keeps the priority of a stream that has not begun. There may be no more of these than streams could begin, once the client knows that.
+func (c *Conn) keepEarly(id uint32, p priority) {
+	for i := range c.early {
+		if e := &c.early[i]; e.id == id {
+			e.priority = p
+			return
+		}
+	}
+	switch {
+	case len(c.early)+len(c.streams) < c.limits.StreamsMax:
+		c.early = append(c.early, earlyPriority{id, p})
+	case c.acked:
+		c.Fail(ProtocolError)
+	}
+}
+
+// takeEarly returns the priority that was kept for a stream that begins, or its own. Streams with smaller numbers can not begin any more.
+func (c *Conn) takeEarly(id uint32, own priority) priority {
+	kept := c.early[:0]
+	for _, e := range c.early {
+		switch {
+		case e.id == id:
+			own = e.priority
+		case e.id > id:
+			kept = append(kept, e)
+		}
+	}
+	if c.early = kept; len(kept) == 0 && cap(kept) > earlyKept {
+		c.early = nil
+	}
+	return own
 }

@@ -1,6 +1,7 @@
 package http2
 
 import (
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"strings"
@@ -74,6 +75,49 @@ func TestOrder(t *testing.T) {
 	cl.send(whole)
 	cl.conn.Ready(cl.streams[3])
 	if got, want := cl.turns(1, 100), "1"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// TestEarlyPriorities sends priorities before the requests that they are about (RFC 9218, section 7.1): the latest counts, and more than that of the request.
+func TestEarlyPriorities(t *testing.T) {
+	cl := begun(t, "u=5")
+	update := func(id uint32, value string) {
+		cl.must(cl.framer.WriteRawFrame(0x10, 0, 0, append(binary.BigEndian.AppendUint32(nil, id), value...)))
+	}
+	update(3, "u=2")
+	update(5, "u=1")
+	update(7, "u=1")
+	update(3, "u=6")
+	update(5, "u=0, i")
+	cl.get(3, "priority= u=0")
+	cl.get(9)
+	cl.get(11, "priority= u=4")
+	update(1, "u=7")
+	cl.send(whole)
+	if n := len(cl.conn.early); n != 0 { // streams 5 and 7 can not begin any more
+		t.Errorf("%d priorities are kept", n)
+	}
+	for id, want := range map[uint32]priority{1: {urgency: 7}, 3: {urgency: 6}, 9: priorityDefault, 11: {urgency: 4}} {
+		if got := cl.streams[id].priority; got != want {
+			t.Errorf("stream %d: %v, want %v", id, got, want)
+		}
+	}
+	limits := DefaultLimits()
+	for id := uint32(13); len(cl.conn.early)+len(cl.conn.streams) < limits.StreamsMax; id += 2 {
+		update(id, "u=1")
+		if !cl.send(whole) {
+			t.Fatalf("the priority of stream %d: %s", id, cl.control())
+		}
+	}
+	update(13, "u=4, i")
+	if cl.get(13); !cl.send(whole) || cl.streams[13].priority != (priority{urgency: 4, incremental: true}) {
+		t.Errorf("stream 13: %v", cl.streams[13].priority)
+	}
+	if update(1001, "u=1"); cl.send(whole) {
+		t.Error("more priorities are kept than streams could begin")
+	}
+	if got, want := cl.control(), "GOAWAY 13 PROTOCOL_ERROR"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

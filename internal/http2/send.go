@@ -31,6 +31,10 @@ func (c *Conn) AppendHeaders(dst []byte, s *Stream, head []byte, end bool) []byt
 	return dst
 }
 
+// HeadersBytesMax returns what AppendHeaders appends at the most for a header section of n bytes. Lengths and the heads of frames take more than what
+// separates fields in HTTP/1.1 only where the fields are long.
+func HeadersBytesMax(n int) int { return n + n/32 + 64 }
+
 // splitBlock makes frames of a header block that begins behind the place for a frame's head. flags are those of HEADERS but END_HEADERS.
 func splitBlock(b []byte, at int, stream uint32, flags byte) []byte {
 	h := frameHead{kind: frameHeaders, flags: flags, stream: stream}

@@ -66,6 +66,7 @@ func (c *Conn) onSettings(h *frameHead, payload []byte) {
 func (c *Conn) apply(id uint16, value uint32) {
 	switch id {
 	case settingHeaderTableSize:
+		//mutation:table-not-shrunk
 		if value < tableDefault {
 			c.table.shrink()
 		}
@@ -96,6 +97,7 @@ func (c *Conn) resizeWindows(value uint32) {
 			c.Fail(FlowControlError)
 			return
 		}
+		//mutation:windows-not-resized
 		s.window = int32(window)
 		c.relink(s)
 	}

@@ -90,7 +90,7 @@ func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
 	if k.help, err = newWorkerThreads(cfg.WorkersMax, computeMax, cfg.JobsMax); err != nil {
 		return k, nil, err
 	}
-	if err := k.watch(k.help.eventFD, TokenJobs); err != nil {
+	if err := k.watch(k.help.eventFD, Readable|unix.EPOLLET, TokenJobs); err != nil {
 		return k, nil, err
 	}
 	if cfg.ReadsMax > 0 {
@@ -100,7 +100,7 @@ func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
 			}
 			k.reads = make([]libaio.Read, k.aio.Slots())
 			k.dones = make([]libaio.Done, k.aio.Slots())
-			if err := k.watch(int32(k.aio.EventFD()), TokenReads); err != nil {
+			if err := k.watch(int32(k.aio.EventFD()), Readable, TokenReads); err != nil {
 				return k, aioErr, err
 			}
 		}
@@ -110,13 +110,13 @@ func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
 	return k, aioErr, nil
 }
 
-func (k *Linux) watch(fd int32, token uint64) error {
+func (k *Linux) watch(fd int32, mask uint32, token uint64) error {
 	ops, mem, err := netio.Ops(1)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = netio.Unmap(mem) }()
-	ops[0] = Op{Kind: OpEpollAdd, FD: fd, File: k.epfd, Mask: Readable, Token: token}
+	ops[0] = Op{Kind: OpEpollAdd, FD: fd, File: k.epfd, Mask: mask, Token: token}
 	netio.Do(ops)
 	if ops[0].Result < 0 {
 		return NamedError("epoll_ctl", ops[0].Result)

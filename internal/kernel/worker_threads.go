@@ -22,7 +22,7 @@ type workerThreads struct {
 	mu       sync.Mutex
 	pools    [poolCount][2]workerPool // the second of each pair is for jobs that are Remote
 	finished []*Job                   // completed, not yet fetched
-	signaled bool                     // the eventfd has been written since the loop last looked
+	signaled bool                     // the loop has been woken up, or will be, to look at finished
 	closed   bool
 }
 
@@ -39,13 +39,14 @@ const (
 
 // workerPool is threads with a queue of jobs. The lock is that of worker threads.
 type workerPool struct {
-	nice    bool // its threads have a lower priority than the loops
-	most    int  // threads
-	jobsMax int  // in the queue
-	queue   []*Job
-	started int
-	busy    int // threads that have a job, or have been woken up for one that is in the queue
-	wake    *sync.Cond
+	nice     bool // its threads have a lower priority than the loops
+	most     int  // threads
+	jobsMax  int  // in the queue
+	together int  // for up to so many jobs the loop is woken up once, as long as others are in the queue
+	queue    []*Job
+	started  int
+	busy     int // threads that have a job, or have been woken up for one that is in the queue
+	wake     *sync.Cond
 }
 
 // jobNice is the niceness of threads that compute, relative to the loops (nice(2)). With it, a flood of
@@ -54,6 +55,10 @@ const jobNice = 10
 
 // listThreads is how many threads there are for listings, beside most for jobs that wait.
 func listThreads(most int) int { return max(most/4, min(most, 4)) }
+
+// handshakesTogether is how many steps of handshakes the loop is woken up for at once while others wait: each of its wake-ups
+// interrupts the thread if both have one processor.
+const handshakesTogether = 4
 
 // generateThreadsMax is how many threads of a loop make the content of responses. While one waits for a disk, another one computes.
 const generateThreadsMax = 4
@@ -75,6 +80,7 @@ func newWorkerThreads(most, computeMost, jobsMax int) (*workerThreads, error) {
 			h.pools[i][j] = workerPool{nice: i != poolWaiting && i != poolList, most: most, jobsMax: jobsMax, wake: sync.NewCond(&h.mu)}
 		}
 	}
+	h.pools[poolHandshakes][0].together = handshakesTogether
 	return h, nil
 }
 
@@ -140,6 +146,7 @@ func (h *workerThreads) run(p *workerPool) {
 		}
 	}
 	var scratch []byte
+	unsaid := 0 // finished jobs for which the loop has not been woken up
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for {
@@ -156,7 +163,16 @@ func (h *workerThreads) run(p *workerPool) {
 				continue
 			}
 			h.finished = append(h.finished, job)
-			h.signal()
+			if unsaid++; len(p.queue) > 0 && unsaid < p.together {
+				continue
+			}
+			unsaid = 0
+			if h.mustSignal() {
+				// Without the lock: the loop wants it as soon as it has been woken up, and may be on the same processor.
+				h.mu.Unlock()
+				h.signal()
+				h.mu.Lock()
+			}
 		}
 		if h.closed {
 			return
@@ -191,26 +207,31 @@ func bringProcessors(n int) {
 	}
 }
 
-// signal makes the eventfd readable. The lock is held.
-func (h *workerThreads) signal() {
-	if h.signaled || h.eventFD < 0 {
-		return
-	}
+// mustSignal reports whether the loop does not know yet that there are finished jobs. The caller then calls signal. The lock is held.
+func (h *workerThreads) mustSignal() bool {
+	must := !h.signaled
 	h.signaled = true
+	return must
+}
+
+// signal wakes up the loop. Its watch of the eventfd is edge-triggered, so that each write is an event, and nothing is read.
+func (h *workerThreads) signal() {
 	var one [8]byte
 	binary.NativeEndian.PutUint64(one[:], 1)
 	for {
-		// EAGAIN would mean that the counter is full, and so the descriptor readable anyway.
 		if _, err := unix.Write(int(h.eventFD), one[:]); err != unix.EINTR {
 			return
 		}
 	}
 }
 
+// wake wakes up the loop.
 func (h *workerThreads) wake() {
 	h.mu.Lock()
-	h.signal()
-	h.mu.Unlock()
+	defer h.mu.Unlock() // after signal, so that close does not take the eventfd away
+	if h.eventFD >= 0 {
+		h.signal()
+	}
 }
 
 func (h *workerThreads) takeFinished(jobs []*Job) int {
@@ -220,11 +241,7 @@ func (h *workerThreads) takeFinished(jobs []*Job) int {
 	rest := copy(h.finished, h.finished[n:])
 	clear(h.finished[rest:])
 	h.finished = h.finished[:rest]
-	if h.signaled && rest == 0 {
-		var count [8]byte
-		_, _ = unix.Read(int(h.eventFD), count[:]) // EAGAIN: nothing to take back
-		h.signaled = false
-	}
+	h.signaled = rest > 0
 	return n
 }
 

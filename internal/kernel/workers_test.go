@@ -125,3 +125,42 @@ func TestRemoteJobsHaveTheirThreads(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestEveryFinishedJobWakesUp asks for handshakes and jobs that wait, some at a time, and waits for events alone: none is left finished
+// without one.
+func TestEveryFinishedJobWakesUp(t *testing.T) {
+	k, _, err := NewLinux(Config{EventsMax: 8, WorkersMax: 2, JobsMax: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := k.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	list := make([]*Job, 3) // fewer than there may be at once
+	for round := range 500 {
+		asked, got := 1+round%20, 0
+		for i := range asked {
+			kind := JobHandshake
+			if (round+i)%5 == 0 {
+				kind = JobFunc
+			}
+			if !k.Ask(&Job{Kind: kind, Func: func() {}}) {
+				t.Fatal("a job was refused")
+			}
+		}
+		for got < asked {
+			events, err := k.Wait(nil, 20*time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(events) == 0 {
+				t.Fatalf("round %d: %d of %d jobs are finished, and no event comes", round, got, asked)
+			}
+			for n := len(list); n == len(list); got += n {
+				n = k.FinishedJobs(list)
+			}
+		}
+	}
+}

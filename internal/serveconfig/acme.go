@@ -78,8 +78,8 @@ func (a *acmeOptions) table() config.Group {
 	}}
 }
 
-// ACME returns what certificates are obtained, or nil if no site has certificate = "acme". It reads the key of an external
-// account binding.
+// ACME returns which certificates are obtained, or nil if no site has certificate = "acme". It reads the key of an external
+// account binding. What Effects refuses is not refused here.
 func (o *Options) ACME(log *slog.Logger, userAgent string) (*acme.Options, error) {
 	a := &o.acme
 	names := o.acmeNames()
@@ -93,11 +93,17 @@ func (o *Options) ACME(log *slog.Logger, userAgent string) (*acme.Options, error
 	if a.keyFile != "" {
 		key, err := os.ReadFile(a.keyFile)
 		if err != nil {
-			return nil, fmt.Errorf("--acme-key-file: %w", err)
+			return nil, command.FileError("--acme-key-file", "read", err)
+		}
+		if info, err := os.Stat(a.keyFile); err == nil && info.Mode().Perm()&0o004 != 0 {
+			log.Warn(fmt.Sprintf("%s: every user of the machine can read the key (%04o); chmod o= %s", a.keyFile, info.Mode().Perm(), a.keyFile))
 		}
 		result.MACKey = string(bytes.TrimSpace(key))
+		if err := acme.CheckMACKey(result.MACKey); err != nil {
+			return nil, fmt.Errorf("--acme-key-file: %s: %w", a.keyFile, err)
+		}
 	}
-	return result, result.Check()
+	return result, nil
 }
 
 // obtained returns the certificate for a handshake with a site that has certificate = "acme".

@@ -37,7 +37,7 @@ func (e *effects) warn(format string, args ...any) {
 func (o *Options) Effects(origins config.Origins) (warnings []string, err error) {
 	e := &effects{origins: origins, warnings: slices.Clone(o.SiteWarnings)}
 	o.needs(e)
-	if err := o.https.effects(e, o.Sites != nil); err != nil {
+	if err := o.https.effects(e, o.Sites); err != nil {
 		return nil, err
 	}
 	if err := o.acme.effects(e, o); err != nil {

@@ -164,7 +164,7 @@ func (t *https) site() *sites.TLS {
 }
 
 // effects refuses options that do not fit together, and warns of those that do nothing.
-func (t *https) effects(e *effects, hasSites bool) error {
+func (t *https) effects(e *effects, table *sites.Table) error {
 	for _, p := range []struct {
 		flag  string
 		files []string
@@ -182,7 +182,10 @@ func (t *https) effects(e *effects, hasSites bool) error {
 			return command.UsageError(fmt.Errorf("--hsts %q %s", t.hsts, text))
 		}
 	}
-	if hasSites {
+	if table != nil {
+		if len(t.addresses) > 0 && !slices.ContainsFunc(table.Sites(), func(s *sites.CompiledSite) bool { return len(s.TLS.Certificates) > 0 }) {
+			return command.UsageError(errors.New(`--listen-tls needs a certificate; add certificate = "/etc/aws/example.org.pem" to a [[site]] or to [defaults]`))
+		}
 		return nil
 	}
 	if len(t.addresses) > 0 && len(t.certificates) == 0 {
@@ -200,6 +203,17 @@ func (t *https) effects(e *effects, hasSites bool) error {
 	} {
 		if e.set(needs.option) && !needs.have {
 			e.warn("--%s does nothing without %s", needs.option, needs.needed)
+		}
+	}
+	return nil
+}
+
+// CheckCertificates refuses addresses for https of a server without certificates, as sockets of systemd may be. hasCertificates says
+// whether it has any.
+func CheckCertificates(addrs []kernel.Address, hasCertificates bool) error {
+	for _, a := range addrs {
+		if a.TLS && !hasCertificates {
+			return command.UsageError(fmt.Errorf("%s is for https, and there is no certificate; add --certificate FILE and --key FILE, or certificate to a [[site]]", a))
 		}
 	}
 	return nil

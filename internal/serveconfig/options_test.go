@@ -11,6 +11,7 @@ import (
 	"aws/internal/config"
 	"aws/internal/docroot"
 	"aws/internal/handler/fileserver"
+	"aws/internal/kernel"
 	"aws/internal/logging"
 	"aws/internal/response"
 )
@@ -205,5 +206,29 @@ func TestKept(t *testing.T) {
 	}
 	if err := after.WarnKept("{", origins, report); err == nil {
 		t.Error("half a text, and no error")
+	}
+}
+
+// TestCheckCertificates refuses addresses for https of a server that has no certificate.
+func TestCheckCertificates(t *testing.T) {
+	plain, err := kernel.ParseAddress("127.0.0.1:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secure := plain
+	secure.TLS = true
+	for _, c := range []struct {
+		addrs []kernel.Address
+		has   bool
+		want  string // empty: nothing is refused
+	}{
+		{[]kernel.Address{plain}, false, ""},
+		{[]kernel.Address{plain, secure}, true, ""},
+		{[]kernel.Address{plain, secure}, false, "127.0.0.1:80 is for https, and there is no certificate"},
+	} {
+		err := CheckCertificates(c.addrs, c.has)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: %v", c.addrs, err)
+		}
 	}
 }

@@ -103,6 +103,13 @@ var recipeRequests = map[string][]recipeRequest{
 		{url: "https://files.example.org/", want: "200 listing", header: "Strict-Transport-Security: max-age=31536000"},
 		{url: "https://other.example.org/", want: "421"},
 	},
+	"Several sites with one certificate": {
+		{url: "example.org/page.txt", want: "308 https://example.org/page.txt"},
+		{url: "https://example.org/", want: "200 srv/example/index.html", header: "Strict-Transport-Security: max-age=31536000"},
+		{url: "files.example.org/", want: "308 https://files.example.org/"},
+		{url: "https://files.example.org/", want: "200 listing", header: "Strict-Transport-Security: -"},
+		{url: "plain.example.org/", want: "200 srv/example/index.html"},
+	},
 	"https with certificates by ACME": {
 		{url: "example.org/", want: "308 https://example.org/"},
 		{url: "https://example.org/", want: "200 srv/example/index.html"},

@@ -132,21 +132,21 @@ var moved = map[string]string{
 	"error-page":    "error-pages in [[site]]",
 	"auth":          "auth in [[site]] or in a [[site.route]] with path",
 
-	"certificate":         "certificate in [[site]]",
-	"key":                 "key in [[site]]",
-	"ocsp":                "ocsp in [[site]]",
-	"tls-policy":          "tls-policy in [[site]]",
-	"client-certificates": "client-certificates in [[site]]",
-	"client-ca":           "client-ca in [[site]]",
-	"redirect-to-https":   "redirect-to-https in [[site]]",
-	"hsts":                "hsts in [[site]]",
+	"certificate":         "certificate in [[site]] or in [defaults]",
+	"key":                 "key in [[site]] or in [defaults]",
+	"ocsp":                "ocsp in [[site]] or in [defaults]",
+	"tls-policy":          "tls-policy in [[site]] or in [defaults]",
+	"client-certificates": "client-certificates in [[site]] or in [defaults]",
+	"client-ca":           "client-ca in [[site]] or in [defaults]",
+	"redirect-to-https":   "redirect-to-https in [[site]] or in [defaults]",
+	"hsts":                "hsts in [[site]] or in [defaults]",
 }
 
 // SiteReference returns the reference of the tables for the documents, with headings of a level.
 func SiteReference(level int) string {
 	var b strings.Builder
 	section(&b, level, "`[[site]]`", siteKeys)
-	section(&b, level, "`[[site]]`, for https", siteTLSKeys)
+	section(&b, level, "`[[site]]` and `[defaults]`, for https", tlsKeys)
 	section(&b, level, "`[[site.route]]`", routeKeys)
 	section(&b, level, "`[[site.redirect]]`", redirectKeys)
 	section(&b, level, "Properties of `[[site]]`, `[[site.route]]` and `[defaults]`", propertyKeys)

@@ -14,7 +14,7 @@ import (
 
 // Sites are the sites of a file.
 type Sites struct {
-	Defaults sites.Properties
+	Defaults sites.Defaults
 	Sites    []sites.Site
 }
 
@@ -57,7 +57,7 @@ func ReadSites(file string, text []byte) (*Sites, error) {
 			r.fail(defaults, "[defaults] are for sites, and there is none; add a [[site]], or write the options outside of any table")
 		}
 		if r.table(defaults, "[defaults]") {
-			readKeys(&r, defaults, "[defaults]", propertyKeys, &s.Defaults, nil)
+			readProperties(&r, defaults, "[defaults]", tlsKeys, &s.Defaults.TLS, &s.Defaults.Properties)
 		}
 	}
 	if list != nil {

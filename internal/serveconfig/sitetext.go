@@ -38,6 +38,9 @@ func DescribeSites(table *sites.Table) string {
 			b.WriteString("; all other hosts")
 		}
 		b.WriteByte('\n')
+		for _, p := range s.TLS.All() {
+			fmt.Fprintf(&b, "#   %s: %s (%s)\n", p.Key, p.Value, p.From)
+		}
 		var common []sites.Property
 		for _, r := range table.Routes() {
 			if r.Site != s {

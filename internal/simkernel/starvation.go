@@ -61,7 +61,7 @@ func (w Want) String() string {
 //
 // So the bound depends on the number of connections and on the size of one Wait, and neither on how much
 // others have to send or to receive, nor on the length of any deadline. A connection whose send the kernel
-// had no memory for may rest meanwhile, for restMax.
+// had no memory for may rest meanwhile, for restMax, and for tlsRest one that is over and has records, or their last one, to be taken by TCP.
 func (k *Kernel) Wants(n uint64, w Want) {
 	if n == 0 || n > uint64(len(k.accepted)) {
 		k.violate(-1, "the loop speaks of its connection %d, and has accepted %d", n, len(k.accepted))
@@ -160,7 +160,7 @@ func (k *Kernel) actionable(c *conn) bool {
 	case WantWrite:
 		return ready&kernel.Writable != 0 && k.clock.now >= c.restUntil
 	case WantClose:
-		return true
+		return c.tls == nil || k.clock.now >= c.restUntil
 	default:
 		return false
 	}

@@ -58,6 +58,29 @@ func TestWhoIsLeftAloneStarves(t *testing.T) {
 	}
 }
 
+// TestWhoHasRecordsLeftMayRest closes a connection whose socket has no room for the alert of its TLS. Nothing reports when it has room, so
+// the loop asks now and then.
+func TestWhoHasRecordsLeftMayRest(t *testing.T) {
+	w := newWorld(t, nil)
+	p, fd := w.connect(whole("hello"))
+	p.conn.tls, p.conn.outMax = &kernelTLS{}, 0
+	alert := w.sendOp(fd, "xy")
+	alert.Kind = kernel.OpSendRecord
+	w.Wants(1, WantClose)
+	w.iterate()
+	w.want(w.do(alert), eagain)
+	for range 5 {
+		w.iterate()
+	}
+	w.sleep(tlsRest)
+	for range 3 {
+		w.iterate()
+	}
+	w.expected = []string{"wants to be closed"} // now that it has not been asked for too long
+	w.do(w.op(kernel.OpReset, fd))
+	w.finish()
+}
+
 func TestListenersStarve(t *testing.T) {
 	for _, room := range []bool{true, false} {
 		w := newWorld(t, nil)

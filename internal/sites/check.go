@@ -29,8 +29,8 @@ func (c *checker) warn(from Origin, format string, args ...any) {
 	c.problems = append(c.problems, Problem{From: from, Warning: true, Text: fmt.Sprintf(format, args...)})
 }
 
-// site checks what can be seen without other sites.
-func (c *checker) site(s *Site) {
+// site checks what can be seen without other sites. secure are the defaults for https.
+func (c *checker) site(s *Site, secure *TLS) {
 	if len(s.Hosts) == 0 && !s.Default {
 		c.refuse(s.From, `the site has no hosts; write hosts = ["example.org"], or default = true for the site of all hosts that no other site has`)
 	}
@@ -53,8 +53,9 @@ func (c *checker) site(s *Site) {
 	c.properties("the site "+s.name(), &s.Properties)
 	c.routes(s)
 	c.redirects(s)
-	c.tls(&s.TLS, s.From)
-	c.acme(s)
+	c.pairs(&s.TLS)
+	c.tls(s, secure)
+	c.acme(s, secure)
 }
 
 // defaultSites refuses several default sites.

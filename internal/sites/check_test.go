@@ -1,6 +1,7 @@
 package sites
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"strings"
@@ -193,7 +194,7 @@ func TestProblems(t *testing.T) {
 		{two(Header{HeaderAdd, "Link", "a", from}, Header{HeaderSet, "link", "b", from}), "is in headers.add"},
 		{two(Header{HeaderRemove, "Server", "", from}, Header{HeaderSet, "Server", "b", from}), "is in headers.remove"},
 	} {
-		table, problems := NewTable(Properties{}, []Site{c.site})
+		table, problems := NewTable(Defaults{}, []Site{c.site})
 		refused := c.want != "" && !strings.HasPrefix(c.want, "warning: ") && c.want != "is a loop"
 		if (table == nil) != refused {
 			t.Errorf("%+v: refused: %v, want %q: %v", c.site, table == nil, c.want, problems)
@@ -234,13 +235,70 @@ func TestProblemsOfSeveralSites(t *testing.T) {
 			{Path: "/gone", Properties: Properties{Respond: Set(Respond{Status: 410}, at(3))}},
 		}}}, `try: "/gone/a" leads to no file: its route has respond (site.toml:3)`},
 	} {
-		_, problems := NewTable(Properties{}, c.sites)
+		_, problems := NewTable(Defaults{}, c.sites)
 		found := c.want == "" && len(problems) == 0
 		for _, p := range problems {
 			found = found || c.want != "" && strings.Contains(p.String(), c.want)
 		}
 		if !found {
 			t.Errorf("%v, want %q", problems, c.want)
+		}
+	}
+}
+
+// TestTLSDefaults sees sites inherit the keys for https, and what is refused of them.
+func TestTLSDefaults(t *testing.T) {
+	text := func(value string, line int) *Setting[string] { return Set(value, at(line)) }
+	files := func(name string, line int) []File { return []File{{name, at(line)}} }
+	shared := TLS{Certificates: files("/shared.pem", 1), Keys: files("/shared.key", 2), HSTS: text("max-age=1", 3), RedirectHTTP: Set(true, at(4)), Policy: text("modern", 5)}
+	demanding := TLS{ClientCertificates: text("required", 6), ClientRoots: text("/ca", 7)}
+	issued := TLS{Certificates: files(ACME, 8)}
+	site := func(tls TLS) []Site { return []Site{{Hosts: hosts("a", "b"), Properties: www, From: at(9), TLS: tls}} }
+	for _, c := range []struct {
+		defaults TLS
+		sites    []Site
+		want     string // the keys for https of the first site, each with its line; or a problem
+	}{
+		{TLS{}, site(TLS{}), ""},
+		{shared, site(TLS{}), "certificate:1 key:2 tls-policy:5 redirect-to-https:4 hsts:3"},
+		{shared, site(TLS{Certificates: files("/own.pem", 10)}), "certificate:10 tls-policy:5 redirect-to-https:4 hsts:3"},
+		{shared, site(TLS{HSTS: text("", 10), RedirectHTTP: Set(false, at(11)), Policy: text("intermediate", 12)}), "certificate:1 key:2 tls-policy:12 redirect-to-https:11 hsts:10"},
+		{shared, append(site(TLS{Certificates: []File{}}), Site{Default: true, Properties: www}), ""},
+		{TLS{HSTS: shared.HSTS}, append(site(TLS{}), Site{Default: true, Properties: www, TLS: TLS{Certificates: files("/c", 1)}}), ""},
+		{demanding, site(TLS{Certificates: files("/own.pem", 10)}), "certificate:10 client-certificates:6 client-ca:7"},
+		{demanding, site(TLS{Certificates: files("/own.pem", 10), ClientCertificates: text("off", 11)}), "warning: site.toml:7:1: client-ca does nothing"},
+		{demanding, append(site(TLS{}), Site{Default: true, Properties: www, TLS: shared}), "site.toml:9:1: the site has no certificate, so its clients can't be asked for theirs, as [defaults] demands it (site.toml:6)"},
+		{demanding, append(site(TLS{ClientCertificates: text("off", 11)}), Site{Default: true, Properties: www, TLS: TLS{Certificates: files("/c", 1)}}), "client-certificates:11"},
+		{issued, site(TLS{}), "certificate:8"},
+		{issued, []Site{{Default: true, Properties: www, From: at(9)}}, `site.toml:9:1: certificate = "acme" needs to know the names`},
+		{issued, append(site(TLS{}), Site{Default: true, Properties: www, TLS: TLS{Certificates: []File{}}}), "certificate:8"},
+		{TLS{HSTS: text("1", 3)}, append(site(shared), Site{Default: true, Properties: www, TLS: shared}), "site.toml:3:1: hsts needs max-age"},
+		{TLS{HSTS: text("max-age=1", 3)}, site(TLS{}), "warning: site.toml:3:1: hsts is for https, and no site has a certificate"},
+		{TLS{Keys: files("/k", 2)}, site(TLS{}), "site.toml:2:1: key names 1 files, and certificate names 0"},
+		{shared, site(TLS{Keys: files("/k", 10)}), "site.toml:10:1: key names 1 files, and certificate names 0"},
+		{TLS{Certificates: files(ACME, 1), Keys: files("/k", 2)}, site(TLS{}), "goes without key and ocsp"},
+		{TLS{ClientCertificates: text("optional", 6)}, append(site(issued), Site{Hosts: hosts("c"), Properties: www, TLS: issued}), "site.toml:6:1: client-certificates = \"optional\" needs the CA certificates"},
+	} {
+		table, problems := NewTable(Defaults{TLS: c.defaults}, c.sites)
+		var got []string
+		for _, p := range problems {
+			text := p.String()
+			if p.Warning {
+				text = "warning: " + text
+			}
+			got = append(got, text)
+		}
+		if len(problems) == 0 {
+			for _, p := range table.Sites()[0].TLS.All() {
+				got = append(got, fmt.Sprintf("%s:%d", p.Key, p.From.Line))
+			}
+			if list := strings.Join(got, " "); list != c.want {
+				t.Errorf("%+v: %q, want %q", c.sites[0].TLS, list, c.want)
+			}
+			continue
+		}
+		if len(got) != 1 || c.want == "" || !strings.HasPrefix(got[0], c.want) && !strings.Contains(got[0], c.want) {
+			t.Errorf("%+v: %q, want %q", c.sites[0].TLS, got, c.want)
 		}
 	}
 }

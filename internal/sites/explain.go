@@ -105,6 +105,9 @@ func (e *Explanation) String() string {
 		rule = "host " + e.HostRule
 	}
 	fmt.Fprintf(&b, "site: %s, %s (%s)\n", e.Site.Name, rule, e.Site.From)
+	for _, p := range e.Site.TLS.All() {
+		fmt.Fprintf(&b, "%s: %s (%s)\n", p.Key, p.Value, p.From)
+	}
 	if e.Path != "" {
 		fmt.Fprintf(&b, "path: %s\n", printable(e.Path))
 	}

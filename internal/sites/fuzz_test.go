@@ -66,7 +66,7 @@ func FuzzHost(f *testing.F) {
 		if withDefault {
 			list = append(list, Site{Name: "the default", Default: true, Properties: www})
 		}
-		table, problems := NewTable(Properties{}, list)
+		table, problems := NewTable(Defaults{}, list)
 		if table == nil {
 			if len(problems) == 0 {
 				t.Error("neither a table nor a problem")
@@ -111,7 +111,7 @@ func FuzzRoute(f *testing.F) {
 	f.Fuzz(func(t *testing.T, spec, target string, seed uint64) {
 		site := fuzzSite(spec)
 		p, verdict := request.ResolvePath(nil, []byte(target))
-		table, problems := NewTable(Properties{}, []Site{site})
+		table, problems := NewTable(Defaults{}, []Site{site})
 		if table == nil && len(problems) == 0 {
 			t.Error("neither a table nor a problem")
 		}
@@ -125,7 +125,7 @@ func FuzzRoute(f *testing.F) {
 				t.Fatalf("%q: %s, the oracle says %s", p, got, want)
 			}
 			shuffle(&site, rand.New(rand.NewPCG(seed, 1)))
-			table, _ = NewTable(Properties{}, []Site{site})
+			table, _ = NewTable(Defaults{}, []Site{site})
 			seed++
 		}
 	})

@@ -65,6 +65,25 @@ func (p *Properties) All() []Property {
 	return list(l, "compress-min-bytes", p.CompressMinBytes, func(n int64) string { return strconv.FormatInt(n, 10) })
 }
 
+// All returns the keys for https that are set.
+func (t *TLS) All() []Property {
+	var l []Property
+	files := func(key string, names []File) {
+		for _, f := range names {
+			l = append(l, Property{key, f.Name, f.From})
+		}
+	}
+	files("certificate", t.Certificates)
+	files("key", t.Keys)
+	files("ocsp", t.OCSP)
+	own := func(s string) string { return s }
+	l = list(l, "tls-policy", t.Policy, own)
+	l = list(l, "client-certificates", t.ClientCertificates, own)
+	l = list(l, "client-ca", t.ClientRoots, own)
+	l = list(l, "redirect-to-https", t.RedirectHTTP, strconv.FormatBool)
+	return list(l, "hsts", t.HSTS, strconv.Quote)
+}
+
 // list appends a property if it is set.
 func list[T any](l []Property, key string, s *Setting[T], text func(T) string) []Property {
 	if s == nil {

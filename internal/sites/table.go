@@ -44,20 +44,21 @@ func (t *Table) Sites() []*CompiledSite { return t.sites }
 // Routes returns the routes of all sites, by their numbers.
 func (t *Table) Routes() []*CompiledRoute { return t.routes }
 
-// NewTable compiles sites. Each site inherits the properties of defaults that it does not set. The problems are sorted by
-// their places. If one of them is not a warning, the table is nil.
-func NewTable(defaults Properties, sites []Site) (*Table, []Problem) {
+// NewTable compiles sites. Each site inherits what it does not set from defaults. The problems are sorted by their places. If
+// one of them is not a warning, the table is nil.
+func NewTable(defaults Defaults, sites []Site) (*Table, []Problem) {
 	c := checker{hosts: map[string]Origin{}, names: map[string]Origin{}}
 	t := &Table{exact: map[string]*CompiledSite{}, wildcards: map[string]*CompiledSite{}}
-	c.properties("[defaults]", &defaults)
+	c.properties("[defaults]", &defaults.Properties)
+	c.defaultTLS(&defaults.TLS, sites)
 	for i := range sites {
-		c.site(&sites[i])
+		c.site(&sites[i], &defaults.TLS)
 	}
 	c.defaultSites(sites)
 	if !c.failed() {
 		patterns := globLists{}
 		for i := range sites {
-			t.add(defaults, &sites[i], patterns)
+			t.add(&defaults, &sites[i], patterns)
 		}
 		if len(t.exact)+len(t.wildcards) == 0 {
 			t.only = t.fallback
@@ -68,6 +69,7 @@ func NewTable(defaults Properties, sites []Site) (*Table, []Problem) {
 		return cmp.Or(cmp.Compare(a.From.Source, b.From.Source), cmp.Compare(a.From.Line, b.From.Line), cmp.Compare(a.From.Column, b.From.Column),
 			cmp.Compare(a.Text, b.Text))
 	})
+	c.problems = slices.Compact(c.problems) // one of [defaults] may be that of several sites
 	if c.failed() {
 		return nil, c.problems
 	}
@@ -75,10 +77,11 @@ func NewTable(defaults Properties, sites []Site) (*Table, []Problem) {
 }
 
 // add compiles a site that has no problems.
-func (t *Table) add(defaults Properties, site *Site, patterns globLists) {
-	s := &CompiledSite{Name: site.name(), Number: len(t.sites), From: site.From, Hosts: site.Hosts, TLS: &site.TLS}
-	s.RedirectHTTP, s.HSTS = site.TLS.RedirectHTTP.Or(false), site.TLS.HSTS.Or("")
-	auth := site.TLS.ClientCertificates.Or(clientCertificatesOff)
+func (t *Table) add(defaults *Defaults, site *Site, patterns globLists) {
+	tls := inheritTLS(&defaults.TLS, &site.TLS)
+	s := &CompiledSite{Name: site.name(), Number: len(t.sites), From: site.From, Hosts: site.Hosts, TLS: &tls}
+	s.RedirectHTTP, s.HSTS = tls.RedirectHTTP.Or(false), tls.HSTS.Or("")
+	auth := tls.ClientCertificates.Or(clientCertificatesOff)
 	s.DemandsCertificate, s.AsksCertificate = auth == clientCertificatesRequired, auth != clientCertificatesOff
 	t.sites = append(t.sites, s)
 	for _, h := range site.Hosts {
@@ -95,7 +98,7 @@ func (t *Table) add(defaults Properties, site *Site, patterns globLists) {
 	if site.Default {
 		t.fallback = s
 	}
-	base := inherit(inherit(Properties{}, defaults, "/"), site.Properties, "/")
+	base := inherit(inherit(Properties{}, defaults.Properties, "/"), site.Properties, "/")
 	s.compileRoutes(base, site.From, site.Routes, patterns, func(r *CompiledRoute) {
 		r.Number = len(t.routes)
 		t.routes = append(t.routes, r)

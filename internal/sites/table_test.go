@@ -23,7 +23,7 @@ var www = Properties{Root: Set(Root{Directory: "/srv/www"}, at(1))}
 // newTable compiles sites that have no problem but warnings.
 func newTable(tb testing.TB, sites ...Site) *Table {
 	tb.Helper()
-	t, problems := NewTable(Properties{}, sites)
+	t, problems := NewTable(Defaults{}, sites)
 	if t == nil {
 		tb.Fatal(problems)
 	}

@@ -63,10 +63,16 @@ type Site struct {
 	From       Origin
 }
 
+// Defaults are what sites inherit.
+type Defaults struct {
+	Properties Properties
+	TLS        TLS
+}
+
 // TLS says how a site is served by https. The files are those of tlsconfig.Pair: the first key belongs to the first
 // certificate, and so on.
 type TLS struct {
-	Certificates       []File // none: the site is not served by https
+	Certificates       []File // none: the site is not served by https, and nil: they, Keys and OCSP are those of the defaults
 	Keys               []File // none: each key is in the file of its certificate
 	OCSP               []File
 	Policy             *Setting[string] // a name of tlsconfig.Policy

@@ -79,6 +79,7 @@ type Counters struct {
 	StreamsInState   [connstate.StateCount]int // streams of HTTP/2, the same
 	HTTP2Conns       int                       // connections that speak HTTP/2
 	StreamsReset     uint64                    // by the client, or for its faults
+	StreamsRefused   uint64                    // for what the others of their connection hold, or for want of slots
 	HTTP2Exceeded    [http2.LimitCount]uint64  // limits that clients have exceeded
 }
 

@@ -27,6 +27,7 @@ type loading struct {
 
 // load reads all files. What can't be used is as before, if there was something.
 func (s *Store) load(before *snapshot) *loading {
+	s.loaded = statesOf(s.settings.Files())
 	l := &loading{store: s, before: before, warned: map[string]bool{}, next: &snapshot{
 		sites: newHostIndex[*site](), groups: map[string]*group{}, certificates: map[Pair]*certificate{}, roots: map[string]*clientRoots{},
 	}}

@@ -20,7 +20,8 @@ type Store struct {
 	keyLog   *os.File // nil: off
 	tickets  ticketKeys
 	current  atomic.Pointer[snapshot]
-	reload   sync.Mutex // held by one reload at a time
+	reload   sync.Mutex  // held by one reload at a time
+	loaded   []fileState // of the files, in the order of Settings.Files, from before they were read last; under reload
 }
 
 // snapshot is what handshakes use. It does not change, apart from the ticket keys of its groups.
@@ -69,13 +70,24 @@ func New(settings Settings) (s *Store, warnings []string, err error) {
 	if settings.KeyLogFile != "" {
 		s.keyLog, err = os.OpenFile(settings.KeyLogFile, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 		if err != nil {
-			return nil, l.warnings, fmt.Errorf("the key log: %w", err)
+			return nil, l.warnings, KeyLogError(err)
 		}
-		l.warnings = append(l.warnings, settings.KeyLogFile+" gets the secrets of all TLS connections: anyone who can read it can decrypt them")
+		l.warnings = append(l.warnings, KeyLogWarning(settings.KeyLogFile))
+		if info, err := s.keyLog.Stat(); err == nil && info.Mode().Perm()&0o004 != 0 { // it was there before
+			l.warnings = append(l.warnings, fmt.Sprintf("%s: every user of the machine can read it (%04o); chmod o= %s", settings.KeyLogFile, info.Mode().Perm(), settings.KeyLogFile))
+		}
 	}
 	s.publish(l.next)
 	return s, l.warnings, nil
 }
+
+// KeyLogWarning returns what an operator must know who has a key log written to a file.
+func KeyLogWarning(file string) string {
+	return file + " gets the secrets of all TLS connections: anyone who can read it can decrypt them"
+}
+
+// KeyLogError returns the error of a key log that can't be written.
+func KeyLogError(err error) error { return fmt.Errorf("--tls-key-log: %w", err) }
 
 // Close closes the key log. No handshake may use the store any more.
 func (s *Store) Close() error {

@@ -435,6 +435,19 @@ func TestReload(t *testing.T) {
 	w.check()
 	w.check()
 	now("fourth")
+
+	version("5", leaf("fifth")) // and a signal, before the watcher looks
+	if err := s.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	now("fifth")
+	if w.check() || w.check() {
+		t.Error("files that a signal has loaded are loaded again")
+	}
+	version("6", leaf("sixth")) // before there is a watcher
+	w = s.newWatcher()
+	w.check()
+	now("sixth")
 }
 
 // TestStaple sees the OCSP response that a client gets.
@@ -507,6 +520,16 @@ func TestKeyLog(t *testing.T) {
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file has the permissions %v", info.Mode())
+	}
+	if err := os.Chmod(file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	again, warnings, err := New(Settings{Sites: []Site{{Hosts: []string{"a.test"}, Pairs: []Pair{p}}}, KeyLogFile: file})
+	if err != nil || len(warnings) != 2 || !strings.Contains(warnings[1], "every user of the machine can read it (0644)") {
+		t.Fatalf("warnings %q, %v", warnings, err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

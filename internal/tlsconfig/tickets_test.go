@@ -12,6 +12,19 @@ import (
 	"aws/internal/tlsconfig/certtest"
 )
 
+// TestTicketKeyModes warns of a key that every user can read.
+func TestTicketKeyModes(t *testing.T) {
+	file := certtest.Write(t, t.TempDir(), "key", make([]byte, 48))
+	for mode, want := range map[os.FileMode]int{0o600: 0, 0o640: 0, 0o644: 1} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, warnings, err := readTicketKeys([]string{file}); err != nil || len(warnings) != want {
+			t.Errorf("%o: %q, %v", mode, warnings, err)
+		}
+	}
+}
+
 // TestSharedKeys sees sessions resumed by the process that succeeds another one, also when a key is replaced meanwhile.
 func TestSharedKeys(t *testing.T) {
 	dir, ca, at := t.TempDir(), certtest.NewCA(t, "root"), clock{time.Now()}

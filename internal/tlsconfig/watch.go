@@ -40,31 +40,33 @@ func statesOf(files []string) []fileState {
 // watcher compares the files of a store with what was loaded.
 type watcher struct {
 	store   *Store
-	files   []string
-	loaded  []fileState // in the order of files
-	latest  []fileState
+	latest  []fileState // in the order of Settings.Files
 	noticed time.Time
 }
 
 func (s *Store) newWatcher() *watcher {
-	files := s.settings.Files()
-	states := statesOf(files)
-	return &watcher{store: s, files: files, loaded: states, latest: states, noticed: s.settings.now()}
+	return &watcher{store: s, latest: statesOf(s.settings.Files()), noticed: s.settings.now()}
 }
 
 // check loads the files if they have changed, and have not done so since the last check. It reports whether it did.
 func (w *watcher) check() (reloaded bool) {
-	states := statesOf(w.files)
+	states := statesOf(w.store.settings.Files())
 	settled := slices.EqualFunc(states, w.latest, fileState.equal)
 	w.latest = states
-	if settled && !slices.EqualFunc(states, w.loaded, fileState.equal) {
-		w.loaded = states
+	if settled && w.store.differs(states) {
 		if w.store.Reload() == nil {
 			w.store.settings.Log.Info("certificates were reloaded, because files have changed")
 		}
 		return true
 	}
 	return false
+}
+
+// differs reports whether the files have other states than those that were loaded last.
+func (s *Store) differs(states []fileState) bool {
+	s.reload.Lock()
+	defer s.reload.Unlock()
+	return !slices.EqualFunc(states, s.loaded, fileState.equal)
 }
 
 // notice logs certificates and OCSP responses that expire, once a day.

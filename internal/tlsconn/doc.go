@@ -7,5 +7,5 @@
 //
 // # Caveats
 //
-// Step and Stop of a Handshake are called on one thread.
+// Step and Stop of the handshakes of one loop are called on one thread.
 package tlsconn

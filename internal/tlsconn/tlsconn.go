@@ -1,5 +1,11 @@
 package tlsconn
 
+import "net/netip"
+
+// Handshakes returns a handshake with a client that has connected to a local address; the zero value if that is not known. Step and
+// Stop of all the handshakes that it returns are called on one thread.
+type Handshakes func(local netip.AddrPort) Handshake
+
 // Status is what a step of a handshake has come to.
 type Status uint8
 
@@ -11,7 +17,7 @@ const (
 )
 
 // Handshake is the server's side of one handshake (RFC 8446, section 4; RFC 5246, section 7), in steps. It does no input or output: the
-// caller feeds it what the client has sent, lets it go on, and sends its output. Step and Stop are called on one thread.
+// caller feeds it what the client has sent, lets it go on, and sends its output.
 type Handshake interface {
 	// Feed adds bytes that the client has sent. They are copied.
 	Feed(b []byte)

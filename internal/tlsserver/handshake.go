@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"iter"
 	"net"
 	"net/netip"
 	"time"
@@ -16,20 +15,27 @@ import (
 // Handshake is the server's side of one TLS handshake (RFC 8446, section 4; RFC 5246, section 7), by crypto/tls, in steps. It does no
 // input or output: the caller feeds it what the client has sent, lets it go on, and sends its output.
 //
-// A handshake runs on a coroutine. All calls of Step and Stop must come from one goroutine if that is locked to its thread.
+// A handshake runs on a coroutine. All calls of Step and Stop for the handshakes on the same Coroutines must come from one goroutine
+// if that is locked to its thread, and must not come at the same time.
 type Handshake struct {
-	conn    *tls.Conn
-	wire    wire
-	secrets tlsrecord.Secrets
-	next    func() (struct{}, bool)
-	stop    func()
-	err     error
+	conn       *tls.Conn
+	wire       wire
+	secrets    tlsrecord.Secrets
+	coroutines *Coroutines
+	on         *coroutine // nil before the first step, and when it is over
+	stopped    bool
+	err        error
 }
 
-// New returns a handshake. configure returns its configuration, which has to log the secrets of TLS 1.3 to keyLog. local is the
+// Handshakes returns handshakes that will run on these coroutines. configure is that of New.
+func (s *Coroutines) Handshakes(configure func(keyLog io.Writer) *tls.Config) tlsconn.Handshakes {
+	return func(local netip.AddrPort) tlsconn.Handshake { return s.New(local, configure) }
+}
+
+// New returns a handshake that will run on one of the coroutines. configure returns its configuration, which has to log the secrets of TLS 1.3 to keyLog. local is the
 // address that the client has connected to; the zero value if that is not known.
-func New(local netip.AddrPort, configure func(keyLog io.Writer) *tls.Config) *Handshake {
-	h := &Handshake{}
+func (s *Coroutines) New(local netip.AddrPort, configure func(keyLog io.Writer) *tls.Config) *Handshake {
+	h := &Handshake{coroutines: s}
 	if local.IsValid() {
 		h.wire.local = net.TCPAddrFromAddrPort(local)
 	}
@@ -50,10 +56,10 @@ func (h *Handshake) TakeOutput() []byte {
 // Step lets the handshake go on until it needs more input or is over. It computes signatures and shared secrets, which takes up to some
 // milliseconds.
 func (h *Handshake) Step() tlsconn.Status {
-	if h.next == nil {
-		h.next, h.stop = iter.Pull(h.run)
+	if h.on == nil {
+		h.on = h.coroutines.take(h)
 	}
-	if _, more := h.next(); more {
+	if !h.goOn() {
 		return tlsconn.WantRead
 	}
 	if h.err != nil {
@@ -62,17 +68,21 @@ func (h *Handshake) Step() tlsconn.Status {
 	return tlsconn.Done
 }
 
-// run is the coroutine.
-func (h *Handshake) run(yield func(struct{}) bool) {
-	h.wire.await = func() bool { return yield(struct{}{}) }
-	h.err = h.conn.Handshake()
-	h.wire.await = nil
+// goOn resumes the coroutine, and reports whether the handshake is over.
+func (h *Handshake) goOn() bool {
+	over, _ := h.on.next()
+	if over {
+		h.coroutines.give(h.on)
+		h.on = nil
+	}
+	return over
 }
 
 // Stop ends a handshake that is not over.
 func (h *Handshake) Stop() {
-	if h.stop != nil {
-		h.stop()
+	if h.on != nil {
+		h.stopped = true
+		h.goOn()
 	}
 }
 

@@ -45,7 +45,6 @@ type legacy struct {
 func (h *Handshake) Records() (r tlsconn.Records, rest []byte, err error) {
 	rest = h.wire.in[h.wire.read:]
 	h.wire.in, h.wire.read, h.wire.local = nil, 0, nil
-	h.next, h.stop = nil, nil
 	records, err := h.newRecords()
 	return records, rest, err
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
 	"testing"
@@ -47,7 +48,7 @@ func (p *peers) configFor(keyLog io.Writer) *tls.Config {
 // back, until the client closes its side.
 func (p *peers) serve(conn net.Conn, n int) (tlsconn.Records, error) {
 	defer func() { _ = conn.Close() }()
-	h := New(netip.AddrPort{}, p.configFor)
+	h := new(Coroutines).New(netip.AddrPort{}, p.configFor)
 	buf := make([]byte, n)
 	for status := tlsconn.WantRead; status != tlsconn.Done; {
 		m, err := conn.Read(buf)
@@ -188,7 +189,7 @@ func TestRefusedClients(t *testing.T) {
 		{"alert", "\x15\x03\x01\x00\x02\x02\x28", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := New(netip.AddrPort{}, p.configFor)
+			h := new(Coroutines).New(netip.AddrPort{}, p.configFor)
 			h.Feed([]byte(test.sends))
 			if status := h.Step(); status != tlsconn.Failed || h.Err() == nil || h.PlainHTTP() != test.http {
 				t.Errorf("%v, %v, %v", status, h.Err(), h.PlainHTTP())
@@ -204,7 +205,7 @@ func TestRefusedClients(t *testing.T) {
 	if _, err := p.serve(server, 1000); err == nil {
 		t.Error("a client of TLS 1.2 is let in")
 	}
-	h := New(netip.AddrPort{}, p.configFor)
+	h := new(Coroutines).New(netip.AddrPort{}, p.configFor)
 	h.Feed([]byte("\x16\x03\x01\x02\x00"))
 	if status := h.Step(); status != tlsconn.WantRead {
 		t.Fatalf("%v", status)
@@ -213,6 +214,69 @@ func TestRefusedClients(t *testing.T) {
 	if h.Err() == nil {
 		t.Error("a handshake that was stopped has no error")
 	}
+}
+
+// TestCoroutines lets handshakes begin and end in a random order on one goroutine, as a worker thread does, and has each complete that
+// is not stopped.
+func TestCoroutines(t *testing.T) {
+	p := newPeers(t)
+	var on Coroutines
+	hello := clientHello(t, p.client)
+	rnd := mathrand.New(mathrand.NewPCG(1, 2))
+	var open []*Handshake
+	begun, most := 0, 0
+	for range 500 {
+		if rnd.IntN(3) < 2 && len(open) < 2*idleMax {
+			h := on.New(netip.AddrPort{}, p.configFor)
+			h.Feed(hello)
+			if status := h.Step(); status != tlsconn.WantRead || len(h.TakeOutput()) == 0 {
+				t.Fatalf("handshake %d: %v, %v", begun, status, h.Err())
+			}
+			open = append(open, h)
+			begun++
+		} else if n := len(open); n > 0 {
+			i := rnd.IntN(n)
+			h := open[i]
+			open[i], open = open[n-1], open[:n-1]
+			if rnd.IntN(2) == 0 {
+				h.Stop()
+			} else if h.Feed([]byte("no record")); h.Step() != tlsconn.Failed {
+				t.Fatal("a broken record is let in")
+			}
+			if h.Err() == nil {
+				t.Fatal("a handshake that has not been completed has no error")
+			}
+			h.Stop() // once more changes nothing
+		}
+		if on.busy != len(open) || len(on.idle) > idleMax || len(open) == 0 && len(on.idle) > 0 {
+			t.Fatalf("%d handshakes are in progress: %d coroutines are busy, %d idle", len(open), on.busy, len(on.idle))
+		}
+		most = max(most, len(on.idle))
+	}
+	for _, h := range open {
+		h.Stop()
+	}
+	if on.busy != 0 || len(on.idle) != 0 {
+		t.Errorf("at the end %d coroutines are busy, %d idle", on.busy, len(on.idle))
+	}
+	if most == 0 {
+		t.Error("no coroutine was kept")
+	}
+	t.Logf("%d handshakes, up to %d idle coroutines", begun, most)
+}
+
+// clientHello returns the first message of a client.
+func clientHello(t *testing.T, cfg *tls.Config) []byte {
+	t.Helper()
+	client, server := newPipe(t)
+	go func() { _ = tls.Client(client, cfg).Handshake() }()
+	buf := make([]byte, 5000)
+	n, err := server.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = server.Close()
+	return buf[:n]
 }
 
 // TestCut cuts sends of several lengths at every byte, and sends what is left as the loop does: the client must get it all.
@@ -243,7 +307,7 @@ func TestCut(t *testing.T) {
 }
 
 func (p *peers) handshake(t *testing.T, conn net.Conn) tlsconn.Records {
-	h := New(netip.AddrPort{}, p.configFor)
+	h := new(Coroutines).New(netip.AddrPort{}, p.configFor)
 	buf := make([]byte, 5000)
 	for status := tlsconn.WantRead; status != tlsconn.Done; {
 		n, err := conn.Read(buf)

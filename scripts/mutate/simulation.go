@@ -22,7 +22,7 @@ const soundSeeds = 200
 
 // passes returns an error if the simulation fails without any mutation.
 func (s *simulation) passes() error {
-	for _, test := range []string{dropIn, fileServer, https} {
+	for _, test := range []string{dropIn, fileServer, https, streams} {
 		if out, err := s.run(test, soundSeeds); err != nil {
 			return fmt.Errorf("the simulation fails without any mutation:\n%s", out)
 		}

@@ -8,11 +8,12 @@ type mutation struct {
 	edit    edit
 }
 
-// The tests of tests/sim: with the handler of the drop-in, and with that of the file server, without and with TLS.
+// The tests of tests/sim: with the handler of the drop-in, and with that of the file server, without and with TLS, and with HTTP/2.
 const (
 	dropIn     = "TestSim"
 	fileServer = "TestServe"
 	https      = "TestTLS"
+	streams    = "TestHTTP2"
 )
 
 // mutations are all mutations. An edit takes names from the code where it can.
@@ -244,5 +245,67 @@ var mutations = []mutation{
 	{
 		"vary-forgotten", "A response with a part of a file does not say what it depends on.",
 		fileServer, replace("$append", "if !strings.HasPrefix(string(r.Head), \"HTTP/1.1 206\") { $append }"),
+	},
+
+	// internal/http2, and how the loop serves streams.
+	{
+		"connection-window-ignored", "A stream sends what its own window lets it, whatever that of the connection is.",
+		streams, replace("min($stream, $_)", "$stream"),
+	},
+	{
+		"window-update-unnoticed", "A stream whose window opens does not go on.",
+		streams, drop(),
+	},
+	{
+		"windows-not-resized", "SETTINGS do not change the windows of streams that have begun.",
+		streams, drop(),
+	},
+	{
+		"table-not-shrunk", "A client without a table for header fields gets indices of it.",
+		streams, never(),
+	},
+	{
+		"head-awaits-window", "A response does not begin before there is a window for its content.",
+		streams, replace("!$responding || $open", "$open"),
+	},
+	{
+		"request-with-content-forgotten", "A request whose content has been awaited is not handed on.",
+		streams, drop(),
+	},
+	{
+		"file-read-twice", "A stream whose file is being read is asked for its next frames meanwhile.",
+		streams, drop(),
+	},
+	{
+		"window-not-given-back", "What was taken of a window for a read that brings less is not given back.",
+		streams, drop(),
+	},
+	{
+		"file-without-end", "The last frame of a file does not end its stream.",
+		streams, replace("$last && $_", "false && $last"),
+	},
+	{
+		"unsent-frames-twice", "Frames that the socket has taken in part are sent again from their beginning.",
+		streams, replace("$out[$n:]", "$out[$n/2:]"),
+	},
+	{
+		"gap-between-frames", "The place of a read that has brought less is sent with the frames around it.",
+		streams, replace("$made == $at", "$made <= $at"),
+	},
+	{
+		"reset-stream-goes-on", "A stream that its client has reset keeps what it has.",
+		streams, drop(),
+	},
+	{
+		"silent-client-awaited", "A client that stops in the middle of a frame is waited for without end.",
+		streams, drop(),
+	},
+	{
+		"waiting-load-forgotten", "A stream that waits until others have been loaded is not loaded then.",
+		streams, drop(),
+	},
+	{
+		"stream-bytes-leak", "The buffers of streams that are over count on.",
+		streams, drop(),
 	},
 }

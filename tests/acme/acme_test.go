@@ -13,8 +13,10 @@ import (
 
 // TestChallenges obtains a certificate by each challenge alone, and serves it.
 func TestChallenges(t *testing.T) {
+	t.Parallel() // orders wait most of the time
 	for _, challenge := range []string{"http-01", "tls-alpn-01"} {
 		t.Run(challenge, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			p := newPebble(t, s, pebbleOptions{})
 			o := p.options(t, "a.example.test", "B.example.test")
@@ -45,6 +47,7 @@ func TestChallenges(t *testing.T) {
 
 // TestPermissions looks at what the storage contains.
 func TestPermissions(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	o := newPebble(t, s, pebbleOptions{}).options(t, "a.example.test")
 	c := start(t, o)
@@ -80,6 +83,7 @@ func TestPermissions(t *testing.T) {
 
 // TestRestart takes the certificate from the storage.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	p := newPebble(t, s, pebbleOptions{})
 	o := p.options(t, "a.example.test")
@@ -106,6 +110,7 @@ func TestRestart(t *testing.T) {
 
 // TestRenew has certificates that live for seconds. Nobody connects until they have been renewed twice.
 func TestRenew(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	p := newPebble(t, s, pebbleOptions{lifetime: 8 * time.Second})
 	c := start(t, p.options(t, "a.example.test"))
@@ -121,8 +126,10 @@ func TestRenew(t *testing.T) {
 
 // TestTwoProcesses has two Managers with one storage, as during a reload, while the CA connects to the second one only.
 func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
 	for _, challenge := range []string{"http-01", "tls-alpn-01"} {
 		t.Run(challenge, func(t *testing.T) {
+			t.Parallel()
 			s := newServer(t)
 			p := newPebble(t, s, pebbleOptions{})
 			o := p.options(t, "a.example.test", "b.example.test", "c.example.test")
@@ -144,6 +151,7 @@ func TestTwoProcesses(t *testing.T) {
 
 // TestWrongChallenge has a server that responds with something else. The message comes once, and the next attempt is later.
 func TestWrongChallenge(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.body = func(string) string { return "something else" }
 	p := newPebble(t, s, pebbleOptions{})
@@ -167,6 +175,7 @@ func TestWrongChallenge(t *testing.T) {
 
 // TestFallback has a wrong response to HTTP-01, so the certificate comes by the other challenge.
 func TestFallback(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	s.body = func(string) string { return "something else" }
 	c := start(t, newPebble(t, s, pebbleOptions{}).options(t, "a.example.test"))
@@ -176,6 +185,7 @@ func TestFallback(t *testing.T) {
 
 // TestExternalAccountBinding registers at a CA that knows its customers.
 func TestExternalAccountBinding(t *testing.T) {
+	t.Parallel()
 	const id, key = "kid-1", "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
 	s := newServer(t)
 	p := newPebble(t, s, pebbleOptions{bindingKeys: map[string]string{id: key}})
@@ -194,6 +204,7 @@ func TestExternalAccountBinding(t *testing.T) {
 
 // TestAccountLost has a CA that has forgotten the account: the attempt after the failed one makes another account.
 func TestAccountLost(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	first := newPebble(t, s, pebbleOptions{})
 	o := first.options(t, "a.example.test")
@@ -225,6 +236,7 @@ func TestAccountLost(t *testing.T) {
 
 // TestChallengeCertificate is for CAs only: a client that offers other protocols, too, does not get one.
 func TestChallengeCertificate(t *testing.T) {
+	t.Parallel()
 	s := newServer(t)
 	c := start(t, newPebble(t, s, pebbleOptions{}).options(t, "a.example.test"))
 	s.use(c.Manager)

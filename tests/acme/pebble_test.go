@@ -3,6 +3,7 @@ package acme
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"io"
@@ -27,6 +28,17 @@ import (
 	"github.com/miekg/dns"
 )
 
+// TestMain tells Pebble not to sleep before it validates, to refuse a nonce in twenty, and to validate each time. Pebble reads that from
+// variables of the process.
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "5", "PEBBLE_AUTHZREUSE": "0"} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
+
 // patience bounds each wait for something that happens on other goroutines.
 const patience = 30 * time.Second
 
@@ -35,6 +47,7 @@ type pebble struct {
 	directory string
 	caFile    string // who has signed the certificate of the directory
 	db        *db.MemoryStore
+	roots     *x509.CertPool // that its certificates lead to
 	orders    func() int
 }
 
@@ -46,9 +59,6 @@ type pebbleOptions struct {
 
 func newPebble(t *testing.T, s *server, o pebbleOptions) *pebble {
 	t.Helper()
-	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
-	t.Setenv("PEBBLE_WFE_NONCEREJECT", "5") // percent
-	t.Setenv("PEBBLE_AUTHZREUSE", "0")
 	logger := log.New(io.Discard, "", 0)
 	store := db.NewMemoryStore()
 	for id, key := range o.bindingKeys {
@@ -78,7 +88,9 @@ func newPebble(t *testing.T, s *server, o pebbleOptions) *pebble {
 	if err := os.WriteFile(caFile, block, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return &pebble{directory: h.URL + wfe.DirectoryPath, caFile: caFile, db: store, orders: func() int {
+	roots := x509.NewCertPool()
+	roots.AddCert(authority.GetRootCert(0).Cert)
+	return &pebble{directory: h.URL + wfe.DirectoryPath, caFile: caFile, db: store, roots: roots, orders: func() int {
 		mutex.Lock()
 		defer mutex.Unlock()
 		return orders

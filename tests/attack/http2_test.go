@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -127,14 +129,19 @@ func TestHTTP2Floods(t *testing.T) {
 			server := start(t, "serve", site.Root, "--h2c")
 			memory := anonymousBytes(t, server)
 			var calmed, others atomic.Int64
-			during(t, server, site, flood.name, func() {
+			conns := 0
+			victims := beside(t, server, site, flood.name, func(s *harness.Server) func() {
 				var group sync.WaitGroup
 				for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+					if s == server {
+						conns += 4
+					}
 					for i := range 4 {
-						group.Go(func() { attackOnce(t, server, fmt.Sprintf("127.0.0.%d", 2+i), flood.frame, &calmed, &others) })
+						group.Go(func() { attackOnce(t, s, fmt.Sprintf("127.0.0.%d", 2+i), flood.frame, &calmed, &others) })
 					}
 					group.Wait()
 				}
+				return func() {}
 			})
 			grown := anonymousBytes(t, server) - memory
 			t.Logf("%d connections were ended with ENHANCE_YOUR_CALM, %d otherwise; memory has grown by %d KiB", calmed.Load(), others.Load(), grown>>10)
@@ -145,9 +152,26 @@ func TestHTTP2Floods(t *testing.T) {
 			if grown > most {
 				t.Errorf("memory has grown by %d KiB", grown>>10)
 			}
-			stop(t, server)
+			// What an attacker makes the server do does not depend on the time.
+			if n := requestsOf(t, stop(t, server)) - victims; n > conns*requestsPerAttacker {
+				t.Errorf("%d requests were served on %d connections of attackers", n, conns)
+			}
 		})
 	}
+}
+
+// requestsPerAttacker is how many requests a connection may have served without one response that is completed: those that may be reset, and those that there may be at
+// once.
+const requestsPerAttacker = 300 + 128 + 1
+
+// requestsOf returns how many requests a server has counted, by its output.
+func requestsOf(t *testing.T, output string) (n int) {
+	t.Helper()
+	_, rest, _ := strings.Cut(output, " requests ")
+	if _, err := fmt.Sscan(rest, &n); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	return n
 }
 
 // attackOnce floods over one connection until that ends.
@@ -184,9 +208,9 @@ func TestHPACKBomb(t *testing.T) {
 	site := harness.NewSite(t)
 	server := start(t, "serve", site.Root, "--h2c")
 	memory := anonymousBytes(t, server)
-	during(t, server, site, "HPACK bomb", func() {
+	beside(t, server, site, "HPACK bomb", func(s *harness.Server) func() {
 		for i := range 20 {
-			a, err := dialHTTP2(server.Address, "127.0.0.2")
+			a, err := dialHTTP2(s.Address, "127.0.0.2")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,6 +240,7 @@ func TestHPACKBomb(t *testing.T) {
 			}
 			_ = a.Close()
 		}
+		return func() {}
 	})
 	if grown := anonymousBytes(t, server) - memory; grown > 32<<20 {
 		t.Errorf("memory has grown by %d KiB", grown>>10)
@@ -223,73 +248,132 @@ func TestHPACKBomb(t *testing.T) {
 	stop(t, server)
 }
 
-// TestHTTP2ClientsThatDoNotRead lets clients request large files on a hundred streams each, and take nothing: their windows are empty, or they do not
-// read. What that costs is stated for each stream.
+// TestHTTP2ClientsThatDoNotRead lets clients request files on as many streams as there may be, and take nothing: their windows are empty, or they do not
+// read. What that costs is stated for each stream. The buffers of a connection's streams have 1 MiB at the most.
 func TestHTTP2ClientsThatDoNotRead(t *testing.T) {
 	site := harness.NewSite(t)
-	for _, c := range []struct {
-		name   string
-		path   string
-		window uint32
-		most   int64 // bytes for a stream
-	}{
-		{"windows of nothing, static", "/static/huge", 0, 10 << 10},
-		{"windows of nothing, dynamic", "/dynamic/huge", 0, 10 << 10},
-		{"windows of one byte", "/static/huge", 1, 10 << 10},
-		{"open windows, and nothing is read", "/static/huge", 1 << 30, 12 << 10},
+	if err := os.WriteFile(filepath.Join(site.Root, "static", "page"), make([]byte, 8<<10), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []stalled{
+		{"windows of nothing, static", 20, "/static/huge", 0, false, 10 << 10},
+		{"windows of nothing, dynamic", 20, "/dynamic/huge", 0, false, 10 << 10},
+		{"windows of nothing, small files", 20, "/static/page", 0, false, 6 << 10},
+		{"windows of nothing, error pages", 20, "/none", 0, false, 6 << 10},
+		{"windows of one byte", 20, "/static/huge", 1, false, 10 << 10},
+		{"open windows, and nothing is read", 20, "/static/huge", 1 << 30, false, 12 << 10},
+		{"open windows, and little is read", 20, "/static/huge", 1 << 30, true, 12 << 10},
+		{"nothing is read, long heads", 5, "/static?" + strings.Repeat("0", 8000), 1 << 30, false, 12 << 10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := start(t, "serve", site.Root, "--h2c")
-			const conns, streams = 20, 100
-			wellBehaved(server, site).RunFor(500 * time.Millisecond) // which takes what it will
-			memory := anonymousBytes(t, server)
-			var list []*http2Attacker
-			defer func() {
-				for _, a := range list {
-					_ = a.Close()
+			const streams = 128 // as many as there may be
+			var memory, each int64
+			beside(t, server, site, c.name, func(s *harness.Server) func() {
+				if s == server && memory == 0 { // what others take has been taken
+					memory = anonymousBytes(t, s)
 				}
-			}()
-			during(t, server, site, c.name, func() {
-				for i := range conns {
-					a, err := dialHTTP2(server.Address, fmt.Sprintf("127.0.0.%d", 2+i%4), http2.Setting{ID: http2.SettingInitialWindowSize, Val: c.window})
-					if err != nil {
-						t.Fatal(err)
-					}
-					list = append(list, a)
-					if c.window > 1 {
-						_ = a.WriteWindowUpdate(0, 1<<30)
-					}
-					for s := range uint32(streams) {
-						_ = a.request(2*s+1, c.path, true)
-					}
-					if err := a.flush(); err != nil {
-						t.Fatal(err)
-					}
-				}
+				group := c.open(t, s, streams)
 				time.Sleep(300 * time.Millisecond)
+				if s == server && each == 0 {
+					each = (anonymousBytes(t, server) - memory) / int64(c.conns*streams)
+				}
+				return group.end
 			})
-			each := (anonymousBytes(t, server) - memory) / (conns * streams)
-			t.Logf("| %d connections with %d streams each, %s | %d bytes for each stream |", conns, streams, c.name, each)
+			t.Logf("| %d connections with %d streams each, %s | %d bytes for each stream |", c.conns, streams, c.name, each)
 			if each > c.most {
 				t.Errorf("each stream takes %d bytes", each)
-			}
-			for _, a := range list {
-				_ = a.SetLinger(0)
-				_ = a.Close()
 			}
 			stop(t, server)
 		})
 	}
 }
 
-// TestStreamNumbers uses the numbers of streams up: the server announces the end before that.
+// stalled is clients that take nothing, or little.
+type stalled struct {
+	name   string
+	conns  int
+	path   string
+	window uint32
+	slow   bool  // they read a little, now and then
+	most   int64 // bytes for a stream
+}
+
+// stalledGroup is their connections.
+type stalledGroup struct {
+	clients []*http2Attacker
+	reads   sync.WaitGroup
+}
+
+// open connects, and sends the requests. The first of each connection is for a large file.
+func (c *stalled) open(t *testing.T, server *harness.Server, streams int) *stalledGroup {
+	t.Helper()
+	g := &stalledGroup{}
+	t.Cleanup(g.end)
+	for i := range c.conns {
+		a, err := dialHTTP2(server.Address, fmt.Sprintf("127.0.0.%d", 2+i%4), http2.Setting{ID: http2.SettingInitialWindowSize, Val: c.window})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.clients = append(g.clients, a)
+		if c.window > 1 {
+			_ = a.WriteWindowUpdate(0, 1<<30)
+		}
+		_ = a.request(1, "/static/huge", true)
+		for s := range uint32(streams - 1) {
+			_ = a.request(2*s+3, c.path, true)
+		}
+		if err := a.flush(); err != nil {
+			t.Fatal(err)
+		}
+		if c.slow {
+			g.reads.Go(func() {
+				for buf := make([]byte, 512); ; time.Sleep(20 * time.Millisecond) {
+					if _, err := a.Read(buf); err != nil {
+						return
+					}
+				}
+			})
+		}
+	}
+	return g
+}
+
+// end resets the connections.
+func (g *stalledGroup) end() {
+	for _, a := range g.clients {
+		_ = a.SetLinger(0)
+		_ = a.Close()
+	}
+	g.clients = nil
+	g.reads.Wait()
+}
+
+// TestStreamNumbers uses the numbers of streams up, on one connection after the other: the server announces the end before that.
 func TestStreamNumbers(t *testing.T) {
 	site := harness.NewSite(t)
 	server := start(t, "serve", site.Root, "--h2c")
+	memory := anonymousBytes(t, server)
+	beside(t, server, site, "numbers of streams used up", func(s *harness.Server) func() {
+		for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+			useNumbersUp(t, s)
+		}
+		return func() {}
+	})
+	if grown := anonymousBytes(t, server) - memory; grown > 32<<20 {
+		t.Errorf("memory has grown by %d KiB", grown>>10)
+	}
+	stop(t, server)
+}
+
+// useNumbersUp begins the last stream that a connection may have, and waits for the end of both.
+func useNumbersUp(t *testing.T, server *harness.Server) {
+	t.Helper()
 	a, err := dialHTTP2(server.Address, "127.0.0.2")
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = a.Close() }()
 	if err := errors.Join(a.request(1<<31-1, "/static/small", true), a.flush()); err != nil {
 		t.Fatal(err)
 	}
@@ -313,6 +397,4 @@ func TestStreamNumbers(t *testing.T) {
 	if _, err := io.Copy(io.Discard, a.TCPConn); err != nil {
 		t.Error(err)
 	}
-	_ = a.Close()
-	stop(t, server)
 }

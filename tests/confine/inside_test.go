@@ -2,6 +2,8 @@ package confine
 
 import (
 	"bytes"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -13,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"aws/internal/tlsconfig/certtest"
 	"aws/tests/harness"
 
 	"golang.org/x/sys/unix"
@@ -49,14 +52,16 @@ func TestInside(t *testing.T) {
 		mode     string
 		landlock bool
 		user     bool
+		https    bool
 	}{
 		{mode: "dropin", landlock: true},
 		{mode: "serve", landlock: true},
 		{mode: "dropin", landlock: true, user: true},
 		{mode: "serve", landlock: true, user: true},
+		{mode: "serve", landlock: true, https: true},
 		{mode: "serve"}, // the same attempts do succeed otherwise
 	} {
-		t.Run(fmt.Sprintf("%s/landlock=%v/user=%v", c.mode, c.landlock, c.user), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s/landlock=%v/user=%v/https=%v", c.mode, c.landlock, c.user, c.https), func(t *testing.T) {
 			if c.landlock && !landlocked() {
 				t.Skip("this kernel has no Landlock")
 			}
@@ -77,6 +82,13 @@ func TestInside(t *testing.T) {
 			if c.user {
 				args = append(args, "--user", "nobody")
 			}
+			var roots *x509.CertPool
+			if c.https { // the thread of handshakes and those of the watcher of certificates are among the threads
+				ca := certtest.NewCA(t, "root")
+				certificate, key := ca.Issue(t, certtest.Template{Hosts: []string{"localhost"}}).WritePair(t, t.TempDir(), "server")
+				roots = ca.Pool()
+				args = append(args, "--listen-tls", "127.0.0.1:0", "--certificate", certificate, "--key", key, "--tls-key-log", filepath.Join(filepath.Dir(root), "keys"))
+			}
 			server := start(t, c.mode, root, harness.Options{Preload: library, Env: []string{
 				"INSIDE_REPORT=" + file, fmt.Sprintf("INSIDE_SIGNAL=%d", insideSignal),
 				"INSIDE_FILE_OUTSIDE=" + filepath.Join(outside, "file"), "INSIDE_FOLDER_OUTSIDE=" + outside,
@@ -84,6 +96,9 @@ func TestInside(t *testing.T) {
 				"INSIDE_FILE_INSIDE=" + filepath.Join(root, "static/inside"),
 			}}, args...)
 			wantInside(t, server)
+			if c.https {
+				handshake(t, server.Says(t, `listening at https://(\S+)/`, 1)[1], roots)
+			}
 			if !c.landlock {
 				server.Signal(t, syscall.Signal(insideSignal)) // one thread is enough: it becomes /bin/true
 				if status := server.Wait(t); status != 0 {
@@ -125,11 +140,24 @@ func TestInside(t *testing.T) {
 			t.Logf("%d threads, each refused", len(reports))
 			wantStatus(t, server, "NoNewPrivs", "1")
 			wantInside(t, server)
+			if c.https {
+				handshake(t, server.Says(t, `listening at https://(\S+)/`, 1)[1], roots)
+			}
 			if status := server.Stop(t); status != 0 {
 				t.Errorf("status %d", status)
 			}
 		})
 	}
+}
+
+// handshake makes one.
+func handshake(t *testing.T, address string, roots *x509.CertPool) {
+	t.Helper()
+	conn, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: "localhost"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close()
 }
 
 // TestWithoutLandlock starts the servers as on a kernel that has no Landlock: they say so, and serve.

@@ -1,9 +1,11 @@
 package conformance
 
 import (
+	"crypto/tls"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,8 +97,22 @@ func stamp(tb testing.TB, path string, at time.Time) {
 // tag is the entity tag of a file of the site with that many bytes.
 func tag(size int) string { return fmt.Sprintf(`"%x-%x"`, modified.UnixNano(), size) }
 
-// serve starts the server under test for a new site.
+// secured has the servers that speak https, too, by their address of http.
+var secured sync.Map
+
+// serve starts the server under test for a new site. It speaks https, too, so that table runs its cases twice.
 func serve(t *testing.T, flags ...string) *harness.Server {
 	t.Helper()
-	return harness.StartServe(t, harness.Options{}, newSite(t), flags...)
+	h := harness.StartHTTPS(t, harness.Options{}, newSite(t), flags...)
+	client := h.Client.Clone()
+	client.MinVersion = tls.VersionTLS13
+	secured.Store(h.Plain, secureSide{h.Address, client})
+	h.Address = h.Plain
+	return h.Server
+}
+
+// secureSide is where a server speaks https, and the configuration of its clients.
+type secureSide struct {
+	address string
+	client  *tls.Config
 }

@@ -220,6 +220,7 @@ const (
 	whole    manner = "in one piece"
 	bytewise manner = "byte by byte"
 	behind   manner = "behind another request"
+	secure   manner = "by https"
 )
 
 // TestSmuggling sends every attempt in each manner, with a request behind it that would be answered with
@@ -231,7 +232,7 @@ func TestSmuggling(t *testing.T) {
 	for i := range list {
 		a := &list[i]
 		t.Run("RFC 9112 11.2 "+a.name, func(t *testing.T) {
-			for _, how := range []manner{whole, bytewise, behind} {
+			for _, how := range []manner{whole, bytewise, behind, secure} {
 				responses += a.try(t, s, how)
 			}
 		})
@@ -243,7 +244,7 @@ func TestSmuggling(t *testing.T) {
 	if refused < 100 {
 		t.Errorf("%d ambiguous framings are too few", refused)
 	}
-	fmt.Printf("conformance: %d ambiguous framings and %d that only look so, each whole, byte by byte and behind another request: %d responses, none to a smuggled request\n",
+	fmt.Printf("conformance: %d ambiguous framings and %d that only look so, each whole, byte by byte, behind another request and by https: %d responses, none to a smuggled request\n",
 		refused, len(list)-refused, responses)
 }
 
@@ -251,12 +252,18 @@ func TestSmuggling(t *testing.T) {
 func (a *attempt) try(t *testing.T, s *harness.Server, how manner) (responses int) {
 	t.Helper()
 	c := dial(t, s.Address)
+	if how == secure {
+		side, _ := secured.Load(s.Address)
+		c = side.(secureSide).dial(t)
+	}
 	defer func() { _ = c.Close() }()
 	statuses, sent := a.want, make(chan struct{})
 	go func() {
 		switch how {
 		case whole:
 			c.send(a.sent)
+		case secure:
+			c.send(byHTTPS(a.sent))
 		case behind:
 			c.send(getTen + a.sent)
 		case bytewise:

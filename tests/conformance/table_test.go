@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,20 +38,44 @@ type exchange struct {
 	open string // what is known to be wrong with the server: the case waits for it, unless AWS_OPEN is set
 }
 
-// table runs the cases and prints how many there were.
+// table runs the cases by http, and by TLS 1.3 if the server speaks https, and prints how many there were.
 func table(t *testing.T, s *harness.Server, group string, cases []exchange) {
 	t.Helper()
+	side, https := secured.Load(s.Address)
 	for i := range cases {
-		t.Run(cases[i].rule, func(t *testing.T) { cases[i].run(t, s) })
+		e := &cases[i]
+		t.Run(e.rule, func(t *testing.T) {
+			waitFor(t, e.open)
+			e.run(dial(t, s.Address), e.send)
+		})
+		if https {
+			t.Run(e.rule+", by https", func(t *testing.T) {
+				waitFor(t, e.open)
+				e.run(side.(secureSide).dial(t), byHTTPS(e.send))
+			})
+		}
 	}
 	alive(t, s)
-	fmt.Printf("conformance: %d cases: %s\n", len(cases), group)
+	fmt.Printf("conformance: %d cases: %s, by https, too: %v\n", len(cases), group, https)
 }
 
-func (e *exchange) run(t *testing.T, s *harness.Server) {
-	waitFor(t, e.open)
-	c := dial(t, s.Address)
-	c.send(e.send)
+// absoluteTarget matches the scheme of a request target, which has to be that of the connection.
+var absoluteTarget = regexp.MustCompile(`(?mi)^([a-z]+ )(https?)://`)
+
+// byHTTPS returns requests for a connection with TLS: a scheme in a target is right if it was, and otherwise wrong.
+func byHTTPS(send string) string {
+	return absoluteTarget.ReplaceAllStringFunc(send, func(s string) string {
+		part := absoluteTarget.FindStringSubmatch(s)
+		scheme := "https"
+		if strings.EqualFold(part[2], scheme) {
+			scheme = "http"
+		}
+		return part[1] + scheme + "://"
+	})
+}
+
+func (e *exchange) run(c *client, send string) {
+	c.send(send)
 	e.judge(c)
 }
 

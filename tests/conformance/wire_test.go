@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bufio"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,17 @@ func dial(tb testing.TB, address string) *client {
 	}
 	tb.Cleanup(func() { _ = conn.Close() })
 	return &client{Conn: conn, tb: tb, r: bufio.NewReaderSize(conn, 64<<10)}
+}
+
+// dial makes a connection of TLS 1.3, whose end in order is a close_notify. Sessions are resumed.
+func (s secureSide) dial(tb testing.TB) *client {
+	tb.Helper()
+	c := dial(tb, s.address)
+	secure := tls.Client(harness.WatchEnd(c.Conn), s.client)
+	if err := secure.Handshake(); err != nil {
+		tb.Fatal(err)
+	}
+	return &client{Conn: secure, tb: tb, r: bufio.NewReaderSize(secure, 64<<10)}
 }
 
 // send ignores errors: a server may refuse a request and hang up before it has read all of it.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 
 	"aws/internal/tlsconfig/certtest"
 	"aws/internal/tlsrecord"
@@ -36,7 +37,21 @@ func StartHTTPS(tb testing.TB, o Options, directory string, args ...string) *HTT
 // Reissue replaces the certificate and its key, which the server reads at its next reload.
 func (h *HTTPS) Reissue(tb testing.TB) (certificate, key string) {
 	tb.Helper()
-	return h.ca.Issue(tb, certtest.Template{Name: "localhost", Hosts: []string{"localhost"}}).WritePair(tb, h.pair, "localhost")
+	return h.reissue(tb, time.Time{})
+}
+
+// ReissueExpired replaces the certificate by one that has expired an hour ago, but not by the clock of BeforeExpiry.
+func (h *HTTPS) ReissueExpired(tb testing.TB) {
+	tb.Helper()
+	h.reissue(tb, time.Now().Add(-time.Hour))
+}
+
+// BeforeExpiry is the clock of clients that accept certificates of ReissueExpired.
+func BeforeExpiry() time.Time { return time.Now().Add(-2 * time.Hour) }
+
+func (h *HTTPS) reissue(tb testing.TB, end time.Time) (certificate, key string) {
+	tb.Helper()
+	return h.ca.Issue(tb, certtest.Template{Name: "localhost", Hosts: []string{"localhost"}, NotAfter: end}).WritePair(tb, h.pair, "localhost")
 }
 
 // SecureConn is a client's TLS connection. crypto/tls receives. What is sent in TLS 1.3 are records of package tlsrecord, so
@@ -61,6 +76,9 @@ func (c watchedConn) Read(b []byte) (int, error) {
 	}
 	return n, err
 }
+
+// WatchEnd returns a connection for crypto/tls that reports its end as ErrNoCloseNotify, so that only a close_notify is an end in order.
+func WatchEnd(raw net.Conn) net.Conn { return watchedConn{raw} }
 
 // Secure makes a handshake.
 func Secure(raw net.Conn, cfg *tls.Config) (*SecureConn, error) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -48,4 +50,29 @@ func (s *Server) Descriptors(tb testing.TB) map[string]int {
 		kinds[target]++
 	}
 	return kinds
+}
+
+// Children returns the processes that a process has started and not yet buried, the youngest last.
+func Children(tb testing.TB, pid int) []int {
+	tb.Helper()
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var pids []int
+	for _, task := range tasks {
+		text, err := os.ReadFile(task)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, word := range strings.Fields(string(text)) {
+			child, err := strconv.Atoi(word)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			pids = append(pids, child)
+		}
+	}
+	slices.Sort(pids)
+	return pids
 }

@@ -143,7 +143,7 @@ func TestSameAsHTTP1(t *testing.T) {
 			a := drawAsk(rnd)
 			first, second := a.send(one, base), a.send(two, base)
 			path, _, _ := strings.Cut(a.target, "?")
-			// A listing has a Last-Modified from the second after the one in which it was made, and is made anew now and then.
+			// A listing has a Last-Modified from the second after the one in which it was made, and is made again now and then.
 			for try := 0; try < 3 && first != second && strings.HasSuffix(path, "/"); try++ {
 				first, second = a.send(one, base), a.send(two, base)
 			}

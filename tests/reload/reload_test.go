@@ -119,33 +119,12 @@ func number(t *testing.T, text string) int {
 	return n
 }
 
-// children returns the processes that a process has started and not yet buried, the youngest last.
-func children(t *testing.T, pid int) []int {
-	t.Helper()
-	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pids []int
-	for _, task := range tasks {
-		text, err := os.ReadFile(task)
-		if err != nil {
-			continue // the thread has ended
-		}
-		for _, word := range strings.Fields(string(text)) {
-			pids = append(pids, number(t, word))
-		}
-	}
-	slices.Sort(pids)
-	return pids
-}
-
 // worker returns the one worker there is.
 func (s *stage) worker() int {
 	s.t.Helper()
 	var pids []int
 	harness.Eventually(s.t, deadline, "there is one worker", func() error {
-		if pids = children(s.t, s.PID()); len(pids) != 1 {
+		if pids = harness.Children(s.t, s.PID()); len(pids) != 1 {
 			return fmt.Errorf("%v", pids)
 		}
 		return nil
@@ -282,7 +261,7 @@ func TestNoRequestIsLost(t *testing.T) {
 		if !strings.Contains(s.Output(), want) {
 			t.Errorf("it does not say %q", want)
 		}
-		if pids := children(t, s.PID()); !slices.Contains(pids, worker) {
+		if pids := harness.Children(t, s.PID()); !slices.Contains(pids, worker) {
 			t.Errorf("worker %d has not stayed: %v", worker, pids)
 		}
 	}
@@ -330,7 +309,7 @@ func TestNoRequestIsLost(t *testing.T) {
 	}
 	reach(wanted)
 	harness.Eventually(t, deadline, "all workers but one have drained", func() error {
-		if pids := children(t, s.PID()); len(pids) != 1 {
+		if pids := harness.Children(t, s.PID()); len(pids) != 1 {
 			return fmt.Errorf("%v", pids)
 		}
 		return nil

@@ -91,7 +91,7 @@ func TestNobodyReadsTheMessages(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
 	served(t, address)
-	workers := children(t, command.Process.Pid)
+	workers := harness.Children(t, command.Process.Pid)
 	if len(workers) != 1 {
 		t.Fatalf("workers %v", workers)
 	}

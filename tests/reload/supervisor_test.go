@@ -92,7 +92,7 @@ func TestEndWhileAWorkerStarts(t *testing.T) {
 				s.Signal(t, replace)
 				var pids []int
 				harness.Eventually(t, deadline, "two workers", func() error {
-					if pids = children(t, s.PID()); len(pids) != 2 {
+					if pids = harness.Children(t, s.PID()); len(pids) != 2 {
 						return fmt.Errorf("%v", pids)
 					}
 					return nil
@@ -550,13 +550,13 @@ func TestSignalsOfAGroup(t *testing.T) {
 	s := prepare(t)
 	s.configure()
 	s.start(harness.Options{})
-	for _, pid := range append(children(t, s.PID()), s.PID()) {
+	for _, pid := range append(harness.Children(t, s.PID()), s.PID()) {
 		if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.replaced()
-	pids := append(slices.Clone(children(t, s.PID())), s.PID())
+	pids := append(slices.Clone(harness.Children(t, s.PID())), s.PID())
 	for _, pid := range pids {
 		if err := syscall.Kill(pid, syscall.SIGINT); err != nil && !errors.Is(err, syscall.ESRCH) {
 			t.Fatal(err)

@@ -28,7 +28,9 @@ type http2Client struct {
 	encoder *hpack.Encoder
 	block   bytes.Buffer // of the encoder
 	fields  []hpack.HeaderField
-	window  int // that each stream has at first
+	window  int // that each stream has at first, by the latest SETTINGS that the server has acknowledged
+	smaller int // by how much the next acknowledgement makes the windows smaller
+	unacked int // SETTINGS that the server has not acknowledged
 	allowed int // bytes that the windows of all streams together have allowed so far
 	got     int // bytes of DATA, in all
 	err     error
@@ -48,16 +50,25 @@ type http2Stream struct {
 
 const http2FrameHead = 9
 
+// windowSizes are those that streams' windows have at first. Many responses are longer.
+var windowSizes = []int{0, 100, 5000, 65535, 65535, 1 << 20}
+
 // newHTTP2Client returns a client and what it sends first.
 func newHTTP2Client(rnd *rand.Rand, s *session) (*http2Client, []byte) {
 	c := &http2Client{rnd: rnd, streams: make([]http2Stream, len(s.asks)), allowed: 65535}
 	c.decoder = hpack.NewDecoder(4096, func(f hpack.HeaderField) { c.fields = append(c.fields, f) })
 	c.encoder = hpack.NewEncoder(&c.block)
-	c.window = pick(rnd, 100, 5000, 65535, 65535, 1<<20)
+	c.window = pick(rnd, windowSizes...)
 	var out bytes.Buffer
 	out.WriteString(http2.ClientPreface)
 	framer := http2.NewFramer(&out, nil)
-	c.fail(framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: uint32(c.window)}))
+	settings := []http2.Setting{{ID: http2.SettingInitialWindowSize, Val: uint32(c.window)}}
+	if rnd.IntN(4) == 0 { // it has no table for the fields of responses
+		settings = append(settings, http2.Setting{ID: http2.SettingHeaderTableSize})
+		c.decoder.SetMaxDynamicTableSize(0)
+	}
+	c.fail(framer.WriteSettings(settings...))
+	c.unacked = 1
 	if rnd.IntN(2) == 0 {
 		c.fail(framer.WriteWindowUpdate(0, 1<<20))
 		c.allowed += 1 << 20
@@ -65,6 +76,9 @@ func newHTTP2Client(rnd *rand.Rand, s *session) (*http2Client, []byte) {
 	room := 60_000 // for the contents of requests, by the window that a server has at the least
 	for i := range s.asks {
 		c.streams[i].window = c.window
+		if rnd.IntN(12) == 0 {
+			c.fail(framer.WriteRawFrame(0x10, 0, 0, append(binary.BigEndian.AppendUint32(nil, uint32(2*i+1)), "u=0, i"...))) // PRIORITY_UPDATE
+		}
 		c.ask(framer, &s.asks[i], uint32(2*i+1), &room)
 		if rnd.IntN(12) == 0 {
 			c.streams[i].given = true
@@ -169,7 +183,7 @@ func (c *http2Client) take(kind http2.FrameType, flags http2.Flags, id uint32, p
 		if !flags.Has(http2.FlagSettingsAck) {
 			return framer.WriteSettingsAck()
 		}
-		return nil
+		return c.takeAck(framer)
 	case http2.FramePing:
 		if !flags.Has(http2.FlagPingAck) {
 			return framer.WritePing(true, [8]byte(payload))
@@ -188,7 +202,7 @@ func (c *http2Client) take(kind http2.FrameType, flags http2.Flags, id uint32, p
 	s := &c.streams[id/2]
 	switch kind {
 	case http2.FrameHeaders:
-		return c.takeHeaders(s, id, flags, payload)
+		return c.takeHeaders(s, id, flags, payload, framer)
 	case http2.FrameData:
 		return c.takeData(s, id, flags, payload, framer)
 	default:
@@ -199,7 +213,42 @@ func (c *http2Client) take(kind http2.FrameType, flags http2.Flags, id uint32, p
 	}
 }
 
-func (c *http2Client) takeHeaders(s *http2Stream, id uint32, flags http2.Flags, block []byte) error {
+// resize changes the windows that streams have at first, and with them all that there are (RFC 9113, section 6.9.2). What makes them smaller counts
+// from the acknowledgement on.
+func (c *http2Client) resize(framer *http2.Framer) error {
+	window := pick(c.rnd, windowSizes...)
+	if c.unacked++; window < c.window {
+		c.smaller = c.window - window
+	}
+	for i := range c.streams {
+		c.streams[i].window += max(window-c.window, 0)
+	}
+	c.window = window
+	return framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: uint32(window)})
+}
+
+// takeAck takes in the acknowledgement of SETTINGS.
+func (c *http2Client) takeAck(framer *http2.Framer) error {
+	if c.unacked--; c.unacked < 0 {
+		return errors.New("SETTINGS are acknowledged that were not sent")
+	}
+	var errs []error
+	for i := range c.streams {
+		s := &c.streams[i]
+		if s.window -= c.smaller; s.window <= 0 && s.fields != nil && !s.isOver() {
+			more := 100_000 - s.window
+			s.window += more
+			errs = append(errs, framer.WriteWindowUpdate(uint32(2*i+1), uint32(more)))
+		}
+	}
+	c.smaller = 0
+	return errors.Join(errs...)
+}
+
+// isOver reports whether the client waits for nothing of the stream.
+func (s *http2Stream) isOver() bool { return s.complete || s.reset || s.given }
+
+func (c *http2Client) takeHeaders(s *http2Stream, id uint32, flags http2.Flags, block []byte, framer *http2.Framer) error {
 	if s.fields != nil || s.complete || s.reset || !flags.Has(http2.FlagHeadersEndHeaders) {
 		return fmt.Errorf("the stream %d has HEADERS where it should have none", id)
 	}
@@ -216,7 +265,19 @@ func (c *http2Client) takeHeaders(s *http2Stream, id uint32, flags http2.Flags, 
 		s.fields[name] = f.Value
 	}
 	s.complete = flags.Has(http2.FlagHeadersEndStream)
-	return c.decoder.Close()
+	if err := c.decoder.Close(); err != nil || s.isOver() {
+		return err
+	}
+	if c.unacked == 0 && c.rnd.IntN(8) == 0 {
+		if err := c.resize(framer); err != nil {
+			return err
+		}
+	}
+	if s.window > 0 {
+		return nil
+	}
+	s.window += 100_000
+	return framer.WriteWindowUpdate(id, 100_000)
 }
 
 func (c *http2Client) takeData(s *http2Stream, id uint32, flags http2.Flags, content []byte, framer *http2.Framer) error {
@@ -227,7 +288,7 @@ func (c *http2Client) takeData(s *http2Stream, id uint32, flags http2.Flags, con
 	s.complete = flags.Has(http2.FlagDataEndStream)
 	s.window -= len(content)
 	c.got += len(content)
-	if s.window < 0 || c.got > c.allowed {
+	if len(content) > 0 && s.window < 0 || c.got > c.allowed {
 		return fmt.Errorf("the stream %d exceeds a window", id)
 	}
 	if more := pick(c.rnd, 0, 5000, 100_000); c.allowed-c.got <= more {

@@ -31,6 +31,9 @@ func (w *world) drawSession(i int, spread int64) *session {
 	}
 	isHTTP2 := w.http2 && rnd.IntN(5) > 0
 	n := 1 + rnd.IntN(pick(rnd, 1, 3, 8))
+	if isHTTP2 && rnd.IntN(12) == 0 {
+		n = 24 + rnd.IntN(24) // more than load at once
+	}
 	var all strings.Builder
 	for last := n - 1; last >= 0; last-- {
 		a := w.drawAsk(rnd, last == 0 && !isHTTP2)

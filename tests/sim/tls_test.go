@@ -24,9 +24,9 @@ type tlsWorld struct {
 	server, client *tls.Config
 }
 
-// NewHandshake implements goloop.TLS.
-func (w *tlsWorld) NewHandshake(local netip.AddrPort) tlsconn.Handshake {
-	return tlsserver.New(local, w.configFor)
+// Handshakes implements goloop.TLS.
+func (w *tlsWorld) Handshakes() tlsconn.Handshakes {
+	return new(tlsserver.Coroutines).Handshakes(w.configFor)
 }
 
 func (w *tlsWorld) configFor(keyLog io.Writer) *tls.Config {

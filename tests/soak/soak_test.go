@@ -122,12 +122,13 @@ func TestSoak(t *testing.T) {
 			}}
 			var server *harness.Server
 			var secure *harness.HTTPS
-			perConn := 15
+			perConn, reloads := 15, 0
 			switch mode {
 			case "serve":
 				server = harness.StartServe(t, options, site.Root, "--verbose", "--log", "/dev/null")
 			case "https":
 				secure = harness.StartHTTPS(t, options, site.Root, "--verbose", "--log", "/dev/null")
+				secure.Client.Time = harness.BeforeExpiry
 				server = secure.Server
 			default:
 				options.Args = []string{"--verbose"}
@@ -141,10 +142,15 @@ func TestSoak(t *testing.T) {
 					l.TLS = secure.Client
 				}
 				return trouble(t, server, l, d, func() {
-					if secure != nil {
-						secure.Reissue(t)
-						server.Signal(t, syscall.SIGHUP)
+					if secure == nil {
+						return
 					}
+					if reloads++; reloads%2 == 0 {
+						secure.ReissueExpired(t)
+					} else {
+						secure.Reissue(t)
+					}
+					server.Signal(t, syscall.SIGHUP)
 				})
 			}
 			before, aioBefore := settled(t, server, sockets, 0), aioTaken(t)
@@ -171,6 +177,10 @@ func TestSoak(t *testing.T) {
 			}
 			if status := server.Stop(t); status != 0 {
 				t.Errorf("exit status %d", status)
+			}
+			if secure != nil {
+				server.Says(t, `hangup: the files of certificates, keys and client CAs were read again`, 3)
+				server.Says(t, `the certificate has expired on`, 1)
 			}
 			t.Logf("AIO slots of the machine: %d before, %d after", aioBefore, aioTaken(t))
 			t.Log(server.Output())

@@ -14,7 +14,7 @@ import (
 var volatile = regexp.MustCompile(`(?m)^Date: .*\r\n|[0-9a-f]{16,}`)
 
 // listing matches a request for a listing. It has a Last-Modified from the second after the one in which it was made,
-// and is made anew now and then: a second may end between two requests.
+// and is made again now and then: a second may end between two requests.
 var listing = regexp.MustCompile(`^[A-Z]+ /(dynamic/)? `)
 
 // TestSameOverHTTP sends the same bytes by http and by https: the responses are the same, and end in the same way.

@@ -474,7 +474,11 @@ func TestOpenSSL(t *testing.T) {
 			// -ign_eof waits for the response, and with it for the ticket.
 			out, _ := b.must(requests(request), "openssl", b.sClient(append(flags, "-ign_eof", "-verify_hostname", "localhost")...)...)
 			want := []string{"New, ", "Reused, "}[i]
-			for _, text := range []string{want, "ALPN protocol: http/1.1", "Verify return code: 0 (ok)", string(contents["small"])} {
+			texts := []string{want, "ALPN protocol: http/1.1", "Compression: NONE", "Verify return code: 0 (ok)", string(contents["small"])}
+			if version == tls.VersionTLS13 {
+				texts = append(texts, "Early data was not sent", "Max Early Data: 0")
+			}
+			for _, text := range texts {
 				if !bytes.Contains(out, []byte(text)) {
 					t.Errorf("with %q: no %.40q in\n%.3000q", flags, text, out)
 				}

@@ -29,7 +29,7 @@ func (d *decision) fail(s response.Status) response.Status {
 // sendText ends a response whose body is the error page of its status, or else a short text.
 func (d *decision) sendText(s response.Status) {
 	if page, ok := d.policy.errorPages[s]; ok {
-		d.sendBody(page.Type, page.Body)
+		d.sendShared(page.Type, page.Body)
 		return
 	}
 	text := append(response.AppendInt(d.scratch.bytes[:0], int64(s)), ' ')
@@ -38,8 +38,22 @@ func (d *decision) sendText(s response.Status) {
 	d.sendBody(d.policy.textType, text)
 }
 
-// sendBody ends a response whose body is in memory.
+// sendShared ends a response whose body is in memory that never changes.
+func (d *decision) sendShared(mediaType string, body []byte) {
+	if d.endBodyHead(mediaType, body) {
+		d.response.Shared = body
+	}
+}
+
+// sendBody ends a response whose body is in memory, and is copied.
 func (d *decision) sendBody(mediaType string, body []byte) {
+	if d.endBodyHead(mediaType, body) {
+		d.response.Head = append(d.response.Head, body...)
+	}
+}
+
+// endBodyHead ends the head of a response whose body is in memory. It reports whether that follows.
+func (d *decision) endBodyHead(mediaType string, body []byte) bool {
 	r := d.response
 	if d.bodiless {
 		body = nil
@@ -48,9 +62,7 @@ func (d *decision) sendBody(mediaType string, body []byte) {
 	}
 	r.Head = response.AppendFieldInt(r.Head, "Content-Length", int64(len(body)))
 	d.endHead()
-	if d.request.Method != request.MethodHead {
-		r.Head = append(r.Head, body...)
-	}
+	return !d.bodiless && d.request.Method != request.MethodHead
 }
 
 // respondFixed responds without a file.
@@ -63,7 +75,7 @@ func (d *decision) respondFixed(f *fixed) response.Status {
 	if f.status == response.NoContent {
 		d.endHead()
 	} else {
-		d.sendBody(f.mediaType, f.body)
+		d.sendShared(f.mediaType, f.body)
 	}
 	return f.status
 }

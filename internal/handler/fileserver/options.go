@@ -151,7 +151,7 @@ func routeTable(o *Options) (*sites.Table, error) {
 	for _, r := range o.Access {
 		add(r.Prefix)
 	}
-	table, problems := sites.NewTable(sites.Properties{}, []sites.Site{site})
+	table, problems := sites.NewTable(sites.Defaults{}, []sites.Site{site})
 	for _, p := range problems {
 		if !p.Warning {
 			return nil, errors.New(p.Text)

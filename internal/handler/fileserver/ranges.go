@@ -36,7 +36,7 @@ func (d *decision) sendWhole() response.Status {
 	}
 	if !d.file.Loads() {
 		if content := d.files.Small(d.file); content != nil {
-			r.Head = append(r.Head, content...)
+			r.Shared = content
 			return response.OK
 		}
 	}

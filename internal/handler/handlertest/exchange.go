@@ -74,7 +74,7 @@ func (s *Site) Verify(t testing.TB, e *Exchange, method request.Method) {
 	if n < 4 || string(r.Head[n-4:n]) != "\r\n\r\n" || bytes.Contains(r.Head[:n-4], []byte("\r\n\r\n")) {
 		t.Fatalf("the head of %q is not its first %d bytes", r.Head, n)
 	}
-	e.Memory = string(r.Head[n:])
+	e.Memory = string(r.Head[n:]) + string(r.Shared)
 	length := int64(len(e.Memory)) + r.To - r.From + int64(len(r.PartText))
 	for _, p := range r.Parts {
 		length += p.To - p.From
