@@ -296,9 +296,13 @@ rpm-check: ## install, upgrade and remove the Fedora package in a chroot, as roo
 dist: ## reproducible archives with checksums and a list of what is in them, into dist/
 	$(GO) run ./packaging/dist
 
-.PHONY: ktls
-ktls: $(STEP) ## the tests of TLS in the kernel, in a virtual machine with KERNELS=packages of Debian; skipped where qemu is missing
-	@$(STEP) run ktls scripts/ktls $(KERNELS) || { s=$$?; grep -h 'is not installed' build/test/ktls.log && $(STEP) skip ktls "$$(grep -h 'is not installed' build/test/ktls.log)" || exit $$s; }
+# KERNELS, SUITES and FILESYSTEMS select; scripts/vm/suites lists what there is.
+.PHONY: vm
+vm: $(STEP) ## the suites that depend on the kernel or the filesystem, in virtual machines with kernels of Debian; needs root
+	@scripts/need vm
+	@$(MAKE) -s aws aws-valgrind
+	@$(GO) build -o build/slowfs ./tests/slowfs
+	@scripts/vm/suites
 
 .PHONY: sim-long mutations soak
 sim-long: ## SEEDS=1000000 seeds of the simulation, from FIRST=100000 on

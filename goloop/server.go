@@ -29,6 +29,8 @@ type ServerConfig struct {
 	Kernel     kernel.Config
 	// Warn gets what the operator should know and the server can live with, if it is not nil.
 	Warn func(message string)
+	// Inform gets what the operator may want to know, if it is not nil.
+	Inform func(message string)
 	// Doing is called with what NewServer is about to do, if it is not nil: some of it may take long.
 	Doing func(what string)
 }
@@ -36,6 +38,18 @@ type ServerConfig struct {
 func (cfg *ServerConfig) doing(format string, args ...any) {
 	if cfg.Doing != nil {
 		cfg.Doing(fmt.Sprintf(format, args...))
+	}
+}
+
+func (cfg *ServerConfig) warn(message string) {
+	if cfg.Warn != nil {
+		cfg.Warn(message)
+	}
+}
+
+func (cfg *ServerConfig) inform(message string) {
+	if cfg.Inform != nil {
+		cfg.Inform(message)
 	}
 }
 
@@ -101,21 +115,30 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, fds []int32) e
 	cfg.doing("setting up loop %d of %d, with %d MiB for dynamic files", len(s.loops)+1, max(cfg.Loops, 1), cfg.Loop.PoolBytes>>20)
 	kcfg := cfg.Kernel
 	var few string
-	if kcfg.WorkersMax, few = kernel.WorkersMax(max(cfg.Loops, 1), kcfg.WorkersMax); few != "" && first && cfg.Warn != nil {
-		cfg.Warn(few)
+	if kcfg.WorkersMax, few = kernel.WorkersMax(max(cfg.Loops, 1), kcfg.WorkersMax); few != "" && first {
+		cfg.warn(few)
 	}
 	k, aioErr, err := kernel.NewLinux(kcfg)
 	if err != nil {
 		return errors.Join(err, kernel.CloseAll(fds))
 	}
-	if aioErr != nil && first && cfg.Warn != nil {
-		cfg.Warn(fmt.Sprintf("kernel AIO is not available, dynamic files are read by threads: %v", aioErr))
+	if aioErr != nil && first {
+		cfg.warn(fmt.Sprintf("kernel AIO is not available, dynamic files are read by threads: %v", aioErr))
 	}
-	if calls := kernel.MissingCalls(); calls != "" && first && cfg.Warn != nil {
-		cfg.Warn(calls)
+	if calls, slower := kernel.MissingCalls(); calls != "" && first {
+		if slower {
+			cfg.warn(calls)
+		} else {
+			cfg.inform(calls)
+		}
 	}
-	if advice := k.Advice(); advice != "" && first && cfg.Warn != nil {
-		cfg.Warn(advice)
+	if first && cfg.Loop.KernelTLSBytes > 0 {
+		if err := kernel.TryTLS(); err != nil {
+			cfg.inform(fmt.Sprintf("kernel TLS is not available, the server encrypts large responses itself (modprobe tls): %v", err))
+		}
+	}
+	if advice := k.Advice(); advice != "" && first {
+		cfg.warn(advice)
 	}
 	l, err := NewLoop(k, cfg.Loop, cfg.Handler, cache, fds...)
 	if err != nil {

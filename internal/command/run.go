@@ -46,7 +46,7 @@ type Process struct {
 
 // Run serves until the process is asked to end, and prints the counters if they are wanted.
 func Run(cfg *goloop.ServerConfig, o *ProcessOptions) error {
-	cfg.Warn = o.Report.WarnText
+	cfg.Warn, cfg.Inform = o.Report.WarnText, o.Report.InfoText
 	cfg.Doing = func(what string) { o.Start.Doing(o.Report, "%s", what) }
 	for _, a := range cfg.Listen {
 		if a.Path != "" && cfg.Sockets == nil {

@@ -37,6 +37,7 @@ func Features(file string) []Feature {
 	add("AIO", "io_setup", tryAIO(), "dynamic files are read by threads")
 	add("openat2", "RESOLVE_BENEATH", tryOpenat2(file, 0), "files are opened one path element after the other")
 	add("RESOLVE_CACHED", "", tryOpenat2(file, resolveCached), "every file is opened off the loop")
+	add("O_DIRECT", "", tryDirect(file), "threads read dynamic files that are not in memory")
 	detail, err := tryAlignment(file)
 	add("statx alignment", detail, err, "direct reads are aligned to 4096 bytes")
 	add("RWF_NOWAIT", "preadv2", tryNoWait(file), "dynamic files are always read past the page cache")
@@ -77,6 +78,22 @@ func tryOpenat2(file string, resolve uint64) error {
 		return nil
 	}
 	return os.NewSyscallError("openat2", errno)
+}
+
+// tryDirect reads the first page of a file past the page cache, into memory with an alignment that is always sufficient.
+func tryDirect(file string) error {
+	fd, err := unix.Open(file, openFlags|unix.O_DIRECT, 0)
+	if err != nil {
+		return os.NewSyscallError("open", err)
+	}
+	defer func() { _ = unix.Close(fd) }()
+	page, err := unix.Mmap(-1, 0, directAlignDefault, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return os.NewSyscallError("mmap", err)
+	}
+	defer func() { _ = unix.Munmap(page) }()
+	_, err = unix.Pread(fd, page, 0)
+	return os.NewSyscallError("pread", err)
 }
 
 func tryAlignment(file string) (detail string, err error) {

@@ -19,7 +19,7 @@ func TestFeatures(t *testing.T) {
 		}
 		seen[f.Name] = f
 	}
-	for _, name := range []string{"AIO", "openat2", "RESOLVE_CACHED", "statx alignment", "RWF_NOWAIT", "cachestat", "Landlock"} {
+	for _, name := range []string{"AIO", "openat2", "RESOLVE_CACHED", "O_DIRECT", "statx alignment", "RWF_NOWAIT", "cachestat", "Landlock"} {
 		if _, ok := seen[name]; !ok {
 			t.Errorf("%s is missing", name)
 		}

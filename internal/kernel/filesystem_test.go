@@ -49,7 +49,8 @@ func TestMountBeneathTheRootIsTheWorkers(t *testing.T) {
 		t.Errorf("names of %d bytes", got)
 	}
 	if missing().openat2 != 0 || missing().cached != 0 {
-		t.Skip(MissingCalls())
+		message, _ := MissingCalls()
+		t.Skip(message)
 	}
 	k, _, err := NewLinux(Config{EventsMax: 4, WorkersMax: 1, JobsMax: 1})
 	if err != nil {

@@ -58,7 +58,7 @@ type Linux struct {
 	sockets    [1024]byte
 
 	cachedOpens bool // openat2 knows RESOLVE_CACHED
-	cachestat   bool // cachestat is there, and right for this user
+	cachestat   bool // there is cachestat
 }
 
 var _ Kernel = (*Linux)(nil)
@@ -67,7 +67,8 @@ var _ Kernel = (*Linux)(nil)
 // If AIO is not available, aioErr contains the reason, and the kernel works without it: Slots returns 0, and
 // worker threads read dynamic files.
 func NewLinux(cfg Config) (k *Linux, aioErr, err error) {
-	k = &Linux{epfd: -1, cachestat: true}
+	k = &Linux{epfd: -1}
+	k.cachestat = missing().cachestat == 0
 	k.cachedOpens = missing().openat2 == 0 && missing().cached == 0
 	defer func() {
 		if err != nil {

@@ -57,7 +57,7 @@ func (k *Linux) Stat(root Root, name []byte, info *Info) Class {
 	return Done
 }
 
-// Probe implements Kernel.
+// Probe implements Kernel (cachestat(2), Linux 6.5).
 func (k *Linux) Probe(fd int32, offset, n int64) Residency {
 	if !k.cachestat {
 		return ResidencyUnknown
@@ -67,9 +67,6 @@ func (k *Linux) Probe(fd int32, offset, n int64) Residency {
 	_, _, errno := unix.RawSyscall6(unix.SYS_CACHESTAT, uintptr(fd),
 		uintptr(unsafe.Pointer(&span)), uintptr(unsafe.Pointer(&stat)), 0, 0, 0)
 	if errno != 0 {
-		if errno == unix.ENOSYS {
-			k.cachestat = false // before Linux 6.5
-		}
 		return ResidencyUnknown // EPERM: only a file's owner may ask
 	}
 	switch pages := (uint64(n) + pageSize - 1) / pageSize; {

@@ -11,7 +11,7 @@ import (
 )
 
 // missingCalls contains the errnos of calls that are not available; 0 means that the call is available.
-type missingCalls struct{ openat2, cached, statx syscall.Errno }
+type missingCalls struct{ openat2, cached, statx, cachestat syscall.Errno }
 
 // missing tries the calls once, because a kernel or a filter does not change. The arguments are such that a
 // file cannot be the reason for an Unavailable errno.
@@ -35,12 +35,16 @@ var missing = sync.OnceValue(func() missingCalls {
 	if errno := rawStatx(0, &empty[0], unix.AT_EMPTY_PATH, unix.STATX_BASIC_STATS, &stat); Unavailable(errno) {
 		m.statx = errno
 	}
+	// Where there is the call, the errno is EBADF.
+	if _, _, errno := unix.RawSyscall6(unix.SYS_CACHESTAT, ^uintptr(0), 0, 0, 0, 0, 0); Unavailable(errno) {
+		m.cachestat = errno
+	}
 	return m
 })
 
 // MissingCalls returns which calls the kernel or a system call filter refuses, and the consequences, or ""
-// if all are available.
-func MissingCalls() string {
+// if all are available. It reports whether the server is slower for it.
+func MissingCalls() (message string, slower bool) {
 	m := missing()
 	var names, follows []string
 	if m.openat2 != 0 {
@@ -55,12 +59,20 @@ func MissingCalls() string {
 		names = append(names, fmt.Sprintf("statx (%v)", m.statx))
 		follows = append(follows, "direct reads are aligned to 4096 bytes")
 	}
-	if names == nil {
-		return ""
+	slower = names != nil
+	remedy := "an older kernel, or a seccomp filter"
+	if slower {
+		remedy += ": allow them in the container's profile; in a unit of systemd, RestrictSUIDSGID=yes forbids openat2"
 	}
-	return fmt.Sprintf("not available here: %s; so %s (an older kernel, or a seccomp filter: "+
-		"allow them in the container's profile; in a unit of systemd, RestrictSUIDSGID=yes forbids openat2)",
-		strings.Join(names, " and "), strings.Join(follows, ", and "))
+	if m.cachestat != 0 {
+		names = append(names, fmt.Sprintf("cachestat (%v)", m.cachestat))
+		follows = append(follows, "reads with RWF_NOWAIT find out what is in memory")
+	}
+	if names == nil {
+		return "", false
+	}
+	return fmt.Sprintf("not available here: %s; so %s (%s)",
+		strings.Join(names, " and "), strings.Join(follows, ", and "), remedy), slower
 }
 
 func rawStatx(dir int32, name *byte, flags, mask int, stat *unix.Statx_t) syscall.Errno {

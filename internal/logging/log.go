@@ -106,6 +106,9 @@ func (r *Reporter) Set(o *Options, colour bool) {
 	r.Logger = slog.New(r.textHandler(level, colour && coloured(r.Out)))
 }
 
+// InfoText logs a message without attributes.
+func (r *Reporter) InfoText(message string) { r.Info(message) }
+
 // WarnText logs a warning without attributes.
 func (r *Reporter) WarnText(message string) { r.Warn(message) }
 

@@ -3,7 +3,7 @@
  *
  *   refuse CALL=ERROR[,CALL=ERROR...] -- PROGRAM [ARGUMENT...]
  *
- * CALL is openat2, statx or io_setup, ERROR is EPERM or ENOSYS.  The filter needs no privilege (no_new_privs is set).
+ * CALL is openat2, statx, cachestat or io_setup, ERROR is EPERM or ENOSYS.  The filter needs no privilege (no_new_privs is set).
  * Exit status 77: this machine has no seccomp filters.
  */
 #define _GNU_SOURCE
@@ -24,6 +24,10 @@
 #define SYS_openat2 437
 #endif
 
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
 #elif defined(__aarch64__)
@@ -40,6 +44,8 @@ static int number_of(const char *call)
         return SYS_openat2;
     if (strcmp(call, "statx") == 0)
         return SYS_statx;
+    if (strcmp(call, "cachestat") == 0)
+        return SYS_cachestat;
     if (strcmp(call, "io_setup") == 0)
         return SYS_io_setup;
     return -1;
