@@ -24,6 +24,10 @@ func (l *Loop) tookEnough(c *conn) bool {
 	return true
 }
 
+// stillTakes reports whether the client of a connection without a request is still taking the end of what was sent. It is not left meanwhile:
+// what it sends to a closed socket would be answered by a reset, which could overtake the rest.
+func (l *Loop) stillTakes(c *conn) bool { return l.k.Unsent(c.fd) > 0 && l.tookEnough(c) }
+
 // stalled reports whether a connection that comes back to sending, from waiting for a disk, has spent
 // SendTimeout on it without a byte being taken. Its deadline began again each time.
 func (l *Loop) stalled(c *conn) bool {
@@ -71,7 +75,7 @@ func (l *Loop) expire() {
 				c = next
 				continue
 			}
-			if c.deadline.kind == connstate.DeadlineSend && l.tookEnough(c) {
+			if c.deadline.kind == connstate.DeadlineSend && l.tookEnough(c) || c.deadline.kind == connstate.DeadlineIdle && l.stillTakes(c) {
 				c.deadline.restart = true // another period
 				l.deadlines.arm(c, now)
 				c = next

@@ -29,7 +29,7 @@ func TestLongHeadsOverTLS(t *testing.T) {
 			query := strings.Repeat("0", n)
 			request := "GET /directory?" + query + " HTTP/1.1\r\nHost: localhost\r\n\r\n"
 			c := dialTLS(t, server, cfg)
-			if _, err := c.Write([]byte(request + request)); err != nil {
+			if _, err := c.Write([]byte(request + request)); err != nil && n <= sealedHeadMax { // or the server may end it meanwhile
 				t.Fatal(err)
 			}
 			in := bufio.NewReader(c)

@@ -28,7 +28,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// TestMain tells Pebble not to sleep before it validates, to refuse a nonce in twenty, and to validate each time. Pebble reads that from
+// TestMain has Pebble not sleep before it validates, refuse a nonce in twenty, and validate each time. Pebble reads that from
 // variables of the process.
 func TestMain(m *testing.M) {
 	for name, value := range map[string]string{"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "5", "PEBBLE_AUTHZREUSE": "0"} {

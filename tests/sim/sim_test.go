@@ -74,6 +74,8 @@ func TestRegressions(t *testing.T) {
 		{1168, serve, "a reset overtook the response to a request whose body was broken"},
 		{1180, serve, "the same"},
 		{6306, serve, "buffers were taken back while a text between two parts was waiting for its client, and nobody asked for others"},
+		{12925, serveHTTP2, "a connection without a request was left while the client was still reading"},
+		{15606, serveHTTP2, "the same"},
 	} {
 		if _, err := play(r.seed, r.mode); err != nil {
 			t.Errorf("seed %d (%s): %v", r.seed, r.bug, err)
