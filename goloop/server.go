@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 
 	"aws/internal/docroot"
@@ -132,7 +133,7 @@ func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, fds []int32) e
 			cfg.inform(calls)
 		}
 	}
-	if first && cfg.Loop.KernelTLSBytes > 0 {
+	if first && cfg.Loop.KernelTLSBytes > 0 && slices.Contains(cfg.Loop.Secure, true) {
 		if err := kernel.TryTLS(); err != nil {
 			cfg.inform(fmt.Sprintf("kernel TLS is not available, the server encrypts large responses itself (modprobe tls): %v", err))
 		}

@@ -33,7 +33,7 @@ func TestVersionJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}
-	if r.Version != command.Version || r.Go != runtime.Version() || len(r.Features) != 8 {
+	if r.Version != command.Version || r.Go != runtime.Version() || len(r.Features) != 9 {
 		t.Errorf("got %+v", r)
 	}
 }

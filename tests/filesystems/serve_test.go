@@ -163,10 +163,11 @@ func TestReadFails(t *testing.T) {
 	}
 	content := harness.Content(1<<20, 77)
 	for _, path := range []string{"static/broken.eio", "dynamic/broken.eio"} {
-		harness.WriteFile(t, filepath.Join(site.Root, path), content)
+		site.Add(t, path, content)
 	}
 	for _, mode := range []string{"dropin", "serve"} {
 		t.Run(mode, func(t *testing.T) {
+			forget(t, site) // what was written is in the page cache
 			server := start(t, mode, site.Root)
 			for _, path := range []string{"static/broken.eio", "dynamic/broken.eio"} {
 				got, err := get(server.Address, path)

@@ -43,7 +43,8 @@ func serve(directory, mountpoint string) error {
 	}
 	root := &fs.LoopbackRoot{Path: directory, Dev: stat.Dev, NewNode: newNode}
 	server, err := fs.Mount(mountpoint, newNode(root, nil, "", &stat), &fs.Options{
-		MountOptions: fuse.MountOptions{DirectMountStrict: true, AllowOther: true, FsName: directory, Name: "slowfs"},
+		// A depth that the kernel refuses: since Linux 6.9 it would read the files below by itself.
+		MountOptions: fuse.MountOptions{DirectMountStrict: true, AllowOther: true, FsName: directory, Name: "slowfs", MaxStackDepth: -1},
 	})
 	if err != nil {
 		return err
