@@ -145,14 +145,16 @@ func newServer(t *testing.T) *server {
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "secure") }),
 		// The default closes a connection that has chosen an unknown protocol after the handshake.
 		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){acme.Protocol: func(*http.Server, *tls.Conn, http.Handler) {}},
-		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1", acme.Protocol},
+		TLSConfig: &tls.Config{
+			MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1", acme.Protocol},
 			GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 				m := s.current()
 				if m == nil {
 					return nil, acme.ErrUnknownName
 				}
 				return m.GetCertificate(hello)
-			}},
+			},
+		},
 	}
 	go func() { _ = plain.Serve(s.plain) }()
 	go func() { _ = secure.ServeTLS(s.secure, "", "") }()

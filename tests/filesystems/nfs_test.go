@@ -120,8 +120,10 @@ func TestNFSHangs(t *testing.T) {
 			served := []string{"static/nfs/"}
 			var args []string
 			if mode == "serve" {
-				args = []string{"--static", "/s/=" + directory, "--dynamic", "/d/=" + directory, "--dynamic", "/dynamic/=" + filepath.Join(site.Root, "dynamic"),
-					"--max-connections-per-ip", "0", "--drain-timeout", "2s"}
+				args = []string{
+					"--static", "/s/=" + directory, "--dynamic", "/d/=" + directory, "--dynamic", "/dynamic/=" + filepath.Join(site.Root, "dynamic"),
+					"--max-connections-per-ip", "0", "--drain-timeout", "2s",
+				}
 				served = append(served, "s/", "d/")
 			} else {
 				harness.Symlink(t, "../static/nfs", filepath.Join(site.Root, "dynamic", "nfs"))

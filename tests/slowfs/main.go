@@ -41,7 +41,7 @@ func serve(directory, mountpoint string) error {
 	if err := syscall.Stat(directory, &stat); err != nil {
 		return fmt.Errorf("%s: %w", directory, err)
 	}
-	root := &fs.LoopbackRoot{Path: directory, Dev: stat.Dev, NewNode: newNode}
+	root := &fs.LoopbackRoot{Path: directory, Dev: stat.Dev, NewNode: newNode} //nolint:staticcheck // what replaces NewNode gets no names
 	server, err := fs.Mount(mountpoint, newNode(root, nil, "", &stat), &fs.Options{
 		// A depth that the kernel refuses: since Linux 6.9 it would read the files below by itself.
 		MountOptions: fuse.MountOptions{DirectMountStrict: true, AllowOther: true, FsName: directory, Name: "slowfs", MaxStackDepth: -1},
