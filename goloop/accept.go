@@ -64,7 +64,7 @@ func (l *Loop) onAccept(c *conn, op *kernel.Op) {
 			c.tls = l.newTLSConn()
 		}
 		c.h2c = l.cfg.H2C && !li.tls
-		c.locality = l.localities.of(c.peer)
+		c.plainTCP = !li.tls && !l.cfg.H2C && c.peer.IsValid()
 		c.proxyHeader = l.trusted(c.peer.Addr())
 		c.countedForAddress = c.proxyHeader || l.conns.limits.enter(addressGroup(c.peer.Addr()))
 		li.succeeded()

@@ -182,6 +182,7 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 		}
 	}
 	l.counts.BytesSent += uint64(n)
+	l.socketMemory.left -= n
 	if !alive || n == 0 {
 		return
 	}
@@ -200,7 +201,7 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 func (l *Loop) noteDelivery(c *conn, n int64, flags kernel.OpFlag) {
 	c.delivery.sent += n
 	c.delivery.latest = n
-	c.pushPending = l.cfg.Corked || flags&kernel.More != 0
+	c.pushPending = l.cfg.Corked || c.corked || flags&kernel.More != 0
 	if x := c.current; x != nil {
 		c.delivery.mark = x.clock.spent[connstate.PhaseSend] + l.k.Now() - x.clock.since
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"aws/internal/compression"
-	"aws/internal/kernel"
 	"aws/internal/rate"
 	"aws/internal/stats"
 	"aws/internal/tlsconn"
@@ -41,13 +40,6 @@ type Config struct {
 	// CoalesceAbove is the rate of connections per second above which the loop tries whether they come no slower when
 	// it lets some gather before it waits for the next, and then does. 0 is never.
 	CoalesceAbove int
-
-	// LocalCongestion is the congestion control (tcp(7), TCP_CONGESTION) of connections that come from this
-	// machine: there is no network to be congested, and one that paces, as bbr does, costs twice the time. Listening
-	// sockets have it, and connections from elsewhere get SystemCongestion before the first body that
-	// it could matter for (NewServer asks the kernel for it if it is ""). A connection whose route has one of its own
-	// keeps that. "" leaves all connections to the system's.
-	LocalCongestion, SystemCongestion string
 
 	// Corked says that the connections' sockets have TCP_CORK (tcp(7)): what is sent waits for a full packet or for the
 	// connection's end. The loop pushes it out when what follows has to be waited for.
@@ -111,7 +103,6 @@ func DropInConfig() Config {
 		SubmitsMax:       16,
 		DeferAbove:       2000,
 		CoalesceAbove:    2000,
-		LocalCongestion:  kernel.LocalCongestion,
 		HandshakeTimeout: 10 * time.Second,
 		IdleTimeout:      60 * time.Second,
 		HeadTimeout:      30 * time.Second,

@@ -79,44 +79,28 @@ func addressElsewhere(t *testing.T) string {
 	return ""
 }
 
-// inheritListener has the server get a listening socket that has the system's congestion control.
-func inheritListener(t *testing.T, cfg *ServerConfig) {
-	t.Helper()
-	fd, addr, err := kernel.Listen(cfg.Listen[0], kernel.ListenOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Sockets, cfg.Listen = [][]int32{{fd}}, []kernel.Address{addr}
-}
-
-func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
+// What is accepted at a loopback address is not paced, where that is asked for. All other connections have the system's congestion control, wherever their client is.
+func TestCongestionByListeningAddress(t *testing.T) {
 	usual, other := anotherCongestion(t)
 	s := newSite(t)
 	for _, test := range []struct {
-		listen, congestion string
-		inherited          bool   // the listening socket is somebody else's, and has the system's
-		away               bool   // the client is not at 127.0.0.1
-		small, large       string // after a response of 4 KiB and one above LocalBodyBytes
+		listen, local string
+		away          bool // the client is not at 127.0.0.1
+		want          string
 	}{
-		{"0.0.0.0:0", other, false, false, other, other},
-		{"0.0.0.0:0", "", false, false, usual, usual},
-		{"127.0.0.1:0", other, false, false, other, other},
-		{"127.0.0.1:0", "", false, false, usual, usual},
-		{"0.0.0.0:0", other, true, false, usual, other},
-		{"0.0.0.0:0", other, false, true, other, usual},
-		{"0.0.0.0:0", "", false, true, usual, usual},
+		{"127.0.0.1:0", other, false, other},
+		{"127.0.0.1:0", "", false, usual},
+		{"0.0.0.0:0", other, false, usual},
+		{"0.0.0.0:0", other, true, usual},
 	} {
-		t.Run(fmt.Sprintf("%s %q inherited=%v away=%v", test.listen, test.congestion, test.inherited, test.away), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %q away=%v", test.listen, test.local, test.away), func(t *testing.T) {
 			host := "127.0.0.1"
 			if test.away {
 				host = addressElsewhere(t)
 			}
 			server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) {
 				cfg.Listen = []kernel.Address{{TCP: netip.MustParseAddrPort(test.listen)}}
-				cfg.Loop.LocalCongestion = test.congestion
-				if test.inherited {
-					inheritListener(t, cfg)
-				}
+				cfg.LocalCongestion = test.local
 			})
 			c, err := net.Dial("tcp", net.JoinHostPort(host, strconv.Itoa(int(server.Addrs()[0].TCP.Port()))))
 			if err != nil {
@@ -126,12 +110,8 @@ func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
 			_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 			port := c.LocalAddr().(*net.TCPAddr).Port
 			r := bufio.NewReader(c)
-			for _, step := range []struct{ path, want string }{
-				{"/page", test.small},
-				{"/m", test.large},
-				{"/dynamic/m", test.large},
-			} {
-				if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", step.path); err != nil {
+			for _, path := range []string{"/page", "/m", "/dynamic/m"} {
+				if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path); err != nil {
 					t.Fatal(err)
 				}
 				response, err := http.ReadResponse(r, nil)
@@ -139,73 +119,17 @@ func TestConnectionsFromThisMachineAreNotPaced(t *testing.T) {
 					t.Fatal(err)
 				}
 				body, err := io.ReadAll(response.Body)
-				want, ok := s.files[step.path]
+				want, ok := s.files[path]
 				if !ok {
-					want = s.files["/static"+step.path]
+					want = s.files["/static"+path]
 				}
 				if err != nil || string(body) != string(want) {
-					t.Fatalf("%s: %d bytes, %v", step.path, len(body), err)
+					t.Fatalf("%s: %d bytes, %v", path, len(body), err)
 				}
 				got, err := unix.GetsockoptString(socketTowards(t, port), unix.IPPROTO_TCP, unix.TCP_CONGESTION)
-				if got = strings.TrimRight(got, "\x00"); err != nil || got != step.want {
-					t.Errorf("after %s: %s, not %s, %v", step.path, got, step.want, err)
+				if got = strings.TrimRight(got, "\x00"); err != nil || got != test.want {
+					t.Errorf("after %s: %s, not %s, %v", path, got, test.want, err)
 				}
-			}
-		})
-	}
-}
-
-// The response after which a connection ends waits in the socket as a whole: the server has done with it before the
-// client has taken a byte.
-func TestLastResponseWaitsInTheSocket(t *testing.T) {
-	_, other := anotherCongestion(t)
-	s := newSite(t)
-	for _, test := range []struct {
-		path, connection string
-		inherited        bool // the listening socket is somebody else's, and what it accepts may be paced
-		want             int
-	}{
-		{"/m", "close", false, LocalUnsentBytes},
-		{"/dynamic/m", "close", false, LocalUnsentBytes},
-		{"/m", "keep-alive", false, 0},
-		{"/page", "close", false, 0},
-		{"/m", "close", true, 0},
-	} {
-		t.Run(fmt.Sprintf("%s %s inherited=%v", test.path, test.connection, test.inherited), func(t *testing.T) {
-			server := startServe(t, s, func(_ *fileserver.Options, cfg *ServerConfig) {
-				cfg.Loop.LocalCongestion = other
-				if test.inherited {
-					inheritListener(t, cfg)
-				}
-			})
-			usual, err := unix.GetsockoptInt(int(server.loops[0].acceptor.listeners[0].fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := test.want
-			if want == 0 {
-				want = usual
-			}
-			c, err := net.Dial("tcp", server.Addrs()[0].TCP.String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = c.Close() }()
-			_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-			// What follows the request makes the server linger, so that its socket is still there to be asked.
-			if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: %s\r\n\r\nG", test.path, test.connection); err != nil {
-				t.Fatal(err)
-			}
-			response, err := http.ReadResponse(bufio.NewReader(c), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := io.Copy(io.Discard, response.Body); err != nil {
-				t.Fatal(err)
-			}
-			got, err := unix.GetsockoptInt(socketTowards(t, c.LocalAddr().(*net.TCPAddr).Port), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT)
-			if err != nil || got != want {
-				t.Errorf("%d bytes may wait, not %d, %v", got, want, err)
 			}
 		})
 	}

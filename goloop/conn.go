@@ -32,7 +32,8 @@ type conn struct {
 	sendPaused    bool // the kernel had no memory for its bytes, or the rates none left; retries take it up
 	pushPending   bool // the socket may hold back the latest bytes that were sent, for others to follow
 	readsInFlight bool // the kernel has buffers of a transfer that has been released
-	waitsInSocket bool // its last response may wait in its socket
+	unsentLimited bool // its socket has a limit of what may wait there unsent, because memory was scarce
+	corked        bool // its socket sends full packets until it is pushed (tcp(7), TCP_CORK)
 
 	h2c             bool // its first bytes may be those of HTTP/2
 	proxyHeader     bool // set until a trusted proxy has sent the PROXY protocol header
@@ -44,7 +45,7 @@ type conn struct {
 
 	peer              netip.AddrPort
 	countedForAddress bool        // in connLimits
-	locality          locality    // whether it comes from this machine, and what that still asks for
+	plainTCP          bool        // what is sent goes to a TCP socket as it is, and only for one response at a time
 	bucket            rate.Bucket // of the rate of a connection
 	delivery          delivery
 	lingered          int // bytes thrown away while lingering
@@ -222,10 +223,6 @@ func (l *Loop) freeSlot(c *conn) {
 
 // release gives back all that a connection holds but its descriptor and its slot.
 func (l *Loop) release(c *conn) {
-	if c.waitsInSocket {
-		c.waitsInSocket = false
-		l.localities.socketWaits.give()
-	}
 	l.dropReadBuf(c)
 	l.dropCurrent(c)
 	l.dropPipeline(c)

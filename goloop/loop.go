@@ -42,18 +42,18 @@ type Loop struct {
 	cache     *docroot.Cache
 	id        int // the loop's number, for the tracer
 
-	acceptor   acceptor
-	conns      connTable
-	interests  interestQueue
-	deadlines  deadlineLists
-	rates      rates
-	localities localities
-	heads      headBuffers
-	pieces     pieceBuffers
-	readBufs   readBuffers
-	date       responseDate
-	trimming   trimming
-	shutdown   shutdown
+	acceptor     acceptor
+	conns        connTable
+	interests    interestQueue
+	deadlines    deadlineLists
+	rates        rates
+	socketMemory socketMemory
+	heads        headBuffers
+	pieces       pieceBuffers
+	readBufs     readBuffers
+	date         responseDate
+	trimming     trimming
+	shutdown     shutdown
 
 	counts    stats.Counters
 	clock     statsClock
@@ -107,9 +107,6 @@ func NewLoop(k kernel.Kernel, cfg Config, d handler.Handler, cache *docroot.Cach
 	}
 	l.batch.owners = make([]owner, batchOpsMax)
 	if l.scratch, err = k.Map(batchConnsMax * receiveBytes); err != nil {
-		return nil, err
-	}
-	if l.localities, err = newLocalities(k, &l.cfg); err != nil {
 		return nil, err
 	}
 	l.rates = newRates(&cfg)
@@ -256,7 +253,6 @@ func (l *Loop) close() error {
 	}
 	l.closer.generators = nil
 	l.askCloses() // what the workers have no room for ends with the process
-	assert(l.localities.socketWaits.open == 0, "a connection that is gone may still let its response wait")
 	l.loader.CheckReleased()
 	l.recorder.flush()
 	return l.k.Close()

@@ -19,7 +19,7 @@ func (l *Loop) toSend(c *conn) {
 	}
 }
 
-// chainMax is how many operations one connection adds to a batch at the most: two for the congestion control, header,
+// chainMax is how many operations one connection adds to a batch at the most: two for the socket's limits, header,
 // buffers or resident and sendfile, and the end.
 const chainMax = sendBuffersMax + 5
 
@@ -115,7 +115,12 @@ func (l *Loop) addPush(c *conn) {
 		l.runBatch()
 	}
 	c.pushPending = false
-	l.batch.add(owner{}, kernel.Op{Kind: kernel.OpPush, FD: c.fd})
+	op := kernel.Op{Kind: kernel.OpPush, FD: c.fd}
+	if c.corked && c.current == nil { // the response is over: the next one may be small, and shall not need a push
+		c.corked = false
+		op.Kind = kernel.OpCork
+	}
+	l.batch.add(owner{}, op)
 }
 
 // sendable reports whether a connection has something to send and nothing to wait for.
@@ -173,9 +178,7 @@ func (l *Loop) addAlert(end socketEnd) {
 func (l *Loop) addExchange(x *exchange) {
 	c := x.conn
 	file := x.body.remaining()
-	if c.locality != localityUnknown {
-		l.addCongestion(c, file)
-	}
+	l.addLimits(c, file)
 	inMemory := x.inMemory()
 	content := inMemory + file
 	granted := l.rates.reserve(&c.bucket, x.limit, content, l.k.Now())

@@ -23,11 +23,13 @@ type ServerConfig struct {
 	Listen  []kernel.Address
 	// Sockets are listening already, for each loop one per address, in the order of Listen. Without
 	// them the server binds the addresses itself.
-	Sockets    [][]int32
-	Defer      bool   // TCP_DEFER_ACCEPT
-	Cork       bool   // TCP_CORK, for a handler that keeps no connection
-	ListenFlag string // the flag by which an address is chosen, for messages
-	Kernel     kernel.Config
+	Sockets [][]int32
+	Defer   bool // TCP_DEFER_ACCEPT
+	Cork    bool // TCP_CORK, for a handler that keeps no connection
+	// LocalCongestion is the congestion control of what is accepted at loopback addresses (kernel.ListenOptions); "" is the system's.
+	LocalCongestion string
+	ListenFlag      string // the flag by which an address is chosen, for messages
+	Kernel          kernel.Config
 	// Warn gets what the operator should know and the server can live with, if it is not nil.
 	Warn func(message string)
 	// Inform gets what the operator may want to know, if it is not nil.
@@ -65,9 +67,6 @@ type Server struct {
 // The error names what is missing and what to change.
 func NewServer(cfg *ServerConfig) (*Server, error) {
 	s := &Server{}
-	if cfg.Loop.SystemCongestion == "" {
-		cfg.Loop.SystemCongestion = kernel.SystemCongestion()
-	}
 	cfg.Loop.Corked = cfg.Cork
 	if cfg.Loop.TotalRateMax > 0 {
 		cfg.Loop.total = rate.NewTotal(cfg.Loop.TotalRateMax)
@@ -79,7 +78,7 @@ func NewServer(cfg *ServerConfig) (*Server, error) {
 	if sockets == nil {
 		var err error
 		sockets, s.addrs, err = kernel.ListenLoops(cfg.Listen, loops, kernel.ListenOptions{
-			Defer: cfg.Defer, Flag: cfg.ListenFlag, Congestion: cfg.Loop.LocalCongestion, Cork: cfg.Cork,
+			Defer: cfg.Defer, Flag: cfg.ListenFlag, Congestion: cfg.LocalCongestion, Cork: cfg.Cork,
 		}, func(addr kernel.Address) { cfg.doing("listening at %s", addr) })
 		if err != nil {
 			return nil, errors.Join(err, closeSockets(sockets))
@@ -114,6 +113,9 @@ func closeSockets(sockets [][]int32) error {
 func (s *Server) addLoop(cfg *ServerConfig, cache *docroot.Cache, fds []int32) error {
 	first := len(s.loops) == 0
 	cfg.doing("setting up loop %d of %d, with %d MiB for dynamic files", len(s.loops)+1, max(cfg.Loops, 1), cfg.Loop.PoolBytes>>20)
+	for i, fd := range fds {
+		kernel.LimitUnsent(fd, cfg.Loop.Secure[i] || cfg.Loop.H2C)
+	}
 	kcfg := cfg.Kernel
 	var few string
 	if kcfg.WorkersMax, few = kernel.WorkersMax(max(cfg.Loops, 1), kcfg.WorkersMax); few != "" && first {

@@ -25,10 +25,7 @@ enum aws_op_kind {
     AWS_OP_RESIDENT = 10,     /* is [off, off+len) of file in the page cache? res is len if so,
                               a smaller count if not */
     AWS_OP_EPOLL_DEL = 11,    /* epoll_ctl(file, EPOLL_CTL_DEL, fd) */
-    AWS_OP_CONGESTION = 12,   /* buf contains two names, AWS_CONGESTION_NAME bytes each. If
-                              TCP_CONGESTION is the first, it is set to the second and
-                              res is 1. Otherwise res is 0, which is a complete
-                              operation too */
+    AWS_OP_CORK = 12,         /* setsockopt(fd, TCP_CORK, mask); 0 sends what it has delayed */
     AWS_OP_NOTSENT = 13,      /* setsockopt(fd, TCP_NOTSENT_LOWAT, mask) */
     AWS_OP_PUSH = 14,         /* setsockopt(fd, TCP_NODELAY, 1): sends the data that MSG_MORE or
                               TCP_CORK delays (tcp(7)); later data is delayed again */
@@ -68,9 +65,6 @@ enum { AWS_FRAME_HEAD = 9 };
 
 /* What a record is longer than its content. */
 enum { AWS_RECORD_OVERHEAD = AWS_RECORD_HEAD + AWS_RECORD_TAIL };
-
-/* Size of a congestion control's name; a shorter name ends with a zero byte (TCP_CA_NAME_MAX, linux/tcp.h). */
-enum { AWS_CONGESTION_NAME = 16 };
 
 enum aws_op_flag {
     AWS_OP_LINK = 1,     /* run only if the operation before ran and was complete */

@@ -84,23 +84,6 @@ static int64_t aws_epoll_ctl(const struct aws_op *op, int call)
     return epoll_ctl(op->file, call, op->fd, &event) < 0 ? -errno : 0;
 }
 
-/* Changes the congestion control only if the present one is the expected one: a route may set another. */
-static int64_t aws_congestion(const struct aws_op *op)
-{
-    const char *from = (const char *)op->buf, *to = from + AWS_CONGESTION_NAME;
-    char now[AWS_CONGESTION_NAME] = "";
-    socklen_t len = sizeof(now);
-
-    if (op->len != 2 * AWS_CONGESTION_NAME)
-        return -EINVAL;
-    if (getsockopt(op->fd, IPPROTO_TCP, TCP_CONGESTION, now, &len) < 0)
-        return -errno;
-    if (strncmp(now, from, sizeof(now)) != 0)
-        return 0;
-    len = (socklen_t)strnlen(to, AWS_CONGESTION_NAME);
-    return setsockopt(op->fd, IPPROTO_TCP, TCP_CONGESTION, to, len) < 0 ? -errno : 1;
-}
-
 static int64_t aws_run(const struct aws_op *op)
 {
     int64_t n;
@@ -158,8 +141,9 @@ static int64_t aws_run(const struct aws_op *op)
         return aws_resident(op);
     case AWS_OP_READ_RECORDS:
         return aws_read_records(op);
-    case AWS_OP_CONGESTION:
-        return aws_congestion(op);
+    case AWS_OP_CORK:
+        n = setsockopt(op->fd, IPPROTO_TCP, TCP_CORK, &op->mask, sizeof(op->mask));
+        break;
     case AWS_OP_NOTSENT:
         n = setsockopt(op->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &op->mask, sizeof(op->mask));
         break;
@@ -193,8 +177,6 @@ static int aws_done_in_full(const struct aws_op *op)
         return op->res >= 0 && (uint64_t)op->res == op->len;
     case AWS_OP_RECV:
         return op->res > 0;
-    case AWS_OP_CONGESTION:
-        return op->res == 0;
     default:
         return op->res >= 0;
     }

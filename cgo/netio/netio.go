@@ -38,7 +38,7 @@ const (
 	EpollMod
 	Resident
 	EpollDel
-	Congestion
+	Cork
 	NotSent
 	Push
 	ReadRecords
@@ -51,7 +51,7 @@ var kindNames = [...]string{
 	None: "none", Accept: "accept4", Recv: "recv", Send: "send", Sendfile: "sendfile",
 	Close: "close", Shutdown: "shutdown", Reset: "reset", EpollAdd: "epoll_ctl add",
 	EpollMod: "epoll_ctl mod", Resident: "resident", EpollDel: "epoll_ctl del",
-	Congestion: "setsockopt", NotSent: "setsockopt", Push: "setsockopt",
+	Cork: "setsockopt", NotSent: "setsockopt", Push: "setsockopt",
 	ReadRecords: "preadv2", TLSSend: "setsockopt", SendRecord: "sendmsg", TLSSent: "getsockopt",
 }
 
@@ -115,7 +115,7 @@ const (
 	_ = uint(C.sizeof_struct_aws_op - unsafe.Sizeof(Op{}))
 )
 
-// SetBuf sets the memory that a Recv fills or a Send or SendRecord reads, or that contains the names of a Congestion or the keys of a
+// SetBuf sets the memory that a Recv fills or a Send or SendRecord reads, or that contains the keys of a
 // TLSSend. b must be outside the Go heap and stay mapped until the batch has run.
 func (op *Op) SetBuf(b []byte) {
 	op.buf = unsafe.SliceData(b)
@@ -171,8 +171,6 @@ func (op *Op) DoneInFull() bool {
 		return op.Result >= 0 && uint64(op.Result) == op.size
 	case Recv:
 		return op.Result > 0
-	case Congestion:
-		return op.Result == 0
 	default:
 		return op.Result >= 0
 	}

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -126,35 +125,19 @@ func TestLinkStopsAfterWhatWasNotDoneInFull(t *testing.T) {
 	equal(t, "a link to nothing", results(first), canceled)
 }
 
-func TestCongestion(t *testing.T) {
-	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+func TestCork(t *testing.T) {
+	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = unix.Close(listener) }()
-	usual, err := unix.GetsockoptString(listener, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
-	if err != nil {
-		t.Fatal(err)
-	}
-	usual = strings.TrimRight(usual, "\x00")
-	mem := memory(t, 4096)
-	change := func(at int, from, to string) Op {
-		op := Op{Kind: Congestion, FD: int32(listener)}
-		op.SetBuf(mem[at : at+32])
-		copy(mem[at:], from)
-		copy(mem[at+16:], to)
-		return op
-	}
-	short := Op{Kind: Congestion, FD: int32(listener)}
-	short.SetBuf(mem[:4])
-	ops := batch(t, change(0, "another", "no-such"), change(32, usual, "no-such"), change(64, usual, "reno"),
-		change(96, "reno", "reno"), short, Op{Kind: Congestion, FD: -1, buf: &mem[0], size: 32},
-		change(128, "another", "no-such"), Op{Kind: NotSent, FD: int32(listener), Mask: 77 << 10, Flags: Link},
-		change(160, "reno", "reno"), Op{Kind: NotSent, FD: int32(listener), Mask: 78 << 10, Flags: Link})
-	Do(ops)
-	equal(t, "results", results(ops), 0, -int64(syscall.ENOENT), 1, 1, -int64(syscall.EINVAL), badFD, 0, 0, 1, canceled)
-	if name, err := unix.GetsockoptString(listener, unix.IPPROTO_TCP, unix.TCP_CONGESTION); err != nil || strings.TrimRight(name, "\x00") != "reno" {
-		t.Errorf("congestion control %q, %v", name, err)
+	defer func() { _ = unix.Close(socket) }()
+	for _, on := range []uint32{1, 0} {
+		ops := batch(t, Op{Kind: Cork, FD: int32(socket), Mask: on}, Op{Kind: Cork, FD: -1, Mask: on})
+		Do(ops)
+		equal(t, "results", results(ops), 0, badFD)
+		if n, err := unix.GetsockoptInt(socket, unix.IPPROTO_TCP, unix.TCP_CORK); err != nil || n != int(on) {
+			t.Errorf("%d, not %d, %v", n, on, err)
+		}
 	}
 }
 

@@ -106,9 +106,6 @@ func (o *DropIn) run(stdout io.Writer, report *logging.Reporter, start *logging.
 		Cork:       true,
 		Kernel:     kernel.DefaultConfig(),
 	}
-	if kernel.CheckCongestion(cfg.Loop.LocalCongestion) != nil {
-		cfg.Loop.LocalCongestion = "" // the system does not have it, and it was not set explicitly
-	}
 	cfg.Loop.DrainTimeout = o.drainTimeout
 	if o.trace {
 		cfg.Loop.Trace = report.Lines("trace")

@@ -24,34 +24,6 @@ func CheckCongestion(name string) error {
 	return congestion(fd, name)
 }
 
-// CongestionBytes is the size of the buffer for PutCongestions.
-const CongestionBytes = 2 * congestionNameBytes
-
-const congestionNameBytes = 16 // TCP_CA_NAME_MAX of linux/tcp.h
-
-// PutCongestions fills the buffer of an OpCongestion, which changes the congestion control of a socket from
-// from to to. The buffer has room for the longest possible names.
-func PutCongestions(b []byte, from, to string) {
-	clear(b[:CongestionBytes])
-	copy(b[:congestionNameBytes], from)
-	copy(b[congestionNameBytes:CongestionBytes], to)
-}
-
-// SystemCongestion returns the default congestion control of a socket (net.ipv4.tcp_congestion_control), or
-// "" if it cannot be determined.
-func SystemCongestion() string {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return ""
-	}
-	defer func() { _ = unix.Close(fd) }()
-	name, err := unix.GetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION)
-	if err != nil {
-		return ""
-	}
-	return strings.TrimRight(name, "\x00")
-}
-
 func congestion(fd int, name string) error {
 	err := unix.SetsockoptString(fd, unix.IPPROTO_TCP, unix.TCP_CONGESTION, name)
 	if err == nil {

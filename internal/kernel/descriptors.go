@@ -52,6 +52,5 @@ func Inherit(fd int32) error {
 	if err := unix.SetNonblock(int(fd), true); err != nil {
 		return os.NewSyscallError("fcntl", err)
 	}
-	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentBytes) // a Unix socket has none
 	return nil
 }

@@ -35,9 +35,9 @@ const (
 	OpResident = netio.Resident
 	OpEpollDel = netio.EpollDel
 
-	OpCongestion = netio.Congestion
-	OpNotSent    = netio.NotSent
-	OpPush       = netio.Push
+	OpCork    = netio.Cork
+	OpNotSent = netio.NotSent
+	OpPush    = netio.Push
 
 	OpReadRecords = netio.ReadRecords
 

@@ -19,8 +19,8 @@ type ListenOptions struct {
 	Alone bool
 	Joins bool   // the address overlaps with one of this process's, which shares it, too (ShareAddress)
 	Flag  string // the flag that sets the address, for the remedy in the error
-	// Congestion is the initial congestion control of accepted sockets, unless their route has its own. ""
-	// means the system's default.
+	// Congestion is the congestion control of the sockets that are accepted at a loopback address, unless their route has its own.
+	// "" means the system's default. Other addresses always have that.
 	Congestion string
 	// Cork delays sent data until a packet is full, the connection ends, or 200 ms have passed (tcp(7),
 	// TCP_CORK; accepted sockets inherit it). If each response is the last of its connection, the FIN is
@@ -96,7 +96,6 @@ func listen(address Address, o ListenOptions) (int, netip.AddrPort, error) {
 		// Accepted sockets inherit it. A header waits for its body by MSG_MORE, and never for an
 		// acknowledgement (tcp(7)).
 		{true, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1, "TCP_NODELAY"},
-		{true, unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, notSentBytes, "TCP_NOTSENT_LOWAT"},
 		{o.Cork, unix.IPPROTO_TCP, unix.TCP_CORK, 1, "TCP_CORK"},
 		{o.Shared, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1, "SO_REUSEPORT"},
 		{o.Defer, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, deferSeconds, "TCP_DEFER_ACCEPT"},
@@ -109,7 +108,7 @@ func listen(address Address, o ListenOptions) (int, netip.AddrPort, error) {
 			return fd, addr, os.NewSyscallError(option.call, err)
 		}
 	}
-	if o.Congestion != "" {
+	if o.Congestion != "" && addr.Addr().Unmap().IsLoopback() {
 		if err := congestion(fd, o.Congestion); err != nil {
 			return fd, addr, err
 		}
@@ -134,12 +133,18 @@ func number(b bool) int {
 	return 0
 }
 
-// notSentBytes is the largest amount of unsent data in a connection's socket (tcp(7), TCP_NOTSENT_LOWAT;
-// accepted sockets inherit it). Without a limit, a slow client's socket takes about 2.5 MB of the memory
-// that all TCP sockets of the machine share (tcp_mem). When about a thousand such sockets have used it up,
-// the kernel aborts connections of other clients. Data in flight is limited by what the client acknowledges,
-// so a fast client is not slowed down.
-const notSentBytes = 128 << 10
+// UnsentBytes is the largest amount of unsent data in the socket of a connection that has a limit (tcp(7), TCP_NOTSENT_LOWAT).
+const UnsentBytes = 128 << 10
+
+// LimitUnsent sets whether what a listening socket accepts has UnsentBytes as its limit, or the system's. Where
+// responses share a connection, as those of HTTP/2 do, the next one waits behind all that waits in the socket.
+func LimitUnsent(fd int32, limited bool) {
+	n := 0 // net.ipv4.tcp_notsent_lowat
+	if limited {
+		n = UnsentBytes
+	}
+	_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, n) // a Unix socket has none
+}
 
 // deferSeconds is how long the kernel holds back a connection without data. After that it reports the
 // connection.

@@ -11,19 +11,31 @@ import (
 // openSockstat opens the files that SocketMemory reads, because a process that is confined to its
 // directories can no longer open them.
 func openSockstat() (*os.File, int64) {
-	limits, err := os.ReadFile("/proc/sys/net/ipv4/tcp_mem")
-	if err != nil {
-		return nil, 0
-	}
-	pages, ok := leadingInt(limits)
-	if !ok {
+	low := socketsLow("/proc/sys/net/ipv4/tcp_mem")
+	if low == 0 {
 		return nil, 0
 	}
 	file, err := os.Open("/proc/self/net/sockstat")
 	if err != nil {
 		return nil, 0
 	}
-	return file, pages * int64(os.Getpagesize())
+	return file, low
+}
+
+// socketsLow returns how many bytes the sockets may hold without restraint: the first number of tcp_mem. A network namespace other than
+// the first one, as containers have it, does not show it, but its sockets count there, too. Then it is the default of the kernel, three quarters of a sixteenth
+// of the memory (tcp_init_mem in the kernel's net/ipv4/tcp.c).
+func socketsLow(name string) int64 {
+	limits, err := os.ReadFile(name)
+	if err == nil {
+		pages, _ := leadingInt(limits)
+		return pages * int64(os.Getpagesize())
+	}
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return 0
+	}
+	return int64(info.Totalram) * int64(info.Unit) / 16 / 4 * 3
 }
 
 // SocketMemory implements Kernel (proc_net(5), sockstat). It takes about ten microseconds and does not

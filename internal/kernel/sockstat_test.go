@@ -1,6 +1,10 @@
 package kernel
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
 
 func TestTCPPages(t *testing.T) {
 	for _, tc := range []struct {
@@ -17,6 +21,26 @@ func TestTCPPages(t *testing.T) {
 	} {
 		if got, ok := tcpPages([]byte(tc.stat)); got != tc.want || ok != tc.ok {
 			t.Errorf("%q: %d, %v", tc.stat, got, ok)
+		}
+	}
+}
+
+// A network namespace that does not show tcp_mem has the kernel's default.
+func TestSocketsLow(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "tcp_mem")
+	low := socketsLow(name)
+	if low < 1<<20 || low > 1<<40 {
+		t.Errorf("without the file: %d bytes", low)
+	}
+	for _, c := range []struct {
+		text  string
+		pages int64
+	}{{"287901\t383869\t575802\n", 287901}, {"many", 0}} {
+		if err := os.WriteFile(name, []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if got := socketsLow(name); got != c.pages*int64(os.Getpagesize()) {
+			t.Errorf("%q: %d", c.text, got)
 		}
 	}
 }

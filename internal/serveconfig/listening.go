@@ -69,8 +69,8 @@ func (l *Listening) table() config.Group {
 		},
 		{
 			Name: "local-congestion", Into: &l.congestion, Default: kernel.LocalCongestion,
-			Usage:  "congestion control algorithm `NAME` for connections from this machine; system means the default of the system",
-			Advice: "Choose system if you emulate a network on the loopback device. A change needs a restart.",
+			Usage:  "congestion control algorithm `NAME` of connections to loopback addresses; system means the default of the system",
+			Advice: "For a proxy on the same machine: an algorithm that paces, as bbr does, costs it time. Choose system if you emulate a network on the loopback device. A change needs a restart.",
 		},
 		{
 			Name: "supervise", Into: &l.Supervise,
@@ -161,10 +161,10 @@ func (l *Listening) addTo(cfg *goloop.ServerConfig) error {
 	cfg.Loop.H2C = l.h2c
 	cfg.Loops, cfg.Defer, cfg.ListenFlag = l.Loops, l.deferAccept, "--listen"
 	cfg.Loop.DrainTimeout = l.DrainTimeout
-	if cfg.Loop.LocalCongestion = l.localCongestion(); cfg.Loop.LocalCongestion == "" {
+	if cfg.LocalCongestion = l.localCongestion(); cfg.LocalCongestion == "" {
 		return nil
 	}
-	if err := kernel.CheckCongestion(cfg.Loop.LocalCongestion); err != nil {
+	if err := kernel.CheckCongestion(cfg.LocalCongestion); err != nil {
 		return command.UsageError(fmt.Errorf("--local-congestion: %w", err))
 	}
 	return nil

@@ -131,7 +131,7 @@ func TestServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Loops != 3 || cfg.Loop.IdleTimeout != 7*time.Second || cfg.Loop.DrainTimeout != 8*time.Second || cfg.Loop.LocalCongestion != "" ||
+	if cfg.Loops != 3 || cfg.Loop.IdleTimeout != 7*time.Second || cfg.Loop.DrainTimeout != 8*time.Second || cfg.LocalCongestion != "" ||
 		!cfg.Loop.ProxyUnix || len(cfg.Loop.Proxies) != 1 || cfg.ListenFlag != "--listen" || !cfg.Defer {
 		t.Errorf("%+v", cfg)
 	}

@@ -102,8 +102,8 @@ func (k *Kernel) perform(op *kernel.Op) int64 {
 		return k.resident(op)
 	case kernel.OpReadRecords:
 		return k.readRecords(op)
-	case kernel.OpCongestion:
-		return k.congestion(op)
+	case kernel.OpCork:
+		return k.cork(op)
 	case kernel.OpNotSent:
 		return k.notSent(op)
 	case kernel.OpPush:

@@ -58,7 +58,7 @@ func DrawPlan(rnd *rand.Rand, m Manner, request []byte) Plan {
 	p := Plan{
 		Request:    request,
 		Latency:    time.Duration(1+rnd.IntN(200)) * time.Microsecond,
-		SendBuffer: pick(rnd, 2048, 4608, 16<<10, 64<<10, sendBufferMost),
+		SendBuffer: pick(rnd, 2048, 4608, 16<<10, 64<<10, 256<<10),
 		ReadChunk:  pick(rnd, 0, 0, 1000, 20000),
 		Linger:     time.Duration(rnd.IntN(2000)) * time.Microsecond,
 	}

@@ -162,22 +162,20 @@ func (k *Kernel) shutdown(op *kernel.Op) int64 {
 	return 0
 }
 
-// notSent is setsockopt(2) with TCP_NOTSENT_LOWAT: more may wait in the socket.
+// notSent is setsockopt(2) with TCP_NOTSENT_LOWAT, which changes nothing that a program can rely on.
 func (k *Kernel) notSent(op *kernel.Op) int64 {
-	c, errno := k.socket(op)
-	if errno != 0 {
-		return errno
-	}
-	c.outMax = max(c.outMax, min(int(op.Mask), sendBufferMost))
-	return 0
+	_, errno := k.socket(op)
+	return errno
 }
 
-// congestion is setsockopt(2) with TCP_CONGESTION, which changes nothing that a program can see.
-func (k *Kernel) congestion(op *kernel.Op) int64 {
-	k.checkBuffer(op.FD, "setsockopt", op.Buf())
+// cork is setsockopt(2) with TCP_CORK. What is held back leaves when it is taken away.
+func (k *Kernel) cork(op *kernel.Op) int64 {
 	c, errno := k.socket(op)
 	if errno != 0 {
 		return errno
 	}
-	return int64(c.peer.ID / 2 % 2) // it was another one
+	if c.corked = op.Mask != 0; !c.corked && c.held > 0 {
+		c.push()
+	}
+	return 0
 }

@@ -268,9 +268,6 @@ func (k *Kernel) SocketMemory() (held, low int64) {
 
 const simSocketsLow = 64 << 20
 
-// sendBufferMost is the most that DrawPlan gives a connection: anyone who reads slowly takes no longer for more.
-const sendBufferMost = 256 << 10
-
 // checkBuffer looks whether memory that a call is given may be given to it.
 func (k *Kernel) checkBuffer(fd int32, what string, buf []byte) {
 	if len(buf) == 0 {

@@ -60,13 +60,13 @@ func socketsLow(t *testing.T) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// TestSocketMemory lets clients ask for large files and read nothing: little of each response may wait in the
-// kernel, whose memory for it all connections of the machine share. Of those from the machine itself that end with
-// their response more may, until a quarter of what does not trouble the kernel is used up.
+// TestSocketMemory lets clients ask for large files and read nothing. As much of a response may wait in the kernel as a socket takes, until a
+// quarter of what all connections of the machine may hold without trouble is used up; then little more for each.
 func TestSocketMemory(t *testing.T) {
 	const (
-		whole   = 2 << 20 // of a response that may wait in spite of all
-		atATime = 64      // as many are allowed that between two looks at what is used
+		socketMost = 8 << 20 // more than a socket takes (tcp_wmem)
+		lookAfter  = 8 << 20 // as much may a loop send between two looks
+		loops      = 2       // at the most
 	)
 	quarter := socketsLow(t) / 4
 	site := harness.NewSite(t)
@@ -78,14 +78,12 @@ func TestSocketMemory(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("%s/%s/ends=%v", mode, directory, ends), func(t *testing.T) {
 					server := start(t, mode, site.Root)
-					count, head := 200, "GET /"+directory+"/huge HTTP/1.1\r\nHost: a\r\n\r\n"
-					most, mostOfOne := int64(count)*256<<10, int64(512<<10)
+					head := "GET /" + directory + "/huge HTTP/1.1\r\nHost: a\r\n\r\n"
 					if ends {
-						count = int(min(max(4*quarter/whole, 200), 900))
 						head = "GET /" + directory + "/huge HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-						most = quarter + atATime*whole + int64(count)*256<<10
-						mostOfOne += whole
 					}
+					count := int(min(max(4*quarter/(2<<20), 200), 900))
+					most, mostOfOne := quarter+loops*lookAfter+int64(count)*256<<10, int64(socketMost)
 					clientGroup := attackers(t, server.Address, count, 4096, func(int) string { return head })
 					var longest, sum int64
 					harness.Eventually(t, 20*time.Second, "all clients are being sent to", func() error {

@@ -102,8 +102,8 @@ var scenariosWithoutTLS = []*scenario{
 	},
 	{
 		Name: "keep-2m", Title: "2 MiB static, connections kept", path: static2M, load: load{conns: 16}, show: usual,
-		Method: "16 clients request a file of 2 MiB that is in the page cache. On loopback all servers use the machine's congestion control, except aws, " +
-			"which uses one that does not pace for connections from the same machine (--local-congestion).",
+		Method: "16 clients request a file of 2 MiB that is in the page cache. On loopback all servers use the machine's congestion control, except aws serve, " +
+			"which uses one that does not pace at loopback addresses (--local-congestion).",
 		quick:   []string{"aws serve", "h2o", "nginx"},
 		entries: of("aws serve", "h2o", "nginx", "lighttpd", "fasthttp", "C loop, kept"),
 	},

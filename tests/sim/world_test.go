@@ -199,9 +199,6 @@ func (w *world) drawConfig() {
 	c.ReadsShared = min(c.ConnsMax*c.BufferBytes/4096%7, 5) // from what was drawn: the seeds stay what they are
 	c.CoalesceAbove = c.ConnsMax % 5
 	c.SubmitsMax = 1 + (c.ConnsMax+c.BufferBytes/4096)%5
-	if c.BufferBytes > 4096 {
-		c.SystemCongestion = "bbr"
-	}
 	c.HandshakeTimeout = time.Minute
 	c.IdleTimeout = 6 * time.Second
 	c.HeadTimeout = 4 * time.Second
