@@ -6,7 +6,7 @@ import "aws/internal/kernel"
 //
 // A socket takes as much as the kernel lets it (tcp(7), tcp_wmem), up to megabytes: then the loop need not wake up for each piece, and where
 // the kernel paces, each packet is a full one. But slow clients that hold so much use up the memory that all sockets of the machine share
-// (tcp_mem). So while that is scarce, a connection gets a limit before it sends more of a large body. As long as it is not, no
+// (tcp_mem). So while that is scarce, a connection gets a limit before it sends more of a body. As long as it is not, no
 // connection costs a call.
 type socketMemory struct {
 	scarce bool
@@ -14,8 +14,10 @@ type socketMemory struct {
 }
 
 const (
-	// LargeBodyBytes is from which size of a body on what is done for its connection is worth the calls.
+	// LargeBodyBytes is from which size of a body on its packets are worth the calls that make them full.
 	LargeBodyBytes = 256 << 10
+	// limitedBodyBytes is from which size of a body on a connection gets the limit: what less of it waits in a socket is not worth a call.
+	limitedBodyBytes = 16 << 10
 	// ScarceUnsentBytes is how much may wait unsent in a socket while the memory is scarce (tcp(7), TCP_NOTSENT_LOWAT).
 	ScarceUnsentBytes = kernel.UnsentBytes
 	// lookAfterBytes is how much a loop sends between two looks: no more can come on top of what the first one has found.
@@ -38,9 +40,9 @@ func (m *socketMemory) isScarce(k kernel.Kernel) bool {
 	return m.scarce
 }
 
-// addLimits adds what a connection needs before it sends more of a large body, of which so many bytes are left. What is refused stays as it is.
+// addLimits adds what a connection needs before it sends more of a body, of which so many bytes are left. What is refused stays as it is.
 func (l *Loop) addLimits(c *conn, body int64) {
-	if body < LargeBodyBytes || !c.plainTCP {
+	if body < limitedBodyBytes || !c.plainTCP {
 		return
 	}
 	if scarce := l.socketMemory.isScarce(l.k); scarce != c.unsentLimited {
@@ -51,7 +53,7 @@ func (l *Loop) addLimits(c *conn, body int64) {
 		}
 		l.batch.add(owner{}, op)
 	}
-	if !c.corked && !l.cfg.Corked {
+	if body >= LargeBodyBytes && !c.corked && !l.cfg.Corked {
 		c.corked = true
 		l.batch.add(owner{}, kernel.Op{Kind: kernel.OpCork, FD: c.fd, Mask: 1})
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -84,6 +86,9 @@ func TestSocketMemoryIsScarce(t *testing.T) {
 // of all sockets is scarce.
 func TestCallsForLargeResponses(t *testing.T) {
 	s := newSite(t)
+	if err := os.WriteFile(filepath.Join(s.dir, "static", "medium"), make([]byte, limitedBodyBytes+1), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	linux, _, err := kernel.NewLinux(kernel.DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
@@ -136,6 +141,8 @@ func TestCallsForLargeResponses(t *testing.T) {
 		{"/static/m", true, []string{cork, uncork}},
 		{"/static/page", true, nil},
 		{"/static/m", false, []string{noLimit, cork, uncork}},
+		{"/static/medium", true, []string{limit}},
+		{"/static/medium", false, []string{noLimit}},
 	} {
 		k.low.Store(1 << 40)
 		if step.scarce {
