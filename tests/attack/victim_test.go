@@ -19,11 +19,7 @@ var modes = []string{"dropin", "serve"}
 // start starts one of the two for a directory. It prints its counters when it ends.
 func start(t *testing.T, mode, root string, args ...string) *harness.Server {
 	t.Helper()
-	args = append([]string{"--verbose"}, args...)
-	if mode == "serve" {
-		return harness.StartServe(t, harness.Options{}, root, args...)
-	}
-	return harness.StartAWS(t, root, harness.Options{Args: args})
+	return harness.StartMode(t, mode, root, args...)
 }
 
 func stop(t *testing.T, s *harness.Server) string {

@@ -25,11 +25,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // start starts the drop-in or the file server, which prints its counters when it ends.
 func start(t *testing.T, mode, root string, args ...string) *harness.Server {
 	t.Helper()
-	args = append([]string{"--verbose"}, args...)
-	if mode == "serve" {
-		return harness.StartServe(t, harness.Options{}, root, args...)
-	}
-	return harness.StartAWS(t, root, harness.Options{Args: args})
+	return harness.StartMode(t, mode, root, args...)
 }
 
 // stop ends the server, which must end in order, and returns its output.

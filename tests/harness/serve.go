@@ -76,3 +76,13 @@ func Children(tb testing.TB, pid int) []int {
 	slices.Sort(pids)
 	return pids
 }
+
+// StartMode starts the file server if mode is "serve", and else the drop-in, for a directory. It prints its counters when it ends.
+func StartMode(tb testing.TB, mode, directory string, args ...string) *Server {
+	tb.Helper()
+	args = append([]string{"--verbose"}, args...)
+	if mode == "serve" {
+		return StartServe(tb, Options{}, directory, args...)
+	}
+	return StartAWS(tb, directory, Options{Args: args})
+}
