@@ -17,6 +17,7 @@ const (
 	roleMessage
 	roleResident
 	roleFile
+	roleUncork
 	roleBuffer
 	roleRead
 	roleControl

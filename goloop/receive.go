@@ -59,6 +59,8 @@ func (l *Loop) onResult(c *conn, r role, i int) {
 		l.onResident(c, op)
 	case roleFile:
 		l.onSendfile(c, op)
+	case roleUncork:
+		l.onUncork(c, op)
 	case roleBuffer:
 		l.onBuffer(c, op)
 	case roleRead:

@@ -19,9 +19,9 @@ func (l *Loop) toSend(c *conn) {
 	}
 }
 
-// chainMax is how many operations one connection adds to a batch at the most: two for the socket's limits, header,
+// chainMax is how many operations one connection adds to a batch at the most: three for the socket's limits, header,
 // buffers or resident and sendfile, and the end.
-const chainMax = sendBuffersMax + 5
+const chainMax = sendBuffersMax + 6
 
 // send lets every connection that can, send its next bytes, and closes what is over. A
 // connection's operations are linked, so that a short count stops the rest of them.
@@ -115,12 +115,7 @@ func (l *Loop) addPush(c *conn) {
 		l.runBatch()
 	}
 	c.pushPending = false
-	op := kernel.Op{Kind: kernel.OpPush, FD: c.fd}
-	if c.corked && c.current == nil { // the response is over: the next one may be small, and shall not need a push
-		c.corked = false
-		op.Kind = kernel.OpCork
-	}
-	l.batch.add(owner{}, op)
+	l.batch.add(owner{}, kernel.Op{Kind: kernel.OpPush, FD: c.fd})
 }
 
 // sendable reports whether a connection has something to send and nothing to wait for.
@@ -196,9 +191,26 @@ func (l *Loop) addExchange(x *exchange) {
 		l.retry(c)
 	case added < content || x.parts.more():
 	case x.keepAlive:
-		l.addPipelined(c, link)
+		l.addPipelined(c, l.addUncork(c, link))
 	default:
 		l.addEnd(c, x.lingers)
+	}
+}
+
+// addUncork takes the cork away behind a response that is complete in the batch, so that its end leaves at once, and not when the batch has
+// come to its end. Nor needs the next one, which may be small, a push.
+func (l *Loop) addUncork(c *conn, link kernel.OpFlag) kernel.OpFlag {
+	if !c.corked {
+		return link
+	}
+	l.batch.add(ownerOf(roleUncork, c), kernel.Op{Kind: kernel.OpCork, Flags: link, FD: c.fd})
+	return kernel.Link
+}
+
+// onUncork takes note that a socket holds nothing back any more.
+func (l *Loop) onUncork(c *conn, op *kernel.Op) {
+	if op.Result == 0 {
+		c.corked, c.pushPending = false, false
 	}
 }
 

@@ -127,7 +127,7 @@ func TestCallsForLargeResponses(t *testing.T) {
 	defer func() { _ = c.Close() }()
 	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	r := bufio.NewReader(c)
-	cork, uncork := "cork 1", "cork 0"
+	cork, uncork := "cork 1", "cork 0, linked"
 	limit, noLimit := fmt.Sprintf("unsent %d", ScarceUnsentBytes), "unsent 0"
 	for _, step := range []struct {
 		path   string
@@ -177,6 +177,9 @@ func TestCallsForLargeResponses(t *testing.T) {
 func describeSet(op kernel.Op) string {
 	switch op.Kind {
 	case kernel.OpCork:
+		if op.Flags&kernel.Link != 0 { // to the end of the body, in the same batch
+			return fmt.Sprintf("cork %d, linked", op.Mask)
+		}
 		return fmt.Sprintf("cork %d", op.Mask)
 	case kernel.OpNotSent:
 		return fmt.Sprintf("unsent %d", op.Mask)
