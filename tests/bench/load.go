@@ -19,7 +19,7 @@ import (
 // load says what a client does.
 type load struct {
 	conns    int
-	idle     int // further connections that ask once
+	turns    int // requests under way at a time, on the connections one after the other; 0: one on each
 	close    bool
 	rampUp   time.Duration
 	measured time.Duration
@@ -49,7 +49,7 @@ type outcome struct {
 	phases   []moment
 }
 
-// client is a client that has been started and waits, its idle connections open.
+// client is a client that has been started and waits, connections that take turns open.
 type client struct {
 	cmd    *exec.Cmd
 	input  io.WriteCloser
@@ -65,8 +65,11 @@ const patience = 90 * time.Second
 func newClient(e *env, port int, l *load) (*client, error) {
 	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	args := []string{
-		"-a", e.network.address, "-c", strconv.Itoa(l.conns), "-i", strconv.Itoa(l.idle),
+		"-a", e.network.address, "-c", strconv.Itoa(l.conns),
 		"-w", ms(l.rampUp), "-d", ms(l.measured), "-t", ms(l.slice),
+	}
+	if l.turns > 0 {
+		args = append(args, "-k", strconv.Itoa(l.turns), "-b", e.network.sources)
 	}
 	if l.close {
 		args = append(args, "-x")
@@ -128,10 +131,10 @@ func (c *client) begin() error {
 	return err
 }
 
-// result waits for the client's end.
-func (c *client) result() (*outcome, error) {
+// read reads what the client has seen. Then its connections are still there, until it ends.
+func (c *client) read() (*outcome, error) {
 	o := &outcome{values: map[string]float64{}}
-	for c.lines.Scan() {
+	for c.lines.Scan() && c.lines.Text() != "end" {
 		fields := strings.Fields(c.lines.Text())
 		if len(fields) == 0 {
 			continue
@@ -159,16 +162,33 @@ func (c *client) result() (*outcome, error) {
 			o.values[fields[0]] = numbers[0]
 		}
 	}
-	_ = c.input.Close()
-	err := c.cmd.Wait()
-	c.watch.Stop()
-	if err != nil {
-		return nil, fmt.Errorf("the client: %w: %s", err, lastLines(c.errors.String()))
-	}
 	if bad := o.values["bad_status"]; bad > 0 {
 		return nil, fmt.Errorf("%.0f responses were not 200", bad)
 	}
 	return o, nil
+}
+
+// end lets the client end, and waits for that.
+func (c *client) end() error {
+	_ = c.input.Close()
+	for c.lines.Scan() { // whatever it has to say
+		continue
+	}
+	err := c.cmd.Wait()
+	c.watch.Stop()
+	if err != nil {
+		return fmt.Errorf("the client: %w: %s", err, lastLines(c.errors.String()))
+	}
+	return nil
+}
+
+// result waits for the client's end and returns what it has seen.
+func (c *client) result() (*outcome, error) {
+	o, err := c.read()
+	if ended := c.end(); ended != nil {
+		return nil, ended
+	}
+	return o, err
 }
 
 // measure lets a client loose on a server and returns what both have used.
@@ -177,28 +197,27 @@ func measure(e *env, r *running, l *load) (sample, *outcome, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	m, o, _, err := c.measure(r)
-	return m, o, err
+	return c.measure(r)
 }
 
-// measure lets the client go. It returns what client and server have used, and the resident memory of the server before.
-func (c *client) measure(r *running) (sample, *outcome, int64, error) {
+// measure lets the client go. It returns what client and server have used.
+func (c *client) measure(r *running) (sample, *outcome, error) {
 	before, err := r.before()
 	if err != nil {
-		return nil, nil, 0, errors.Join(err, c.abandon())
+		return nil, nil, errors.Join(err, c.abandon())
 	}
 	if err := c.begin(); err != nil {
-		return nil, nil, 0, errors.Join(err, c.abandon())
+		return nil, nil, errors.Join(err, c.abandon())
 	}
-	o, err := c.result()
+	o, err := c.read()
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, nil, errors.Join(err, c.end())
 	}
 	after, err := r.after()
-	if err != nil {
-		return nil, nil, 0, err
+	if err := errors.Join(err, c.end()); err != nil {
+		return nil, nil, err
 	}
-	return sampleOf(o, before, after), o, before.rssKiB, nil
+	return sampleOf(o, before, after), o, nil
 }
 
 // sampleOf puts a client's and a server's figures together. Processor time is divided by all requests,

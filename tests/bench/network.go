@@ -21,6 +21,7 @@ type network struct {
 	path       string // pathVeth or pathLoopback
 	congestion string
 	address    string // of the server
+	sources    string // the first of the client's addresses, where it has several
 	server     *namespace
 	client     *namespace
 }
@@ -35,8 +36,14 @@ const (
 const (
 	vethServer   = "198.18.0.1"
 	vethClient   = "198.18.0.2"
+	vethSources  = "198.18.1.1"
 	loopbackHost = "127.0.0.1"
+	// Each address of 127.0.0.0/8 is the machine's own.
+	loopbackSources = "127.1.0.1"
 )
+
+// vethSourcesRoute is where the server sends what is for vethSources; the block is the client's as a whole.
+const vethSourcesRoute = "198.18.1.0/24"
 
 // vethCongestions are measured between namespaces, where the kernel has them.
 var vethCongestions = []string{"cubic", "bbr"}
@@ -47,7 +54,7 @@ func (n *network) String() string { return n.path + ", " + n.congestion }
 // text that names it and says why. Where none of those that are wanted can be had, there is loopback.
 func openNetworks(wanted *regexp.Regexp, open func(*network) error) (list []*network, absent []string) {
 	for _, congestion := range vethCongestions {
-		n := &network{path: pathVeth, congestion: congestion, address: vethServer}
+		n := &network{path: pathVeth, congestion: congestion, address: vethServer, sources: vethSources}
 		if !wanted.MatchString(n.String()) {
 			continue
 		}
@@ -58,7 +65,7 @@ func openNetworks(wanted *regexp.Regexp, open func(*network) error) (list []*net
 		}
 		list = append(list, n)
 	}
-	loopback := &network{path: pathLoopback, congestion: "unknown", address: loopbackHost}
+	loopback := &network{path: pathLoopback, congestion: "unknown", address: loopbackHost, sources: loopbackSources}
 	if text, err := os.ReadFile(congestionSetting); err == nil {
 		loopback.congestion = strings.TrimSpace(string(text))
 	}
@@ -91,10 +98,12 @@ func (n *network) open() error {
 		return err
 	}
 	if err := configure(n.server, ip, n.client, "link add server type veth peer name client netns /proc/self/fd/3",
-		"address add "+vethServer+"/24 dev server", "link set lo up", "link set server up"); err != nil {
+		"address add "+vethServer+"/24 dev server", "link set lo up", "link set server up",
+		"route add "+vethSourcesRoute+" via "+vethClient); err != nil {
 		return err
 	}
-	if err := configure(n.client, ip, nil, "address add "+vethClient+"/24 dev client", "link set lo up", "link set client up"); err != nil {
+	if err := configure(n.client, ip, nil, "address add "+vethClient+"/24 dev client", "link set lo up", "link set client up",
+		"route add local "+vethSourcesRoute+" dev lo"); err != nil {
 		return err
 	}
 	for _, side := range []*namespace{n.server, n.client} {

@@ -95,6 +95,17 @@ func TestVethPair(t *testing.T) {
 			t.Errorf("%v: the client is %v", n, conn.LocalAddr())
 		}
 		_ = conn.Close()
+		err = n.client.do(func() error {
+			dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(n.sources)}, Timeout: startPatience}
+			conn, err := dialer.Dial("tcp4", n.at(port))
+			if err == nil {
+				err = conn.Close()
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("%v: the server is not reached from %s: %v", n, n.sources, err)
+		}
 	}
 	if addresses, err := net.InterfaceAddrs(); err != nil || strings.Contains(joined(addresses), "198.18.0.") {
 		t.Errorf("the machine has %v, %v", addresses, err)

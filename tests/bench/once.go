@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"time"
 )
 
 // start starts a scenario's server.
@@ -85,41 +84,6 @@ func (b *bench) check(r *running, t *entry, path string) error {
 	}
 	b.checked[key] = true
 	return nil
-}
-
-const idleConns = 10000
-
-func onceIdle(b *bench, s *scenario, t *entry) (sample, []moment, error) {
-	r, err := b.start(s, t, "")
-	if err != nil {
-		return nil, nil, err
-	}
-	defer r.stop()
-	if err := b.check(r, t, s.path); err != nil {
-		return nil, nil, err
-	}
-	l := s.load
-	l.paths, l.rampUp, l.measured = []string{s.path}, b.rampUp, b.measured
-	// What the active connections need is there before the idle ones come.
-	if _, _, err := measure(&b.env, r, &load{conns: l.conns, measured: 200 * time.Millisecond, paths: l.paths}); err != nil {
-		return nil, nil, err
-	}
-	if t.conns >= 0 {
-		l.idle = idleConns
-	}
-	before := r.usage().rssKiB
-	c, err := newClient(&b.env, r.port, &l)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, _, grown, err := c.measure(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	if l.idle > 0 {
-		m[mConnBytes] = float64(grown-before) * 1024 / idleConns
-	}
-	return m, nil, nil
 }
 
 func onceStart(b *bench, s *scenario, t *entry) (sample, []moment, error) {

@@ -27,8 +27,22 @@ type env struct {
 	certificate, key string
 	// network is the one that is measured now.
 	network *network
+	// connsMax is how many connections a server may have; connsUsual if it is 0.
+	connsMax int
+	traceGC  bool // programs in Go write a line for each collection of garbage
 	// protocol is the one that a server is started for.
 	protocol protocol
+}
+
+// connsUsual is how many connections servers may have where it does not matter.
+const connsUsual = 20000
+
+// connections returns how many connections a server may have.
+func (e *env) connections() int {
+	if e.connsMax > 0 {
+		return e.connsMax
+	}
+	return connsUsual
 }
 
 // server makes the command that starts a server at a port. path is what will be asked for. The
@@ -76,9 +90,12 @@ func serve(flags ...string) server {
 		if err != nil {
 			return nil, err
 		}
-		args := []string{"serve", "--loops", "1", "--max-connections", "20000", "--max-connections-per-ip", "0"}
+		args := []string{"serve", "--loops", "1", "--max-connections", strconv.Itoa(e.connections()), "--max-connections-per-ip", "0"}
 		cmd := exec.Command(e.aws, slices.Concat(args, listen, flags, []string{e.site})...)
 		cmd.Dir = e.work
+		if e.traceGC {
+			cmd.Env = append(os.Environ(), gcTraced)
+		}
 		return cmd, nil
 	}
 }
@@ -129,6 +146,7 @@ func (e *env) configuration(file string, port int, variant map[string]bool) (str
 		"Address": e.network.address, "Port": port, "Root": e.site, "Dir": e.work,
 		"TLS": e.protocol.overTLS(), "Certificate": e.certificate, "Key": e.key,
 		"Deferred": variant["Deferred"], "Threads": variant["Threads"], "Direct": variant["Direct"],
+		"Connections": e.connections(), "Descriptors": 2 * e.connections(),
 	}
 	var text strings.Builder
 	err = t.Execute(&text, values)

@@ -82,8 +82,8 @@ func (b *bench) stopped() error {
 	}
 }
 
-// descriptorsWanted is what 10,000 connections and the files beside them need.
-const descriptorsWanted = 65536
+// descriptorsWanted is what 50,000 connections and the files beside them need; aws keeps a quarter for files.
+const descriptorsWanted = 131072
 
 // raiseDescriptors raises the limit that servers and clients inherit, where the user may.
 func raiseDescriptors() {

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -50,10 +51,37 @@ func startPinned(cmd *exec.Cmd, cores []int) error {
 	return errors.Join(err, os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &before)))
 }
 
+// output is what a program has written so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+// Len returns how many bytes have been written.
+func (o *output) Len() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Len()
+}
+
+// String returns all of it.
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
 // running is a server that has been started.
 type running struct {
 	cmd      *exec.Cmd
-	output   *bytes.Buffer
+	output   *output
 	ended    chan struct{}
 	at       *network
 	protocol protocol
@@ -75,7 +103,7 @@ func run(cmd *exec.Cmd, at *network, over protocol, port int, path, cgroup strin
 		inside.Dir, inside.Env = cmd.Dir, cmd.Env
 		cmd = inside
 	}
-	r := &running{cmd: cmd, output: &bytes.Buffer{}, ended: make(chan struct{}), at: at, protocol: over, port: port}
+	r := &running{cmd: cmd, output: &output{}, ended: make(chan struct{}), at: at, protocol: over, port: port}
 	cmd.Stdout, cmd.Stderr = r.output, r.output
 	begin := time.Now()
 	if err := startOn(cmd, at.server, cores...); err != nil {

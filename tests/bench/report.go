@@ -13,6 +13,8 @@ var figureNames = map[metric]string{
 	mCPU: "CPU µs/req", mCPUPerMiB: "CPU µs/MiB", mRate: "req/s", mBytes: "MiB/s", mP50: "p50 µs", mP99: "p99 µs",
 	mP999: "p99.9 µs", mRSS: "RSS MiB", mSwitches: "switches/req", mBusy: "server busy", mClient: "client busy",
 	mStart: "start ms", mKept: "req/s kept", mTail: "p99 ×", mCold: "cold MiB/s", mConnBytes: "B/idle conn",
+	mConnWhole: "B/conn, all", mAccepts: "accepts/s", mAcceptCPU: "CPU µs/accept",
+	mGCsOpening: "GCs, opening", mGCs: "GCs, requests", mGCPause: "GC pause µs",
 	mErrors: "errors", mBoth: "both µs/req", mPage: "page ms", mServerCore: "server core", mClientCore: "client core",
 }
 
@@ -20,6 +22,7 @@ var figureNames = map[metric]string{
 var compared = map[metric]bool{
 	mCPU: true, mBoth: true, mCPUPerMiB: true, mRate: true, mBytes: true, mP50: true, mP99: true, mP999: true, mRSS: true,
 	mStart: true, mPage: true, mConnBytes: true, mSwitches: true,
+	mConnWhole: true, mAccepts: true, mAcceptCPU: true,
 }
 
 // inUnit gives a figure the unit of its column.

@@ -1,6 +1,10 @@
 package main
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // entry is a server in a scenario.
 type entry struct {
@@ -17,6 +21,9 @@ func (t *entry) name() string {
 	}
 	return t.server
 }
+
+// ours reports whether the server is aws.
+func (t *entry) ours() bool { return strings.HasPrefix(t.server, "aws") }
 
 // scenario is a question with a response for each of several servers.
 type scenario struct {
@@ -56,6 +63,16 @@ func of(names ...string) []entry {
 	list := make([]entry, len(names))
 	for i, name := range names {
 		list[i].server = name
+	}
+	return list
+}
+
+// eachOf is each server with each number of connections.
+func eachOf(conns []int, names ...string) (list []entry) {
+	for _, name := range names {
+		for _, n := range conns {
+			list = append(list, entry{server: name, conns: n, label: fmt.Sprintf("%s, %d", name, n)})
+		}
 	}
 	return list
 }
@@ -152,16 +169,14 @@ var scenariosWithoutTLS = []*scenario{
 	coldDynamic,
 	isolateStatic, isolateDynamic, isolateNames,
 	{
-		Name: "idle", Title: "10,000 idle connections", path: static1K, load: load{conns: 64}, once: onceIdle,
-		Method: "10,000 connections have got one response each and are idle, while 64 clients request the file of 1 KiB. The memory per idle connection is the growth of the server's resident memory from before the first to after the last of them.",
-		show:   []metric{mCPU, mBoth, mRate, mP99, mConnBytes, mRSS},
-		quick:  []string{"aws serve"},
-		entries: []entry{
-			{server: "aws serve"},
-			{server: "aws serve", label: "aws serve, none idle", conns: -1},
-			{server: "h2o"},
-			{server: "nginx"},
-		},
+		Name: "many", Title: "64, 10,000 and 50,000 kept connections", path: static1K, once: onceMany,
+		Method: "The number behind the server's name is that of the connections. They are opened 64 at a time, and each gets a response of 1 KiB (*accepts/s*, and the server's *CPU* for each of them). " +
+			"They are idle for a second: *B/idle conn* is the growth of the server's resident memory, and *B/conn, all* is also what the server has at its start because it is configured for so many. " +
+			"Then requests for the file of 1 KiB go round over all connections, in an order that is mixed, with 1 % of them, but at least 64, under way at a time. " +
+			"*GCs* are the collections of garbage, and the longest pause that of both times.",
+		show:    []metric{mCPU, mBoth, mRate, mP50, mP99, mAccepts, mAcceptCPU, mConnBytes, mConnWhole, mRSS, mGCsOpening, mGCs, mGCPause, mServerCore, mClientCore},
+		quick:   []string{"aws serve, 64", "aws serve, 10000", "C loop, kept, memory, 64", "C loop, kept, memory, 10000"},
+		entries: eachOf([]int{64, 10000, 50000}, "aws serve", "C loop, kept, memory", "nginx", "h2o", "lighttpd"),
 	},
 	{
 		Name: "clients", networks: firstNetwork, Title: "1 to 5,000 clients", path: static1K, show: usual,

@@ -28,6 +28,12 @@ const (
 	mCold       metric = "cold-bytes"  // bytes per second that the disturbance got
 	mPage       metric = "page"        // milliseconds from connect to the last byte of a page
 	mConnBytes  metric = "conn-bytes"  // resident bytes for each idle connection
+	mConnWhole  metric = "conn-whole"  // the same with what is allocated at the start
+	mAccepts    metric = "accepts"     // connections that were made in a second
+	mAcceptCPU  metric = "accept-cpu"  // server's processor time for each of them
+	mGCsOpening metric = "gcs-opening" // collections of garbage while connections were made
+	mGCs        metric = "gcs"         // in the measured time
+	mGCPause    metric = "gc-pause"    // longest pause of one
 )
 
 // sample is what one run has shown.

@@ -191,7 +191,7 @@ func (b *bench) scenario(s *scenario, entries []entry, networks []*network, quic
 	for i, n := range networks {
 		list[i] = &result{Name: s.Name, Path: n.path, Congestion: n.congestion}
 		for _, t := range entries {
-			list[i].Rows = append(list[i].Rows, &row{Label: t.name(), Ours: strings.HasPrefix(t.server, "aws")})
+			list[i].Rows = append(list[i].Rows, &row{Label: t.name(), Ours: t.ours()})
 		}
 	}
 	begin := time.Now()

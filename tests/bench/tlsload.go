@@ -29,7 +29,7 @@ func onceHandshakes(b *bench, s *scenario, t *entry) (sample, []moment, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	m, _, _, err := c.measure(r)
+	m, _, err := c.measure(r)
 	return m, nil, err
 }
 

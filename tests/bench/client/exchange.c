@@ -15,7 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256 };
+enum {
+    EVENTS_MAX = 256,
+    BIND_CONNS = 10000, /* connections of an address, which has some 28,000 ports (ip(7)) */
+};
 
 struct request {
     char *text;
@@ -28,7 +31,8 @@ size_t read_size = DISCARD_SIZE;
 int read_flags = MSG_TRUNC;
 uint64_t requests_max = UINT64_MAX;
 struct conn *conns;
-int conn_count = 64, idle_count;
+int conn_count = 64, turn_count;
+uint32_t bind_first;
 bool measuring;
 struct histogram latency, slice, phase;
 struct sums all, window, slice_sums, phase_sums;
@@ -37,6 +41,8 @@ int64_t now;
 
 static struct request *requests;
 static size_t request_count, request_next;
+static struct conn **order; /* in which connections take turns */
+static int order_next, under_way;
 static int epfd;
 static char head_scratch[HEAD_SIZE + 1], discard[DISCARD_SIZE];
 
@@ -91,12 +97,12 @@ size_t count_requests(void)
 
 void make_conns(void)
 {
-    conns = calloc((size_t)(conn_count + idle_count), sizeof(*conns));
+    conns = calloc((size_t)conn_count, sizeof(*conns));
     if (!conns)
         fail("calloc");
-    for (int i = 0; i < conn_count + idle_count; i++) {
+    for (int i = 0; i < conn_count; i++) {
         conns[i].fd = -1;
-        conns[i].idle = i >= conn_count;
+        conns[i].idle = turn_count > 0;
     }
     epfd = epoll_create1(EPOLL_CLOEXEC);
     if (epfd < 0)
@@ -120,6 +126,13 @@ static void hang_up(struct conn *c)
     c->head_len = 0;
 }
 
+/* The connection's request is over. */
+static void over(struct conn *c)
+{
+    under_way -= c->asked;
+    c->asked = false;
+}
+
 /* Something went wrong: the connection is made again, after a moment if the server refuses. */
 static void failed(struct conn *c)
 {
@@ -128,7 +141,19 @@ static void failed(struct conn *c)
         exit(1);
     }
     hang_up(c);
-    c->asked = false;
+    over(c);
+}
+
+/* Lets connections have an address of their own, and the kernel choose the port when it connects. */
+static void bind_to(struct conn *c)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    int one = 1;
+
+    from.sin_addr.s_addr = htonl(bind_first + (uint32_t)((c - conns) / BIND_CONNS));
+    setsockopt(c->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+    if (bind(c->fd, (struct sockaddr *)&from, sizeof(from)) < 0)
+        fail("bind");
 }
 
 /* Sends the request, or leaves it to EPOLLOUT. */
@@ -153,6 +178,7 @@ void start(struct conn *c)
     if (asked_total >= requests_max)
         return;
     c->asked = true;
+    under_way++;
     c->sent = c->in_body = c->over = c->closes = false;
     c->request = request_next++ % request_count;
     c->started = clock_ns();
@@ -165,6 +191,8 @@ void start(struct conn *c)
             fail("socket");
         connects++;
         setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+        if (bind_first)
+            bind_to(c);
         if (connect(c->fd, (struct sockaddr *)&address, sizeof(address)) < 0 &&
             errno != EINPROGRESS) {
             failed(c);
@@ -178,6 +206,60 @@ void start(struct conn *c)
         watch(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLRDHUP | (c->sent ? 0 : EPOLLOUT));
     else if (!c->sent)
         watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+}
+
+/*
+ * Returns the connection whose turn it is, or NULL if those that have had none in this round have a
+ * request under way. The order is another one in each round: neither a server's memory nor its lists
+ * have it.
+ */
+static struct conn *next_turn(void)
+{
+    static uint64_t random = 1;
+    int left = conn_count - order_next, at;
+
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    at = (int)((random >> 33) % (uint64_t)left);
+    for (int i = 0; i < left; i++, at = (at + 1) % left) {
+        struct conn *c = order[order_next + at];
+
+        if (c->asked)
+            continue;
+        order[order_next + at] = order[order_next];
+        order[order_next] = c;
+        order_next = (order_next + 1) % conn_count;
+        return c;
+    }
+    return NULL;
+}
+
+/* Begins as many requests as are missing. */
+static void next_requests(void)
+{
+    while (under_way < turn_count && asked_total < requests_max && errors < 1000) {
+        struct conn *c = next_turn();
+
+        if (!c)
+            return;
+        start(c);
+    }
+}
+
+void start_turns(void)
+{
+    for (int i = 0; i < conn_count; i++)
+        conns[i].idle = false;
+    if (turn_count == conn_count) { /* each has its turn as soon as it has its response */
+        for (int i = 0; i < conn_count; i++)
+            start(&conns[i]);
+        return;
+    }
+    order = calloc((unsigned)conn_count, sizeof(struct conn *));
+    if (!order)
+        fail("calloc");
+    for (int i = 0; i < conn_count; i++)
+        order[i] = &conns[i];
+    next_requests();
 }
 
 static void body_bytes(size_t n)
@@ -205,8 +287,8 @@ static void complete(struct conn *c)
             note(&latency, took);
         }
     }
-    c->asked = false;
-    if (c->idle)
+    over(c);
+    if (c->idle || order)
         return;
     if (closing || c->closes)
         c->over = true;
@@ -280,7 +362,7 @@ static void end_of_stream(struct conn *c)
     if (!c->over && (c->asked || !c->idle))
         errors += c->asked;
     hang_up(c);
-    c->asked = false;
+    over(c);
 }
 
 static void readable(struct conn *c, uint32_t events)
@@ -341,7 +423,9 @@ bool turn(int timeout_ms)
         }
         if (events[i].events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
             readable(c, events[i].events);
-        if (c->fd < 0 && !c->idle)
+        if (order)
+            next_requests();
+        else if (c->fd < 0 && !c->idle)
             start(c);
     }
     now = clock_ns();

@@ -18,7 +18,7 @@ enum {
 
 struct conn {
     int fd;
-    bool idle;       /* asks once */
+    bool idle;       /* has its response, or waits for it, and does not ask again before its turn */
     bool asked;      /* true while a response is owed */
     bool sent;       /* the request has been taken by the kernel */
     bool in_body;    /* the head has been read */
@@ -42,8 +42,10 @@ extern bool closing;     /* a connection for each request */
 extern size_t read_size; /* of a body, at a time */
 extern int read_flags;   /* MSG_TRUNC where bodies are discarded */
 extern uint64_t requests_max;
-extern struct conn *conns; /* conn_count that ask all the time, then idle_count that ask once */
-extern int conn_count, idle_count;
+extern struct conn *conns;
+extern int conn_count;
+extern int turn_count;      /* requests under way at a time, where connections take turns; else 0 */
+extern uint32_t bind_first; /* the address of the first connections; 0 leaves it to the kernel */
 
 /* What has happened. */
 extern bool measuring; /* latency and window count */
@@ -71,6 +73,9 @@ void make_conns(void);
 
 /* Begins the connection's next request. */
 void start(struct conn *c);
+
+/* Lets the connections take turns from now on: each has had a response. Begins the first requests. */
+void start_turns(void);
 
 /* Handles the events of one wait; false when nothing is under way any more. */
 bool turn(int timeout_ms);

@@ -5,21 +5,24 @@
  * are read, bodies are thrown away in the kernel (MSG_TRUNC, tcp(7)), so that the client costs less
  * than the servers that it measures, and can say so: it reports its own processor time.
  *
- *     load [-c CONNS] [-d MS] [-w MS] [-n REQUESTS] [-i IDLE] [-t MS] [-m MS,...] [-x] [-l FILE]
- *          [-r BYTES] [-a ADDRESS] PORT [PATH...]
+ *     load [-c CONNS] [-d MS] [-w MS] [-n REQUESTS] [-t MS] [-m MS,...] [-x] [-l FILE]
+ *          [-r BYTES] [-a ADDRESS] [-k REQUESTS] [-b ADDRESS] PORT [PATH...]
  *     load -q <LATENCIES
  *
  *     -a  the server's IPv4 address; 127.0.0.1
- *     -c  connections that ask all the time          -i  further ones that ask once and then idle
+ *     -c  connections, which ask all the time        -l  read further paths, one a line
  *     -d  milliseconds to measure                    -w  milliseconds before that, not measured
  *     -n  stop after so many requests                -t  print a line every so many milliseconds
- *     -x  a connection for each request              -l  read further paths, one a line
+ *     -x  a connection for each request
  *     -m  sum up at these moments, in milliseconds from the start
  *     -r  read bodies, so many bytes at a time, as ordinary clients do, instead of discarding them
+ *     -k  the connections are opened first, have a response each, and then take turns: so many
+ *         requests are under way at a time, on all connections one after the other
+ *     -b  the address of the first 10,000 connections; the next ones have the next address
  *     -q  read latencies in nanoseconds and print their quantiles, for the test of the arithmetic
  *
- * It connects the idle ones, prints "ready", waits for a line on its standard input, and then runs.
- * The response is lines of a name and a number. A request that has no response at the end, or when the
+ * It opens connections that take turns, prints "ready", waits for a line on its standard input, and
+ * then runs. The response is lines of a name and a number. A request that has no response at the end, or when the
  * client sums up, counts among the latencies with its age if it is older than 100 ms: a server that
  * stands still must show it.
  *
@@ -39,28 +42,32 @@
 enum {
     OVERDUE_NS = 100 * 1000 * 1000,
     MARKS_MAX = 16,
-    IDLE_AT_ONCE = 64,
+    OPENED_AT_ONCE = 64,
 };
 
 static int64_t marks[MARKS_MAX];
 static int mark_count;
 
-/* Opens the idle connections, some at a time, and waits until each has had its response. */
-static void open_idle(void)
+/*
+ * Opens the connections, some at a time, and waits until each has had its response. Returns how long
+ * that took.
+ */
+static double open_all(void)
 {
-    int64_t give_up = clock_ns() + 60ll * 1000000000;
+    int64_t begin = clock_ns(), give_up = begin + 60ll * 1000000000;
 
-    now = clock_ns();
-    for (int begun = 0; all.requests < (uint64_t)idle_count && now < give_up && errors == 0;) {
-        while (begun < idle_count && (uint64_t)begun < all.requests + IDLE_AT_ONCE)
-            start(&conns[conn_count + begun++]);
+    now = begin;
+    for (int begun = 0; all.requests < (uint64_t)conn_count && now < give_up && errors == 0;) {
+        while (begun < conn_count && (uint64_t)begun < all.requests + OPENED_AT_ONCE)
+            start(&conns[begun++]);
         turn(1000);
     }
-    if (all.requests < (uint64_t)idle_count) {
-        fprintf(stderr, "load: only %llu of %d idle connections had a response, %llu errors\n",
-                (unsigned long long)all.requests, idle_count, (unsigned long long)errors);
+    if (all.requests < (uint64_t)conn_count) {
+        fprintf(stderr, "load: only %llu of %d connections had a response, %llu errors\n",
+                (unsigned long long)all.requests, conn_count, (unsigned long long)errors);
         exit(1);
     }
+    return (double)(now - begin) / 1e9;
 }
 
 /* Adds the ages of the requests that have waited for long. */
@@ -92,7 +99,9 @@ static void run(int64_t warm_ms, int64_t run_ms, int64_t slice_ms)
     bool more = true;
     int mark = 0;
 
-    for (int i = 0; i < conn_count; i++)
+    if (turn_count)
+        start_turns();
+    for (int i = 0; i < conn_count && !turn_count; i++)
         start(&conns[i]);
     now = begin;
     while (more && now < end) {
@@ -105,7 +114,7 @@ static void run(int64_t warm_ms, int64_t run_ms, int64_t slice_ms)
         if (mark < mark_count && begin + marks[mark] < until)
             until = begin + marks[mark];
         more = turn((int)((until - now) / 1000000) + 1);
-        for (int i = 0; errors && i < conn_count; i++) {
+        for (int i = 0; errors && i < conn_count && !turn_count; i++) {
             if (conns[i].fd < 0)
                 start(&conns[i]);
         }
@@ -128,17 +137,38 @@ static void run(int64_t warm_ms, int64_t run_ms, int64_t slice_ms)
     printf("seconds %.6f\n", (double)(now - window_begin) / 1e9);
 }
 
+/*
+ * Waits until the end of the standard input, so that what the server has used can be read before the
+ * connections end. Those that take turns are reset: in TIME_WAIT they would be in the way of the next run.
+ */
+static void leave(void)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    char line[16];
+
+    puts("end");
+    fflush(stdout);
+    while (fgets(line, sizeof(line), stdin))
+        ;
+    for (int i = 0; i < conn_count && turn_count; i++) {
+        if (conns[i].fd >= 0)
+            setsockopt(conns[i].fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    }
+}
+
 int main(int argc, char **argv)
 {
     int64_t run_ms = 1000, warm_ms = 0, slice_ms = 0;
     const char *list = NULL;
+    double opening = 0;
+    struct in_addr from;
     struct rusage before, after;
     char line[16];
     int option;
 
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 
-    while ((option = getopt(argc, argv, "c:d:w:n:i:t:m:xl:r:a:q")) != -1) {
+    while ((option = getopt(argc, argv, "c:d:w:n:t:m:xl:r:a:k:b:q")) != -1) {
         switch (option) {
         case 'c':
             conn_count = atoi(optarg);
@@ -151,9 +181,6 @@ int main(int argc, char **argv)
             break;
         case 'n':
             requests_max = (uint64_t)atoll(optarg);
-            break;
-        case 'i':
-            idle_count = atoi(optarg);
             break;
         case 't':
             slice_ms = atoll(optarg);
@@ -181,6 +208,16 @@ int main(int argc, char **argv)
                 return 2;
             }
             break;
+        case 'k':
+            turn_count = atoi(optarg);
+            break;
+        case 'b':
+            if (inet_pton(AF_INET, optarg, &from) != 1) {
+                fprintf(stderr, "load: %s is not an IPv4 address\n", optarg);
+                return 2;
+            }
+            bind_first = ntohl(from.s_addr);
+            break;
         case 'q':
             for (long long ns; scanf("%lld", &ns) == 1;)
                 note(&latency, ns);
@@ -203,8 +240,13 @@ int main(int argc, char **argv)
         fprintf(stderr, "load: no path\n");
         return 2;
     }
+    if (turn_count > conn_count || (turn_count && closing)) {
+        fprintf(stderr, "load: -k needs as many connections, and that they are kept\n");
+        return 2;
+    }
     make_conns();
-    open_idle();
+    if (turn_count)
+        opening = open_all();
     memset(&all, 0, sizeof(all));
     memset(&slice, 0, sizeof(slice));
     memset(&slice_sums, 0, sizeof(slice_sums));
@@ -222,11 +264,13 @@ int main(int argc, char **argv)
            (unsigned long long)all.bytes);
     printf("connects %llu\nerrors %llu\nbad_status %llu\n", (unsigned long long)connects,
            (unsigned long long)errors, (unsigned long long)bad_status);
+    printf("opening %.6f\n", opening);
     print_quantiles(&latency);
     printf("cpu %.6f\n", (double)(after.ru_utime.tv_sec - before.ru_utime.tv_sec +
                                   after.ru_stime.tv_sec - before.ru_stime.tv_sec) +
                              (double)(after.ru_utime.tv_usec - before.ru_utime.tv_usec +
                                       after.ru_stime.tv_usec - before.ru_stime.tv_usec) /
                                  1e6);
+    leave();
     return 0;
 }
