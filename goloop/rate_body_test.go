@@ -156,6 +156,7 @@ func TestRateBoundsEveryBody(t *testing.T) {
 			c.request += r.request + "\r\n\r\n"
 		}
 		conn := dial(t, server)
+		m := &meter{began: time.Now(), rate: perSecond} // before the server has the first of the requests
 		if _, err := io.WriteString(conn, c.request); err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +165,6 @@ func TestRateBoundsEveryBody(t *testing.T) {
 		if err != nil || resp.ContentLength != int64(len(s.files["/static/large"])) {
 			t.Fatalf("HEAD: %v, %v", resp, err)
 		}
-		m := &meter{began: time.Now(), rate: perSecond}
 		for _, r := range ratedBodies {
 			resp, err := http.ReadResponse(in, nil)
 			if err != nil {
