@@ -176,7 +176,7 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 	content := max(n-(op.Len()-int64(o.content)), 0) // the head's bytes come first
 	if unsent := int64(o.content) - content; unsent > 0 {
 		if alive {
-			l.rates.refund(&c.bucket, o.limit, unsent)
+			l.rates.refund(c.bucket, o.limit, unsent)
 		} else {
 			l.rates.refundTotal(o.limit, unsent)
 		}
@@ -200,9 +200,9 @@ func (l *Loop) countSent(c *conn, alive bool, o owner, op *kernel.Op) {
 // noteDelivery takes note that a socket has taken n bytes.
 func (l *Loop) noteDelivery(c *conn, n int64, flags kernel.OpFlag) {
 	c.delivery.sent += n
-	c.delivery.latest = n
+	c.sentLatest = int32(n)
 	c.pushPending = l.cfg.Corked || c.corked || flags&kernel.More != 0
 	if x := c.current; x != nil {
-		c.delivery.mark = x.clock.spent[connstate.PhaseSend] + l.k.Now() - x.clock.since
+		x.clock.taken = x.clock.spent[connstate.PhaseSend] + l.k.Now() - x.clock.since
 	}
 }

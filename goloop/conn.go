@@ -13,43 +13,49 @@ import (
 
 // conn is a connection: a socket with its interest in events, its deadlines and the bytes that were received. What it does for a
 // request is its current exchange's. Conns are used again with their slot; gen distinguishes the connections that have had it.
+//
+// There may be tens of thousands of them, and most are not in the processor's cache when their next request arrives. So a conn is
+// three cache lines long (connBytes): its fields are in an order that leaves no gaps, and what few connections need is elsewhere.
 type conn struct {
 	fd     int32
 	slot   int32
 	gen    uint32 // counted up when the slot is freed
-	serial uint64 // counts the loop's connections; for the trace
+	queued queued
 
-	ownState connstate.State // while there is no current exchange
-	current  *exchange       // from the first byte of a request until its response is over; else nil
-	pipeline pipeline        // exchanges behind it
-	readBuf  *readBuffer     // what has arrived and has no response yet; nil when that is nothing
+	ownState      connstate.State // while there is no current exchange
+	writeBlocked  bool            // the socket took no more; true exactly while writability is waited for
+	sendPaused    bool            // the kernel had no memory for its bytes, or the rates none left; retries take it up
+	pushPending   bool            // the socket may hold back the latest bytes that were sent, for others to follow
+	readsInFlight bool            // the kernel has buffers of a transfer that has been released
+	unsentLimited bool            // its socket has a limit of what may wait there unsent, because memory was scarce
+	corked        bool            // its socket sends full packets until it is pushed (tcp(7), TCP_CORK)
 
-	epoll    interest
+	h2c               bool // its first bytes may be those of HTTP/2
+	proxyHeader       bool // set until a trusted proxy has sent the PROXY protocol header
+	countedForAddress bool // in connLimits
+	plainTCP          bool // what is sent goes to a TCP socket as it is, and only for one response at a time
+
+	proxyHeaderLeft int32 // bytes of that header that have not arrived and are discarded
+	lingered        int32 // bytes thrown away while lingering
+	sentLatest      int32 // bytes that the latest operation has sent that has sent any
+	epoll           interest
+	current         *exchange // from the first byte of a request until its response is over; else nil
+	stream          *stream   // nil if it is not a stream of HTTP/2
+
 	deadline deadline
-	queued   queued
+	pipeline pipeline    // exchanges behind the current one
+	readBuf  *readBuffer // what has arrived and has no response yet; nil when that is nothing
+	tls      *tlsConn    // nil if it does not speak TLS
+	http2    *http2Conn  // nil if it does not speak HTTP/2
 
-	writeBlocked  bool // the socket took no more; true exactly while writability is waited for
-	sendPaused    bool // the kernel had no memory for its bytes, or the rates none left; retries take it up
-	pushPending   bool // the socket may hold back the latest bytes that were sent, for others to follow
-	readsInFlight bool // the kernel has buffers of a transfer that has been released
-	unsentLimited bool // its socket has a limit of what may wait there unsent, because memory was scarce
-	corked        bool // its socket sends full packets until it is pushed (tcp(7), TCP_CORK)
-
-	h2c             bool // its first bytes may be those of HTTP/2
-	proxyHeader     bool // set until a trusted proxy has sent the PROXY protocol header
-	proxyHeaderLeft int  // bytes of that header that have not arrived and are discarded
-
-	tls    *tlsConn   // nil if it does not speak TLS
-	http2  *http2Conn // nil if it does not speak HTTP/2
-	stream streamPart // if it is a stream of one that does
-
-	peer              netip.AddrPort
-	countedForAddress bool        // in connLimits
-	plainTCP          bool        // what is sent goes to a TCP socket as it is, and only for one response at a time
-	bucket            rate.Bucket // of the rate of a connection
-	delivery          delivery
-	lingered          int // bytes thrown away while lingering
+	delivery delivery
+	peer     netip.AddrPort
+	bucket   *rate.Bucket // of the rate of a connection; nil if there has not been one
+	serial   uint64       // counts the loop's connections; for the trace
 }
+
+// connBytes is the size of a conn: three lines of the processor's cache.
+const connBytes = 3 * 64
 
 // interest is the epoll registration of a connection.
 type interest struct {
@@ -61,8 +67,8 @@ type interest struct {
 // deadline is the place of a connection in deadlineLists.
 type deadline struct {
 	kind       connstate.Deadline // whose list it is in
+	restart    bool               // progress was made: it starts again
 	at         time.Duration
-	restart    bool // progress was made: it starts again
 	next, prev *conn
 }
 
@@ -74,10 +80,8 @@ type queued struct {
 
 // delivery measures how fast a client receives.
 type delivery struct {
-	sent   int64         // bytes, since the connection was accepted
-	acked  int64         // of them, acknowledged when that was last looked at
-	latest int64         // of them, sent by the latest operation that sent any
-	mark   time.Duration // time that the exchange had spent on sending when the client last took bytes
+	sent  int64 // bytes, since the connection was accepted
+	acked int64 // of them, acknowledged when that was last looked at
 }
 
 // state returns what the connection is doing: the state of its current exchange, or its own.
@@ -116,7 +120,6 @@ func (l *Loop) setState(c *conn, to connstate.State) {
 		x.clock.leave(from, now)
 		if to == connstate.StateReading {
 			x.clock = clock{began: now, since: now}
-			c.delivery.mark = 0
 		}
 		x.state = to
 	} else {
@@ -159,7 +162,7 @@ func (l *Loop) touch(c *conn) {
 // over by now costs nothing. A mask that is wider than needed is left alone until it gets noisy.
 func (l *Loop) settle() {
 	for _, slot := range l.touched {
-		c := l.conns.bySlot[slot]
+		c := l.conns.at(slot)
 		c.queued.settle = false
 		if c.state() == connstate.StateFree || c.state() == connstate.StateClosing {
 			l.deadlines.disarm(c)
@@ -208,7 +211,11 @@ func (l *Loop) change(kind netKind, c *conn, mask uint32) {
 // freeSlot gives a slot back. Events and completions that still carry its token are stale now.
 func (l *Loop) freeSlot(c *conn) {
 	l.deadlines.disarm(c)
+	l.giveBucket(c)
 	isStream := c.isStream()
+	if isStream {
+		l.conns.parts.Give(c.stream)
+	}
 	// The slot stays in its queues, also for the next connection.
 	*c = conn{
 		slot: c.slot, gen: c.gen + 1, fd: -1,
@@ -246,8 +253,9 @@ func (l *Loop) endConn(c *conn) {
 	l.dropTLS(c)
 	c.fd = -1
 	l.endLoad(c)
-	c.stream.orphan = c.isStream()
-	c.stream.of = nil
+	if c.isStream() {
+		c.stream.of = nil
+	}
 	if c.countedForAddress {
 		c.countedForAddress = false
 		l.conns.limits.leave(addressGroup(c.peer.Addr()))

@@ -17,7 +17,7 @@ func (l *Loop) tookEnough(c *conn) bool {
 	}
 	unsent := l.k.Unsent(c.fd)
 	acked := c.delivery.sent - unsent
-	if acked-c.delivery.acked <= l.cfg.takenMin() && (unsent > c.delivery.latest || !c.sendPaused) {
+	if acked-c.delivery.acked <= l.cfg.takenMin() && (unsent > int64(c.sentLatest) || !c.sendPaused) {
 		return false // a client that has taken all but the latest bytes, and waits for the rates, is not slow
 	}
 	c.delivery.acked = acked
@@ -32,10 +32,10 @@ func (l *Loop) stillTakes(c *conn) bool { return l.k.Unsent(c.fd) > 0 && l.tookE
 // SendTimeout on it without a byte being taken. Its deadline began again each time.
 func (l *Loop) stalled(c *conn) bool {
 	if c.current == nil || c.isStream() || c.state().Deadline() != connstate.DeadlineSend || c.deadline.kind == connstate.DeadlineSend ||
-		c.current.clock.spent[connstate.PhaseSend]-c.delivery.mark < l.cfg.SendTimeout {
+		c.current.clock.spent[connstate.PhaseSend]-c.current.clock.taken < l.cfg.SendTimeout {
 		return false
 	}
-	c.delivery.mark = c.current.clock.spent[connstate.PhaseSend]
+	c.current.clock.taken = c.current.clock.spent[connstate.PhaseSend]
 	return !l.tookEnough(c)
 }
 

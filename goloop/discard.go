@@ -53,7 +53,7 @@ func (l *Loop) linger(c *conn) {
 // stepLingering is the step of CONN_LINGERING: n more bytes have arrived and are discarded.
 func (l *Loop) stepLingering(c *conn, n int) {
 	assert(c.state() == connstate.StateLingering, "a connection lingers outside of CONN_LINGERING")
-	c.lingered += n
+	c.lingered += int32(n)
 	if c.lingered > lingerBytesMax {
 		l.abort(c, kernel.OpClose)
 	}

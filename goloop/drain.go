@@ -30,7 +30,7 @@ func (l *Loop) cutOff(now time.Duration) {
 	if !l.shutdown.cutOff(now) {
 		return
 	}
-	for _, c := range l.conns.bySlot {
+	for c := range l.conns.all() {
 		if c.state() != connstate.StateFree && c.state() != connstate.StateClosing && !c.isStream() {
 			l.counts.Expired++
 			l.counts.ExpiredBy[connstate.DeadlineNone]++
@@ -43,7 +43,7 @@ func (l *Loop) cutOff(now time.Duration) {
 // just arrived is seen to in the same cgo call: only a connection that has sent nothing is closed.
 func (l *Loop) closeIdle(now time.Duration) {
 	pieces := 0
-	for _, c := range l.conns.bySlot {
+	for c := range l.conns.all() {
 		if c.http2 != nil {
 			l.closeIdleHTTP2(c)
 			continue

@@ -56,7 +56,8 @@ type clock struct {
 	began time.Duration // the request's first byte
 	since time.Duration // when the current state began
 	spent [connstate.PhaseCount]time.Duration
-	cold  bool // a disk was waited for
+	taken time.Duration // how much of it was spent on sending when the client last took bytes
+	cold  bool          // a disk was waited for
 }
 
 // leave counts the time in a state that the exchange leaves.
@@ -213,7 +214,7 @@ func (l *Loop) finish(x *exchange) {
 func (l *Loop) awaitRequest(c *conn) {
 	l.setState(c, connstate.StateInit)
 	l.dropCurrent(c)
-	if c.pipeline.count > 0 {
+	if !c.pipeline.isEmpty() {
 		l.promote(c)
 		return
 	}

@@ -130,11 +130,11 @@ func (l *Loop) stepHandshake(c *conn, buf []byte) {
 		if verdict != proxyproto.Complete || c.tls == nil {
 			return
 		}
-		c.proxyHeaderLeft = n
+		c.proxyHeaderLeft = int32(n)
 		buf, h.header = h.header, nil
 	}
-	skip := min(c.proxyHeaderLeft, len(buf))
-	c.proxyHeaderLeft -= skip
+	skip := min(int(c.proxyHeaderLeft), len(buf))
+	c.proxyHeaderLeft -= int32(skip)
 	if buf = buf[skip:]; len(buf) == 0 {
 		l.touch(c)
 		return
@@ -163,7 +163,7 @@ func (l *Loop) askSteps() {
 	}
 	kept := s.waiting[:0]
 	for i, w := range s.waiting {
-		c := l.conns.bySlot[w.slot]
+		c := l.conns.at(w.slot)
 		if c.gen != w.gen || c.state() != connstate.StateHandshake {
 			continue
 		}

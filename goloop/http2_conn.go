@@ -57,23 +57,30 @@ func newHTTP2Parts(k mapper, cfg *Config, limits *request.Limits, counts *stats.
 }
 
 // isStream reports whether c is a stream, and no connection.
-func (c *conn) isStream() bool { return c.stream.of != nil || c.stream.orphan }
+func (c *conn) isStream() bool { return c.stream != nil }
+
+// streamOf returns the connection that c is a stream of, or nil if c is a connection, or a stream that is over.
+func (c *conn) streamOf() *conn {
+	if c.stream == nil {
+		return nil
+	}
+	return c.stream.of
+}
 
 // root returns the connection that c is, or is a stream of.
 func (c *conn) root() *conn {
-	if c.stream.of != nil {
-		return c.stream.of
+	if of := c.streamOf(); of != nil {
+		return of
 	}
 	return c
 }
 
-// streamPart is what a conn has that is a stream.
-type streamPart struct {
-	of       *conn         // the connection; nil if it is none, or that is over
+// stream is what a conn has that is a stream.
+type stream struct {
+	of       *conn         // the connection; nil if the stream is over, and waits for the kernel to give its buffers back
 	http2    *http2.Stream // nil once its last frame has been made
 	loads    bool          // it counts in loadQueue.loading
 	refused  bool          // its connection's streams hold too much
-	orphan   bool          // it was a stream, and waits for the kernel to give its buffers back
 	progress int64         // of the connection and its own, when its send deadline was last looked at
 }
 
@@ -167,7 +174,7 @@ func (e *streamEvents) Request(s *http2.Stream, head []byte) {
 	}
 	sc.serial, sc.peer = connstate.FirstStream+l.conns.begun, c.peer
 	l.conns.begun++
-	sc.stream = streamPart{of: c, http2: s, progress: c.delivery.sent}
+	*sc.stream = stream{of: c, http2: s, progress: c.delivery.sent}
 	s.Slot = sc.slot
 	l.setState(sc, connstate.StateInit)
 	l.req.Reset(l.handler.Limits())
@@ -176,7 +183,7 @@ func (e *streamEvents) Request(s *http2.Stream, head []byte) {
 
 // Closed implements http2.Handler.
 func (e *streamEvents) Closed(s *http2.Stream) {
-	sc := e.loop.conns.bySlot[s.Slot]
+	sc := e.loop.conns.at(s.Slot)
 	sc.stream.http2 = nil
 	e.loop.counts.StreamsReset++
 	//mutation:reset-stream-goes-on
@@ -201,13 +208,13 @@ func (l *Loop) dropHTTP2(c *conn) {
 		return
 	}
 	h.frames.Each(func(s *http2.Stream) {
-		sc := l.conns.bySlot[s.Slot]
+		sc := l.conns.at(s.Slot)
 		sc.stream.http2 = nil
 		l.endConn(sc)
 	})
 	for _, frames := range [][]plannedFrame{h.out.frames, l.http2.planned[h.plan.from:h.plan.to]} { // which may be last ones
 		for _, f := range frames {
-			if sc := l.conns.bySlot[f.slot]; sc.gen == f.gen && sc.stream.of == c {
+			if sc := l.conns.at(f.slot); sc.gen == f.gen && sc.stream.of == c {
 				l.endConn(sc)
 			}
 		}
@@ -231,7 +238,7 @@ func (c *conn) goodbye() []byte {
 
 // shutDownStreams announces the end to the clients that speak HTTP/2.
 func (l *Loop) shutDownStreams() {
-	for _, c := range l.conns.bySlot {
+	for c := range l.conns.all() {
 		if c.http2 != nil && c.fd >= 0 {
 			c.http2.frames.Shutdown()
 			l.settleStreams(c)

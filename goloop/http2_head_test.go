@@ -140,7 +140,7 @@ func (c *http2TestClient) responses(t testing.TB, l *Loop, n int) map[uint32]*ht
 // holdBack lets the first connection send nothing until so many requests have come, in all.
 func (l *Loop) holdBack(t testing.TB, requests uint64) *conn {
 	t.Helper()
-	c := l.conns.bySlot[0]
+	c := l.conns.at(0)
 	c.sendPaused = true
 	for l.counts.Requests < requests {
 		if _, err := l.Iterate(); err != nil {

@@ -30,7 +30,7 @@ func (l *Loop) loadStream(c, sc *conn) {
 
 // endLoad lets the most urgent of the streams that wait load, if one that has loaded is over.
 func (l *Loop) endLoad(sc *conn) {
-	c := sc.stream.of
+	c := sc.streamOf()
 	if c == nil || !sc.stream.loads || c.http2 == nil {
 		return
 	}
@@ -52,7 +52,7 @@ func (l *Loop) endLoad(sc *conn) {
 func (q *loadQueue) takeNext(l *Loop, c *conn) (next *conn) {
 	kept := q.waiting[:0]
 	for _, w := range q.waiting {
-		sc := l.conns.bySlot[w.slot]
+		sc := l.conns.at(w.slot)
 		if sc.gen != w.gen || sc.stream.of != c || sc.stream.http2 == nil || sc.stream.loads {
 			continue
 		}

@@ -19,7 +19,7 @@ type streamHeads struct {
 
 // takeHead takes a buffer for n bytes that a connection, or a stream, sends. It returns nil if there is no memory, or the stream is refused.
 func (l *Loop) takeHead(c *conn, n int) []byte {
-	of := c.stream.of
+	of := c.streamOf()
 	if of == nil {
 		return l.heads.take(n)
 	}
@@ -34,7 +34,7 @@ func (l *Loop) takeHead(c *conn, n int) []byte {
 
 // giveHead gives a buffer back that takeHead has returned.
 func (l *Loop) giveHead(c *conn, b []byte) {
-	if of := c.stream.of; of != nil {
+	if of := c.streamOf(); of != nil {
 		//mutation:stream-bytes-leak
 		of.http2.streamBytes -= len(b)
 	}

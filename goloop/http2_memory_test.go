@@ -88,7 +88,7 @@ func TestStreamsWithoutWindow(t *testing.T) {
 	}
 	c.flush(t)
 	waiting := func() (n int) {
-		for _, sc := range l.conns.bySlot {
+		for sc := range l.conns.all() {
 			if sc.isStream() && sc.state() == connstate.StateSending && sc.current.headBuf == nil && sc.readBuf == nil {
 				n++
 			}
@@ -104,7 +104,7 @@ func TestStreamsWithoutWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := l.conns.bySlot[0].http2.streamBytes; n != 0 {
+	if n := l.conns.at(0).http2.streamBytes; n != 0 {
 		t.Errorf("%d bytes are held", n)
 	}
 	for id := range want {

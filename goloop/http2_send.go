@@ -84,7 +84,7 @@ func (l *Loop) planFrames(c *conn) bool {
 		if s == nil || s.Urgency() > p.urgency {
 			break
 		}
-		if l.planStream(c, l.conns.bySlot[s.Slot], &p) {
+		if l.planStream(c, l.conns.at(s.Slot), &p) {
 			reads++
 		}
 	}
@@ -146,7 +146,7 @@ func (l *Loop) planStream(c, sc *conn, p *framePlan) (reads bool) {
 	default:
 		content = x.writeBuf
 	}
-	n := l.rates.reserve(&c.bucket, x.limit, min(int64(len(content)), window, kernel.RecordContent), l.k.Now())
+	n := l.rates.reserve(l.bucketOf(c, x.limit), x.limit, min(int64(len(content)), window, kernel.RecordContent), l.k.Now())
 	if n == 0 {
 		l.pauseStream(sc)
 		return false
@@ -223,7 +223,7 @@ func (l *Loop) planRead(c, sc *conn, b *fileBody, window int64, p *framePlan) bo
 		n = min(n, resident-b.off)
 		op.Mask = kernel.ReadWaits
 	}
-	if n = l.rates.reserve(&c.bucket, x.limit, n, l.k.Now()); n == 0 {
+	if n = l.rates.reserve(l.bucketOf(c, x.limit), x.limit, n, l.k.Now()); n == 0 {
 		l.pauseStream(sc)
 		return false
 	}
@@ -306,17 +306,17 @@ func (l *Loop) addFrames(c *conn) {
 
 // settleRead makes frames of what was read for a stream, and returns how many bytes they are. What could not be read is given back.
 func (l *Loop) settleRead(c *conn, f *plannedFrame, buf []byte) int {
-	sc := l.conns.bySlot[f.slot]
+	sc := l.conns.at(f.slot)
 	n := max(f.got, 0)
 	if sc.gen != f.gen || sc.stream.http2 == nil {
-		l.rates.refund(&c.bucket, nil, f.want)
+		l.rates.refund(c.bucket, nil, f.want)
 		return 0
 	}
 	x, s, frames := sc.current, sc.stream.http2, c.http2.frames
 	b := &x.sendfd
 	//mutation:window-not-given-back
 	frames.GiveBack(s, int(f.want-n))
-	l.rates.refund(&c.bucket, x.limit, f.want-n)
+	l.rates.refund(c.bucket, x.limit, f.want-n)
 	switch class := kernel.Classify(f.got); {
 	case class == kernel.Done && n > 0:
 	case class == kernel.Done:
@@ -408,7 +408,7 @@ func (l *Loop) countFrames(c *conn, op *kernel.Op) int {
 func (l *Loop) delivered(c *conn, frames []plannedFrame) {
 	for i := range frames {
 		f := &frames[i]
-		sc := l.conns.bySlot[f.slot]
+		sc := l.conns.at(f.slot)
 		if sc.gen != f.gen || sc.stream.of != c { // it may wait for the kernel to give its buffers back
 			continue
 		}

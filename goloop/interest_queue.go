@@ -23,12 +23,12 @@ func (q *interestQueue) add(change interestChange) { q.waiting = append(q.waitin
 
 // fill returns the operations of the changes that wait, as many as fit, and whether others follow. Connections that are over
 // are left out: their descriptors may be others' by now. The operations are good until the next fill.
-func (q *interestQueue) fill(conns []*conn, poller int32) (ops []kernel.Op, more bool) {
+func (q *interestQueue) fill(conns *connTable, poller int32) (ops []kernel.Op, more bool) {
 	n := 0
 	for q.taken < len(q.waiting) && n < len(q.ops) {
 		change := q.waiting[q.taken]
 		q.taken++
-		c := conns[change.slot]
+		c := conns.at(change.slot)
 		if c.state() == connstate.StateFree || c.state() == connstate.StateClosing {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"aws/internal/handler"
 	"aws/internal/kernel"
 	"aws/internal/loader"
+	"aws/internal/rate"
 	"aws/internal/request"
 	"aws/internal/stats"
 )
@@ -76,6 +77,7 @@ type Loop struct {
 	opened    kernel.Opened // out-parameters of the kernel, here so that they need no allocation
 	looked    kernel.Info
 	exchanges freelist.List[*exchange]
+	buckets   freelist.List[*rate.Bucket]
 
 	loader  *loader.Loader
 	reaps   bool          // the kernel has reported completed reads; Reap makes it stop reporting
@@ -235,7 +237,7 @@ func (l *Loop) close() error {
 	if l.cfg.Forms != nil {
 		l.closer.files = l.cfg.Forms.Clear(l.closer.files)
 	}
-	for _, c := range l.conns.bySlot {
+	for c := range l.conns.all() {
 		if c.state() != connstate.StateFree && c.fd >= 0 {
 			l.closer.add(kernel.OpClose, c.fd)
 			l.release(c)

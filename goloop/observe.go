@@ -78,7 +78,6 @@ func (l *Loop) account(x *exchange, complete bool) {
 	x.responding = false
 	x.sent = 0
 	x.clock = clock{began: now, since: now}
-	c.delivery.mark = 0
 }
 
 // publish copies the counters for other goroutines if that is due.

@@ -85,7 +85,7 @@ func (l *Loop) collect() {
 			var c *conn
 			alive := false
 			if j.slot >= 0 {
-				c = l.conns.bySlot[j.slot]
+				c = l.conns.at(j.slot)
 				//mutation:job-of-earlier-tenant
 				alive = c.gen == j.gen && c.state() != connstate.StateFree
 			}

@@ -11,28 +11,33 @@ import (
 const pipelinedMax = 16
 
 // pipeline is the queue of a connection's exchanges whose responses wait for the current one.
-type pipeline struct {
-	first, last *exchange
-	count       int
+// There are at most pipelinedMax of them, so the last one is found by going through them.
+type pipeline struct{ first *exchange }
+
+// isEmpty reports whether there are none.
+func (p *pipeline) isEmpty() bool { return p.first == nil }
+
+// end returns where the next exchange is to be put, and how many there are.
+func (p *pipeline) end() (at **exchange, count int) {
+	for at = &p.first; *at != nil; at = &(*at).next {
+		count++
+	}
+	return at, count
 }
 
 func (p *pipeline) push(x *exchange) {
-	if p.last != nil {
-		p.last.next = x
-	} else {
-		p.first = x
-	}
-	p.last = x
-	p.count++
+	at, _ := p.end()
+	*at = x
+}
+
+func (p *pipeline) isFull() bool {
+	_, count := p.end()
+	return count >= pipelinedMax
 }
 
 func (p *pipeline) pop() *exchange {
 	x := p.first
-	if p.first = x.next; p.first == nil {
-		p.last = nil
-	}
-	x.next = nil
-	p.count--
+	p.first, x.next = x.next, nil
 	return x
 }
 
@@ -41,7 +46,7 @@ func (p *pipeline) pop() *exchange {
 func (l *Loop) prepareNext(c *conn) {
 	p := c.readBuf
 	done := 0
-	for c.pipeline.count < pipelinedMax {
+	for !c.pipeline.isFull() {
 		buf := p.buf[done:p.n]
 		if len(buf) == 0 || p.req.Parse(buf) != request.Complete {
 			break
@@ -97,7 +102,7 @@ func (l *Loop) prepare(c *conn, req *request.Request, head []byte, rest int) *ex
 
 // dropPipeline gives up the responses that wait for the current one.
 func (l *Loop) dropPipeline(c *conn) {
-	for c.pipeline.count > 0 {
+	for !c.pipeline.isEmpty() {
 		x := c.pipeline.pop()
 		if r := x.record; r != nil {
 			r.Conn, r.Peer, r.Complete = c.serial, c.peer, false
@@ -126,7 +131,8 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 			return
 		}
 		inMemory := x.inMemory()
-		if !l.rates.reserveAll(&c.bucket, x.limit, inMemory+file, l.k.Now()) {
+		bucket := l.bucketOf(c, x.limit)
+		if !l.rates.reserveAll(bucket, x.limit, inMemory+file, l.k.Now()) {
 			return // it is sent when it is the current one
 		}
 		l.sendMessage(x, roleMessage, x.writeBuf, inMemory, link, file > 0 || !x.keepAlive)
@@ -134,7 +140,7 @@ func (l *Loop) addPipelined(c *conn, link kernel.OpFlag) {
 		if file > 0 {
 			var added int64
 			if added, link = x.body.addSends(l, x, file, link); added < file {
-				l.rates.refund(&c.bucket, x.limit, file-added)
+				l.rates.refund(bucket, x.limit, file-added)
 				return
 			}
 		}

@@ -42,7 +42,7 @@ func totalOf(limit *rate.Limit) *rate.Total {
 }
 
 // reserve takes up to n body bytes of a response with a limit out of the rates, and returns how many of them may be sent now.
-// What is not sent after all is given back by refund: several connections may be in one batch, and none may count
+// The bucket is not used where no rate of a connection holds. What is not sent after all is given back by refund: several connections may be in one batch, and none may count
 // on what another one has been promised.
 func (r *rates) reserve(b *rate.Bucket, limit *rate.Limit, n int64, now time.Duration) int64 {
 	own, total := r.ofConn(limit), totalOf(limit)
@@ -62,6 +62,27 @@ func (r *rates) reserve(b *rate.Bucket, limit *rate.Limit, n int64, now time.Dur
 		b.Put(own, ofConn-granted)
 	}
 	return granted
+}
+
+// bucketOf returns the bucket of a connection that sends a response with a limit, or nil where no rate of a connection holds.
+func (l *Loop) bucketOf(c *conn, limit *rate.Limit) *rate.Bucket {
+	if c.bucket == nil && l.rates.ofConn(limit) > 0 {
+		if bucket, ok := l.buckets.Take(); ok {
+			c.bucket = bucket
+		} else {
+			c.bucket = &rate.Bucket{}
+		}
+	}
+	return c.bucket
+}
+
+// giveBucket gives the bucket of a connection back, if it has one.
+func (l *Loop) giveBucket(c *conn) {
+	if c.bucket != nil {
+		*c.bucket = rate.Bucket{}
+		l.buckets.Give(c.bucket)
+		c.bucket = nil
+	}
 }
 
 // take takes up to n bytes out of a total, which may be nil.

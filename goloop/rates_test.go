@@ -113,21 +113,21 @@ func TestWhatIsNotSentIsRefunded(t *testing.T) {
 	l := &Loop{rates: newRates(&Config{})}
 	limit := &rate.Limit{OfConn: 40_000, Total: rate.NewTotal(60_000)}
 	var c conn
-	if !l.rates.reserveAll(&c.bucket, limit, 10_000, now) {
+	if !l.rates.reserveAll(l.bucketOf(&c, limit), limit, 10_000, now) {
 		t.Fatal("there is less than a burst")
 	}
 	o := owner{sends: true, content: 10_000, limit: limit}
 	op := kernel.Op{Result: 4_000} // of a head of 200 bytes, and the content
 	op.SetLen(10_200)
 	l.countSent(&c, true, o, &op)
-	wantLeft(t, "the connection", l.rates.left(&c.bucket, limit, now), 6_200)
+	wantLeft(t, "the connection", l.rates.left(l.bucketOf(&c, limit), limit, now), 6_200)
 	others := &rate.Limit{Total: limit.Total}
-	wantLeft(t, "the total", l.rates.left(&c.bucket, others, now), 11_200)
-	if !l.rates.reserveAll(&c.bucket, limit, 6_200, now) {
+	wantLeft(t, "the total", l.rates.left(l.bucketOf(&c, limit), others, now), 11_200)
+	if !l.rates.reserveAll(l.bucketOf(&c, limit), limit, 6_200, now) {
 		t.Fatal("what was given back is not there")
 	}
 	o.content, op.Result = 6_200, -1
 	l.countSent(&c, false, o, &op) // the connection is over
-	wantLeft(t, "a connection that is over", l.rates.left(&c.bucket, limit, now), 0)
-	wantLeft(t, "the total, without the connection", l.rates.left(&c.bucket, others, now), 11_200)
+	wantLeft(t, "a connection that is over", l.rates.left(l.bucketOf(&c, limit), limit, now), 0)
+	wantLeft(t, "the total, without the connection", l.rates.left(l.bucketOf(&c, limit), others, now), 11_200)
 }

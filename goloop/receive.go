@@ -22,7 +22,7 @@ func (l *Loop) runBatch() {
 		if o.role == roleNone {
 			continue
 		}
-		c := l.conns.bySlot[o.slot]
+		c := l.conns.at(o.slot)
 		alive := c.gen == o.gen
 		if o.records != recordsNone {
 			if alive && c.tls != nil {
@@ -95,7 +95,7 @@ func (l *Loop) piece(i int) []byte { return l.scratch[i*receiveBytes : (i+1)*rec
 func (l *Loop) receive() {
 	pieces := l.addAccepts()
 	for _, slot := range l.recvq.take() {
-		c := l.conns.bySlot[slot]
+		c := l.conns.at(slot)
 		//mutation:receive-queue-capped
 		c.queued.receive = false
 		if c.queued.parse {
@@ -201,14 +201,14 @@ func (l *Loop) toParse(c *conn) {
 // that have waited for a moment to ask for something again.
 func (l *Loop) resume() {
 	for _, slot := range l.parseq.take() {
-		c := l.conns.bySlot[slot]
+		c := l.conns.at(slot)
 		c.queued.parse = false
 		if c.state() == connstate.StateInit && c.readBuf != nil && c.readBuf.n > 0 {
 			l.stepReading(c, c.readBuf.bytes(), &c.readBuf.req)
 		}
 	}
 	for _, w := range l.retries.take(l.k.Now()) {
-		switch c := l.conns.bySlot[w.slot]; {
+		switch c := l.conns.at(w.slot); {
 		case c.gen != w.gen: // it is over
 		case c.state() == connstate.StateOpening && !c.current.awaitsJob:
 			l.stepOpening(c.current)
@@ -264,8 +264,9 @@ func (l *Loop) readProxyHeader(c *conn, buf []byte, req *request.Request) ([]byt
 	if verdict != proxyproto.Complete {
 		return nil, false
 	}
-	c.proxyHeaderLeft = max(n-len(buf), 0)
-	buf = l.skipBytes(c, buf, n-c.proxyHeaderLeft)
+	left := max(n-len(buf), 0)
+	c.proxyHeaderLeft = int32(left)
+	buf = l.skipBytes(c, buf, n-left)
 	l.touch(c)
 	return buf, len(buf) > 0
 }
@@ -290,8 +291,8 @@ func (l *Loop) stepReading(c *conn, buf []byte, req *request.Request) {
 		}
 	}
 	if c.proxyHeaderLeft > 0 {
-		n := min(c.proxyHeaderLeft, len(buf))
-		c.proxyHeaderLeft -= n
+		n := min(int(c.proxyHeaderLeft), len(buf))
+		c.proxyHeaderLeft -= int32(n)
 		if buf = l.skipBytes(c, buf, n); len(buf) == 0 {
 			l.touch(c)
 			return

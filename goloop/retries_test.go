@@ -46,7 +46,7 @@ func TestRetriesAreOfOneTenant(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c := l.conns.bySlot[0]
+	c := l.conns.at(0)
 	c.http2.frames.Shutdown() // so that it has something to send
 	for _, gen := range []uint32{c.gen - 1, c.gen} {
 		c.sendPaused = true

@@ -7,7 +7,7 @@ import (
 
 // toSend lets the next send phase serve a connection.
 func (l *Loop) toSend(c *conn) {
-	if of := c.stream.of; of != nil {
+	if of := c.streamOf(); of != nil {
 		if c.stream.http2 != nil {
 			of.http2.frames.Ready(c.stream.http2)
 		}
@@ -42,7 +42,7 @@ func (l *Loop) send() {
 	l.addEnds()
 	l.runBatch()
 	for _, slot := range queue {
-		switch c := l.conns.bySlot[slot]; {
+		switch c := l.conns.at(slot); {
 		case sendable(c):
 			l.toSend(c) // a short count never means that the socket is full
 		case needsPush(c):
@@ -55,7 +55,7 @@ func (l *Loop) send() {
 // addSends adds what connections can send now. What does not fit a batch is left to the next one.
 func (l *Loop) addSends(queue []int32) {
 	for _, slot := range queue {
-		c := l.conns.bySlot[slot]
+		c := l.conns.at(slot)
 		c.queued.send = false
 		//mutation:send-queue-capped
 		if !sendable(c) {
@@ -176,7 +176,8 @@ func (l *Loop) addExchange(x *exchange) {
 	l.addLimits(c, file)
 	inMemory := x.inMemory()
 	content := inMemory + file
-	granted := l.rates.reserve(&c.bucket, x.limit, content, l.k.Now())
+	bucket := l.bucketOf(c, x.limit)
+	granted := l.rates.reserve(bucket, x.limit, content, l.k.Now())
 	added, link := l.addMessage(x, inMemory, granted)
 	fileGranted := min(granted-added, c.sealMost())
 	if file > 0 && added == inMemory && fileGranted > 0 && (link == 0 || !c.sealsOnce()) {
@@ -184,7 +185,7 @@ func (l *Loop) addExchange(x *exchange) {
 		n, link = x.body.addSends(l, x, fileGranted, link)
 		added += n
 	}
-	l.rates.refund(&c.bucket, x.limit, granted-added)
+	l.rates.refund(bucket, x.limit, granted-added)
 	switch {
 	case granted == 0 && content > 0 && link == 0: // the rates allow nothing now, and the head is gone
 		c.sendPaused = true

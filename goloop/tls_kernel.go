@@ -68,7 +68,7 @@ func (l *Loop) addKernelTLS(queue []int32) {
 		return
 	}
 	for _, slot := range queue {
-		c := l.conns.bySlot[slot]
+		c := l.conns.at(slot)
 		if !sendable(c) || !l.wantsKernelTLS(c) {
 			continue
 		}

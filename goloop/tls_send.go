@@ -161,7 +161,7 @@ func (l *Loop) addReads(queue []int32) int {
 	l.tls.reads.reset()
 	l.http2.resetPlans()
 	for i, slot := range queue {
-		c := l.conns.bySlot[slot]
+		c := l.conns.at(slot)
 		if c.http2 != nil {
 			if l.mayPlan(c) && !l.planFrames(c) {
 				l.runBatch()

@@ -20,7 +20,9 @@ func (cfg *Config) loader(timed bool) loader.Config {
 }
 
 // connOf returns the connection that a transfer is for. It is there until the transfer's last read has returned.
-func (e *transferEvents) connOf(t *loader.Transfer) *conn { return e.conns.bySlot[t.Owner&connsLimit] }
+func (e *transferEvents) connOf(t *loader.Transfer) *conn {
+	return e.conns.at(int32(t.Owner & connsLimit))
+}
 
 // Loaded implements loader.Events.
 func (e *transferEvents) Loaded(t *loader.Transfer) {

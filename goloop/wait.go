@@ -9,11 +9,11 @@ import (
 
 // wait makes the interest changes and waits for something to do, in one cgo call. It returns the number of events.
 func (l *Loop) wait() (int, error) {
-	changes, more := l.interests.fill(l.conns.bySlot, l.k.Poller())
+	changes, more := l.interests.fill(&l.conns, l.k.Poller())
 	for more {
 		l.k.Do(changes)
 		l.watched(changes)
-		changes, more = l.interests.fill(l.conns.bySlot, l.k.Poller())
+		changes, more = l.interests.fill(&l.conns, l.k.Poller())
 	}
 	l.acceptor.follow(l.k, l.k.Now(), l.counts.Accepted)
 	events, rested, err := l.acceptor.wait(l.k, changes, l.timeout(), l.counts.Accepted)
@@ -55,11 +55,11 @@ func (l *Loop) watched(changes []kernel.Op) {
 
 // connOf returns the connection that a token was given for, or nil if it is over.
 func (l *Loop) connOf(token uint64) *conn {
-	slot := token & connsLimit
-	if slot >= uint64(len(l.conns.bySlot)) {
+	slot := int32(token & connsLimit)
+	if int(slot) >= l.conns.len() {
 		return nil
 	}
-	c := l.conns.bySlot[slot]
+	c := l.conns.at(slot)
 	if c.state() == connstate.StateFree || c.state() == connstate.StateClosing || c.token() != token {
 		return nil
 	}
