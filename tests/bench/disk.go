@@ -122,10 +122,12 @@ func runOn(cmd *exec.Cmd, inside *namespace, cores ...int) (string, time.Duratio
 	return output.String(), time.Since(begin), nil
 }
 
-// The slow disk of the isolation scenarios.
+// The disks of the isolation scenarios.
 const (
 	slowBytesPerSecond = 20 << 20
 	slowReadsPerSecond = 500
+	fastBytesPerSecond = 256 << 20
+	fastDuring         = 1200 * time.Millisecond // the cold files last longer
 	hotConns           = 64
 	coldConns          = 8
 	isolationSlice     = 100 * time.Millisecond
@@ -158,12 +160,24 @@ var isolateNames = &scenario{
 	entries: of("aws serve", "aws", "nginx", "h2o"),
 }
 
+var isolateFast = &scenario{
+	Name: "isolate-fast", networks: firstNetwork, Title: "Isolation: cold static files on a fast disk", path: static1K, once: onceIsolated("fast"), show: isolationMetrics, long: true,
+	Method: fmt.Sprintf(isolationMethod, "static files of 64 MiB that are not in memory", "256 MiB per second") +
+		" Here the downloads take a part of the server's core, and have a right to it.",
+	quick:   []string{"aws serve", "nginx, aio threads"},
+	entries: of("aws serve", "aws", "nginx, aio threads", "nginx, directio"),
+}
+
 // onceIsolated measures a hot file before, beside and after something cold.
 func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment, error) {
 	return func(b *bench, s *scenario, t *entry) (sample, []moment, error) {
+		before, during := b.isolation, 3*b.isolation
 		bytesPerSecond, readsPerSecond := slowBytesPerSecond, 0
-		if kind == "names" {
+		switch kind {
+		case "names":
 			bytesPerSecond, readsPerSecond = 0, slowReadsPerSecond
+		case "fast":
+			bytesPerSecond, during = fastBytesPerSecond, min(during, fastDuring)
 		}
 		slow, err := throttle(b.site, bytesPerSecond, readsPerSecond)
 		if err != nil {
@@ -176,7 +190,6 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 		}
 		defer r.stop()
 		closes := t.server == "aws" || t.server == "reference"
-		before, during := b.isolation, 3*b.isolation
 		cold := load{conns: coldConns, close: closes, measured: during, yields: true}
 		if kind == "names" {
 			for i := range nameFiles {
@@ -185,7 +198,10 @@ func onceIsolated(kind string) func(*bench, *scenario, *entry) (sample, []moment
 			cold.requests = nameFiles
 			err = dropNames()
 		} else {
-			cold.paths = coldPaths(kind)
+			cold.paths = coldPaths("static")
+			if kind == "dynamic" {
+				cold.paths = coldPaths(kind)
+			}
 			err = evictCold(b.site)
 		}
 		if err != nil {

@@ -33,7 +33,7 @@ func start(args []string) error {
 	}
 	quick := flags.Bool("quick", false, "less of everything, in a few minutes")
 	rounds := flags.Int("rounds", 0, "rounds; 0: as the mode has it")
-	seconds := flags.Float64("seconds", 0, "seconds that each run is measured for; 0: as the mode has it")
+	seconds := flags.Float64("seconds", 0, "seconds that each run is measured for, and a hot file before it is disturbed; 0: as the mode has it")
 	only := flags.String("only", "", "only the scenarios whose names match this `PATTERN`")
 	servers := flags.String("servers", "", "only the servers whose names match this `PATTERN`")
 	networks := flags.String("networks", "", "only the networks whose names match this `PATTERN`: \"veth, cubic\", \"veth, bbr\", \"loopback, ...\"")
@@ -73,6 +73,7 @@ func start(args []string) error {
 	}
 	if *seconds > 0 {
 		b.measured = time.Duration(*seconds * float64(time.Second))
+		b.isolation = b.measured
 	}
 	if *compare {
 		return b.compare(flags.Arg(0), flags.Arg(1), &chosen)

@@ -167,7 +167,7 @@ var scenariosWithoutTLS = []*scenario{
 		},
 	},
 	coldDynamic,
-	isolateStatic, isolateDynamic, isolateNames,
+	isolateStatic, isolateFast, isolateDynamic, isolateNames,
 	{
 		Name: "many", Title: "64, 10,000 and 50,000 kept connections", path: static1K, once: onceMany,
 		Method: "The number behind the server's name is that of the connections. They are opened 64 at a time, and each gets a response of 1 KiB (*accepts/s*, and the server's *CPU* for each of them). " +

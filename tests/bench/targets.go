@@ -46,6 +46,8 @@ var targets = []target{
 	{"isolate-static", "aws serve", "", mTail, 1.5, false, "cold static files: hot 99th percentile as a multiple"},
 	{"isolate-static", "aws", "", mKept, 0.9, true, "cold static files, drop-in: share of the hot requests kept"},
 	{"isolate-static", "aws", "", mTail, 1.5, false, "cold static files, drop-in: hot 99th percentile as a multiple"},
+	{"isolate-fast", "aws serve", "", mTail, 1.5, false, "cold static files on a fast disk: hot 99th percentile as a multiple"},
+	{"isolate-fast", "aws", "", mTail, 1.5, false, "cold static files on a fast disk, drop-in: hot 99th percentile as a multiple"},
 	{"isolate-dynamic", "aws serve", "", mKept, 0.9, true, "cold dynamic files: share of the hot requests kept"},
 	{"isolate-dynamic", "aws serve", "", mTail, 1.5, false, "cold dynamic files: hot 99th percentile as a multiple"},
 	{"isolate-dynamic", "aws", "", mKept, 0.9, true, "cold dynamic files, drop-in: share of the hot requests kept"},
