@@ -66,6 +66,13 @@ func (b *fileBody) resident(now time.Duration) int64 {
 	return b.residentEnd
 }
 
+// followsPrefetch reports whether the next chunk follows one that was brought into memory for this exchange, and is not known to be there.
+// A worker thread then brings it, too, without a check or a read of the loop: where the kernel reads ahead, these have the loop ask the disk for
+// the next pages.
+func (b *fileBody) followsPrefetch(now time.Duration) bool {
+	return b.residentAt != 0 && b.resident(now) <= b.off && !b.file.Resident(b.off, now)
+}
+
 // chunkBytes returns how many of a file's bytes from off on are asked about, and sent, at once: never across
 // the border of the chunks by which residency is remembered.
 func chunkBytes(off, end int64) int64 {
@@ -86,7 +93,7 @@ func (b *fileBody) addSends(l *Loop, x *exchange, most int64, link kernel.OpFlag
 	if resident := b.resident(now); resident > b.off {
 		n = min(n, resident-b.off) // not all where the file has become shorter
 	} else if !b.file.Resident(b.off, now) {
-		if b.file.ProbingOff.Load() {
+		if b.file.ProbingOff.Load() || b.followsPrefetch(now) {
 			if link == 0 {
 				l.prefetch(x) // the head has been sent
 			}

@@ -172,7 +172,12 @@ func (l *Loop) addReads(queue []int32) int {
 		if !sendable(c) || !c.seals() || !c.tls.out.isEmpty() {
 			continue
 		}
-		if b, ok := c.current.body.(*fileBody); ok && b.remaining() > 0 {
+		x := c.current
+		if b, ok := x.body.(*fileBody); ok && b.remaining() > 0 {
+			if x.state == connstate.StateSending && len(x.writeBuf) == 0 && b.followsPrefetch(l.k.Now()) {
+				l.prefetch(x)
+				continue
+			}
 			if !l.batch.room(1) || !l.tls.reads.room(sealBytesMax+16*tlsconn.OverheadMax) {
 				l.runBatch()
 				return i

@@ -330,10 +330,10 @@ func (h *workerThreads) prefetch(fd int32, offset, n int64, scratch *[]byte) (in
 	return done, Done
 }
 
-// prefetchPiece starts the read of a whole piece, and waits by sendfile(2) to /dev/null, which copies nothing. Where
+// prefetchPiece brings a piece into the page cache by sendfile(2) to /dev/null, which copies nothing. The kernel reads ahead for it, in
+// folios that grow: with FADV_WILLNEED each page of the cache would be a folio of its own, which costs more to read and to send. Where
 // sendfile is not possible it reads. It returns the number of bytes in the page cache, or minus errno.
 func (h *workerThreads) prefetchPiece(fd int32, offset, n int64, scratch *[]byte) int64 {
-	_ = unix.Fadvise(int(fd), offset, n, unix.FADV_WILLNEED) // advice: without it the kernel reads ahead less
 	for h.null >= 0 {
 		at := offset
 		sent, err := unix.Sendfile(h.null, int(fd), &at, int(n))
