@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -30,15 +31,39 @@ type site struct {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{root: filepath.Join(t.TempDir(), "root"), sums: map[string]string{}}
-	for i, directory := range []string{"static", "dynamic"} {
-		for name, size := range map[string]int{"small": smallBytes, "large": largeBytes, "huge": hugeBytes} {
-			s.add(t, directory+"/"+name, harness.Content(size, uint64(i*hugeBytes+size)))
-		}
+	for path, file := range files() {
+		s.write(t, path, file.content)
+		s.sums[path] = file.sum
 	}
 	return s
 }
 
+// file is a file that every site has.
+type file struct {
+	content []byte
+	sum     string
+}
+
+// files returns the files of every site by their paths. They are made once, because to make and hash them is a good part of a
+// test's time in an emulated machine.
+var files = sync.OnceValue(func() map[string]file {
+	all := make(map[string]file)
+	for i, directory := range []string{"static", "dynamic"} {
+		for name, size := range map[string]int{"small": smallBytes, "large": largeBytes, "huge": hugeBytes} {
+			content := harness.Content(size, uint64(i*hugeBytes+size))
+			all[directory+"/"+name] = file{content, harness.Sum(content)}
+		}
+	}
+	return all
+})
+
 func (s *site) add(t *testing.T, path string, content []byte) {
+	t.Helper()
+	s.write(t, path, content)
+	s.sums[path] = harness.Sum(content)
+}
+
+func (s *site) write(t *testing.T, path string, content []byte) {
 	t.Helper()
 	file := filepath.Join(s.root, path)
 	harness.WriteFile(t, file, content)
@@ -46,7 +71,6 @@ func (s *site) add(t *testing.T, path string, content []byte) {
 	if err := os.Chtimes(file, old, old); err != nil {
 		t.Fatal(err)
 	}
-	s.sums[path] = harness.Sum(content)
 }
 
 // addIrregular makes what must not be served in a directory of the site, and returns its paths.
