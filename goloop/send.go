@@ -199,7 +199,7 @@ func (l *Loop) addExchange(x *exchange) {
 }
 
 // addUncork takes the cork away behind a response that is complete in the batch, so that its end leaves at once, and not when the batch has
-// come to its end. Nor needs the next one, which may be small, a push.
+// come to its end. The next response, which may be small, needs no push then.
 func (l *Loop) addUncork(c *conn, link kernel.OpFlag) kernel.OpFlag {
 	if !c.corked {
 		return link

@@ -97,7 +97,7 @@ func stamp(tb testing.TB, path string, at time.Time) {
 // tag is the entity tag of a file of the site with that many bytes.
 func tag(size int) string { return fmt.Sprintf(`"%x-%x"`, modified.UnixNano(), size) }
 
-// secured has the servers that speak https, too, by their address of http.
+// secured has the https sides of the servers that have one. An address would not do as its key: another server may get it later.
 var secured sync.Map
 
 // serve starts the server under test for a new site. It speaks https, too, so that table runs its cases twice.
@@ -106,7 +106,7 @@ func serve(t *testing.T, flags ...string) *harness.Server {
 	h := harness.StartHTTPS(t, harness.Options{}, newSite(t), flags...)
 	client := h.Client.Clone()
 	client.MinVersion = tls.VersionTLS13
-	secured.Store(h.Plain, secureSide{h.Address, client})
+	secured.Store(h.Server, secureSide{h.Address, client})
 	h.Address = h.Plain
 	return h.Server
 }

@@ -253,7 +253,7 @@ func (a *attempt) try(t *testing.T, s *harness.Server, how manner) (responses in
 	t.Helper()
 	c := dial(t, s.Address)
 	if how == secure {
-		side, _ := secured.Load(s.Address)
+		side, _ := secured.Load(s)
 		c = side.(secureSide).dial(t)
 	}
 	defer func() { _ = c.Close() }()

@@ -41,7 +41,7 @@ type exchange struct {
 // table runs the cases by http, and by TLS 1.3 if the server speaks https, and prints how many there were.
 func table(t *testing.T, s *harness.Server, group string, cases []exchange) {
 	t.Helper()
-	side, https := secured.Load(s.Address)
+	side, https := secured.Load(s)
 	for i := range cases {
 		e := &cases[i]
 		t.Run(e.rule, func(t *testing.T) {
