@@ -2,12 +2,9 @@ package goloop
 
 import (
 	"bytes"
-	"io"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -73,26 +70,7 @@ func TestChunksBehindAPrefetchAreNotChecked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var group sync.WaitGroup
-	group.Go(func() {
-		if err := l.Run(); err != nil {
-			t.Error(err)
-		}
-	})
-	conn, err := net.Dial("tcp", addr.TCP.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(time.Minute))
-	if _, err := io.WriteString(conn, "GET /static/chunks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := io.ReadAll(conn); err != nil || !bytes.HasSuffix(got, content) {
-		t.Errorf("%d bytes, %v", len(got), err)
-	}
-	l.Shutdown()
-	group.Wait()
+	runForOne(t, l, addr, "static/chunks", content)
 	if k.checks != 1 || k.chunks < chunks {
 		t.Errorf("%d checks and %d prefetches, want 1 and %d", k.checks, k.chunks, chunks)
 	}

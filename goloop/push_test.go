@@ -33,6 +33,31 @@ type sleepyKernel struct {
 	held       []string
 }
 
+// runForOne runs a loop until it has responded to one request, which has to be with that content.
+func runForOne(t *testing.T, l *Loop, addr kernel.Address, path string, content []byte) {
+	t.Helper()
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := l.Run(); err != nil {
+			t.Error(err)
+		}
+	})
+	defer group.Wait()
+	defer l.Shutdown()
+	conn, err := net.Dial("tcp", addr.TCP.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	if _, err := io.WriteString(conn, "GET /"+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := io.ReadAll(conn); err != nil || !bytes.HasSuffix(got, content) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
 func (k *sleepyKernel) Submit(reads []kernel.Read) (int, kernel.Class) {
 	if k.passed {
 		return 0, kernel.Again
@@ -160,27 +185,7 @@ func TestUnfinishedResponseIsNotHeldBack(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var group sync.WaitGroup
-			group.Go(func() {
-				if err := l.Run(); err != nil {
-					t.Error(err)
-				}
-			})
-			conn, err := net.Dial("tcp", addr.TCP.String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close() }()
-			_ = conn.SetDeadline(time.Now().Add(time.Minute))
-			if _, err := io.WriteString(conn, "GET /"+c.path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
-				t.Fatal(err)
-			}
-			got, err := io.ReadAll(conn)
-			if err != nil || !bytes.HasSuffix(got, content) {
-				t.Errorf("%d bytes, %v", len(got), err)
-			}
-			l.Shutdown()
-			group.Wait()
+			runForOne(t, l, addr, c.path, content)
 			if len(k.held) > 0 {
 				t.Errorf("held back %d times: %s", len(k.held), k.held[0])
 			}
