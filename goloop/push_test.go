@@ -33,8 +33,8 @@ type sleepyKernel struct {
 	held       []string
 }
 
-// runForOne runs a loop until it has responded to one request, which has to be with that content.
-func runForOne(t *testing.T, l *Loop, addr kernel.Address, path string, content []byte) {
+// runLoop runs a loop and returns a connection to it. stop ends both.
+func runLoop(t *testing.T, l *Loop, addr kernel.Address) (conn net.Conn, stop func()) {
 	t.Helper()
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -42,14 +42,25 @@ func runForOne(t *testing.T, l *Loop, addr kernel.Address, path string, content 
 			t.Error(err)
 		}
 	})
-	defer group.Wait()
-	defer l.Shutdown()
 	conn, err := net.Dial("tcp", addr.TCP.String())
 	if err != nil {
+		l.Shutdown()
+		group.Wait()
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	return conn, func() {
+		_ = conn.Close()
+		l.Shutdown()
+		group.Wait()
+	}
+}
+
+// runForOne runs a loop until it has responded to one request, which has to be with that content.
+func runForOne(t *testing.T, l *Loop, addr kernel.Address, path string, content []byte) {
+	t.Helper()
+	conn, stop := runLoop(t, l, addr)
+	defer stop()
 	if _, err := io.WriteString(conn, "GET /"+path+" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}

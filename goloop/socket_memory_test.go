@@ -10,10 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"aws/internal/docroot"
 	"aws/internal/handler/dropin"
@@ -112,20 +110,8 @@ func TestCallsForLargeResponses(t *testing.T) {
 		t.Fatal(err)
 	}
 	k.each = func() { l.socketMemory.left = 0 } // the next large body has the loop look
-	var group sync.WaitGroup
-	group.Go(func() {
-		if err := l.Run(); err != nil {
-			t.Error(err)
-		}
-	})
-	defer group.Wait()
-	defer l.Shutdown()
-	c, err := net.Dial("tcp", addr.TCP.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(time.Minute))
+	c, stop := runLoop(t, l, addr)
+	defer stop()
 	r := bufio.NewReader(c)
 	cork, uncork := "cork 1", "cork 0, linked"
 	limit, noLimit := fmt.Sprintf("unsent %d", ScarceUnsentBytes), "unsent 0"
